@@ -1,0 +1,102 @@
+"""Upstream's manifests made fit for one small node: our images by digest, quick probes, little reserved, few settings."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from images.build import Image
+from local.errors import UserError
+from local.tekton.source import Manifest
+
+NAMESPACE = "tekton-pipelines"
+
+KO_REFERENCE = re.compile(r"ko://github\.com/tektoncd/(pipeline|triggers)/cmd/([a-z]+)")
+# Images that upstream names by registry: the shell that writes scripts into pods, and its Windows counterpart, which
+# must be set and is never used here.
+SHELL_REFERENCE = re.compile(
+    r"(cgr\.dev/chainguard/busybox|mcr\.microsoft\.com/powershell):?[a-z]*@sha256:[0-9a-f]{64}"
+)
+
+SETTINGS = {
+    "feature-flags": {
+        # Tekton's own containers then fit a namespace that enforces Pod Security "restricted".
+        "set-security-context": "true",
+        # Credentials are mounted in the one step that needs them; nothing is copied into every step's home.
+        "disable-creds-init": "true",
+        # Steps start without waiting for a mesh that is not there.
+        "running-in-environment-with-injected-sidecars": "false",
+        "await-sidecar-readiness": "false",
+        # No task shares a volume with another.
+        "coschedule": "disabled",
+    },
+    # One replica of each, so a lease only delays the next start after a crash.
+    "config-leader-election-controller": {"lease-duration": "15s", "renew-deadline": "10s", "retry-period": "2s"},
+    "config-leader-election-webhook": {"lease-duration": "15s", "renew-deadline": "10s", "retry-period": "2s"},
+}
+
+EXTRA_ARGUMENTS = {
+    "tekton-pipelines-controller": [
+        *("-threads-per-controller", "8"),
+        *("-kube-api-qps", "100"),
+        *("-kube-api-burst", "100"),
+    ],
+}
+
+# Upstream gives it no probe, so it counts as ready before it answers.
+MISSING_PROBES = {"tekton-triggers-webhook": {"tcpSocket": {"port": "https-webhook"}}}
+PROBE_TIMES = {"initialDelaySeconds": 0, "periodSeconds": 1, "timeoutSeconds": 5}
+RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}}
+
+# Workloads last, so that what they read is there when they start; the rest in the order upstream numbers its files.
+ORDER = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding")
+LAST = ("Service", "Deployment")
+
+
+def render(manifests: Iterable[Manifest], images: Mapping[str, Image]) -> list[Manifest]:
+    """The manifests to apply, in order."""
+    rendered = [_fit(manifest) for manifest in json.loads(_replace_images(json.dumps(list(manifests)), images))]
+    return sorted(rendered, key=_rank)
+
+
+def content_hash(manifests: Iterable[Manifest]) -> str:
+    """What tells one installation from another."""
+    return hashlib.sha256(json.dumps(list(manifests), sort_keys=True).encode()).hexdigest()
+
+
+def _replace_images(text: str, images: Mapping[str, Image]) -> str:
+    def ours(match: re.Match[str]) -> str:
+        name = f"tekton-{match[1]}-{match[2]}"
+        if name not in images:
+            raise UserError(f"Tekton's manifests use {match[0]}, for which images/recipes.py has no image {name!r}.")
+        return images[name].ref
+
+    return SHELL_REFERENCE.sub(images["base"].ref, KO_REFERENCE.sub(ours, text))
+
+
+def _fit(manifest: Manifest) -> Manifest:
+    name = manifest["metadata"]["name"]
+    if manifest["kind"] == "ConfigMap" and name in SETTINGS:
+        manifest["data"] = manifest.get("data", {}) | SETTINGS[name]
+    elif manifest["kind"] == "Deployment":
+        for container in manifest["spec"]["template"]["spec"]["containers"]:
+            _fit_container(name, container)
+    return manifest
+
+
+def _fit_container(deployment: str, container: dict[str, Any]) -> None:
+    container["resources"] = RESOURCES
+    if deployment in EXTRA_ARGUMENTS:
+        container["args"] += EXTRA_ARGUMENTS[deployment]
+    if deployment in MISSING_PROBES:
+        container["readinessProbe"] = MISSING_PROBES[deployment]
+    if "readinessProbe" in container:
+        container["readinessProbe"] = container["readinessProbe"] | PROBE_TIMES
+
+
+def _rank(manifest: Manifest) -> int:
+    kind = manifest["kind"]
+    if kind in LAST:
+        return len(ORDER) + 1 + LAST.index(kind)
+    return ORDER.index(kind) if kind in ORDER else len(ORDER)
