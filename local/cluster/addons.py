@@ -1,0 +1,96 @@
+"""What runs in the cluster from the start: name service, default storage, the administrators' rights."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+from local.cluster.names import (
+    COREDNS,
+    DNS_ADDRESS,
+    DNS_DOMAIN,
+    HOST_NAMES,
+    LOCAL_PATH,
+    SHELL,
+    Machine,
+)
+from local.cluster.processes import clean_environment
+from local.errors import UserError
+
+_MANIFESTS = Path(__file__).parent / "manifests"
+
+
+def render(machine: Machine, images: Mapping[str, str]) -> str:
+    """All manifests with this cluster's values; `images` is name → reference."""
+    values = {
+        "node_ip": machine.node_ip,
+        "host_names": " ".join(HOST_NAMES),
+        "dns_address": DNS_ADDRESS,
+        "dns_domain": DNS_DOMAIN,
+        "volumes": machine.layout.state / "volumes",
+        "coredns": images[COREDNS],
+        "local_path_provisioner": images[LOCAL_PATH],
+        "base": images[SHELL],
+    }
+    return "---\n".join(Template(path.read_text()).substitute(values) for path in sorted(_MANIFESTS.glob("*.yaml")))
+
+
+def applied(machine: Machine, manifests: str) -> bool:
+    """Whether these very manifests were applied to this cluster."""
+    mark = _mark(machine)
+    return mark.exists() and mark.read_text() == _digest(manifests)
+
+
+def apply(machine: Machine, manifests: str) -> None:
+    # The administrators' own kubeconfig has no rights before the first of the manifests is there.
+    kubeconfig = machine.layout.kubeconfigs / "super-admin.conf"
+    arguments = ("apply", "--server-side", "--force-conflicts", "--field-manager=cluster", "--filename=-")
+    result = _kubectl(machine, *arguments, kubeconfig=kubeconfig, stdin=manifests)
+    if result.returncode != 0:
+        raise UserError(f"The cluster's add-ons could not be applied: {result.stderr.strip()}")
+    _mark(machine).write_text(_digest(manifests))
+
+
+def pending(machine: Machine) -> list[str]:
+    """What is not there or not ready yet: the node, the add-ons' Deployments."""
+    result = _kubectl(machine, "get", "nodes,deployments", "--all-namespaces", "--output=json")
+    if result.returncode != 0:
+        return [f"the API server ({result.stderr.strip()})"]
+    conditions = {
+        (item["kind"], item["metadata"]["name"]): {
+            condition["type"] for condition in item["status"].get("conditions", []) if condition["status"] == "True"
+        }
+        for item in json.loads(result.stdout)["items"]
+    }
+    wanted = {("Node", machine.node): "Ready", ("Deployment", COREDNS): "Available"}
+    wanted[("Deployment", LOCAL_PATH)] = "Available"
+    return [
+        f"{kind} {name}"
+        for (kind, name), condition in wanted.items()
+        if condition not in conditions.get((kind, name), set())
+    ]
+
+
+def describe_pods(machine: Machine) -> str:
+    """What the pods of the cluster's own namespaces say about themselves, for an error message."""
+    return _kubectl(machine, "get", "events", "--all-namespaces", "--field-selector=type=Warning").stdout.strip()
+
+
+def _kubectl(
+    machine: Machine, *arguments: str, kubeconfig: Path | None = None, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    config = kubeconfig or machine.layout.kubeconfig
+    command = [machine.binary("kubernetes", "kubectl"), f"--kubeconfig={config}", *arguments]
+    return subprocess.run(
+        command, env=clean_environment(machine.layout.state), input=stdin, capture_output=True, text=True
+    )
+
+
+def _mark(machine: Machine) -> Path:
+    return machine.layout.state / "addons.sha256"
+
+
+def _digest(manifests: str) -> str:
+    return hashlib.sha256(manifests.encode()).hexdigest()

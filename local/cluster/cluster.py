@@ -1,0 +1,236 @@
+"""The one-node cluster as a whole: up, down, status."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from local import tools
+from local.cluster import addons, archives, certificates, cgroups, controlplane, host, mounts, node, preflight, registry
+from local.cluster.names import DEFAULT_NAME, IMAGES, PAUSE, Layout, Machine
+from local.cluster.network import Link, Namespace, choose, routed
+from local.cluster.processes import Component, Processes, StoppedError, stop
+from local.errors import UserError
+from local.locks import locked
+from local.progress import Progress
+
+TOOLS = ("runc", "cni", "etcd", "containerd", "kubernetes", "registry")
+READY_WITHIN = 120.0
+
+
+class Cluster:
+    """One cluster of this checkout, running or not."""
+
+    def __init__(self, name: str = DEFAULT_NAME) -> None:
+        self.layout = Layout(name)
+        self._namespace = Namespace(self.layout.id)
+        self._processes = Processes(self.layout, self._namespace)
+
+    @property
+    def state(self) -> Path:
+        return self.layout.state
+
+    @property
+    def kubeconfig(self) -> Path:
+        """For people and for Pulumi: the administrator's."""
+        return self.layout.kubeconfig
+
+    @property
+    def node_ip(self) -> str:
+        """Where the API server, the registries, the forge and NodePorts answer, also from the host."""
+        return self._link().node
+
+    @property
+    def incarnation(self) -> str | None:
+        """Changes whenever a cluster begins with nothing in it: state kept elsewhere about an earlier one is void."""
+        path = self._incarnation_file
+        return path.read_text().strip() if path.exists() else None
+
+    def registry_credentials(self, host: str) -> dict[str, str]:
+        """User → password of one of the two registries."""
+        return registry.passwords()[host]
+
+    def up(self, progress: Progress, images: Mapping[str, Path]) -> None:
+        """Start whatever does not run yet. `images` holds the archives of at least `names.IMAGES`."""
+        absent = [name for name in IMAGES if name not in images]
+        if absent:
+            raise UserError(f"The cluster needs archives of the images {', '.join(absent)} as well.")
+        preflight.check(self.layout, progress)
+        folders = tools.ensure(TOOLS, progress)
+        with self._alone():
+            self._recover(progress)
+            chosen = {name: images[name] for name in IMAGES}
+            existed = (self.layout.state / controlplane.ETCD_DATA).exists()
+            try:
+                self._raise(folders, chosen, progress)
+            except StoppedError as stopped:
+                if not existed or stopped.component != "etcd":
+                    raise
+                progress.line(
+                    f"The cluster's data cannot be read any more. A new cluster {self.layout.name} replaces it, with "
+                    f"nothing in it. {stopped}"
+                )
+                self._remove()
+                self._raise(folders, chosen, progress)
+
+    def down(self, progress: Progress) -> None:
+        """Stop everything and remove every trace, from whatever state. Passwords in `.local/secrets` stay."""
+        with self._alone(), progress.step(f"Stop and remove the cluster {self.layout.name}"):
+            self._remove()
+
+    def status(self) -> dict[str, str]:
+        """Component → what it does."""
+        states = {}
+        for name in self._processes.known():
+            process = self._processes.find(name)
+            states[name] = f"running (pid {process.pid})" if process else "stopped"
+        return states
+
+    def running(self) -> bool:
+        """Whether the cluster was started and everything in it lives."""
+        known = self._processes.known()
+        return bool(known) and self._namespace.exists() and all(map(self._processes.find, known))
+
+    def spawn(
+        self,
+        component: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        ready: Callable[[], bool],
+        files: Iterable[Path] = (),
+    ) -> None:
+        """Run one more program in the cluster's namespace, with the cluster's life, and wait until it is ready.
+
+        It is started anew when an argument, its environment or one of its configuration `files` has changed.
+        """
+        if not self._namespace.exists():
+            raise UserError(f"{component} needs the cluster {self.layout.name}, which does not run. Start it: make up")
+        self._processes.ensure(Component(component, tuple(argv), ready, tuple(files), dict(env or {})))
+
+    def stop(self, component: str) -> None:
+        """End one component."""
+        self._processes.stop(component)
+
+    def import_images(self, paths: Iterable[Path]) -> None:
+        """Give pods the images of these OCI archives, under the names that the archives give them."""
+        archives.load(self._machine(tools.ensure(["containerd"], Progress())), paths)
+
+    def _machine(self, folders: Mapping[str, Path]) -> Machine:
+        return Machine(self.layout, self.node_ip, folders)
+
+    @property
+    def _link_file(self) -> Path:
+        return self.layout.state / "network"
+
+    @property
+    def _incarnation_file(self) -> Path:
+        return self.layout.state / "incarnation"
+
+    def _link(self) -> Link:
+        if not self._link_file.exists():
+            raise UserError(f"The cluster {self.layout.name} was not created yet. Create it: make up")
+        return Link(IPv4Network(self._link_file.read_text().strip()))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One `up` or `down` at a time in this checkout."""
+        self.layout.clusters.mkdir(parents=True, exist_ok=True)
+        with locked(self.layout.clusters):
+            yield
+
+    def _recover(self, progress: Progress) -> None:
+        """After a reboot, or whatever else took the namespace, what is left of the old run must go first."""
+        if self._namespace.exists() or not self._processes.known():
+            return
+        with progress.step("Clear away what an earlier run left"):
+            self._halt()
+
+    def _remove(self) -> None:
+        self._halt()
+        mounts.remove(self.layout.state)
+
+    def _halt(self) -> None:
+        """Stop everything and undo what is not state."""
+        deadline = time.monotonic() + 60
+        while pids := self._pids():
+            # Pods may start processes while others end.
+            stop(pids, grace=5.0)
+            if time.monotonic() > deadline:
+                raise UserError(f"These processes of the cluster do not end: {sorted(pids)}.")
+        for point in mounts.below(self.layout.state):
+            mounts.unmount(point)
+        mounts.remove(self.layout.runtime)
+        self._namespace.delete()
+        cgroups.remove(self.layout.id)
+        for name in self._processes.known():
+            self._processes.stop(name)
+        host.restore(self.layout)
+
+    def _pids(self) -> set[int]:
+        recorded = {process.pid for name in self._processes.known() if (process := self._processes.find(name))}
+        return recorded | self._namespace.pids() | cgroups.pids(self.layout.id)
+
+    def _raise(self, folders: Mapping[str, Path], images: Mapping[str, Path], progress: Progress) -> None:
+        """Create what a machine would have, then start what does not run."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        if not self._link_file.exists():
+            self._link_file.write_text(str(choose(self.layout.id, routed()).network))
+        machine = Machine(self.layout, self.node_ip, folders)
+        if not self._namespace.exists():
+            with progress.step(f"Create the network namespace {self.layout.id}"):
+                self._namespace.create(self._link())
+        host.record()
+        node.prepare(machine)
+        if not self.kubeconfig.exists():
+            with progress.step("Make keys and certificates"):
+                certificates.make(machine)
+        self._start(machine, progress, images)
+
+    def _start(self, machine: Machine, progress: Progress, images: Mapping[str, Path]) -> None:
+        references = {name: archives.reference(archive) for name, archive in images.items()}
+        space = self._namespace
+        stores = [registry.component(entry, machine, space) for entry in registry.REGISTRIES]
+        runtime = node.containerd(machine, references[PAUSE])
+        self._begin_etcd()
+        self._together(progress, [controlplane.etcd(machine, space), runtime, *stores])
+        self._together(progress, [controlplane.apiserver(machine, space)])
+        archives.load(machine, images.values())
+        workers = (controlplane.controller_manager, controlplane.scheduler, node.kubelet, node.kube_proxy)
+        self._together(progress, [worker(machine, space) for worker in workers])
+        manifests = addons.render(machine, references)
+        if not addons.applied(machine, manifests):
+            with progress.step("Apply the add-ons"):
+                addons.apply(machine, manifests)
+        if addons.pending(machine):
+            with progress.step("Wait for the node and its name service"):
+                self._await_addons(machine)
+
+    def _begin_etcd(self) -> None:
+        """A cluster's life begins with its etcd."""
+        if not (self.layout.state / controlplane.ETCD_DATA).exists():
+            self._incarnation_file.write_text(uuid.uuid4().hex + "\n")
+
+    def _together(self, progress: Progress, components: list[Component]) -> None:
+        """Start those that do not run as they should, all at once."""
+        wanted = [component for component in components if not self._processes.current(component)]
+        if not wanted:
+            return
+        with progress.step(f"Start {', '.join(component.name for component in wanted)}"):
+            with ThreadPoolExecutor() as pool:
+                starts = [pool.submit(self._processes.ensure, component) for component in wanted]
+            for start in starts:
+                start.result()
+
+    def _await_addons(self, machine: Machine) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while pending := addons.pending(machine):
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"Not ready after {READY_WITHIN:.0f} s: {', '.join(pending)}.\n{addons.describe_pods(machine)}\n"
+                    f"kubelet: {self._processes.tail('kubelet')}"
+                )
+            time.sleep(0.2)

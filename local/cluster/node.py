@@ -1,0 +1,199 @@
+"""What makes the machine a node: containerd, the network between pods, the kubelet and kube-proxy."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from local.cluster import cgroups
+from local.cluster.health import answers
+from local.cluster.names import DNS_ADDRESS, DNS_DOMAIN, POD_NETWORK, QUARANTINE, REGISTRY, Machine
+from local.cluster.network import BRIDGE, Namespace
+from local.cluster.processes import Component, clean_environment
+from local.paths import ROOT
+
+SECCOMP_PROFILES = ROOT / "images" / "seccomp"
+
+
+def containerd(machine: Machine, sandbox: str) -> Component:
+    """The container runtime; `sandbox` is the image every pod begins with."""
+    folder = machine.layout.state / "containerd"
+    config = _write(folder / "config.toml", containerd_config(machine, sandbox))
+    _write(folder / "cni" / "10-pods.conflist", json.dumps(cni_config(machine), indent=2))
+    for host, port in (("_default", 5000), (REGISTRY, 5000), (QUARANTINE, 5001)):
+        _write(folder / "certs.d" / host / "hosts.toml", registry_hosts(machine.node_ip, port))
+    tools = ":".join(str(machine.tools[name]) for name in ("containerd", "runc"))
+    path = f"{tools}:{clean_environment(machine.layout.state)['PATH']}"
+    argv = (machine.binary("containerd", "containerd"), f"--config={config}")
+    return Component("containerd", argv, lambda: bool(ctr(machine, "version")), files=(config,), env={"PATH": path})
+
+
+def containerd_config(machine: Machine, sandbox: str) -> str:
+    layout = machine.layout
+    folder = layout.state / "containerd"
+    return f"""version = 3
+root = "{folder}/root"
+state = "{layout.runtime}/containerd"
+# What these do is not needed here, and some of them write outside of the cluster's own folders.
+disabled_plugins = [
+  "io.containerd.internal.v1.opt",
+  "io.containerd.nri.v1.nri",
+  "io.containerd.snapshotter.v1.blockfile",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.erofs",
+  "io.containerd.snapshotter.v1.native",
+  "io.containerd.snapshotter.v1.zfs",
+]
+
+[grpc]
+address = "{layout.containerd_socket}"
+
+[plugins."io.containerd.shim.v1.manager"]
+socket_dir = "{layout.runtime}/s"
+
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "{sandbox}"
+
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "{folder}/certs.d"
+
+[plugins."io.containerd.cri.v1.runtime"]
+# Lowering a process's OOM score takes CAP_SYS_RESOURCE, which root does not have everywhere.
+restrict_oom_score_adj = true
+# Elsewhere they would be among the host's named namespaces.
+netns_mounts_under_state_dir = true
+cdi_spec_dirs = []
+
+[plugins."io.containerd.cri.v1.runtime".cni]
+bin_dirs = ["{machine.tools["cni"]}"]
+conf_dir = "{folder}/cni"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+BinaryName = "{machine.binary("runc", "runc")}"
+Root = "{layout.runtime}/runc"
+SystemdCgroup = false
+"""
+
+
+def registry_hosts(node_ip: str, port: int) -> str:
+    """Where containerd finds a registry's images. For all others (`_default`) here too: no pull goes outside."""
+    url = f"http://{node_ip}:{port}"
+    return f'server = "{url}"\n\n[host."{url}"]\ncapabilities = ["pull", "resolve"]\n'
+
+
+def cni_config(machine: Machine) -> dict[str, object]:
+    """One bridge for all pods. No masquerading: they have no business outside of the namespace."""
+    ipam = {
+        "type": "host-local",
+        "ranges": [[{"subnet": POD_NETWORK}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+        "dataDir": str(machine.layout.runtime / "cni"),
+    }
+    bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "hairpinMode": True, "ipam": ipam}
+    return {
+        "cniVersion": "1.0.0",
+        "name": "pods",
+        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
+    }
+
+
+def kubelet(machine: Machine, namespace: Namespace) -> Component:
+    layout = machine.layout
+    folder = layout.state / "kubelet"
+    config = _write(folder / "config.yaml", yaml.safe_dump(kubelet_config(machine), sort_keys=False))
+    # Pods get the cluster's names, never the host's name servers and search domains.
+    _write(folder / "resolv.conf", f"nameserver {DNS_ADDRESS}\n")
+    if SECCOMP_PROFILES.is_dir():
+        shutil.copytree(SECCOMP_PROFILES, folder / "seccomp" / "tekton-delivery", dirs_exist_ok=True)
+    argv = (
+        machine.binary("kubernetes", "kubelet"),
+        f"--config={config}",
+        f"--root-dir={folder}",
+        f"--cert-dir={folder}/pki",
+        f"--kubeconfig={layout.kubeconfigs}/kubelet.conf",
+        f"--hostname-override={machine.node}",
+        f"--node-ip={machine.node_ip}",
+    )
+    return Component("kubelet", argv, answers(namespace, "http://127.0.0.1:10248/healthz"), files=(config,))
+
+
+def kubelet_config(machine: Machine) -> dict[str, object]:
+    layout = machine.layout
+    folder = layout.state / "kubelet"
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(layout.pki / "ca.crt")},
+        },
+        "authorization": {"mode": "Webhook"},
+        "containerRuntimeEndpoint": f"unix://{layout.containerd_socket}",
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{layout.id}",
+        "failCgroupV1": False,
+        "failSwapOn": False,
+        "clusterDNS": [DNS_ADDRESS],
+        "clusterDomain": DNS_DOMAIN,
+        "resolvConf": str(folder / "resolv.conf"),
+        "maxPods": 250,
+        "serializeImagePulls": False,
+        # The platform's images are imported once, not pulled: collecting them would lose them.
+        "imageGCHighThresholdPercent": 100,
+        "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"},
+        # Their defaults lie outside of the cluster's own folder.
+        "podLogsDir": str(layout.state / "pod-logs"),
+        "volumePluginDir": str(folder / "volume-plugins"),
+    }
+
+
+def kube_proxy(machine: Machine, namespace: Namespace) -> Component:
+    layout = machine.layout
+    settings = {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "clientConnection": {"kubeconfig": str(layout.kubeconfigs / "kube-proxy.conf")},
+        "mode": "iptables",
+        "clusterCIDR": POD_NETWORK,
+        "hostnameOverride": machine.node,
+        "nodePortAddresses": [f"{machine.node_ip}/32"],
+        "iptables": {"localhostNodePorts": False},
+        "healthzBindAddress": "127.0.0.1:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
+        # The limit is the host's, and a namespace may not write it.
+        "conntrack": {"maxPerCore": 0},
+    }
+    config = _write(layout.state / "kube-proxy" / "config.yaml", yaml.safe_dump(settings, sort_keys=False))
+    argv = (machine.binary("kubernetes", "kube-proxy"), f"--config={config}")
+    return Component("kube-proxy", argv, answers(namespace, "http://127.0.0.1:10256/healthz"), files=(config,))
+
+
+def ctr(machine: Machine, *arguments: str) -> str:
+    """Run containerd's own client on Kubernetes' images and return what it prints; nothing where it fails."""
+    command = [machine.binary("containerd", "ctr"), f"--address={machine.layout.containerd_socket}"]
+    result = subprocess.run(
+        [*command, "--namespace=k8s.io", *arguments],
+        env=clean_environment(machine.layout.state),
+        capture_output=True,
+        text=True,
+    )
+    return result.stdout if result.returncode == 0 else ""
+
+
+def prepare(machine: Machine) -> None:
+    """What has to be there before the node's programs start."""
+    machine.layout.runtime.mkdir(mode=0o755, exist_ok=True)
+    cgroups.create(machine.layout.id)
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path

@@ -1,0 +1,212 @@
+"""The Go tools of the embedded default: compiled from the modules pinned in local/modules, once for all checkouts.
+
+A tool's folder in the cache is named after everything that made it, so a changed pin is a new folder and an old
+checkout keeps finding its own. Nothing of Go's build and module caches is needed once the folders are there.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from local import debian
+from local.errors import UserError
+from local.locks import locked
+from local.paths import MODULES, TOOLS_CACHE
+from local.progress import Progress
+
+# What Go's caches grow by for a module, on average (27 GB for all of them together, measured).
+ROOM_PER_MODULE = 2 * 10**9
+
+GO_FLAGS = ("-mod=readonly", "-trimpath")
+GO_ENVIRONMENT = {"GOFLAGS": "-buildvcs=false"}
+
+
+@dataclass(frozen=True)
+class Build:
+    """How one module is compiled, where that differs from the plain way."""
+
+    tags: tuple[str, ...] = ()
+    cgo: bool = False
+    needs: tuple[str, ...] = ()
+    """Debian packages without which it does not compile."""
+    version_in: Mapping[str, str] = field(default_factory=dict)
+    """Go variables that hold the version, each with the module whose version it is: `go build` leaves them empty."""
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """Sub folder of the tool → prefix of the packages that go there, where two packages share a name."""
+    copies: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    """(module, folder in it, names) copied beside the binaries."""
+
+
+BUILDS = {
+    "runc": Build(tags=("seccomp",), cgo=True, needs=("gcc", "libc6-dev", "pkg-config", "libseccomp-dev")),
+    "kubernetes": Build(
+        version_in={
+            "k8s.io/component-base/version.gitVersion": "k8s.io/kubernetes",
+            "k8s.io/client-go/pkg/version.gitVersion": "k8s.io/kubernetes",
+        }
+    ),
+    "tekton": Build(folders={"pipeline": "github.com/tektoncd/pipeline/", "triggers": "github.com/tektoncd/triggers/"}),
+    "gitea": Build(
+        tags=("sqlite", "sqlite_unlock_notify"),
+        cgo=True,
+        needs=("gcc", "libc6-dev"),
+        copies=(("code.gitea.io/gitea", ".", ("options", "templates", "public")),),
+    ),
+    "pulumi-language-python": Build(
+        copies=(
+            (
+                "github.com/pulumi/pulumi/sdk/v3",
+                "python/cmd/pulumi-language-python",
+                ("pulumi-language-python-exec",),
+            ),
+        )
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One pinned Go module and the commands that are built from it."""
+
+    name: str
+    module: Path
+    packages: tuple[str, ...]
+    versions: Mapping[str, str]
+    build: Build
+
+    def flags(self) -> list[str]:
+        """The arguments of `go build` that shape the binaries."""
+        linker = ["-s", "-w"]
+        linker += [f"-X={variable}={self.versions[module]}" for variable, module in self.build.version_in.items()]
+        tags = ["-tags", ",".join(self.build.tags)] if self.build.tags else []
+        return [*GO_FLAGS, *tags, "-ldflags", " ".join(linker)]
+
+    def environment(self) -> dict[str, str]:
+        return GO_ENVIRONMENT | {"CGO_ENABLED": "1" if self.build.cgo else "0"}
+
+    def key(self, go: str) -> str:
+        """Twelve hexadecimal digits for all that the binaries are made of; `go` is Go's version and target."""
+        digest = hashlib.sha256()
+        for part in (
+            (self.module / "go.mod").read_bytes(),
+            (self.module / "go.sum").read_bytes(),
+            json.dumps([self.flags(), self.environment(), self.build.folders, self.build.copies, go]).encode(),
+        ):
+            digest.update(hashlib.sha256(part).digest())
+        return digest.hexdigest()[:12]
+
+    def targets(self) -> Iterator[tuple[str, list[str]]]:
+        """Sub folder → the packages whose binaries go there."""
+        if not self.build.folders:
+            yield ".", list(self.packages)
+        for folder, prefix in self.build.folders.items():
+            yield folder, [package for package in self.packages if package.startswith(prefix)]
+
+
+def read(module: Path) -> Tool:
+    """The tool that a module folder pins: its `tool` directives are the commands."""
+    packages: list[str] = []
+    versions: dict[str, str] = {}
+    block = ""
+    for line in (module / "go.mod").read_text().splitlines():
+        words = line.split("//")[0].split()
+        if not words:
+            continue
+        if words == [")"]:
+            block = ""
+        elif len(words) == 2 and words[1] == "(":
+            block = words[0]
+        else:
+            directive, rest = (block, words) if block else (words[0], words[1:])
+            if directive == "tool":
+                packages.append(rest[0])
+            elif directive == "require":
+                versions[rest[0]] = rest[1]
+    return Tool(module.name, module, tuple(packages), versions, BUILDS.get(module.name, Build()))
+
+
+TOOLS: dict[str, Tool] = {folder.name: read(folder) for folder in sorted(MODULES.iterdir()) if folder.is_dir()}
+
+
+def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
+    """The folders with the named tools' binaries; what is not in the cache yet is compiled first."""
+    if shutil.which("go") is None:
+        raise UserError("Go is not on PATH, and the cluster's tools are compiled with it. Install Go 1.26 or later.")
+    folders = {name: TOOLS_CACHE / f"{name}-{TOOLS[name].key(_go_target())}" for name in names}
+    absent = [name for name, folder in folders.items() if not folder.is_dir()]
+    if absent:
+        debian.ensure(sorted({package for name in absent for package in TOOLS[name].build.needs}), progress)
+        check_room(len(absent))
+        TOOLS_CACHE.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(absent, 1):
+        # A second checkout waits here, and then finds the tool made.
+        with progress.step(f"Compile {name} ({number} of {len(absent)})"), locked(TOOLS_CACHE):
+            if not folders[name].is_dir():
+                _compile(TOOLS[name], folders[name])
+    return folders
+
+
+def check_room(modules: int) -> None:
+    """Refuse to begin a compilation that would fill a disk."""
+    wanted = modules * ROOM_PER_MODULE
+    for place in {_go("env", "GOCACHE"), _go("env", "GOMODCACHE"), str(TOOLS_CACHE)}:
+        existing = Path(place)
+        while not existing.exists():
+            existing = existing.parent
+        free = shutil.disk_usage(existing).free
+        if free < wanted:
+            raise UserError(
+                f"Compiling {modules} of the cluster's tools may need {wanted // 10**9} GB under {place}, "
+                f"and {free / 10**9:.1f} GB are free there. Make room (`go clean -cache -modcache` empties Go's own "
+                "caches) or point GOCACHE, GOMODCACHE and TEKTON_DELIVERY_CACHE at a larger disk."
+            )
+
+
+def _compile(tool: Tool, folder: Path) -> None:
+    """Build into a folder beside the final one, then rename: what an interruption leaves never looks complete."""
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for sub, packages in tool.targets():
+            (work / sub).mkdir(exist_ok=True)
+            _go("build", *tool.flags(), "-o", f"{work / sub}/", *packages, cwd=tool.module, env=tool.environment())
+        for module, inside, names in tool.build.copies:
+            source = Path(_go("list", "-m", "-f", "{{.Dir}}", module, cwd=tool.module)) / inside
+            for name in names:
+                _copy(source / name, work / name)
+        work.chmod(0o755)
+        work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy out of the module cache, whose files are read-only and never executable."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+        for path in (target, *target.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    else:
+        shutil.copyfile(source, target)
+        target.chmod(0o755)
+
+
+@cache
+def _go_target() -> str:
+    """Go's version and the platform it compiles for, which are part of what a binary is."""
+    return _go("env", "GOVERSION", "GOOS", "GOARCH")
+
+
+def _go(*arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    environment = os.environ | GO_ENVIRONMENT | dict(env or {})
+    result = subprocess.run(["go", *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+    if result.returncode != 0:
+        what = f"`go {arguments[0]}`" + (f" of {cwd.name}" if cwd else "")
+        raise UserError(f"{what} failed:\n" + "\n".join(result.stderr.strip().splitlines()[-15:]))
+    return result.stdout.strip()
