@@ -1,0 +1,98 @@
+"""The `pulumi` of the embedded default: runs the real CLI and keeps its bookkeeping out of the tracked stack files.
+
+With the passphrase secrets provider the CLI writes `encryptionsalt` into `Pulumi.<stack>.yaml` on every operation, and lays
+the file out anew. The salt belongs to one checkout's generated passphrase, so it must not be committed, and it need not be
+there: the CLI takes it from the state (PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER). It has no option to leave the file alone.
+"""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_SALT = "encryptionsalt"
+
+
+def install(folder: Path, cli: Path, backend: Path) -> Path:
+    """Write the `pulumi` launcher into a folder that goes before everything else on PATH."""
+    folder.mkdir(parents=True, exist_ok=True)
+    launcher = folder / "pulumi"
+    command = shlex.join([sys.executable, str(Path(__file__).resolve()), str(cli), str(backend)])
+    launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    launcher.chmod(0o755)
+    return launcher
+
+
+def run(cli: Path, backend: Path, arguments: list[str]) -> int:
+    """Run the CLI in the current directory and then take this backend's salts out of the stack files again."""
+    before = {path: path.read_bytes() for path in _stack_files()}
+    salts = _salts(backend)
+    # Ctrl-C goes to the CLI, which ends in its own time; this process has to outlive it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    environment = {**os.environ, "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
+    with subprocess.Popen(
+        [cli, *arguments], env=environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        status = process.wait()
+    salts |= _salts(backend)
+    for path in _stack_files():
+        restored = _without_salt(before.get(path), path.read_bytes(), salts)
+        if restored is not None:
+            path.write_bytes(restored)
+    return status if status >= 0 else 128 - status
+
+
+def _without_salt(before: bytes | None, after: bytes, salts: set[str]) -> bytes | None:
+    """The file's content to write back, or None when there is nothing to take out. Another backend's salt is the user's."""
+    try:
+        document = yaml.safe_load(after)
+        if not isinstance(document, dict) or document.get(_SALT) not in salts:
+            return None
+        del document[_SALT]
+        if before is not None and _plain(yaml.safe_load(before)) == _plain(document):
+            return before
+    except yaml.YAMLError:
+        return None
+    return re.sub(rb"(?m)^encryptionsalt:.*\n?", b"", after)
+
+
+def _plain(value: Any) -> Any:
+    """A configuration as the CLI understands it: all scalars are text, and a salt says nothing."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items() if key != _SALT}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _stack_files() -> list[Path]:
+    """The stack files of the project that the CLI finds: the nearest Pulumi.yaml upwards."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").exists():
+            return sorted(folder.glob("Pulumi.*.yaml"))
+    return []
+
+
+def _salts(backend: Path) -> set[str]:
+    found = set()
+    for path in backend.glob(".pulumi/stacks/**/*.json"):
+        try:
+            provider = json.loads(path.read_text())["checkpoint"]["latest"]["secrets_providers"]
+            found.add(provider["state"]["salt"])
+        except (OSError, ValueError, KeyError, TypeError):
+            # A stack without secrets, or one that another command is writing: nothing to take from it.
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(run(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
