@@ -1,0 +1,109 @@
+"""The forge as the demo and the tests want it: an organization with the sample application, and who works on it."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import tools
+from local.forge import secret_files
+from local.forge.administration import Administration
+from local.forge.api import ApiError
+from local.forge.client import Gitea
+from local.forge.server import ADMINISTRATOR, Forge, Host
+from local.paths import ROOT, SECRETS
+from local.progress import Progress
+
+OWNER = "acme"
+REPOSITORY = f"{OWNER}/chespirito"
+DEVELOPER = "alice"
+ENVIRONMENTS = ("staging", "production")
+
+_SAMPLE = ROOT / "local" / "chespirito"
+
+
+@dataclass(frozen=True)
+class ForgeState:
+    """A running forge and what was set up on it."""
+
+    url: str
+    """Where it answers, from the host."""
+    repository: str
+    ssh_url: str
+    clone_url: str
+    """Where pods clone from, over SSH and over HTTP."""
+    admin: Administration
+    developer: Gitea
+    """As alice, who opens and merges pull requests."""
+    deploy_key: Path
+    known_hosts: Path
+    status_tokens: dict[str, Path]
+    """Environment → file with the token that its reporter sets statuses with."""
+
+    def ensure_webhook(self, environment: str, url: str, secret: str) -> None:
+        """Tell an environment's listener about pull requests."""
+        self.admin.ensure_webhook(self.repository, environment, url, secret)
+
+
+def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> ForgeState:
+    """Start the forge and set up what is missing. A second call changes nothing."""
+    forge = Forge(cluster, tools.ensure(["gitea"], progress)["gitea"])
+    with nullcontext() if forge.healthy() else progress.step("Start the forge"):
+        forge.start()
+    reporters = {environment: f"reporter-{environment}" for environment in ENVIRONMENTS}
+    passwords = secret_files.ensure_passwords(secrets / "forge.json", (ADMINISTRATOR, DEVELOPER, *reporters.values()))
+    admin = forge.administration(passwords[ADMINISTRATOR])
+    for user in (DEVELOPER, *reporters.values()):
+        admin.ensure_user(user, passwords[user])
+    admin.ensure_organization(OWNER)
+    if admin.ensure_repository(REPOSITORY):
+        with progress.step(f"Put the sample application into {REPOSITORY}"):
+            admin.commit(REPOSITORY, "main", "Add chespirito", sample_files())
+    for user in (DEVELOPER, *reporters.values()):
+        # Gitea lets nobody set a status who may not write.
+        admin.ensure_collaborator(REPOSITORY, user, "write")
+    admin.ensure_protection(REPOSITORY, "main", [ADMINISTRATOR, DEVELOPER])
+
+    deploy_key = secrets / "ssh" / "id_ed25519"
+    admin.ensure_deploy_key(REPOSITORY, "tekton-delivery", secret_files.ensure_key_pair(deploy_key, "tekton-delivery"))
+    known_hosts = secrets / "ssh" / "known_hosts"
+    _write_if_changed(known_hosts, forge.known_hosts)
+    ssh_url, clone_url = admin.clone_urls(REPOSITORY)
+    return ForgeState(
+        url=forge.url,
+        repository=REPOSITORY,
+        ssh_url=ssh_url,
+        clone_url=clone_url,
+        admin=admin,
+        developer=Gitea(forge.url, user=DEVELOPER, password=passwords[DEVELOPER]),
+        deploy_key=deploy_key,
+        known_hosts=known_hosts,
+        status_tokens={
+            environment: _ensure_token(admin, user, secrets / f"forge-token-{environment}")
+            for environment, user in reporters.items()
+        },
+    )
+
+
+def sample_files() -> dict[str, bytes]:
+    """The sample application as its repository holds it."""
+    return {str(path.relative_to(_SAMPLE)): path.read_bytes() for path in sorted(_SAMPLE.rglob("*")) if path.is_file()}
+
+
+def _ensure_token(admin: Administration, user: str, path: Path) -> Path:
+    """A file with a working token of the user's, for repositories only: Gitea has no narrower scope."""
+    if not (path.exists() and _works(admin.url, path.read_text().strip())):
+        secret_files.write(path, admin.new_token(user, "tekton-delivery", ["write:repository"]) + "\n")
+    return path
+
+
+def _works(url: str, token: str) -> bool:
+    try:
+        Gitea(url, token=token).clone_urls(REPOSITORY)
+    except ApiError:
+        return False
+    return True
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        secret_files.write(path, text)
