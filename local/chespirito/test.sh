@@ -30,10 +30,10 @@ start() {
         server=$!
         for _ in 1 2 3 4 5 6 7 8 9 10; do
             [ "$(get healthz)" != ok ] || return 0
-            kill -0 "$server" 2>/dev/null || break
+            kill -0 "$server" 2>/dev/null || continue 2
             busybox sleep 0.1
         done
-        kill "$server" 2>/dev/null
+        break
     done
     return 1
 }

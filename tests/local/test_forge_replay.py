@@ -104,7 +104,7 @@ def listener() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", received
         server.shutdown()
