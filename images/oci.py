@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+EPOCH = "1970-01-01T00:00:00Z"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -99,6 +100,7 @@ class Config:
         """The image configuration over layers with these digests."""
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | dict(self.env)
         return {
+            "created": EPOCH,
             "architecture": ARCHITECTURES[os.uname().machine],
             "os": "linux",
             "config": {
@@ -110,6 +112,8 @@ class Config:
                 "WorkingDir": "/",
             },
             "rootfs": {"type": "layers", "diff_ids": list(layers)},
+            # Optional by the specification, but buildah refuses to add layers to an image without it.
+            "history": [{"created": EPOCH, "created_by": "tekton-delivery"} for _ in layers],
         }
 
 

@@ -47,7 +47,7 @@ class Kubectl:
     def run(self, *arguments: str, objects: Iterable[Manifest] | None = None) -> subprocess.CompletedProcess[str]:
         """Run it, on objects given as input where there are any."""
         items = None if objects is None else json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-        command = [self.binary, f"--kubeconfig={self.kubeconfig}", *arguments]
+        command: list[str | Path] = [self.binary, f"--kubeconfig={self.kubeconfig}", *arguments]
         return subprocess.run(command, input=items, capture_output=True, text=True)
 
     def get(self, *arguments: str) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def _names(manifests: Iterable[Manifest], kind: str) -> list[str]:
 
 
 def explain(kubectl: Kubectl) -> str:
-    """What keeps Tekton's pods from being ready: their state, the last warnings about them and the end of their logs."""
+    """Why Tekton's pods are not ready: their state, the last warnings about them and the end of their logs."""
     lines: list[str] = []
     for pod in kubectl.get("pods", f"--namespace={NAMESPACE}"):
         name = pod["metadata"]["name"]

@@ -1,4 +1,4 @@
-"""Upstream's manifests made fit for one small node: our images by digest, quick probes, little reserved, few settings."""
+"""Upstream's manifests made fit for one small node: our images, quick probes, little reserved, our settings."""
 
 import hashlib
 import json
