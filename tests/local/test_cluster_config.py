@@ -1,0 +1,149 @@
+"""The configuration that the cluster's programs are given."""
+
+import io
+import json
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local.cluster import addons, archives, certificates, mounts, node, preflight, registry
+from local.cluster.names import IMAGES, QUARANTINE, REGISTRY, Layout, Machine
+from local.errors import UserError
+
+NODE_IP = "10.199.0.2"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    names = ("runc", "cni", "etcd", "containerd", "kubernetes", "registry")
+    return Machine(Layout("one", tmp_path), NODE_IP, {name: tmp_path / "tools" / name for name in names})
+
+
+def test_containerd_writes_nowhere_but_in_the_clusters_folders(machine: Machine) -> None:
+    config = tomllib.loads(node.containerd_config(machine, "registry.internal:5000/platform/pause@sha256:0"))
+    layout = machine.layout
+    shims = config["plugins"]["io.containerd.shim.v1.manager"]["socket_dir"]
+    runc = config["plugins"]["io.containerd.cri.v1.runtime"]["containerd"]["runtimes"]["runc"]["options"]
+    for place in (config["root"], config["state"], config["grpc"]["address"], shims, runc["Root"]):
+        assert {layout.state, layout.runtime} & set(Path(place).parents)
+    # containerd's own limit.
+    assert len(shims) <= 42
+
+
+def test_no_pull_leaves_the_machine() -> None:
+    hosts = tomllib.loads(node.registry_hosts(NODE_IP, 5001))
+    assert hosts["server"] == f"http://{NODE_IP}:5001"
+    assert list(hosts["host"]) == [hosts["server"]]
+    assert "push" not in hosts["host"][hosts["server"]]["capabilities"]
+
+
+def test_two_kubelets_have_different_control_groups(machine: Machine, tmp_path: Path) -> None:
+    other = Machine(Layout("two", tmp_path), NODE_IP, machine.tools)
+    assert node.kubelet_config(machine)["cgroupRoot"] != node.kubelet_config(other)["cgroupRoot"]
+
+
+def test_kubeadm_is_given_the_pinned_version_and_the_nodes_address(machine: Machine) -> None:
+    init, cluster = yaml.safe_load_all(certificates.kubeadm_config(machine))
+    assert init["localAPIEndpoint"]["advertiseAddress"] == NODE_IP
+    assert cluster["kubernetesVersion"].startswith("v1.")
+    assert cluster["controlPlaneEndpoint"] == f"{NODE_IP}:6443"
+
+
+def test_the_kubeconfig_for_people_can_be_merged_with_others() -> None:
+    original = {
+        "clusters": [{"name": "c", "cluster": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+        "users": [{"name": "u", "user": {}}],
+    }
+    config = yaml.safe_load(certificates.rename_context(yaml.safe_dump(original), "tekton-delivery-one"))
+    assert config["current-context"] == config["contexts"][0]["name"] == "tekton-delivery-one"
+    assert config["contexts"][0]["context"] == {"cluster": "c", "user": config["users"][0]["name"]}
+
+
+def test_the_addons_run_the_given_images_and_nothing_else(machine: Machine) -> None:
+    references = {name: f"{REGISTRY}/platform/{name}@sha256:0" for name in IMAGES}
+    text = addons.render(machine, references)
+    objects = list(yaml.safe_load_all(text))
+    used = {
+        container["image"]
+        for item in objects
+        if item["kind"] == "Deployment"
+        for container in item["spec"]["template"]["spec"]["containers"]
+    }
+    assert used == {references["coredns"], references["local-path-provisioner"]}
+    corefile = next(item for item in objects if item["metadata"]["name"] == "coredns" and item["kind"] == "ConfigMap")
+    assert f"{NODE_IP} registry.internal quarantine.internal forge.internal" in corefile["data"]["Corefile"]
+    assert "forward" not in corefile["data"]["Corefile"]
+    storage = next(item for item in objects if item["metadata"]["name"] == "local-path-config")
+    assert json.loads(storage["data"]["config.json"])["nodePathMap"][0]["paths"] == [f"{machine.layout.state}/volumes"]
+    assert '"$VOL_DIR"' in storage["data"]["setup"]
+    assert yaml.safe_load(storage["data"]["helperPod.yaml"])["spec"]["containers"][0]["image"] == references["base"]
+
+
+def test_registry_passwords_are_made_once(tmp_path: Path) -> None:
+    first = registry.passwords(tmp_path)
+    assert first == registry.passwords(tmp_path)
+    assert {host: set(users) for host, users in first.items()} == {
+        REGISTRY: {"platform", "deployer", "puller"},
+        QUARANTINE: {"untrusted", "deployer"},
+    }
+    # Who reads one registry's password has nothing of the other's.
+    assert first[REGISTRY]["deployer"] != first[QUARANTINE]["deployer"]
+    assert (tmp_path / "registry.json").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "registry.json").write_text("{")
+    with pytest.raises(UserError, match="is not JSON"):
+        registry.passwords(tmp_path)
+
+
+def test_a_file_of_users_is_kept_while_it_holds_exactly_the_logins(tmp_path: Path) -> None:
+    users = tmp_path / "htpasswd"
+    assert not registry.accepts(users, {"a": "1"})
+    users.write_text(registry.htpasswd({"a": "1", "b": "2"}))
+    assert registry.accepts(users, {"a": "1", "b": "2"})
+    for logins in ({"a": "1"}, {"a": "1", "b": "3"}, {"a": "1", "b": "2", "c": "3"}):
+        assert not registry.accepts(users, logins)
+
+
+def test_an_archive_says_what_its_image_is_called(tmp_path: Path) -> None:
+    archive = tmp_path / "pause.tar"
+    index = {"manifests": [{"annotations": {"io.containerd.image.name": "example/pause@sha256:1"}}]}
+    content = json.dumps(index).encode()
+    with tarfile.open(archive, "w") as tar:
+        info = tarfile.TarInfo("index.json")
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    assert archives.reference(archive) == "example/pause@sha256:1"
+    archive.write_bytes(b"no archive at all")
+    with pytest.raises(UserError, match=r"pause\.tar is no OCI archive"):
+        archives.reference(archive)
+
+
+def test_mounts_are_undone_from_the_deepest(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "".join(
+        f"{number} 1 0:1 / {point} rw - tmpfs none rw\n"
+        for number, point in enumerate(["/", "/s", "/s/a", r"/s/a/with\040space/x", "/state", "/s/b"])
+    )
+    monkeypatch.setattr(Path, "read_text", lambda self: lines)
+    found = mounts.below(Path("/s"))
+    assert found[0] == Path("/s/a/with space/x")
+    assert found[-1] == Path("/s")
+    assert set(found) == {Path("/s"), Path("/s/a"), Path("/s/b"), Path("/s/a/with space/x")}
+
+
+def test_what_the_kernel_lacks_is_named_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "filesystems").write_text("nodev\ttmpfs\n\text4\n")
+    faults = "\n".join(preflight.kernel_faults(tmp_path))
+    assert "modprobe overlay" in faults
+    assert "modprobe br_netfilter" in faults
+
+
+def test_a_checkout_in_a_closed_folder_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "checkout").mkdir(parents=True)
+    home.chmod(0o700)
+    faults = preflight.folder_faults(home / "checkout" / "state")
+    assert any(fault.startswith(f"{home} is closed") for fault in faults)
