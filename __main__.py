@@ -1,0 +1,48 @@
+"""A stack of tekton-delivery: its environments, who may do what there, its pipelines, and the listener that starts them."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.access import LISTENER, Access, ListenerAccess
+from components.application import Application
+from components.credentials import Credentials
+from components.environment import Environment
+from components.pipelines.pipelines import Pipelines
+from components.plan import StackPlan
+from components.settings import Stack
+from components.settings_errors import SettingsError
+from components.triggers import Listener
+
+
+def main(loaded: Stack | None = None) -> None:
+    """Declare every resource of the current stack."""
+    plan = StackPlan(loaded or Stack.load())
+    provider = k8s.Provider("cluster", **plan.provider)
+    opts = pulumi.ResourceOptions(provider=provider)
+
+    namespaces = {}
+    for part in plan.environments:
+        environment = Environment(part.name, part.environment, opts)
+        namespaces[part.name] = environment
+        Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
+        Access(f"{part.name}-access", part.access(environment), opts)
+        Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts)
+        for application in part.applications(environment):
+            Application(f"{part.name}-{application.application}", application, opts)
+
+    access = ListenerAccess("listener-access", plan.listener_access(namespaces), opts)
+    listener = Listener(
+        "listener",
+        plan.listener(namespaces, LISTENER),
+        pulumi.ResourceOptions(provider=provider, depends_on=[access]),
+    )
+    pulumi.export("listener", plan.listener_address)
+    pulumi.export("webhookSecret", listener.webhook_secret)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SettingsError as error:
+        pulumi.log.error(str(error))
+        raise SystemExit(1) from None

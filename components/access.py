@@ -1,0 +1,181 @@
+"""Who may do what: an environment's service accounts and their least rights.
+
+No service account's token is mounted by default. The one step that talks to the API server mounts a projected token of
+its own (see `components/tasks/step.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.conventions import labels, token
+
+UNTRUSTED = "untrusted"
+DEPLOYER = "deployer"
+REPORTER = "reporter"
+LISTENER = "listener"
+
+Rule = dict[str, Any]
+
+
+def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
+    """Return the rights of a deployer: read, watch and patch the named Deployments.
+
+    `kubectl rollout status` lists and watches with a field selector on the name, which RBAC matches by resourceNames.
+    """
+    return [
+        {
+            "apiGroups": ["apps"],
+            "resources": ["deployments"],
+            "resourceNames": list(deployments),
+            "verbs": ["get", "list", "watch", "patch"],
+        }
+    ]
+
+
+REPORTER_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["list"]}]
+
+# The minimum that the sink of Triggers 0.37 needs: informers for the trigger objects of its namespace, and creating runs.
+LISTENER_RULES: list[Rule] = [
+    {
+        "apiGroups": ["triggers.tekton.dev"],
+        "resources": ["eventlisteners", "triggers", "triggerbindings", "triggertemplates", "interceptors"],
+        "verbs": ["get", "list", "watch"],
+    }
+]
+RUN_CREATOR_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create"]}]
+LISTENER_CLUSTER_RULES: list[Rule] = [
+    {
+        "apiGroups": ["triggers.tekton.dev"],
+        "resources": ["clustertriggerbindings", "clusterinterceptors"],
+        "verbs": ["get", "list", "watch"],
+    }
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessArgs:
+    """Whose rights are declared."""
+
+    environment: str
+    workload_namespace: pulumi.Input[str]
+    delivery_namespace: pulumi.Input[str]
+    deployments: tuple[str, ...]
+    """Names of the Deployments that the deployer may patch."""
+    pull_secret: str | None
+    """Secret by which images of steps are pulled; None for a registry that needs none."""
+    runs_untrusted_code: bool
+
+
+class Access(pulumi.ComponentResource):
+    """The identities of an environment's runs."""
+
+    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Access"), name, None, opts)
+        common = labels(environment=args.environment)
+        child = pulumi.ResourceOptions(parent=self)
+
+        def account(role: str) -> None:
+            """Declare a service account of the delivery namespace."""
+            k8s.core.v1.ServiceAccount(
+                f"{name}-{role}",
+                metadata={"name": role, "namespace": args.delivery_namespace, "labels": common},
+                automount_service_account_token=False,
+                image_pull_secrets=[{"name": args.pull_secret}] if args.pull_secret else [],
+                opts=child,
+            )
+
+        account(DEPLOYER)
+        account(REPORTER)
+        if args.runs_untrusted_code:
+            account(UNTRUSTED)
+        bind(
+            name,
+            DEPLOYER,
+            args.workload_namespace,
+            args.delivery_namespace,
+            deployer_rules(args.deployments),
+            common,
+            child,
+        )
+        bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, REPORTER_RULES, common, child)
+        self.register_outputs({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListenerAccessArgs:
+    """Where the listener lives and where it may start runs."""
+
+    name: str
+    """The EventListener's name; part of its cluster-scoped objects' names."""
+    environment: str
+    namespace: pulumi.Input[str]
+    run_namespaces: dict[str, pulumi.Input[str]]
+    """Environment's name to its delivery namespace."""
+
+
+class ListenerAccess(pulumi.ComponentResource):
+    """The identity of the stack's EventListener: it reads trigger objects and creates runs, nothing else."""
+
+    def __init__(self, name: str, args: ListenerAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("ListenerAccess"), name, None, opts)
+        common = labels(environment=args.environment)
+        child = pulumi.ResourceOptions(parent=self)
+        k8s.core.v1.ServiceAccount(
+            f"{name}-{LISTENER}",
+            metadata={"name": LISTENER, "namespace": args.namespace, "labels": common},
+            opts=child,
+        )
+        bind(name, LISTENER, args.namespace, args.namespace, LISTENER_RULES, common, child)
+        for environment, namespace in args.run_namespaces.items():
+            bind(
+                f"{name}-{environment}",
+                "run-creator",
+                namespace,
+                args.namespace,
+                RUN_CREATOR_RULES,
+                common,
+                child,
+                LISTENER,
+            )
+        # Cluster-scoped names carry the environment: a second stack on the same cluster must not take them over.
+        cluster_name = f"{args.name}-{args.environment}"
+        k8s.rbac.v1.ClusterRole(
+            f"{name}-interceptors",
+            metadata={"name": cluster_name, "labels": common},
+            rules=LISTENER_CLUSTER_RULES,
+            opts=child,
+        )
+        k8s.rbac.v1.ClusterRoleBinding(
+            f"{name}-interceptors",
+            metadata={"name": cluster_name, "labels": common},
+            role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_name},
+            subjects=[{"kind": "ServiceAccount", "name": LISTENER, "namespace": args.namespace}],
+            opts=child,
+        )
+        self.register_outputs({})
+
+
+def bind(
+    prefix: str,
+    role: str,
+    namespace: pulumi.Input[str],
+    account_namespace: pulumi.Input[str],
+    rules: list[Rule],
+    common: dict[str, str],
+    opts: pulumi.ResourceOptions,
+    account: str | None = None,
+) -> None:
+    """Declare a Role in `namespace` and bind it to the service account of the same name in `account_namespace`."""
+    metadata = {"name": role, "namespace": namespace, "labels": common}
+    k8s.rbac.v1.Role(f"{prefix}-{role}", metadata=metadata, rules=rules, opts=opts)
+    k8s.rbac.v1.RoleBinding(
+        f"{prefix}-{role}",
+        metadata=metadata,
+        role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        subjects=[{"kind": "ServiceAccount", "name": account or role, "namespace": account_namespace}],
+        opts=opts,
+    )

@@ -1,0 +1,66 @@
+"""Names, labels, API versions and security contexts that every component shares. Declares no resource."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PROJECT = "tekton-delivery"
+
+TEKTON = "tekton.dev/v1"
+TRIGGERS = "triggers.tekton.dev/v1beta1"
+
+# The pipeline writes the image of a Deployment under this name. It starts neither with `kubectl` nor with `pulumi`:
+# Pulumi's Kubernetes provider folds managers with those prefixes into its own and would roll the image back.
+FIELD_MANAGER = "tekton-delivery"
+
+# The numeric user of the tools image and of Tekton's own containers (tekton config-defaults use the same).
+NONROOT = 65532
+
+# Every name that Kubernetes or Tekton also uses as a label value (PipelineRun, Trigger) stays within this length.
+LABEL_LIMIT = 63
+
+Manifest = dict[str, Any]
+
+
+def token(component: str) -> str:
+    """Return the Pulumi type token of a component class, e.g. `tekton-delivery:index:Environment`."""
+    return f"{PROJECT}:index:{component}"
+
+
+def key(name: str) -> str:
+    """Return a label or annotation key of this project, e.g. `tekton-delivery/commit`."""
+    return f"{PROJECT}/{name}"
+
+
+def labels(*, environment: str, application: str | None = None) -> dict[str, str]:
+    """Return the labels of everything that belongs to an environment, and to one of its applications if named."""
+    common = {
+        "app.kubernetes.io/part-of": PROJECT,
+        "app.kubernetes.io/managed-by": "pulumi",
+        key("environment"): environment,
+    }
+    return common | ({"app.kubernetes.io/name": application} if application else {})
+
+
+def restricted(user: int = NONROOT) -> Manifest:
+    """Return a container security context that Pod Security `restricted` admits."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def limits(cpu: str, memory: str, *, request_cpu: str = "10m", request_memory: str = "32Mi") -> Manifest:
+    """Return a container's resources: small requests, since steps of a pod run one after another, and hard limits."""
+    return {
+        "requests": {"cpu": request_cpu, "memory": request_memory},
+        "limits": {"cpu": cpu, "memory": memory},
+    }
+
+
+def manifest_metadata(name: str, namespace: str, labels: Mapping[str, str]) -> Manifest:
+    """Return the metadata of a namespaced object with an explicit name."""
+    return {"name": name, "namespace": namespace, "labels": dict(labels)}

@@ -1,0 +1,103 @@
+"""The secrets of an environment's delivery namespace, and the pull credential of its workload namespace."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.conventions import labels, token
+
+SSH_DIRECTORY = "ssh-directory"
+WEBHOOK_SECRET = "webhook-secret"
+FORGE_TOKEN = "forge-token"
+REGISTRY_PULL = "registry-pull"
+REGISTRY_PUSH = "registry-push"
+QUARANTINE_PUSH = "quarantine-push"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryLogin:
+    """A user of a registry; `password` is secret."""
+
+    host: str
+    username: str
+    password: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshKey:
+    """A read-only deploy key and the host keys that git may trust."""
+
+    private_key: pulumi.Output[str]
+    known_hosts: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsArgs:
+    """What an environment's pods need, and no more: an environment that only promotes holds no SSH key."""
+
+    environment: str
+    workload_namespace: pulumi.Input[str]
+    delivery_namespace: pulumi.Input[str]
+    forge_token: pulumi.Output[str]
+    pull: tuple[RegistryLogin, ...]
+    push: tuple[RegistryLogin, ...] = ()
+    quarantine: tuple[RegistryLogin, ...] = ()
+    ssh: SshKey | None = None
+
+
+class Credentials(pulumi.ComponentResource):
+    """Secrets with fixed names, which Tasks and service accounts refer to."""
+
+    def __init__(self, name: str, args: CredentialsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Credentials"), name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        def secret(role: str, namespace: pulumi.Input[str], kind: str, data: Mapping[str, pulumi.Input[str]]) -> None:
+            """Declare one Secret in a namespace of this environment."""
+            k8s.core.v1.Secret(
+                f"{name}-{role}",
+                metadata={
+                    "name": role.removeprefix("workload-"),
+                    "namespace": namespace,
+                    "labels": labels(environment=args.environment),
+                },
+                type=kind,
+                string_data=data,
+                opts=child,
+            )
+
+        def docker(role: str, namespace: pulumi.Input[str], logins: tuple[RegistryLogin, ...]) -> None:
+            """Declare a registry credential, if there is a login."""
+            if logins:
+                secret(role, namespace, "kubernetes.io/dockerconfigjson", {".dockerconfigjson": docker_config(logins)})
+
+        secret(FORGE_TOKEN, args.delivery_namespace, "Opaque", {"token": args.forge_token})
+        docker(REGISTRY_PULL, args.delivery_namespace, args.pull)
+        docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull)
+        docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
+        docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
+        if args.ssh:
+            secret(
+                SSH_DIRECTORY,
+                args.delivery_namespace,
+                "kubernetes.io/ssh-auth",
+                {"ssh-privatekey": args.ssh.private_key, "known_hosts": args.ssh.known_hosts},
+            )
+        self.register_outputs({})
+
+
+def docker_config(logins: tuple[RegistryLogin, ...]) -> pulumi.Output[str]:
+    """Return a docker `config.json` for the given logins; secret, since their passwords are."""
+
+    def render(passwords: list[str]) -> str:
+        auths = {}
+        for login, password in zip(logins, passwords, strict=True):
+            pair = f"{login.username}:{password.strip()}"
+            auths[login.host] = {"auth": base64.b64encode(pair.encode()).decode()}
+        return json.dumps({"auths": auths})
+
+    return pulumi.Output.all(*(login.password for login in logins)).apply(render)

@@ -1,0 +1,73 @@
+"""An environment's two namespaces: one where applications run, one where its listener and its runs live."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.conventions import labels, token
+
+POD_SECURITY = "pod-security.kubernetes.io"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentArgs:
+    """What an environment needs to know."""
+
+    name: str
+    """The environment's name and its workload namespace's."""
+    delivery_namespace: str
+    builds_images: bool
+    """Whether pods with pull-request code run here. Image builds need Pod Security `baseline` instead of `restricted`:
+    buildah writes id maps, which takes SETUID and SETGID inside its user namespace."""
+    max_pods: int
+    """Quota of each of the two namespaces."""
+
+
+class Environment(pulumi.ComponentResource):
+    """Namespaces with Pod Security levels, quotas and defaults for containers that name no limits."""
+
+    workload_namespace: pulumi.Output[str]
+    delivery_namespace: pulumi.Output[str]
+
+    def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Environment"), name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        def namespace(role: str, kubernetes_name: str, level: str) -> pulumi.Output[str]:
+            """Declare one namespace with its quota. Returns its name, known once it exists."""
+            common = labels(environment=args.name)
+            levels = {f"{POD_SECURITY}/enforce": level} | {
+                f"{POD_SECURITY}/{mode}": "restricted" for mode in ("audit", "warn")
+            }
+            created = k8s.core.v1.Namespace(
+                f"{name}-{role}", metadata={"name": kubernetes_name, "labels": common | levels}, opts=child
+            )
+            namespace_name: pulumi.Output[str] = created.metadata.apply(lambda metadata: str(metadata.name))
+            k8s.core.v1.ResourceQuota(
+                f"{name}-{role}-quota",
+                metadata={"name": "pods", "namespace": namespace_name, "labels": common},
+                spec={"hard": {"pods": str(args.max_pods)}},
+                opts=child,
+            )
+            k8s.core.v1.LimitRange(
+                f"{name}-{role}-limits",
+                metadata={"name": "containers", "namespace": namespace_name, "labels": common},
+                spec={
+                    "limits": [
+                        {
+                            "type": "Container",
+                            "default": {"memory": "512Mi"},
+                            "defaultRequest": {"cpu": "10m", "memory": "32Mi"},
+                        }
+                    ]
+                },
+                opts=child,
+            )
+            return namespace_name
+
+        self.workload_namespace = namespace("workload", args.name, "restricted")
+        self.delivery_namespace = namespace(
+            "delivery", args.delivery_namespace, "baseline" if args.builds_images else "restricted"
+        )
+        self.register_outputs({"workloadNamespace": self.workload_namespace, "deliveryNamespace": self.delivery_namespace})

@@ -1,0 +1,1 @@
+"""Tekton Pipelines: what happens on a pull request, and on its merge."""

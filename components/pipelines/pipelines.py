@@ -1,0 +1,46 @@
+"""The Tasks of an environment and one Pipeline for each of its applications."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from components.conventions import TEKTON, Manifest, labels, token
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelinesArgs:
+    """What to declare: specs by name, made by the modules of `tasks` and `pipelines`."""
+
+    environment: str
+    namespace: pulumi.Input[str]
+    tools_image: str
+    """Runs every step; by digest."""
+    tasks: Mapping[str, Manifest]
+    pipelines: Mapping[str, Manifest]
+
+
+class Pipelines(pulumi.ComponentResource):
+    """Tasks and Pipelines in the delivery namespace. Tekton binds them by name when a run starts."""
+
+    def __init__(self, name: str, args: PipelinesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Pipelines"), name, None, opts)
+        common = labels(environment=args.environment)
+
+        def declare(kind: str, kubernetes_name: str, spec: Manifest, depends_on: list[pulumi.Resource]) -> CustomResource:
+            """Declare one Tekton object."""
+            return CustomResource(
+                f"{name}-{kubernetes_name}",
+                api_version=TEKTON,
+                kind=kind,
+                metadata={"name": kubernetes_name, "namespace": args.namespace, "labels": common},
+                spec=spec,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
+            )
+
+        template = {"stepTemplate": {"image": args.tools_image, "imagePullPolicy": "IfNotPresent"}}
+        tasks = [declare("Task", task, template | spec, []) for task, spec in args.tasks.items()]
+        for pipeline, spec in args.pipelines.items():
+            declare("Pipeline", pipeline, spec, list(tasks))
+        self.register_outputs({})

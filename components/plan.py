@@ -1,0 +1,222 @@
+"""From settings to the arguments of components: the one module between `settings` and everything that is declared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.access import AccessArgs, ListenerAccessArgs
+from components.application import CONTAINER, ApplicationArgs, deployment_name
+from components.conventions import Manifest
+from components.credentials import REGISTRY_PULL, CredentialsArgs, RegistryLogin, SshKey
+from components.environment import Environment, EnvironmentArgs
+from components.pipelines import promotion, pull_request
+from components.pipelines.pipelines import PipelinesArgs
+from components.pipelines.target import Target
+from components.settings import Application as ApplicationSettings
+from components.settings import Build, Registry, Stack
+from components.settings import Environment as EnvironmentSettings
+from components.tasks import build, promote, report, stage
+from components.triggers import ListenerArgs, Trigger
+
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds(duration: str) -> int:
+    """Return a duration such as `5m` in seconds."""
+    return int(duration[:-1]) * SECONDS[duration[-1]]
+
+
+@dataclass(frozen=True)
+class EnvironmentPlan:
+    """The arguments of one environment's components."""
+
+    stack: Stack
+    settings: EnvironmentSettings
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        return self.settings.name
+
+    @property
+    def _builds(self) -> Build | None:
+        return self.stack.settings.build if self.settings.deliver_on == "pull-request" else None
+
+    @property
+    def _pull_secret(self) -> str | None:
+        return REGISTRY_PULL if self.stack.settings.registry.read else None
+
+    @property
+    def environment(self) -> EnvironmentArgs:
+        """Namespaces and quotas."""
+        return EnvironmentArgs(
+            name=self.name,
+            delivery_namespace=self.settings.delivery_namespace,
+            builds_images=self._builds is not None,
+            max_pods=self.settings.max_pods,
+        )
+
+    def credentials(self, environment: Environment) -> CredentialsArgs:
+        """Secrets. An environment that only promotes gets neither SSH key nor a way to write to a registry."""
+        loaded, builds = self.stack, self._builds
+        registry = loaded.settings.registry
+        return CredentialsArgs(
+            environment=self.name,
+            workload_namespace=environment.workload_namespace,
+            delivery_namespace=environment.delivery_namespace,
+            forge_token=loaded.secret(loaded.settings.forge.token),
+            pull=self._logins(registry, "read"),
+            push=(*self._logins(registry, "write"), *self._logins(builds.quarantine, "read")) if builds else (),
+            quarantine=self._logins(builds.quarantine, "write") if builds else (),
+            ssh=SshKey(private_key=loaded.secret(builds.ssh.private_key), known_hosts=loaded.secret(builds.ssh.known_hosts))
+            if builds
+            else None,
+        )
+
+    def _logins(self, registry: Registry, right: str) -> tuple[RegistryLogin, ...]:
+        login = registry.write if right == "write" else registry.read
+        if login is None:
+            return ()
+        password = self.stack.secret(login.password)
+        return (RegistryLogin(host=registry.host, username=login.username, password=password),)
+
+    def access(self, environment: Environment) -> AccessArgs:
+        """Service accounts and roles."""
+        return AccessArgs(
+            environment=self.name,
+            workload_namespace=environment.workload_namespace,
+            delivery_namespace=environment.delivery_namespace,
+            deployments=tuple(deployment_name(application.name) for application in self.stack.settings.applications),
+            pull_secret=self._pull_secret,
+            runs_untrusted_code=self._builds is not None,
+        )
+
+    def pipelines(self, environment: Environment) -> PipelinesArgs:
+        """Tasks, and a Pipeline for each application."""
+        settings, builds = self.stack.settings, self._builds
+        registry = settings.registry
+        tasks: dict[str, Manifest] = {
+            report.NAME: report.spec(environment=self.name, api_url=settings.forge.api_url),
+        }
+        if builds:
+            tasks[build.NAME] = build.spec(
+                build.BuildTaskArgs(quarantine_insecure=builds.quarantine.insecure, seccomp_profile=builds.seccomp_profile)
+            )
+            tasks[stage.NAME] = stage.spec(insecure=registry.insecure or builds.quarantine.insecure)
+        else:
+            tasks[promote.NAME] = promote.spec(insecure=registry.insecure, authenticated=registry.read is not None)
+        return PipelinesArgs(
+            environment=self.name,
+            namespace=environment.delivery_namespace,
+            tools_image=self.stack.tools_image,
+            tasks=tasks,
+            pipelines=dict(self._pipeline(application) for application in settings.applications),
+        )
+
+    def _pipeline(self, application: ApplicationSettings) -> tuple[str, Manifest]:
+        target = Target(
+            application=application.name,
+            environment=self.name,
+            repository=application.repository,
+            image=self.stack.settings.registry.image(application.name),
+            namespace=self.name,
+            deployment=deployment_name(application.name),
+            container=CONTAINER,
+            rollout_timeout=self.settings.rollout_timeout,
+        )
+        builds = self._builds
+        if not builds:
+            return target.pipeline, promotion.spec(target)
+        source = pull_request.Source(
+            repository_url=f"{builds.ssh.url}/{application.repository}.git",
+            test_command=application.test_command,
+            dockerfile=application.dockerfile,
+            context=application.context,
+            build_args={name: self.stack.text(value) for name, value in application.build_args.items()},
+            quarantine_image=builds.quarantine.image(application.name),
+        )
+        return target.pipeline, pull_request.spec(target, source)
+
+    def applications(self, environment: Environment) -> list[ApplicationArgs]:
+        """Deployments and Services."""
+        return [
+            ApplicationArgs(
+                application=application.name,
+                environment=self.name,
+                namespace=environment.workload_namespace,
+                placeholder_image=self.stack.tools_image,
+                port=application.port,
+                health_path=application.health_path,
+                replicas=self.settings.replicas,
+                cpu=application.resources.cpu,
+                memory=application.resources.memory,
+                pull_secret=self._pull_secret,
+                node_port=self.settings.node_ports.get(application.name),
+                rollout_timeout_seconds=seconds(self.settings.rollout_timeout),
+            )
+            for application in self.stack.settings.applications
+        ]
+
+    def trigger(self, environment: Environment) -> Trigger:
+        """What brings events here."""
+        builds = self._builds
+        return Trigger(
+            environment=self.name,
+            deliver_on=self.settings.deliver_on,
+            namespace=environment.delivery_namespace,
+            run=pull_request.run(builds.timeout) if builds else promotion.run(),
+        )
+
+
+class StackPlan:
+    """The arguments of everything that a stack declares."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.environments = [EnvironmentPlan(stack, settings) for settings in stack.settings.environments]
+
+    @property
+    def provider(self) -> dict[str, Any]:
+        """Arguments of the Kubernetes provider. Secrets change in place: replacing one would leave a moment without it."""
+        cluster = self._stack.settings.cluster
+        given: dict[str, Any] = {"enable_secret_mutable": True}
+        if cluster.kubeconfig:
+            given["kubeconfig"] = str(Path(cluster.kubeconfig).expanduser())
+        if cluster.context:
+            given["context"] = cluster.context
+        return given
+
+    @property
+    def _home(self) -> EnvironmentPlan:
+        """The environment in whose delivery namespace the listener lives: the first."""
+        return self.environments[0]
+
+    @property
+    def listener_address(self) -> str:
+        """URL of the listener inside the cluster."""
+        service = f"el-{self._stack.settings.listener.name}.{self._home.settings.delivery_namespace}"
+        return f"http://{service}.svc.cluster.local:8080"
+
+    def listener_access(self, namespaces: Mapping[str, Environment]) -> ListenerAccessArgs:
+        """The listener's identity."""
+        return ListenerAccessArgs(
+            name=self._stack.settings.listener.name,
+            environment=self._home.name,
+            namespace=namespaces[self._home.name].delivery_namespace,
+            run_namespaces={name: environment.delivery_namespace for name, environment in namespaces.items()},
+        )
+
+    def listener(self, namespaces: Mapping[str, Environment], service_account: str) -> ListenerArgs:
+        """The EventListener and all it routes to."""
+        settings = self._stack.settings
+        return ListenerArgs(
+            name=settings.listener.name,
+            environment=self._home.name,
+            namespace=namespaces[self._home.name].delivery_namespace,
+            service_account=service_account,
+            forge=settings.forge.kind,
+            applications={application.repository: application.name for application in settings.applications},
+            base_branches={application.repository: application.base_branch for application in settings.applications},
+            triggers=tuple(plan.trigger(namespaces[plan.name]) for plan in self.environments),
+        )

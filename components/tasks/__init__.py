@@ -1,0 +1,1 @@
+"""Tekton Tasks: one module a Task; what its steps run are the files in `scripts/`."""

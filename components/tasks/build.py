@@ -1,0 +1,127 @@
+"""Pod 1: fetch a pull request, test it, build its image and push it to the quarantine registry.
+
+Everything in this pod is lost ground once the tests run: it holds no service account token, the deploy key is mounted in
+the fetch step alone, which runs first, and the only registry credential opens the quarantine registry.
+"""
+
+from dataclasses import dataclass
+
+from components.conventions import NONROOT, Manifest, restricted
+from components.credentials import QUARANTINE_PUSH, SSH_DIRECTORY
+from components.tasks.step import (
+    DOCKER_CONFIG_PATH,
+    docker_config,
+    empty_dir,
+    mount,
+    step,
+    string_params,
+    string_results,
+)
+
+NAME = "build"
+
+PARAMS = {
+    "repository-url": "git over SSH",
+    "head-sha": "the pull request's head commit: 40 hex digits",
+    "test-command": "run by sh in the root of the repository",
+    "dockerfile": "path in the repository",
+    "context": "path in the repository",
+    "build-args": "NAME=value lines",
+    "image": "repository in the quarantine registry",
+}
+RESULTS = {
+    "digest": "digest of the image in the quarantine registry",
+    "tree": "git tree id of the head commit",
+}
+
+# What buildah needs inside a user namespace, and no more; Pod Security `baseline` allows each.
+BUILD_CAPABILITIES = (
+    "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "SETFCAP", "SYS_CHROOT",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildTaskArgs:
+    """What differs between installations."""
+
+    quarantine_insecure: bool
+    seccomp_profile: str | None
+    """A profile in the kubelet's seccomp folder; None runs the image step Unconfined."""
+
+
+def spec(args: BuildTaskArgs) -> Manifest:
+    """Return the Task's spec."""
+    return {
+        "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
+        "params": string_params(PARAMS),
+        "results": string_results(RESULTS),
+        "workspaces": [{"name": SSH_DIRECTORY, "description": "deploy key and known_hosts", "readOnly": True}],
+        "volumes": [
+            empty_dir("source"),
+            empty_dir("test"),
+            empty_dir("storage"),
+            docker_config("quarantine-push", QUARANTINE_PUSH),
+        ],
+        "steps": [_fetch(), _test(), _image(args)],
+    }
+
+
+def _fetch() -> Manifest:
+    return step(
+        "fetch",
+        env={
+            "PARAM_REPOSITORY_URL": "$(params.repository-url)",
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
+            "SSH_DIRECTORY": f"$(workspaces.{SSH_DIRECTORY}.path)",
+            "SOURCE": "/source",
+            "RESULT_TREE_PATH": "$(results.tree.path)",
+        },
+        mounts=[mount("source", "/source")],
+        workspaces=[{"name": SSH_DIRECTORY}],
+    )
+
+
+def _test() -> Manifest:
+    # The tree that the image is built from is mounted read-only: tests work on a copy and cannot change it.
+    return step(
+        "test",
+        env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": "/source", "WORK": "/test"},
+        mounts=[mount("source", "/source", read_only=True), mount("test", "/test")],
+        memory="1Gi",
+    )
+
+
+def _image(args: BuildTaskArgs) -> Manifest:
+    profile = (
+        {"type": "Localhost", "localhostProfile": args.seccomp_profile} if args.seccomp_profile else {"type": "Unconfined"}
+    )
+    # Uid 0 of the pod's own user namespace (hostUsers: false on the run), nobody on the node.
+    root = restricted(NONROOT) | {
+        "runAsNonRoot": False,
+        "runAsUser": 0,
+        "runAsGroup": 0,
+        "capabilities": {"drop": ["ALL"], "add": list(BUILD_CAPABILITIES)},
+        "seccompProfile": profile,
+    }
+    return step(
+        "image",
+        env={
+            "PARAM_DOCKERFILE": "$(params.dockerfile)",
+            "PARAM_CONTEXT": "$(params.context)",
+            "PARAM_BUILD_ARGS": "$(params.build-args)",
+            "PARAM_IMAGE": "$(params.image)",
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
+            "INSECURE": str(args.quarantine_insecure).lower(),
+            "SOURCE": "/source",
+            "STORAGE": "/storage",
+            "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
+            "RESULT_DIGEST_PATH": "$(results.digest.path)",
+        },
+        mounts=[
+            mount("source", "/source", read_only=True),
+            mount("storage", "/storage"),
+            mount("quarantine-push", DOCKER_CONFIG_PATH, read_only=True),
+        ],
+        memory="2Gi",
+        security_context=root,
+    )

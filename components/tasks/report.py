@@ -1,0 +1,43 @@
+"""Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
+
+from components.conventions import Manifest
+from components.credentials import FORGE_TOKEN
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
+
+NAME = "report"
+
+PARAMS = {
+    "repository": "owner/name on the forge",
+    "head-sha": "the commit that the status is about: 40 hex digits",
+    "status": "aggregate status of the run's tasks",
+}
+
+TOKEN_PATH = "/credentials/forge"
+
+
+def spec(*, environment: str, api_url: str) -> Manifest:
+    """Return the Task's spec; `api_url` is the base URL of the forge's REST API."""
+    return {
+        "description": f"Set the commit status tekton-delivery/{environment}.",
+        "params": string_params(PARAMS),
+        "volumes": [api_token("kubernetes-api"), {"name": "forge-token", "secret": {"secretName": FORGE_TOKEN}}],
+        "steps": [
+            step(
+                "report",
+                env={
+                    "PARAM_REPOSITORY": "$(params.repository)",
+                    "PARAM_HEAD_SHA": "$(params.head-sha)",
+                    "PARAM_STATUS": "$(params.status)",
+                    "ENVIRONMENT": environment,
+                    "API_URL": api_url,
+                    "RUN": "$(context.taskRun.name)",
+                    "PIPELINE_RUN": "$(context.pipelineRun.name)",
+                    "TOKEN_FILE": f"{TOKEN_PATH}/token",
+                },
+                mounts=[
+                    mount("kubernetes-api", API_TOKEN_PATH, read_only=True),
+                    mount("forge-token", TOKEN_PATH, read_only=True),
+                ],
+            )
+        ],
+    }

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Fetches one commit over SSH into $SOURCE and leaves nothing there that a later step could use to reach the forge.
+set -eu
+
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=ssh
+# A missing known_hosts must fail, not be trusted on first use.
+export GIT_SSH_COMMAND="ssh -F /dev/null -i $SSH_DIRECTORY/ssh-privatekey -o IdentitiesOnly=yes -o BatchMode=yes \
+-o UserKnownHostsFile=$SSH_DIRECTORY/known_hosts -o StrictHostKeyChecking=yes -o ConnectTimeout=15"
+
+printf '%s' "$PARAM_HEAD_SHA" | grep -Eqx '[0-9a-f]{40}' || {
+    echo "error: '$PARAM_HEAD_SHA' is no full commit sha (40 hex digits)" >&2
+    exit 1
+}
+
+git init --quiet --initial-branch=pull-request "$SOURCE"
+cd "$SOURCE"
+git fetch --quiet --no-tags --depth=1 -- "$PARAM_REPOSITORY_URL" "$PARAM_HEAD_SHA"
+git -c advice.detachedHead=false checkout --quiet FETCH_HEAD
+fetched=$(git rev-parse HEAD)
+if [ "$fetched" != "$PARAM_HEAD_SHA" ]; then
+    echo "error: asked for $PARAM_HEAD_SHA, got $fetched" >&2
+    exit 1
+fi
+printf '%s' "$(git rev-parse 'HEAD^{tree}')" >"$RESULT_TREE_PATH"
+echo "fetched $PARAM_HEAD_SHA: $(git log -1 --format=%s)"
+rm -f .git/FETCH_HEAD

@@ -1,0 +1,88 @@
+"""Builders for what all Tasks have in common: steps, volumes and the scripts that steps run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from components.conventions import Manifest, limits, restricted
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+# Where clients look for a pod's own credential.
+API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+DOCKER_CONFIG_PATH = "/credentials/registry"
+
+
+def script(name: str) -> str:
+    """Return a script of `scripts/` as Tekton embeds it. Values reach it by environment only."""
+    return (SCRIPTS / name).read_text()
+
+
+def step(
+    name: str,
+    *,
+    env: Mapping[str, str],
+    mounts: Sequence[Manifest] = (),
+    memory: str = "256Mi",
+    security_context: Manifest | None = None,
+    workspaces: Sequence[Manifest] = (),
+) -> Manifest:
+    """Return a step that runs `scripts/<name>.sh`, non-root and restricted unless told otherwise.
+
+    HOME is nowhere: steps of a pod share Tekton's home folder, and a file that untrusted code left there would
+    configure the git, ssh or registry client of a later step.
+    """
+    made: Manifest = {
+        "name": name,
+        "script": script(f"{name}.sh"),
+        "env": [{"name": key, "value": value} for key, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
+        "computeResources": limits("2", memory),
+        "securityContext": security_context or restricted(),
+    }
+    if mounts:
+        made["volumeMounts"] = list(mounts)
+    if workspaces:
+        made["workspaces"] = list(workspaces)
+    return made
+
+
+def mount(volume: str, path: str, *, read_only: bool = False) -> Manifest:
+    """Return a volume mount."""
+    return {"name": volume, "mountPath": path} | ({"readOnly": True} if read_only else {})
+
+
+def empty_dir(name: str) -> Manifest:
+    """Return a volume that starts empty and ends with the pod."""
+    return {"name": name, "emptyDir": {}}
+
+
+def docker_config(name: str, secret: str) -> Manifest:
+    """Return a volume with a registry credential as docker's `config.json`."""
+    items = [{"key": ".dockerconfigjson", "path": "config.json"}]
+    return {"name": name, "secret": {"secretName": secret, "items": items}}
+
+
+def api_token(name: str) -> Manifest:
+    """Return a volume with what a client needs to call the API server as the pod's service account.
+
+    Mounted at API_TOKEN_PATH by the one step that calls it; the token ends with the pod, or after an hour.
+    """
+    return {
+        "name": name,
+        "projected": {
+            "sources": [
+                {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+            ]
+        },
+    }
+
+
+def string_params(descriptions: Mapping[str, str]) -> list[Manifest]:
+    """Return a Task's or Pipeline's params, all strings."""
+    return [{"name": name, "type": "string", "description": text} for name, text in descriptions.items()]
+
+
+def string_results(descriptions: Mapping[str, str]) -> list[Manifest]:
+    """Return a Task's results, all strings."""
+    return [{"name": name, "type": "string", "description": text} for name, text in descriptions.items()]

@@ -1,0 +1,215 @@
+"""The stack's EventListener: who may start which run, and with what.
+
+An event passes the forge's signature first, once for all triggers, then what all triggers share (repository, base
+branch, sha's form, no fork), then its trigger's own filter. Values that reach a run are a commit sha, a number and a
+name made of both; free text of a payload never does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from components import cel
+from components.conventions import TEKTON, TRIGGERS, Manifest, key, labels, token
+from components.credentials import WEBHOOK_SECRET
+
+EVENTS = ["pull_request"]
+
+# GitHub's name of the event that an environment reacts to, and the names its trigger objects have.
+TRIGGER_NAMES = {"pull-request": "pr-trigger", "merge": "push-main-trigger"}
+OBJECT_NAMES = {"pull-request": "github-pr-trigger", "merge": "github-main-trigger"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """One environment's way into the listener."""
+
+    environment: str
+    deliver_on: str
+    """`pull-request` or `merge`."""
+    namespace: pulumi.Input[str]
+    """The delivery namespace, where its runs are created."""
+    run: Manifest
+    """What its PipelineRuns hold beside pipelineRef and params."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListenerArgs:
+    """What the listener reacts to."""
+
+    name: str
+    environment: str
+    """The environment in whose delivery namespace it lives."""
+    namespace: pulumi.Input[str]
+    service_account: str
+    forge: str
+    """`github` or `gitea`: they differ in one action's name."""
+    applications: Mapping[str, str]
+    """Repository (owner/name) to the application's name."""
+    base_branches: Mapping[str, str]
+    """Repository (owner/name) to the branch that pull requests must target."""
+    triggers: tuple[Trigger, ...]
+
+
+class Listener(pulumi.ComponentResource):
+    """EventListener with its webhook secret, triggers, bindings and templates. There is no way to leave the secret out."""
+
+    webhook_secret: pulumi.Output[str]
+    """To be entered in the forge's webhook; secret."""
+
+    def __init__(self, name: str, args: ListenerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Listener"), name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        common = labels(environment=args.environment)
+
+        password = random.RandomPassword(f"{name}-{WEBHOOK_SECRET}", length=40, special=False, opts=child)
+        secret = k8s.core.v1.Secret(
+            f"{name}-{WEBHOOK_SECRET}",
+            metadata={"name": WEBHOOK_SECRET, "namespace": args.namespace, "labels": common},
+            string_data={"secret": password.result},
+            opts=child,
+        )
+
+        def declare(
+            kind: str, kubernetes_name: str, spec: Manifest, extra: Mapping[str, str], needs: list[pulumi.Resource]
+        ) -> CustomResource:
+            """Declare one Triggers object in the listener's namespace."""
+            return CustomResource(
+                f"{name}-{kubernetes_name}" + ("" if kind != "Trigger" else "-route"),
+                api_version=TRIGGERS,
+                kind=kind,
+                metadata={"name": kubernetes_name, "namespace": args.namespace, "labels": common | dict(extra)},
+                spec=spec,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
+            )
+
+        group = {key("listener"): args.name}
+        routes: list[pulumi.Resource] = []
+        for trigger in args.triggers:
+            names = OBJECT_NAMES[trigger.deliver_on]
+            parts: list[pulumi.Resource] = [
+                declare("TriggerBinding", f"{names}-binding", binding(), {}, []),
+                declare("TriggerTemplate", f"{names}-template", template(trigger), {}, []),
+            ]
+            route = trigger_spec(trigger, args.forge, names)
+            routes.append(declare("Trigger", TRIGGER_NAMES[trigger.deliver_on], route, group, parts))
+        declare("EventListener", args.name, listener_spec(args, group), {}, [secret, *routes])
+        self.webhook_secret = pulumi.Output.secret(password.result)
+        self.register_outputs({"webhookSecret": self.webhook_secret})
+
+
+def interceptor(name: str, ref: str, **params: object) -> Manifest:
+    """Return one of Tekton's own interceptors; `name` says in plain words what passes."""
+    return {
+        "name": name,
+        "ref": {"name": ref, "kind": "ClusterInterceptor"},
+        "params": [{"name": param, "value": value} for param, value in params.items()],
+    }
+
+
+def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
+    """Return the EventListener's spec."""
+    return {
+        "serviceAccountName": args.service_account,
+        "resources": {
+            "kubernetesResource": {
+                "replicas": 1,
+                "serviceType": "ClusterIP",
+                "spec": {
+                    "template": {
+                        "spec": {
+                            "containers": [
+                                {
+                                    "resources": {
+                                        "requests": {"cpu": "10m", "memory": "32Mi"},
+                                        "limits": {"cpu": "1", "memory": "256Mi"},
+                                    }
+                                }
+                            ]
+                        }
+                    }
+                },
+            }
+        },
+        "triggerGroups": [
+            {
+                "name": "pull-requests",
+                "interceptors": [
+                    interceptor(
+                        "signed by the forge",
+                        "github",
+                        secretRef={"secretName": WEBHOOK_SECRET, "secretKey": "secret"},
+                        eventTypes=EVENTS,
+                    ),
+                    interceptor(
+                        "a pull request of a known repository to its base branch, not from a fork",
+                        "cel",
+                        filter=cel.known_pull_request(args.base_branches),
+                        overlays=[
+                            {
+                                "key": "application",
+                                "expression": cel.lookup(args.applications, "body.repository.full_name"),
+                            }
+                        ],
+                    ),
+                ],
+                "triggerSelector": {"labelSelector": {"matchLabels": dict(group)}},
+            }
+        ],
+    }
+
+
+def trigger_spec(trigger: Trigger, forge: str, names: str) -> Manifest:
+    """Return a Trigger's spec: its own filter, and the name of the run that an event starts."""
+    if trigger.deliver_on == "pull-request":
+        name, condition = "opened, reopened or updated", cel.opened_or_updated(forge)
+    else:
+        name, condition = "closed by merging", cel.merged()
+    overlays = [{"key": "run", "expression": cel.run_name(trigger.environment)}]
+    return {
+        "interceptors": [interceptor(name, "cel", filter=condition, overlays=overlays)],
+        "bindings": [{"ref": f"{names}-binding", "kind": "TriggerBinding"}],
+        "template": {"ref": f"{names}-template"},
+    }
+
+
+def binding() -> Manifest:
+    """Return a TriggerBinding's spec: all that a run gets to know of an event."""
+    values = {
+        "application": "$(extensions.application)",
+        "run": "$(extensions.run)",
+        "head-sha": "$(body.pull_request.head.sha)",
+        "pull-request": "$(body.number)",
+    }
+    return {"params": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def template(trigger: Trigger) -> Manifest:
+    """Return a TriggerTemplate's spec: one PipelineRun, whose name makes a redelivery harmless."""
+    names = ["application", "run", "head-sha", "pull-request"]
+    application = "$(tt.params.application)"
+    return {
+        "params": [{"name": name} for name in names],
+        "resourcetemplates": [
+            {
+                "apiVersion": TEKTON,
+                "kind": "PipelineRun",
+                "metadata": {
+                    "name": "$(tt.params.run)",
+                    "namespace": trigger.namespace,
+                    "labels": labels(environment=trigger.environment, application=application)
+                    | {"app.kubernetes.io/managed-by": "tekton-triggers"}
+                    | {key("pull-request"): "$(tt.params.pull-request)", key("commit"): "$(tt.params.head-sha)"},
+                },
+                "spec": {
+                    "pipelineRef": {"name": f"{application}-{trigger.environment}-pipeline"},
+                    "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in ("head-sha", "pull-request")],
+                    **trigger.run,
+                },
+            }
+        ],
+    }

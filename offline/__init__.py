@@ -1,0 +1,1 @@
+"""The program without an engine, a CLI or a cluster: mock runs, and what they declare as manifests."""

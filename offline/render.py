@@ -1,0 +1,90 @@
+"""Every stack's manifests as YAML, from a mock run: what the program declares, without a cluster or the CLI.
+
+`python -m offline.render [STACK …]` writes `rendered/<stack>.yaml` for the named stacks, or for all stack files.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.settings import Stack
+from components.settings_errors import SettingsError
+from offline.run import ROOT, Recording, placeholder, run, stack_config
+
+KUBERNETES = "kubernetes:"
+PROVIDER = "pulumi:providers:"
+
+
+def record(path: Path, *, preview: bool = False) -> Recording:
+    """Run the program with the configuration of a stack file; files that it names are replaced by placeholders."""
+    return run(
+        lambda: program()(Stack.load(read=placeholder)),
+        stack=path.stem.removeprefix("Pulumi."),
+        config=stack_config(path),
+        preview=preview,
+    )
+
+
+def program() -> Any:
+    """Return `main` of the project's `__main__.py`."""
+    return runpy.run_path(str(ROOT / "__main__.py"), run_name="program")["main"]
+
+
+def manifests(recording: Recording) -> list[dict[str, Any]]:
+    """Return the Kubernetes objects of a recording, in a stable order."""
+    found = []
+    for resource in recording.resources:
+        if resource.type.startswith(KUBERNETES) and not resource.type.startswith(PROVIDER):
+            api_version, kind = _group_version_kind(resource.type)
+            found.append({"apiVersion": api_version, "kind": kind} | resource.inputs)
+    return sorted(found, key=lambda item: (item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]))
+
+
+def _place(item: dict[str, Any]) -> tuple[str, str, str]:
+    return item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]
+
+
+def _group_version_kind(type_token: str) -> tuple[str, str]:
+    _, group_version, kind = type_token.split(":")
+    return group_version.removeprefix("core/"), kind
+
+
+def to_yaml(objects: list[dict[str, Any]]) -> str:
+    """Return objects as one YAML stream; scripts are readable blocks."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=120, explicit_start=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def main(names: list[str]) -> int:
+    """Render the named stacks, or all. Returns the exit code."""
+    paths = [ROOT / f"Pulumi.{name}.yaml" for name in names] or sorted(ROOT.glob("Pulumi.*.yaml"))
+    target = ROOT / "rendered"
+    target.mkdir(exist_ok=True)
+    for path in paths:
+        try:
+            objects = manifests(record(path))
+        except SettingsError as error:
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+            return 1
+        written = target / f"{path.stem.removeprefix('Pulumi.')}.yaml"
+        written.write_text(to_yaml(objects))
+        print(f"{written.relative_to(ROOT)}: {len(objects)} objects")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

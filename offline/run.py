@@ -1,0 +1,193 @@
+"""Runs the program of a stack under Pulumi's mocks, in this process, and records every resource that it declares."""
+
+import asyncio
+import contextvars
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from google.protobuf import struct_pb2
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import mocks, rpc, set_all_config
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import run_in_stack
+
+from components.conventions import PROJECT
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET_KEY, SECRET_MARK = rpc._special_sig_key, rpc._special_secret_sig
+# Where a stack names a file that is not there: a run without a cluster needs its place, not its content.
+PLACEHOLDER_DIGEST = "sha256:" + "0" * 64
+HIDDEN = "[secret]"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One registration as the engine would receive it."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    inputs: dict[str, Any]
+    """Plain values; what is secret is replaced by `[secret]`."""
+    secret_paths: tuple[str, ...]
+    ignore_changes: tuple[str, ...]
+    dependencies: tuple[str, ...]
+    aliases: tuple[str, ...]
+    provider: str
+
+
+@dataclass
+class Recording:
+    """Everything that a run declared."""
+
+    stack: str
+    resources: list[Resource] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    secret_outputs: tuple[str, ...] = ()
+    with_outputs: set[str] = field(default_factory=set)
+    """URNs of components that registered their outputs."""
+
+    def of_type(self, token: str) -> list[Resource]:
+        """Return the resources with a type token, e.g. `kubernetes:core/v1:Secret`."""
+        return [resource for resource in self.resources if resource.type == token]
+
+
+def run(
+    program: Callable[[], None],
+    *,
+    stack: str = "test",
+    config: Mapping[str, str] | None = None,
+    secrets: tuple[str, ...] = (),
+    preview: bool = False,
+) -> Recording:
+    """Run `program` in a context of its own and return what it declared. Its exceptions come out unchanged."""
+
+    def isolated() -> Recording:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            pulumi.runtime.reset_options(project=PROJECT, stack=stack, preview=preview, organization="organization")
+            monitor = _Monitor(stack)
+            SETTINGS.monitor = monitor
+            SETTINGS.engine = mocks.MockEngine(None)
+            set_all_config(dict(config or {}), list(secrets))
+            loop.run_until_complete(run_in_stack(program))
+            return monitor.recording
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+            asyncio.set_event_loop(None)
+
+    return contextvars.copy_context().run(isolated)
+
+
+def stack_config(path: Path) -> dict[str, str]:
+    """Return the configuration of a stack file as the engine passes it: objects as JSON text."""
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in loaded.items()}
+
+
+def placeholder(path: str) -> str:
+    """Return the content of a file that a stack names, or something of its form that holds no secret."""
+    if "/images/" in path:
+        return f"registry.internal:5000/platform/{Path(path).name}@{PLACEHOLDER_DIGEST}"
+    return f"content-of-{Path(path).name}"
+
+
+class _Echo(mocks.Mocks):
+    """Resources whose outputs are their inputs."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        extra = {"result": f"result-of-{args.name}"} if args.typ == "random:index/randomPassword:RandomPassword" else {}
+        return f"{args.name}-id", dict(args.inputs) | extra
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, stack: str) -> None:
+        super().__init__(_Echo())
+        self.recording = Recording(stack)
+        self._stack = stack
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        if parent:
+            type_ = parent.split("::")[2] + "$" + type_ if "pulumi:pulumi:Stack" not in parent else type_
+        return f"urn:pulumi:{self._stack}::{PROJECT}::{type_}::{name}"
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        response = super().RegisterResource(request)
+        paths = tuple(_secret_paths(request.object))
+        self.recording.resources.append(
+            Resource(
+                urn=response.urn,
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                custom=request.custom,
+                inputs=_plain(MessageToDict(request.object)),
+                secret_paths=paths,
+                ignore_changes=tuple(request.ignoreChanges),
+                dependencies=tuple(request.dependencies),
+                aliases=tuple(str(alias) for alias in request.aliases),
+                provider=request.provider,
+            )
+        )
+        # The stock mock forgets which outputs a provider marks as secret.
+        for name in request.additionalSecretOutputs:
+            value = response.object.fields.get(name)
+            if value is not None and SECRET_KEY not in value.struct_value.fields:
+                wrapped = struct_pb2.Value()
+                wrapped.struct_value.fields[SECRET_KEY].string_value = SECRET_MARK
+                wrapped.struct_value.fields["value"].CopyFrom(value)
+                response.object.fields[name].CopyFrom(wrapped)
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        if "::pulumi:pulumi:Stack::" in request.urn:
+            self.recording.outputs = _plain(MessageToDict(request.outputs))
+            self.recording.secret_outputs = tuple(_secret_paths(request.outputs))
+        else:
+            self.recording.with_outputs.add(request.urn)
+        return super().RegisterResourceOutputs(request)
+
+
+def _secret_paths(struct: struct_pb2.Struct) -> list[str]:
+    found: list[str] = []
+
+    def visit(value: struct_pb2.Value, path: str) -> None:
+        kind = value.WhichOneof("kind")
+        if kind == "struct_value":
+            fields = value.struct_value.fields
+            if SECRET_KEY in fields and fields[SECRET_KEY].string_value == SECRET_MARK:
+                found.append(path)
+                return
+            for name in fields:
+                visit(fields[name], f"{path}.{name}" if path else name)
+        elif kind == "list_value":
+            for index, item in enumerate(value.list_value.values):
+                visit(item, f"{path}[{index}]")
+
+    for name in struct.fields:
+        visit(struct.fields[name], name)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as people write it: integers for whole numbers, `[secret]` for what is secret."""
+    if isinstance(value, dict):
+        if value.get(SECRET_KEY) == SECRET_MARK:
+            inner = value.get("value")
+            return dict.fromkeys(inner, HIDDEN) if isinstance(inner, dict) else HIDDEN
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
