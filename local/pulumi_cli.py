@@ -1,8 +1,9 @@
 """The `pulumi` of the embedded default: runs the real CLI and keeps its bookkeeping out of the tracked stack files.
 
-With the passphrase secrets provider the CLI writes `encryptionsalt` into `Pulumi.<stack>.yaml` on every operation, and lays
-the file out anew. The salt belongs to one checkout's generated passphrase, so it must not be committed, and it need not be
-there: the CLI takes it from the state (PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER). It has no option to leave the file alone.
+With the passphrase secrets provider the CLI writes `encryptionsalt` into `Pulumi.<stack>.yaml` on every operation, and
+lays the file out anew. The salt belongs to one checkout's generated passphrase, so it must not be committed, and it need
+not be there: the CLI also takes it from the state (PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER). No option makes it leave
+the file alone.
 """
 
 import json
@@ -51,7 +52,7 @@ def run(cli: Path, backend: Path, arguments: list[str]) -> int:
 
 
 def _without_salt(before: bytes | None, after: bytes, salts: set[str]) -> bytes | None:
-    """The file's content to write back, or None when there is nothing to take out. Another backend's salt is the user's."""
+    """The content to write back, or None when there is nothing to take out. Another backend's salt is the user's."""
     try:
         document = yaml.safe_load(after)
         if not isinstance(document, dict) or document.get(_SALT) not in salts:

@@ -1,0 +1,1 @@
+"""The stand-in for the plugin `random`: passwords, strings, ids and bytes."""
