@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
+from local.cluster.health import listens
 from local.cluster.names import (
     COREDNS,
     DNS_ADDRESS,
@@ -16,6 +17,7 @@ from local.cluster.names import (
     SHELL,
     Machine,
 )
+from local.cluster.network import Namespace
 from local.cluster.processes import clean_environment
 from local.errors import UserError
 
@@ -53,8 +55,8 @@ def apply(machine: Machine, manifests: str) -> None:
     _mark(machine).write_text(_digest(manifests))
 
 
-def pending(machine: Machine) -> list[str]:
-    """What is not there or not ready yet: the node, the add-ons' Deployments."""
+def pending(machine: Machine, namespace: Namespace) -> list[str]:
+    """What is not there or not ready yet: the node, the add-ons' Deployments, the name service itself."""
     result = _kubectl(machine, "get", "nodes,deployments", "--all-namespaces", "--output=json")
     if result.returncode != 0:
         return [f"the API server ({result.stderr.strip()})"]
@@ -66,11 +68,15 @@ def pending(machine: Machine) -> list[str]:
     }
     wanted = {("Node", machine.node): "Ready", ("Deployment", COREDNS): "Available"}
     wanted[("Deployment", LOCAL_PATH)] = "Available"
-    return [
+    missing = [
         f"{kind} {name}"
         for (kind, name), condition in wanted.items()
         if condition not in conditions.get((kind, name), set())
     ]
+    # The conditions may be those from before a reboot.
+    if not listens(namespace, DNS_ADDRESS, 53):
+        missing.append(f"the name service at {DNS_ADDRESS}")
+    return missing
 
 
 def describe_pods(machine: Machine) -> str:
@@ -83,9 +89,7 @@ def _kubectl(
 ) -> subprocess.CompletedProcess[str]:
     config = kubeconfig or machine.layout.kubeconfig
     command = [machine.binary("kubernetes", "kubectl"), f"--kubeconfig={config}", *arguments]
-    return subprocess.run(
-        command, env=clean_environment(machine.layout.state), input=stdin, capture_output=True, text=True
-    )
+    return subprocess.run(command, env=clean_environment(machine.layout.state), input=stdin, capture_output=True, text=True)
 
 
 def _mark(machine: Machine) -> Path:

@@ -1,10 +1,10 @@
 """Keys, certificates and kubeconfig files, all made by kubeadm."""
 
 import subprocess
-from pathlib import Path
 
 import yaml
 
+from local.cluster.files import write
 from local.cluster.names import API_PORT, DNS_DOMAIN, POD_NETWORK, SERVICE_NETWORK, Machine
 from local.cluster.processes import clean_environment
 from local.errors import UserError
@@ -41,15 +41,14 @@ def make(machine: Machine) -> None:
     """Make whatever is not there yet; the kubeconfig for people comes last."""
     layout = machine.layout
     layout.kubeconfigs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config = layout.state / "kubeadm.yaml"
-    config.write_text(kubeadm_config(machine))
+    config = write(layout.state / "kubeadm.yaml", kubeadm_config(machine))
     _kubeadm(machine, "init", "phase", "certs", "all", f"--config={config}")
     folder = f"--kubeconfig-dir={layout.kubeconfigs}"
     _kubeadm(machine, "init", "phase", "kubeconfig", "all", f"--config={config}", folder)
     proxy = _kubeadm(machine, "kubeconfig", "user", f"--config={config}", "--client-name=system:kube-proxy")
-    _write_private(layout.kubeconfigs / "kube-proxy.conf", proxy)
+    write(layout.kubeconfigs / "kube-proxy.conf", proxy, mode=0o600)
     people = (layout.kubeconfigs / "admin.conf").read_text()
-    _write_private(layout.kubeconfig, rename_context(people, layout.context))
+    write(layout.kubeconfig, rename_context(people, layout.context), mode=0o600)
 
 
 def rename_context(kubeconfig: str, name: str) -> str:
@@ -60,11 +59,6 @@ def rename_context(kubeconfig: str, name: str) -> str:
     config["contexts"][0]["context"]["user"] = name
     config["users"][0]["name"] = name
     return yaml.safe_dump(config, sort_keys=False)
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text)
 
 
 def _kubeadm(machine: Machine, *arguments: str) -> str:

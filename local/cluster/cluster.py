@@ -158,7 +158,7 @@ class Cluster:
         deadline = time.monotonic() + 60
         while pids := self._pids():
             # Pods may start processes while others end.
-            stop(pids, grace=5.0)
+            stop(pids, grace=3.0)
             if time.monotonic() > deadline:
                 raise UserError(f"These processes of the cluster do not end: {sorted(pids)}.")
         for point in mounts.below(self.layout.state):
@@ -205,7 +205,7 @@ class Cluster:
         if not addons.applied(machine, manifests):
             with progress.step("Apply the add-ons"):
                 addons.apply(machine, manifests)
-        if addons.pending(machine):
+        if addons.pending(machine, self._namespace):
             with progress.step("Wait for the node and its name service"):
                 self._await_addons(machine)
 
@@ -227,7 +227,7 @@ class Cluster:
 
     def _await_addons(self, machine: Machine) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        while pending := addons.pending(machine):
+        while pending := addons.pending(machine, self._namespace):
             if time.monotonic() > deadline:
                 raise UserError(
                     f"Not ready after {READY_WITHIN:.0f} s: {', '.join(pending)}.\n{addons.describe_pods(machine)}\n"

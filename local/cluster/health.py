@@ -1,5 +1,6 @@
 """Questions to components whether they work."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,3 +22,16 @@ def answers(namespace: Namespace, url: str, *, status: int = 200, authority: Pat
         return namespace.call(get) == status
 
     return ask
+
+
+def listens(namespace: Namespace, address: str, port: int) -> bool:
+    """Whether something takes TCP connections there."""
+
+    def connect() -> bool:
+        try:
+            with socket.create_connection((address, port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    return namespace.call(connect)

@@ -3,11 +3,11 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
 import yaml
 
 from local.cluster import cgroups
+from local.cluster.files import write
 from local.cluster.health import answers
 from local.cluster.names import DNS_ADDRESS, DNS_DOMAIN, POD_NETWORK, QUARANTINE, REGISTRY, Machine
 from local.cluster.network import BRIDGE, Namespace
@@ -20,10 +20,10 @@ SECCOMP_PROFILES = ROOT / "images" / "seccomp"
 def containerd(machine: Machine, sandbox: str) -> Component:
     """The container runtime; `sandbox` is the image every pod begins with."""
     folder = machine.layout.state / "containerd"
-    config = _write(folder / "config.toml", containerd_config(machine, sandbox))
-    _write(folder / "cni" / "10-pods.conflist", json.dumps(cni_config(machine), indent=2))
+    config = write(folder / "config.toml", containerd_config(machine, sandbox))
+    write(folder / "cni" / "10-pods.conflist", json.dumps(cni_config(machine), indent=2))
     for host, port in (("_default", 5000), (REGISTRY, 5000), (QUARANTINE, 5001)):
-        _write(folder / "certs.d" / host / "hosts.toml", registry_hosts(machine.node_ip, port))
+        write(folder / "certs.d" / host / "hosts.toml", registry_hosts(machine.node_ip, port))
     tools = ":".join(str(machine.tools[name]) for name in ("containerd", "runc"))
     path = f"{tools}:{clean_environment(machine.layout.state)['PATH']}"
     argv = (machine.binary("containerd", "containerd"), f"--config={config}")
@@ -106,9 +106,9 @@ def cni_config(machine: Machine) -> dict[str, object]:
 def kubelet(machine: Machine, namespace: Namespace) -> Component:
     layout = machine.layout
     folder = layout.state / "kubelet"
-    config = _write(folder / "config.yaml", yaml.safe_dump(kubelet_config(machine), sort_keys=False))
+    config = write(folder / "config.yaml", yaml.safe_dump(kubelet_config(machine), sort_keys=False))
     # Pods get the cluster's names, never the host's name servers and search domains.
-    _write(folder / "resolv.conf", f"nameserver {DNS_ADDRESS}\n")
+    write(folder / "resolv.conf", f"nameserver {DNS_ADDRESS}\n")
     if SECCOMP_PROFILES.is_dir():
         shutil.copytree(SECCOMP_PROFILES, folder / "seccomp" / "tekton-delivery", dirs_exist_ok=True)
     argv = (
@@ -170,7 +170,7 @@ def kube_proxy(machine: Machine, namespace: Namespace) -> Component:
         # The limit is the host's, and a namespace may not write it.
         "conntrack": {"maxPerCore": 0},
     }
-    config = _write(layout.state / "kube-proxy" / "config.yaml", yaml.safe_dump(settings, sort_keys=False))
+    config = write(layout.state / "kube-proxy" / "config.yaml", yaml.safe_dump(settings, sort_keys=False))
     argv = (machine.binary("kubernetes", "kube-proxy"), f"--config={config}")
     return Component("kube-proxy", argv, answers(namespace, "http://127.0.0.1:10256/healthz"), files=(config,))
 
@@ -191,9 +191,3 @@ def prepare(machine: Machine) -> None:
     """What has to be there before the node's programs start."""
     machine.layout.runtime.mkdir(mode=0o755, exist_ok=True)
     cgroups.create(machine.layout.id)
-
-
-def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path

@@ -165,9 +165,7 @@ class Processes:
             if not process.alive():
                 raise StoppedError(component.name, self.tail(component.name))
             if time.monotonic() > deadline:
-                raise UserError(
-                    f"{component.name} is not ready after {READY_WITHIN:.0f} s; {self.tail(component.name)}"
-                )
+                raise UserError(f"{component.name} is not ready after {READY_WITHIN:.0f} s; {self.tail(component.name)}")
             time.sleep(_POLL)
 
 

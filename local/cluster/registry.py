@@ -9,6 +9,7 @@ from pathlib import Path
 import bcrypt
 import yaml
 
+from local.cluster.files import write
 from local.cluster.health import answers
 from local.cluster.names import QUARANTINE, REGISTRY, Machine
 from local.cluster.network import Namespace
@@ -58,8 +59,7 @@ def passwords(folder: Path = SECRETS) -> dict[str, dict[str, str]]:
             for registry in REGISTRIES
         }
         if complete != known:
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(complete, indent=2) + "\n")
+            write(path, json.dumps(complete, indent=2) + "\n", mode=0o600)
     return complete
 
 
@@ -70,19 +70,20 @@ def component(registry: Registry, machine: Machine, namespace: Namespace) -> Com
     logins = passwords()[registry.host]
     if not accepts(users, logins):
         # Read again by the registry whenever it changes.
-        users.write_text(htpasswd(logins))
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(registry_config(registry, folder, users), sort_keys=False))
+        write(users, htpasswd(logins), mode=0o600)
+    config = write(folder / "config.yaml", yaml.safe_dump(registry_config(registry, folder, users), sort_keys=False))
     argv = (machine.binary("registry", "registry"), "serve", str(config))
     # Not logged in: the registry answers that one has to be.
     ready = answers(namespace, f"http://{machine.node_ip}:{registry.port}/v2/", status=401)
-    return Component(registry.component, argv, ready, files=(config,))
+    # It would look for a collector of its traces for ever.
+    quiet = {"OTEL_TRACES_EXPORTER": "none"}
+    return Component(registry.component, argv, ready, files=(config,), env=quiet)
 
 
 def registry_config(registry: Registry, folder: Path, users: Path) -> dict[str, object]:
     return {
         "version": 0.1,
-        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
         "http": {"addr": f":{registry.port}"},
         "auth": {"htpasswd": {"realm": registry.host, "path": str(users)}},
