@@ -6,7 +6,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,17 @@ class Registry:
 
 
 def publish(
-    images: Mapping[str, Image], crane: Path, registry: Registry, progress: Progress, refs: Path | None = None
+    images: Mapping[str, Image],
+    crane: Path,
+    registry: Registry,
+    progress: Progress,
+    refs: Path | None = None,
+    names: Iterable[str] = PUBLISHED,
 ) -> dict[str, str]:
     """Push what the registry lacks; return the references by digest, and write them to one file each below `refs`."""
     published = {}
     with _environment(registry) as environment:
-        for name in PUBLISHED:
+        for name in names:
             image, target = images[name], f"{registry.repository}/{name}"
             if _crane(crane, registry, environment, "digest", f"{target}:{TAG}").stdout.strip() != image.digest:
                 with progress.step(f"Push {name} to {registry.host}"):
@@ -49,7 +54,7 @@ def publish(
             published[name] = f"{target}@{image.digest}"
     if refs is not None:
         refs.mkdir(parents=True, exist_ok=True)
-        for name in PUBLISHED:
+        for name in names:
             (refs / name).write_text(images[name].ref + "\n")
     return published
 

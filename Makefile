@@ -1,0 +1,49 @@
+# The verbs of this project; `make` alone lists them. Each is one line, the logic is in Python.
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: install
+install: .venv/.complete ## Python, libraries and linters, as uv.lock pins them
+
+.venv/.complete: uv.lock pyproject.toml
+	@local/bootstrap.sh
+
+.PHONY: demo
+demo: install ## the main job: set everything up, take a pull request to staging and to production
+	@$(PYTHON) -m local demo
+
+.PHONY: up
+up: install ## start the embedded cluster with both stacks
+	@$(PYTHON) -m local up
+
+.PHONY: status
+status: install ## what runs where, and runs in flight
+	@$(PYTHON) -m local status
+
+.PHONY: down
+down: install ## stop and remove everything that `up` made
+	@$(PYTHON) -m local down
+
+.PHONY: env
+env: ## variables for a shell: eval "$(make env)"
+	@$(PYTHON) -m local env
+
+.PHONY: render
+render: install ## every stack's manifests as YAML in rendered/, without a cluster
+	@$(PYTHON) -m offline.render
+
+.PHONY: check
+check: install ## linters and types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+.PHONY: test-unit
+test-unit: install ## tests that need no cluster
+	@.venv/bin/pytest -q
+
+.PHONY: test
+test: install ## every test, those on the embedded cluster included
+	@$(PYTHON) -m local.testing

@@ -1,0 +1,43 @@
+"""The embedded default: python -m local up | down | status | demo | env"""
+
+import argparse
+import sys
+
+from local import demo, machine, status
+from local.cluster import Cluster
+from local.errors import UserError
+from local.kubernetes_api import Kubernetes
+from local.progress import Progress
+
+
+def main(arguments: list[str]) -> int:
+    """Run one action. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local", description="The embedded default.")
+    parser.add_argument("action", choices=["up", "down", "status", "demo", "env"])
+    action = parser.parse_args(arguments).action
+    progress = Progress()
+    try:
+        if action == "up":
+            demo.show_addresses(machine.up(progress), progress)
+        elif action == "down":
+            machine.down(progress)
+        elif action == "demo":
+            return 0 if demo.run(progress) else 1
+        elif action == "env":
+            sys.stdout.write(machine.environment())
+        else:
+            cluster = Cluster()
+            if not cluster.running():
+                raise UserError("The embedded cluster does not run. Start it: make up")
+            status.show(Kubernetes(cluster.kubeconfig))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; `make up` goes on from here, `make down` removes everything", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,187 @@
+"""The main job, shown step by step: a pull request to staging, its merge to production, and one that ships nothing."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from local import machine
+from local.errors import UserError
+from local.follow import follow, wait_for_run
+from local.forge.setup import REPOSITORY
+from local.kubernetes_api import wait_until
+from local.machine import Machine
+from local.paths import STATE
+from local.progress import Progress
+
+APPLICATION = "chespirito"
+DEPLOYMENT = f"{APPLICATION}-pod"
+PORTS = {"staging": 30080, "production": 30081}
+RESULT = STATE / "demo.json"
+# How long production is watched for a run that must not come, counted from the forge's having delivered the webhook.
+# A run that does come was there after 0.2-0.6 s.
+NOTHING_SECONDS = 5.0
+
+
+@dataclass
+class Timeline:
+    """Hops with their seconds."""
+
+    hops: list[tuple[str, float]] = field(default_factory=list)
+    _last: float = field(default_factory=time.monotonic)
+
+    def start(self) -> None:
+        """Begin to count the next hop now."""
+        self._last = time.monotonic()
+
+    def hop(self, name: str) -> None:
+        """End a hop."""
+        now = time.monotonic()
+        self.hops.append((name, now - self._last))
+        self._last = now
+
+
+def run(progress: Progress) -> bool:
+    """Run the demo. Returns whether all of it was seen true; the same is written to `.local/demo.json`."""
+    RESULT.unlink(missing_ok=True)
+    timeline, digests = Timeline(), dict.fromkeys(PORTS, "")
+    try:
+        progress.line("Setting up: cluster, Tekton, registry, forge, both stacks")
+        running = machine.up(progress)
+        timeline.hop("set up")
+        show_addresses(running, progress)
+        digests |= _deliver(running, timeline, progress)
+        _reject(running, timeline, progress, digests)
+        ok = bool(digests["staging"]) and digests["staging"] == digests["production"]
+    except UserError:
+        _write(timeline, digests, ok=False)
+        raise
+    _write(timeline, digests, ok=ok)
+    _summary(timeline, digests, progress, ok=ok)
+    return ok
+
+
+def show_addresses(running: Machine, progress: Progress) -> None:
+    """Print where everything answers."""
+    for environment, port in PORTS.items():
+        progress.line(f"  {environment:<11}{running.url(port)}")
+    progress.line(f"  {'forge':<11}{running.forge.url}/{REPOSITORY}  (users and passwords: .local/secrets/forge.json)")
+
+
+def _deliver(running: Machine, timeline: Timeline, progress: Progress) -> dict[str, str]:
+    """Take a pull request to production. Returns the digest that each environment then runs."""
+    message = f"Delivered at {time.strftime('%H:%M:%S')}"
+    developer, digests = running.forge.developer, {}
+
+    progress.line("\nA pull request is opened")
+    number, head = _open(running, message, timeline)
+    progress.line(f"  #{number} at {head[:12]}: “{message}”")
+    _run(running, "staging", number, timeline, progress)
+    _answers(running, "staging", message, timeline, progress)
+    digests["staging"] = digest(running, "staging")
+
+    progress.line("\nThe pull request is merged")
+    timeline.start()
+    developer.merge(REPOSITORY, number)
+    timeline.hop("merge")
+    _run(running, "production", number, timeline, progress)
+    _answers(running, "production", message, timeline, progress)
+    digests["production"] = digest(running, "production")
+    for context, status in sorted(developer.statuses(REPOSITORY, head).items()):
+        progress.line(f"  status {context}: {status.state}, {status.description}")
+    return digests
+
+
+def _reject(running: Machine, timeline: Timeline, progress: Progress, digests: dict[str, str]) -> None:
+    """Close a pull request unmerged and see that production stays as it is."""
+    progress.line("\nA second pull request is opened, and closed unmerged")
+    number, _ = _open(running, "Never to be seen in production", timeline)
+    _run(running, "staging", number, timeline, progress)
+    before = running.kubernetes.deployment("production", DEPLOYMENT).metadata.resource_version
+    timeline.start()
+    running.forge.developer.close(REPOSITORY, number)
+    deadline = time.monotonic() + NOTHING_SECONDS
+    while time.monotonic() < deadline:
+        if running.kubernetes.runs("production-ci", pull_request=str(number)):
+            raise UserError(f"closing pull request #{number} unmerged started a run in production-ci")
+        time.sleep(0.5)
+    timeline.hop("closed unmerged: nothing happened for")
+    after = running.kubernetes.deployment("production", DEPLOYMENT).metadata.resource_version
+    if before != after or digest(running, "production") != digests["production"]:
+        raise UserError("closing a pull request unmerged changed production")
+    progress.line("  nothing shipped: no run in production-ci, and production's Deployment is untouched")
+
+
+def _open(running: Machine, message: str, timeline: Timeline) -> tuple[int, str]:
+    developer = running.forge.developer
+    branch = f"demo-{int(time.time() * 1000):x}"
+    developer.commit(REPOSITORY, branch, "Say something new", {"message.txt": f"{message}\n"}, base="main")
+    timeline.start()
+    opened = developer.open_pull_request(REPOSITORY, branch, message)
+    timeline.hop(f"open pull request #{opened.number}")
+    return opened.number, opened.head_sha
+
+
+def _run(running: Machine, environment: str, number: int, timeline: Timeline, progress: Progress) -> None:
+    found = wait_for_run(running.kubernetes, f"{environment}-ci", number)
+    timeline.hop(f"webhook to {environment}'s run")
+    progress.line(f"  {environment}-ci/{found['metadata']['name']}")
+    succeeded, message = follow(running.kubernetes, found, progress.line)
+    timeline.hop(f"{environment}'s pipeline")
+    if not succeeded:
+        raise UserError(f"the run {found['metadata']['name']} in {environment}-ci failed: {message}")
+
+
+def _answers(running: Machine, environment: str, message: str, timeline: Timeline, progress: Progress) -> None:
+    url = running.url(PORTS[environment])
+
+    def seen() -> bool:
+        try:
+            return message in httpx.get(url, timeout=2, trust_env=False).text
+        except httpx.HTTPError:
+            return False
+
+    wait_until(seen, 20, f"{url} does not show “{message}”")
+    timeline.hop(f"{environment} answers")
+    progress.line(f"  {url} answers: “{message}”")
+
+
+def digest(running: Machine, environment: str) -> str:
+    """Return the digest that an environment's Deployment runs. Raises UserError if it is not run by digest."""
+    deployment: Any = running.kubernetes.deployment(environment, DEPLOYMENT)
+    image: str = deployment.spec.template.spec.containers[0].image
+    name, separator, found = image.partition("@")
+    if not separator or not name.endswith(f"/{APPLICATION}"):
+        raise UserError(f"{environment} runs {image}, not an image of {APPLICATION} by digest")
+    return found
+
+
+def _write(timeline: Timeline, digests: dict[str, str], *, ok: bool) -> None:
+    result = {
+        "ok": ok,
+        "hops": [{"name": name, "seconds": round(seconds, 2)} for name, seconds in timeline.hops],
+        "environments": {environment: {"digest": found} for environment, found in digests.items()},
+    }
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _summary(timeline: Timeline, digests: dict[str, str], progress: Progress, *, ok: bool) -> None:
+    progress.line("\nTimeline")
+    longest = max(seconds for _, seconds in timeline.hops)
+    for name, seconds in timeline.hops:
+        bar = "█" * max(1, round(30 * seconds / longest))
+        progress.line(f"  {name:<40}{seconds:7.1f} s  {bar}")
+    progress.line("\nDigests")
+    for environment, found in digests.items():
+        progress.line(f"  {environment:<11}{found}")
+    progress.line("  the same image" if ok else "  NOT the same image")
+    progress.line(
+        "\nNext\n"
+        "  make status           what runs where\n"
+        '  eval "$(make env)"    then kubectl and pulumi work here: pulumi preview --stack staging\n'
+        "  make test             every test\n"
+        "  make down             remove everything"
+    )

@@ -1,0 +1,98 @@
+"""What the tooling asks the embedded cluster's API server: a thin layer over the official client."""
+
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config
+
+from local.errors import UserError
+
+POLL_SECONDS = 0.2
+TEKTON_GROUP = "tekton.dev"
+
+Object = dict[str, Any]
+
+
+class Kubernetes:
+    """The API server, as the administrator or as whoever's kubeconfig it is."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.api: client.ApiClient = config.new_client_from_config(str(kubeconfig))
+        self.core = client.CoreV1Api(self.api)
+        self.apps = client.AppsV1Api(self.api)
+        self.custom = client.CustomObjectsApi(self.api)
+
+    def runs(self, namespace: str, kind: str = "pipelineruns", **labels: str) -> list[Object]:
+        """Return PipelineRuns, or `taskruns`, oldest first; `labels` are of this project, e.g. pull_request="7"."""
+        selector = ",".join(f"tekton-delivery/{name.replace('_', '-')}={value}" for name, value in labels.items())
+        found = self.custom.list_namespaced_custom_object(TEKTON_GROUP, "v1", namespace, kind, label_selector=selector)
+        items: list[Object] = found["items"]
+        return sorted(items, key=lambda item: str(item["metadata"]["creationTimestamp"]))
+
+    def task_runs(self, namespace: str, run: str) -> list[Object]:
+        """Return the TaskRuns of one PipelineRun."""
+        selector = f"tekton.dev/pipelineRun={run}"
+        found = self.custom.list_namespaced_custom_object(TEKTON_GROUP, "v1", namespace, "taskruns", label_selector=selector)
+        items: list[Object] = found["items"]
+        return items
+
+    def deployment(self, namespace: str, name: str) -> Any:
+        """Return a Deployment."""
+        return self.apps.read_namespaced_deployment(name, namespace)
+
+    def deployments(self, selector: str) -> list[Any]:
+        """Return Deployments of all namespaces."""
+        items: list[Any] = self.apps.list_deployment_for_all_namespaces(label_selector=selector).items
+        return items
+
+    def deployment_ready(self, namespace: str, name: str) -> bool:
+        """Return whether a Deployment exists and has all it wants."""
+        try:
+            found = self.deployment(namespace, name)
+        except client.ApiException as error:
+            if error.status == 404:
+                return False
+            raise
+        return bool(
+            found.status.observed_generation == found.metadata.generation
+            and (found.status.ready_replicas or 0) >= found.spec.replicas
+            and (found.status.updated_replicas or 0) >= found.spec.replicas
+        )
+
+    def wait_for_deployment(self, namespace: str, name: str, seconds: float) -> None:
+        """Wait until a Deployment is ready. Raises UserError with what its pods say."""
+
+        def pods() -> str:
+            found = self.core.list_namespaced_pod(namespace).items
+            return ", ".join(f"{pod.metadata.name} is {pod.status.phase}" for pod in found) or "there are no pods"
+
+        wait_until(lambda: self.deployment_ready(namespace, name), seconds, f"{namespace}/{name} is not ready", pods)
+
+    def service_address(self, namespace: str, name: str) -> str:
+        """Return a Service's cluster address; the forge reaches it from inside the cluster's network namespace."""
+        return str(self.core.read_namespaced_service(name, namespace).spec.cluster_ip)
+
+    def secret(self, namespace: str, name: str) -> dict[str, str]:
+        """Return a Secret's texts."""
+        data: dict[str, str] = self.core.read_namespaced_secret(name, namespace).data or {}
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
+def wait_until(ready: Callable[[], object], seconds: float, otherwise: str, explain: Callable[[], str] = lambda: "") -> None:
+    """Ask until `ready` says yes. Raises UserError(`otherwise`, with `explain()`) after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise UserError(f"{otherwise} after {seconds:.0f} s. {explain()}".strip())
+        time.sleep(POLL_SECONDS)
+
+
+def condition(run: Object) -> tuple[str, str]:
+    """Return a run's `Succeeded` condition: its status (True, False, Unknown) and its message."""
+    for found in run.get("status", {}).get("conditions", []):
+        if found["type"] == "Succeeded":
+            return str(found["status"]), str(found.get("message", ""))
+    return "Unknown", ""

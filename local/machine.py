@@ -1,0 +1,120 @@
+"""The whole embedded default: tools, images, cluster, Tekton, forge, stacks, webhooks. Up, and down again."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from images import build, publish
+from local import pulumi_stacks, tools
+from local.cluster import Cluster
+from local.cluster.names import QUARANTINE, REGISTRY
+from local.errors import UserError
+from local.forge import secret_files
+from local.forge import setup as forge
+from local.kubernetes_api import Kubernetes
+from local.paths import CLUSTERS, IMAGE_REFS, PULUMI, SECRETS
+from local.progress import Progress
+from local.tekton import install as tekton
+
+LISTENER = "el-chespirito-github-el"
+# What the stack files name as base of the sample's Dockerfile: in the quarantine registry, because that is the only one
+# that a build may read, and by digest, because whoever builds there could move a tag.
+BASE_FOR_BUILDS = IMAGE_REFS / "base-for-builds"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The running embedded default."""
+
+    cluster: Cluster
+    folders: Mapping[str, Path]
+    forge: forge.ForgeState
+    kubernetes: Kubernetes
+
+    def url(self, port: int) -> str:
+        """URL of a NodePort, from the host."""
+        return f"http://{self.cluster.node_ip}:{port}"
+
+
+def needed_tools() -> list[str]:
+    """Return every tool that the embedded default needs, in the order in which they are best compiled."""
+    return sorted({*tools.TOOLS} - {"pulumi", pulumi_stacks.LANGUAGE_HOST} | {*pulumi_stacks.needed_tools()})
+
+
+def up(progress: Progress) -> Machine:
+    """Bring everything up; what already runs as it should is left alone."""
+    cluster = Cluster()
+    folders = tools.ensure(needed_tools(), progress)
+    images = build.ensure(folders, progress)
+    cluster.up(progress, {name: image.archive for name, image in images.items()})
+    cluster.import_images(image.archive for image in images.values())
+    _publish(cluster, images, folders["crane"] / "crane", progress)
+    kubectl = folders["kubernetes"] / "kubectl"
+    tekton.install(kubectl, cluster.kubeconfig, images, progress)
+    state = forge.ensure(cluster, progress)
+    pulumi_stacks.prepare(cluster, folders, progress)
+    pulumi_stacks.up(cluster, folders, progress)
+    kubernetes = Kubernetes(cluster.kubeconfig)
+    _connect(kubernetes, state, progress)
+    return Machine(cluster, folders, state, kubernetes)
+
+
+def _publish(cluster: Cluster, images: Mapping[str, build.Image], crane: Path, progress: Progress) -> None:
+    """Push what applications build on, and write the logins and references that the stack files name."""
+
+    def registry(host: str, user: str) -> publish.Registry:
+        """Return a registry as the host reaches it: names of pods are not known here."""
+        port = host.rpartition(":")[2]
+        password = cluster.registry_credentials(host)[user]
+        return publish.Registry(f"{cluster.node_ip}:{port}/platform", user, password, insecure=True)
+
+    publish.publish(images, crane, registry(REGISTRY, "platform"), progress, IMAGE_REFS)
+    publish.publish(images, crane, registry(QUARANTINE, "deployer"), progress, names=["base"])
+    _write(BASE_FOR_BUILDS, f"{QUARANTINE}/platform/base@{images['base'].digest}\n")
+    for host, folder in ((REGISTRY, "registry"), (QUARANTINE, "quarantine")):
+        for user, password in cluster.registry_credentials(host).items():
+            _write(SECRETS / folder / user, password)
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        secret_files.write(path, text)
+
+
+def _connect(kubernetes: Kubernetes, state: forge.ForgeState, progress: Progress) -> None:
+    """Tell the forge about both listeners, once they answer."""
+    for environment in pulumi_stacks.STACKS:
+        namespace = f"{environment}-ci"
+        if not kubernetes.deployment_ready(namespace, LISTENER):
+            with progress.step(f"Wait for the listener of {environment}"):
+                kubernetes.wait_for_deployment(namespace, LISTENER, seconds=90)
+        address = kubernetes.service_address(namespace, LISTENER)
+        state.ensure_webhook(environment, f"http://{address}:8080", kubernetes.secret(namespace, "webhook-secret")["secret"])
+
+
+def connect() -> Machine:
+    """Return the machine as it runs, for tests and the demo. Raises UserError if it does not."""
+    cluster = Cluster()
+    if not cluster.running():
+        raise UserError("The embedded cluster does not run. Start it: make up")
+    progress = Progress()
+    folders = tools.ensure(needed_tools(), progress)
+    return Machine(cluster, folders, forge.ensure(cluster, progress), Kubernetes(cluster.kubeconfig))
+
+
+def environment() -> str:
+    """Return what `eval "$(make env)"` evaluates."""
+    cluster = Cluster()
+    if not cluster.kubeconfig.exists():
+        raise UserError("The embedded cluster was not created yet. Create it: make up")
+    folders = tools.ensure(["kubernetes", *pulumi_stacks.needed_tools()], Progress(write=lambda text: None))
+    return pulumi_stacks.shell_exports(pulumi_stacks.environment(cluster, folders))
+
+
+def down(progress: Progress) -> None:
+    """Stop and remove every cluster of this checkout, and what is void without them. Passwords and keys stay."""
+    for name in sorted(path.name for path in CLUSTERS.iterdir() if path.is_dir()) if CLUSTERS.exists() else []:
+        Cluster(name).down(progress)
+    for folder in (PULUMI, IMAGE_REFS):
+        shutil.rmtree(folder, ignore_errors=True)

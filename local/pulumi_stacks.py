@@ -1,0 +1,116 @@
+"""The shipped stacks on the embedded cluster: Pulumi's environment, `pulumi up`, and the webhooks that it makes possible."""
+
+import os
+import re
+import secrets
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from local import pulumi_cli
+from local.cluster import Cluster
+from local.errors import UserError
+from local.forge import secret_files
+from local.paths import PULUMI, ROOT, SECRETS
+from local.plugins import install
+from local.progress import Progress
+
+STACKS = ("staging", "production")
+
+BACKEND = PULUMI / "backend"
+HOME = PULUMI / "home"
+LAUNCHER = PULUMI / "bin"
+PASSPHRASE = SECRETS / "pulumi-passphrase"
+LANGUAGE_HOST = "pulumi-language-python"
+_INCARNATION = PULUMI / "incarnation"
+
+
+def official_cli() -> Path | None:
+    """Return the user's own `pulumi`, if there is one; then nothing of Pulumi is compiled."""
+    path = os.pathsep.join(part for part in os.environ.get("PATH", "").split(os.pathsep) if Path(part) != LAUNCHER)
+    found = shutil.which("pulumi", path=path)
+    return Path(found) if found else None
+
+
+def needed_tools() -> tuple[str, ...]:
+    """Return the tools that have to be compiled for Pulumi."""
+    return () if official_cli() else ("pulumi", LANGUAGE_HOST)
+
+
+def environment(cluster: Cluster, folders: Mapping[str, Path]) -> dict[str, str]:
+    """Return the variables under which plain `pulumi` and `kubectl` work on the embedded cluster."""
+    first = [LAUNCHER, *(folders[name] for name in (LANGUAGE_HOST, "kubernetes") if name in folders), ROOT / ".venv/bin"]
+    inherited = [part for part in os.environ.get("PATH", "").split(os.pathsep) if Path(part) not in first]
+    return {
+        "PATH": os.pathsep.join([*map(str, first), *inherited]),
+        "PULUMI_HOME": str(HOME),
+        "PULUMI_BACKEND_URL": f"file://{BACKEND}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(PASSPHRASE),
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "KUBECONFIG": str(cluster.kubeconfig),
+    }
+
+
+def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> None:
+    """Make Pulumi's home, its backend and its plugins; forget states of a cluster that is gone."""
+    incarnation = cluster.incarnation or ""
+    if _INCARNATION.exists() and _INCARNATION.read_text() != incarnation:
+        progress.line("  This is a new cluster: Pulumi's states of the former one are void and start anew with it.")
+        shutil.rmtree(BACKEND, ignore_errors=True)
+    BACKEND.mkdir(parents=True, exist_ok=True)
+    _INCARNATION.write_text(incarnation)
+    if not PASSPHRASE.exists():
+        secret_files.write(PASSPHRASE, secrets.token_urlsafe(24))
+    cli = official_cli() or folders["pulumi"] / "pulumi"
+    pulumi_cli.install(LAUNCHER, cli=cli, backend=BACKEND)
+    used = install.ensure(HOME, progress, cli, BACKEND)
+    progress.line(f"  Pulumi: {'your own CLI' if official_cli() else 'CLI built here'}, {used} plugins")
+
+
+def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> dict[str, str]:
+    """Bring both stacks up side by side. Returns a summary for each, e.g. `38 created` or `40 unchanged`."""
+    variables = {**os.environ, **environment(cluster, folders)}
+    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)  # it would win over the file
+    with progress.step("pulumi up: staging and production"), ThreadPoolExecutor(len(STACKS)) as pool:
+        summaries = list(pool.map(lambda stack: _up(stack, variables), STACKS))
+    for stack, summary in zip(STACKS, summaries, strict=True):
+        progress.line(f"    {stack}: {summary}")
+    return dict(zip(STACKS, summaries, strict=True))
+
+
+def _up(stack: str, variables: Mapping[str, str]) -> str:
+    _pulumi(stack, variables, "stack", "select", "--create", stack)
+    output = _pulumi(stack, variables, "up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs")
+    counts: list[str] = re.findall(r"^\s+[+~\-]*\s*(\d+ (?:created|updated|deleted|replaced|unchanged))\s*$", output, re.M)
+    return ", ".join(counts) or "done"
+
+
+def _pulumi(stack: str, variables: Mapping[str, str], *arguments: str) -> str:
+    command = [str(LAUNCHER / "pulumi"), *arguments, "--non-interactive", "--color", "never"]
+    answer = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    log = PULUMI / f"{stack}.log"
+    log.write_text(answer.stdout)
+    if answer.returncode != 0:
+        end = "\n".join(answer.stdout.strip().splitlines()[-30:])
+        raise UserError(f"`pulumi {' '.join(arguments)}` failed for the stack {stack} (whole output: {log}):\n{end}")
+    return answer.stdout
+
+
+def shell_exports(variables: Mapping[str, str]) -> str:
+    """Return lines for `eval "$(make env)"`."""
+
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()) + (
+        "unset PULUMI_CONFIG_PASSPHRASE\n"
+    )
