@@ -63,7 +63,7 @@ BUILDS = {
         copies=(
             (
                 "github.com/pulumi/pulumi/sdk/v3",
-                "python/cmd/pulumi-language-python",
+                "python/cmd",
                 ("pulumi-language-python-exec",),
             ),
         )
