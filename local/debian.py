@@ -32,8 +32,7 @@ PACKAGES = {
     "mmdebstrap": Package("the images' root file system comes from Debian packages", "mmdebstrap"),
     "iproute2": Package("the cluster's network namespace", "ip"),
     "iptables": Package("Services (kube-proxy) inside that namespace", "iptables"),
-    "conntrack": Package("kube-proxy drops stale UDP entries with it", "conntrack"),
-    "util-linux": Package("nsenter and setpriv start the cluster's processes", "nsenter"),
+    "util-linux": Package("nsenter and setpriv start the cluster's and the forge's processes", "nsenter"),
 }
 
 

@@ -25,6 +25,9 @@ def main(arguments: list[str]) -> int:
             cluster.down(Progress())
         else:
             return status(cluster)
+    except KeyboardInterrupt:
+        print("error: interrupted. `up` goes on where it stopped, `down` removes what there is.", file=sys.stderr)
+        return 1
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -32,6 +35,7 @@ def main(arguments: list[str]) -> int:
 
 
 def up(cluster: Cluster, progress: Progress) -> None:
+    cluster.check(progress)
     needed = sorted({tool for name in IMAGES for tool in RECIPES[name].tools})
     images = build.ensure(tools.ensure(needed, progress), progress, IMAGES)
     cluster.up(progress, {name: image.archive for name, image in images.items()})

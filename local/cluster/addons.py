@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -21,6 +22,7 @@ from local.cluster.network import Namespace
 from local.cluster.processes import clean_environment
 from local.errors import UserError
 
+APPLIED_WITHIN = 30.0
 _MANIFESTS = Path(__file__).parent / "manifests"
 
 
@@ -49,9 +51,12 @@ def apply(machine: Machine, manifests: str) -> None:
     # The administrators' own kubeconfig has no rights before the first of the manifests is there.
     kubeconfig = machine.layout.kubeconfigs / "super-admin.conf"
     arguments = ("apply", "--server-side", "--force-conflicts", "--field-manager=cluster", "--filename=-")
-    result = _kubectl(machine, *arguments, kubeconfig=kubeconfig, stdin=manifests)
-    if result.returncode != 0:
-        raise UserError(f"The cluster's add-ons could not be applied: {result.stderr.strip()}")
+    deadline = time.monotonic() + APPLIED_WITHIN
+    # A new API server takes requests a moment before its own namespaces and roles are there.
+    while (result := _kubectl(machine, *arguments, kubeconfig=kubeconfig, stdin=manifests)).returncode != 0:
+        if time.monotonic() > deadline:
+            raise UserError(f"The cluster's add-ons could not be applied: {result.stderr.strip()}")
+        time.sleep(0.5)
     _mark(machine).write_text(_digest(manifests))
 
 

@@ -53,12 +53,16 @@ class Cluster:
         """User → password of one of the two registries."""
         return registry.passwords()[host]
 
+    def check(self, progress: Progress) -> None:
+        """Make sure that the cluster can run here. Ask before compiling anything for it."""
+        preflight.check(self.layout, progress)
+
     def up(self, progress: Progress, images: Mapping[str, Path]) -> None:
         """Start whatever does not run yet. `images` holds the archives of at least `names.IMAGES`."""
         absent = [name for name in IMAGES if name not in images]
         if absent:
             raise UserError(f"The cluster needs archives of the images {', '.join(absent)} as well.")
-        preflight.check(self.layout, progress)
+        self.check(progress)
         folders = tools.ensure(TOOLS, progress)
         with self._alone():
             self._recover(progress)

@@ -4,6 +4,7 @@ import contextlib
 import json
 from pathlib import Path
 
+from local.cluster import mounts
 from local.cluster.names import RUNTIME_FOLDERS, Layout
 
 # The kubelet sets these; they belong to the whole machine, not to a namespace.
@@ -18,8 +19,9 @@ _SETTINGS = (
 _SYSCTL = Path("/proc/sys")
 _BEFORE = RUNTIME_FOLDERS / "tekton-delivery-host.json"
 
-# Made by the kubelet and by containerd's shim, whatever their configuration says; outer folders last.
+# Made by the kubelet, containerd's shim and ip, whatever their configuration says; outer folders last.
 _LOGS = Path("/var/log/containers")
+_NAMESPACES = Path("/run/netns")
 _FOLDERS = (
     _LOGS,
     Path("/var/lib/kubelet/device-plugins"),
@@ -28,6 +30,7 @@ _FOLDERS = (
     Path("/run/containerd/runc/k8s.io"),
     Path("/run/containerd/runc"),
     Path("/run/containerd"),
+    _NAMESPACES,
 )
 
 
@@ -50,6 +53,8 @@ def restore(layout: Layout) -> None:
         for name, value in json.loads(_BEFORE.read_text()).items():
             (_SYSCTL / name).write_text(value)
         _BEFORE.unlink()
+    if _NAMESPACES.is_mount() and not any(_NAMESPACES.iterdir()):
+        mounts.unmount(_NAMESPACES)
     for folder in _FOLDERS:
         # Not empty: another container runtime lives here.
         with contextlib.suppress(OSError):

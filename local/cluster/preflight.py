@@ -11,7 +11,7 @@ from local.cluster.names import Layout
 from local.errors import UserError
 from local.progress import Progress
 
-PACKAGES = ("iproute2", "iptables", "conntrack", "util-linux")
+PACKAGES = ("iproute2", "iptables", "util-linux")
 STATE_ROOM = 4 * 10**9
 
 
