@@ -4,39 +4,21 @@ Keys are camelCase in `Pulumi.<stack>.yaml`. Every key is checked before anythin
 path, the value, what is allowed and how to mend it. Unknown keys are errors.
 """
 
-import re
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pulumi.runtime.config import CONFIG
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from components.settings_errors import SettingsError, describe
+from components import settings_types as form
+from components.settings_checks import inconsistencies
+from components.settings_errors import PREFIX, SOURCE_ARM, TEXT_ARM, Location, describe, path, refusal, unknown
 
 Reader = Callable[[str], str]
-
-# A PipelineRun is named application-environment-number-sha8-timestamp14 and must fit a label value of 63 characters;
-# with pull request numbers of up to 7 digits, 30 characters are left for application and environment together.
-NAMES_TOGETHER = 30
-
-
-def _image_by_digest(value: str) -> str:
-    if not re.fullmatch(r"[\w.:/-]+@sha256:[0-9a-f]{64}", value.strip()):
-        raise ValueError("an image is named by its digest: host/path@sha256:<64 hex digits>")
-    return value.strip()
-
-
-DnsLabel = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=40)]
-RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-NodePort = Annotated[int, Field(ge=30000, le=32767)]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*(s|m|h)$")]
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi)?$")]
-Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*[^/\s])?$")]
-SshUrl = Annotated[str, Field(pattern=r"^ssh://[^@/\s]+@[^/\s]+$")]
-RelativePath = Annotated[str, Field(pattern=r"^(\.|\.?[\w-][\w.-]*(/\.?[\w-][\w.-]*)*)$")]
 
 
 class Model(BaseModel):
@@ -48,14 +30,24 @@ class Model(BaseModel):
 class Source(Model):
     """Where a text comes from: a file (relative to the project) or a secret of the stack's own configuration."""
 
-    file: str | None = Field(default=None, description="path of a file, relative to the project")
-    config: str | None = Field(default=None, description="name of a key set with `pulumi config set --secret`")
+    file: str | None = Field(default=None, min_length=1, description="path of a file, relative to the project")
+    config: str | None = Field(default=None, min_length=1, description="name of a key set with `pulumi config set --secret`")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.file is None) == (self.config is None):
-            raise ValueError("give either `file` or `config`")
+            raise ValueError("a mapping with one key, either `file` or `config`")
         return self
+
+
+def _arm(value: Any) -> str:
+    return SOURCE_ARM if isinstance(value, dict | Source) else TEXT_ARM
+
+
+TextOrSource = Annotated[
+    Annotated[form.Line, Tag(TEXT_ARM)] | Annotated[Source, Tag(SOURCE_ARM)],
+    Discriminator(_arm),
+]
 
 
 class Cluster(Model):
@@ -68,23 +60,23 @@ class Cluster(Model):
 class Forge(Model):
     """Where the repositories are."""
 
-    kind: Literal["github", "gitea"] = Field(default="github", description="`github` or `gitea`")
-    api_url: Url = Field(default="https://api.github.com", description="base URL of the REST API")
-    token: Source = Field(description="a token that may write commit statuses")
+    kind: Literal["github", "gitea"] = Field(default="github", description="the forge's software")
+    api_url: form.Url = Field(default="https://api.github.com", description="base URL of the REST API")
+    token: Source = Field(description="a token that may write commit statuses", examples=[{"file": "secrets/forge-token"}])
 
 
 class Credential(Model):
     """A user of a registry."""
 
-    username: str = Field(min_length=1, description="name of the user")
-    password: Source = Field(description="its password or token")
+    username: str = Field(min_length=1, description="name of the user", examples=["deployer"])
+    password: Source = Field(description="its password or token", examples=[{"file": "secrets/registry-password"}])
 
 
 class Registry(Model):
     """An OCI registry, and who reads and writes there. Without `read` its images are pulled anonymously."""
 
-    host: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?$")] = Field(description="host[:port]")
-    path: Annotated[str, Field(pattern=r"^[a-z0-9._/-]*$")] = Field(default="", description="path before image names")
+    host: form.Host = Field(description="where the registry answers", examples=["ghcr.io"])
+    path: form.ImagePath = Field(default="", description="path before image names", examples=["acme"])
     insecure: bool = Field(default=False, description="true for a registry without TLS")
     read: Credential | None = Field(default=None, description="the user that pulls")
     write: Credential | None = Field(default=None, description="the user that pushes")
@@ -97,9 +89,11 @@ class Registry(Model):
 class Ssh(Model):
     """How pull requests are fetched."""
 
-    url: SshUrl = Field(default="ssh://git@github.com", description="ssh://user@host[:port] of the forge")
-    private_key: Source = Field(description="a read-only deploy key")
-    known_hosts: Source = Field(description="the forge's host keys, in known_hosts form")
+    url: form.SshUrl = Field(default="ssh://git@github.com", description="where the forge answers git")
+    private_key: Source = Field(description="a read-only deploy key", examples=[{"file": "secrets/id_ed25519"}])
+    known_hosts: Source = Field(
+        description="the forge's host keys, in known_hosts form", examples=[{"file": "secrets/known_hosts"}]
+    )
 
 
 class Build(Model):
@@ -110,22 +104,25 @@ class Build(Model):
     seccomp_profile: str | None = Field(
         default=None, description="a Localhost seccomp profile that lets buildah unshare; default Unconfined"
     )
-    timeout: Duration = Field(default="20m", description="for fetch, tests and image together")
+    timeout: form.Duration = Field(default="20m", description="for fetch, tests and image together")
 
 
 class Environment(Model):
     """Where applications run, and what brings them there."""
 
-    name: Annotated[DnsLabel, Field(max_length=20)] = Field(description="also the workload namespace's name")
+    name: form.ShortName = Field(description="also the workload namespace's name", examples=["staging"])
     deliver_on: Literal["pull-request", "merge"] = Field(
-        description="`pull-request`: build and roll out when one is opened or updated; `merge`: promote when merged"
+        description="`pull-request`: build and roll out when one is opened or updated; `merge`: promote when merged",
+        examples=["merge"],
     )
-    rollout_timeout: Duration = Field(default="5m", description="how long a rollout may take to get ready")
-    replicas: int = Field(default=1, ge=0, le=100, description="pods of each application")
-    node_ports: dict[str, NodePort] = Field(
-        default_factory=dict, description="applications that are exposed on a port of every node (30000-32767)"
+    rollout_timeout: form.Duration = Field(default="5m", description="how long a rollout may take to get ready")
+    replicas: form.Replicas = Field(default=1, description="pods of each application")
+    node_ports: dict[str, form.NodePort] = Field(
+        default_factory=dict,
+        description="applications that are exposed on a port of every node",
+        examples=[{"shop": 30080}],
     )
-    max_pods: int = Field(default=20, ge=1, description="quota of the workload namespace and of the delivery namespace")
+    max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
 
     @property
     def delivery_namespace(self) -> str:
@@ -136,31 +133,35 @@ class Environment(Model):
 class Resources(Model):
     """Limits of an application's container."""
 
-    cpu: Quantity = Field(default="500m", description="cores, e.g. 500m")
-    memory: Quantity = Field(default="256Mi", description="bytes, e.g. 256Mi")
+    cpu: form.Cpu = Field(default="500m", description="cores")
+    memory: form.Memory = Field(default="256Mi", description="bytes")
 
 
 class Application(Model):
     """A repository that becomes one image and one Deployment."""
 
-    name: DnsLabel = Field(description="also the image's name; its Deployment is `<name>-pod`")
-    repository: RepositoryName = Field(description="owner/name on the forge")
-    base_branch: Annotated[str, Field(pattern=r"^[\w./-]+$")] = Field(default="main", description="the branch to merge to")
-    port: Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
-    health_path: Annotated[str, Field(pattern=r"^/[\w./-]*$")] = Field(default="/", description="readiness probe's path")
+    name: form.Name = Field(description="also the image's name; its Deployment is `<name>-pod`", examples=["shop"])
+    repository: form.RepositoryName = Field(description="the repository on the forge", examples=["acme/shop"])
+    base_branch: form.Branch = Field(default="main", description="the branch to merge to")
+    port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
+    health_path: form.HttpPath = Field(default="/", description="readiness probe's path")
     resources: Resources = Field(default_factory=Resources, description="limits of the container")
-    test_command: str = Field(default="true", min_length=1, description="run by sh in the root of the repository")
-    dockerfile: RelativePath = Field(default="Dockerfile", description="path in the repository")
-    context: RelativePath = Field(default=".", description="the build's context, a path in the repository")
-    build_args: dict[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], str | Source] = Field(
-        default_factory=dict, description="build arguments; values are not secret"
+    test_command: str = Field(
+        default="true", min_length=1, description="run by sh in the root of the repository", examples=["make test"]
+    )
+    dockerfile: form.RelativePath = Field(default="Dockerfile", description="path in the repository")
+    context: form.RelativePath = Field(default=".", description="the build's context, a path in the repository")
+    build_args: dict[form.ArgumentName, TextOrSource] = Field(
+        default_factory=dict,
+        description="build arguments; values are not secret",
+        examples=[{"BASE": "registry.example/base:1"}],
     )
 
 
 class Listener(Model):
     """The stack's one EventListener."""
 
-    name: Annotated[DnsLabel, Field(max_length=60)] = Field(default="github-el", description="its Service is `el-<name>`")
+    name: form.Name = Field(default="github-el", description="its Service is `el-<name>`")
 
 
 class Settings(Model):
@@ -170,45 +171,20 @@ class Settings(Model):
     forge: Forge = Field(description="where the repositories are")
     registry: Registry = Field(description="where the applications' images are")
     build: Build | None = Field(default=None, description="needed where an environment delivers on pull-request")
-    tools_image: str | Source = Field(description="the image that the Tasks run, by digest")
+    tools_image: TextOrSource = Field(
+        description="the image that the Tasks run, by digest", examples=["registry.example/tools@sha256:<64 hex digits>"]
+    )
     listener: Listener = Field(default_factory=Listener, description="the stack's EventListener")
-    environments: list[Environment] = Field(min_length=1, description="at least one")
-    applications: list[Application] = Field(min_length=1, description="at least one")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _unique("environments", [environment.name for environment in self.environments])
-        _unique("environments' deliverOn", [environment.deliver_on for environment in self.environments])
-        _unique("applications", [application.name for application in self.applications])
-        _unique("applications' repository", [application.repository for application in self.applications])
-        applications = {application.name for application in self.applications}
-        for environment in self.environments:
-            if environment.deliver_on == "pull-request" and self.build is None:
-                raise ValueError(f"environment {environment.name!r} delivers on pull-request: add the key `build`")
-            for name in sorted(set(environment.node_ports) - applications):
-                raise ValueError(f"environment {environment.name!r} has a nodePort for {name!r}, which is no application")
-            for name in sorted(applications):
-                if len(name) + len(environment.name) > NAMES_TOGETHER:
-                    raise ValueError(
-                        f"application {name!r} and environment {environment.name!r} together exceed "
-                        f"{NAMES_TOGETHER} characters, and their runs' names a label's 63: shorten one"
-                    )
-        return self
-
-
-def _unique(what: str, values: list[str]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(f"{what}: {value!r} is there {values.count(value)} times and must be unique")
+    environments: list[Environment] = Field(min_length=1, description="where applications run")
+    applications: list[Application] = Field(min_length=1, description="what is delivered")
 
 
 class Stack:
     """The loaded settings, with their sources resolved to texts and secrets."""
 
-    def __init__(self, settings: Settings, config: pulumi.Config, read: Reader) -> None:
+    def __init__(self, settings: Settings, texts: Mapping[Source, str]) -> None:
         self.settings = settings
-        self._config = config
-        self._read = read
+        self._texts = texts
 
     @classmethod
     def load(cls, read: Reader | None = None) -> "Stack":
@@ -217,49 +193,101 @@ class Stack:
         `read` returns a file's text by its path as it stands in the settings; by default the project's own files.
         """
         config = pulumi.Config()
-        raw: dict[str, Any] = {}
-        for name, field in Settings.model_fields.items():
-            alias = field.alias or name
-            raw[alias] = _parsed(config, alias)
+        known = [field.alias or name for name, field in Settings.model_fields.items()]
+        raw = {name: value for name in known if (value := _parsed(config.get(name))) is not None}
+        mistakes = list(_unknown_keys(known, raw))
         try:
-            settings = Settings.model_validate({name: value for name, value in raw.items() if value is not None})
+            settings = Settings.model_validate(raw)
         except ValidationError as error:
-            raise SettingsError(describe(error, Settings, pulumi.get_stack())) from None
-        return cls(settings, config, read or _read_file)
+            raise refusal(pulumi.get_stack(), [*mistakes, *describe(error, Settings)]) from None
+        texts: dict[Source, str] = {}
+        for location, source in _sources(settings, ()):
+            try:
+                texts[source] = _content(source, config, read or _read_file)
+            except (OSError, ValueError, LookupError) as error:
+                mistakes.append(_unusable(location, source, error))
+        mistakes += inconsistencies(settings)
+        stack = cls(settings, texts)
+        if not mistakes and not form.IMAGE_BY_DIGEST.fullmatch(stack.tools_image):
+            mistakes.append(
+                f"{path(('toolsImage',))} = {json.dumps(stack.tools_image[:200])}: must be named by its digest, e.g. "
+                f"`{PREFIX}:toolsImage: registry.example/tools@sha256:<64 hex digits>` (a tag can be moved)"
+            )
+        if mistakes:
+            raise refusal(pulumi.get_stack(), mistakes)
+        return stack
 
     def text(self, value: str | Source) -> str:
         """Return a value that is no secret."""
-        if isinstance(value, str):
-            return value
-        return self._read(value.file).strip() if value.file else self._config.require(value.config or "")
+        return value if isinstance(value, str) else self._texts[value].strip()
 
     def secret(self, source: Source) -> pulumi.Output[str]:
         """Return a value that stays secret in state, logs and outputs."""
-        if source.file:
-            return pulumi.Output.secret(self._read(source.file))
-        return self._config.require_secret(source.config or "")
+        return pulumi.Output.secret(self._texts[source])
 
     @property
     def tools_image(self) -> str:
-        """The tools image by digest. Raises SettingsError for one without."""
-        try:
-            return _image_by_digest(self.text(self.settings.tools_image))
-        except ValueError as error:
-            raise SettingsError(f"toolsImage: {error}") from None
+        """The tools image, by digest."""
+        return self.text(self.settings.tools_image)
 
 
-def _parsed(config: pulumi.Config, name: str) -> Any:
-    text = config.get(name)
-    if text is None or not text.lstrip().startswith(("{", "[")):
+def _parsed(text: str | None) -> Any:
+    """Return a key's value. The engine hands objects over as JSON, and an empty key as an empty text or `null`."""
+    if text is None or text in ("", "null"):
+        return None
+    try:
+        return json.loads(text) if text.lstrip().startswith(("{", "[")) else text
+    except ValueError:
         return text
-    return config.require_object(name)
+
+
+def _unknown_keys(known: list[str], raw: Any) -> Iterator[str]:
+    """Yield a line for each key of the project that is neither a setting nor named by a `config` source."""
+    named = set(_config_keys(raw))
+    for key in CONFIG.get():
+        namespace, _, name = key.partition(":")
+        if namespace == PREFIX and name not in known and name not in named:
+            yield unknown((name,), known)
+
+
+def _config_keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("config"), str):
+            yield value["config"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _config_keys(item)
+
+
+def _sources(value: Any, location: Location) -> Iterator[tuple[Location, Source]]:
+    """Yield every source in the settings, with its place."""
+    if isinstance(value, Source):
+        yield location, value
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from _sources(getattr(value, name), (*location, field.alias or name))
+    elif isinstance(value, list | dict):
+        for part, item in enumerate(value) if isinstance(value, list) else value.items():
+            yield from _sources(item, (*location, part))
+
+
+def _content(source: Source, config: pulumi.Config, read: Reader) -> str:
+    text = read(source.file) if source.file else config.get(source.config or "")
+    if text is None:
+        raise LookupError("no such key")
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+def _unusable(location: Location, source: Source, error: Exception) -> str:
+    place = f"{path(location)}.{'file' if source.file else 'config'} = {json.dumps(source.file or source.config)}"
+    if source.config:
+        return f"{place}: {error}; set it with `pulumi config set --secret {source.config}`"
+    reason = error.strerror if isinstance(error, OSError) else "it is no text" if isinstance(error, UnicodeError) else error
+    return f"{place}: {reason}; make the file (`make up` makes those of the embedded cluster) or name another source"
 
 
 def _read_file(path: str) -> str:
-    try:
-        return Path(path).expanduser().read_text()
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: {error.strerror}. The stack's settings name this file: make it (for the embedded cluster, "
-            "`make up` does), or name another source."
-        ) from None
+    return Path(path).expanduser().read_text()

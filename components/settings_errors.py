@@ -1,82 +1,137 @@
-"""Turns pydantic's findings into messages that say where, what, what is allowed and how to mend it."""
+"""Turns what is wrong with a stack's settings into lines that say where, what, what is allowed and how to mend it."""
 
 import difflib
+import json
 import typing
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 PREFIX = "tekton-delivery"
+# Arms of a union; part of pydantic's locations, but no keys.
+TEXT_ARM, SOURCE_ARM = "<text>", "<source>"
+
+Location = tuple[int | str, ...]
+
+# What pydantic calls a mistake → what has to be there instead.
+SHAPES = {
+    "model_type": "a mapping (`key: value`)",
+    "dict_type": "a mapping (`key: value`)",
+    "list_type": "a list (each item begins with `- `)",
+    "string_type": "text (a number or `yes` needs quotes)",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "too_short": "a list of at least one item",
+    "string_too_short": "text of at least one character",
+}
 
 
 class SettingsError(Exception):
     """The stack's configuration cannot be used as it is. The message holds one line for each mistake."""
 
 
-def describe(error: ValidationError, model: type[BaseModel], stack: str) -> str:
-    """Return one line for each mistake in `error`, under a line that names the stack's file."""
-    lines = [f"Pulumi.{stack}.yaml cannot be used:"]
-    for finding in error.errors(include_url=False):
-        location = finding["loc"]
-        where = _path(location) or PREFIX
-        if finding["type"] == "extra_forbidden":
-            lines.append(f"  {where}: unknown key; {_alternatives(model, location)}")
-        elif finding["type"] == "missing":
-            lines.append(f"  {where}: missing; it is {_allowed(model, location)}")
-        else:
-            message = finding["msg"].removeprefix("Value error, ")
-            value = "" if isinstance(finding["input"], dict | list) else f" = {finding['input']!r}"
-            allowed = _allowed(model, location)
-            lines.append(f"  {where}{value}: {message}" + (f" ({allowed})" if allowed else ""))
-    return "\n".join(lines)
+def refusal(stack: str, lines: Iterable[str]) -> SettingsError:
+    """Return the error for a stack whose settings have these mistakes."""
+    return SettingsError("\n".join([f"Pulumi.{stack}.yaml cannot be used:", *(f"  {line}" for line in lines)]))
 
 
-def _path(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part in {"str", "Source"}:  # the arm of a union, not a key
-            continue
-        else:
-            text += f".{part}" if text else f"{PREFIX}:{part}"
+def describe(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return one line for each mistake that pydantic found in the settings of `model`."""
+    return [_line(finding, model) for finding in error.errors(include_url=False)]
+
+
+def unknown(location: Location, known: Sequence[str]) -> str:
+    """Return the line for a key that does not exist."""
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    hint = f"did you mean `{close[0]}`? " if close else ""
+    return f"{path(location)}: unknown key; {hint}Allowed: {', '.join(known)}"
+
+
+def path(location: Location) -> str:
+    """Return a key's place as people write it, e.g. `tekton-delivery:applications[0].port`."""
+    text = PREFIX
+    for part in _keys(location):
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text != PREFIX else f":{part}"
     return text
 
 
-def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    current: Any = model
-    for part in location:
-        if isinstance(part, int) or part in {"str", "Source"}:
-            continue
-        if current is None:
-            return None
-        field = _field(current, part)
-        current = _inner_model(field.annotation) if field else None
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+def _line(finding: Any, model: type[BaseModel]) -> str:
+    location: Location = finding["loc"]
+    owner, field = _locate(model, location)
+    if finding["type"] == "extra_forbidden":
+        return unknown(location, [known.alias or name for name, known in owner.model_fields.items()] if owner else [])
+    purpose = f" ({field.description})" if field and field.description else ""
+    example = _fix(location, field)
+    if finding["type"] == "missing":
+        return f"{path(location)}: missing; add {example}{purpose}"
+    allowed = SHAPES.get(finding["type"]) or str(finding["msg"]).removeprefix("Value error, ")
+    if finding["type"] == "literal_error":
+        allowed = str(finding["ctx"]["expected"]).replace("'", "`")
+    of_secret = field is not None and _model_in(field.annotation, "Source") is not None
+    value = _shown(finding["input"], hide=of_secret and SOURCE_ARM not in location and TEXT_ARM not in location)
+    return f"{path(location)}{value}: must be {allowed}" + (f", e.g. {example}" if example else "") + purpose
 
 
-def _field(model: type[BaseModel], alias: str) -> Any:
-    return next((field for name, field in model.model_fields.items() if alias in (name, field.alias)), None)
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for arm in typing.get_args(annotation) if (found := _inner_model(arm))), None)
-
-
-def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    names = [part for part in location if isinstance(part, str) and part not in {"str", "Source"}]
-    if not names:
+def _shown(value: Any, *, hide: bool) -> str:
+    """Return the value for a message. What stands in a secret's place may be one, so it is not shown."""
+    if isinstance(value, dict | list):
+        return f" is {'a' if value else 'an empty'} {'mapping' if isinstance(value, dict) else 'list'}"
+    if hide:
         return ""
-    parent = _model_at(model, tuple(names[:-1]))
-    field = _field(parent, names[-1]) if parent else None
-    return (field.description or "") if field else ""
+    text = json.dumps(value, ensure_ascii=False)
+    return f" = {text if len(text) <= 80 else text[:77] + '...'}"
 
 
-def _alternatives(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    parent = _model_at(model, location[:-1])
-    known = [field.alias or name for name, field in parent.model_fields.items()] if parent else []
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    hint = f"did you mean `{close[0]}`? " if close else ""
-    return f"{hint}allowed: {', '.join(known)}"
+def _keys(location: Location) -> list[int | str]:
+    return [part for part in location if part not in (TEXT_ARM, SOURCE_ARM, "[key]")]
+
+
+def _locate(model: type[BaseModel], location: Location) -> tuple[type[BaseModel] | None, FieldInfo | None]:
+    """Return the model that a location lies in, and its field there; None for what lies in a plain mapping."""
+    owner: type[BaseModel] | None = model
+    field: FieldInfo | None = None
+    for part in _keys(location):
+        if isinstance(part, int):
+            continue
+        if field is not None:
+            owner = _model_in(field.annotation)
+        found = owner.model_fields.items() if owner else ()
+        field = next((info for name, info in found if part in (name, info.alias)), None)
+        if field is None:
+            return owner, None
+    return owner, field
+
+
+def _model_in(annotation: Any, name: str = "") -> type[BaseModel] | None:
+    """Return the model in an annotation such as `list[Model] | None`, if it has one (of that name)."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation if name in ("", annotation.__name__) else None
+    return next((found for arm in typing.get_args(annotation) if (found := _model_in(arm, name))), None)
+
+
+def _fix(location: Location, field: FieldInfo | None) -> str:
+    """Return a line that would be right in this place, e.g. `port: 8080`."""
+    names = [part for part in _keys(location) if isinstance(part, str)]
+    if field is None or not names:
+        return ""
+    example = _example(field)
+    if isinstance(location[-1], int) and isinstance(example, list):
+        return "`- " + yaml.safe_dump(example[0], default_flow_style=True, sort_keys=False, width=1000).strip() + "`"
+    name = f"{PREFIX}:{names[-1]}" if len(names) == 1 else names[-1]
+    text = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, width=1000)
+    return f"`{name}: {text.removesuffix('...' + chr(10)).strip()}`"
+
+
+def _example(field: FieldInfo) -> Any:
+    if field.examples:
+        return field.examples[0]
+    if isinstance(field.default, str | int):
+        return field.default
+    model = _model_in(field.annotation)
+    if model is None:
+        return {}
+    inner = {info.alias or name: _example(info) for name, info in model.model_fields.items() if info.is_required()}
+    return [inner] if typing.get_origin(field.annotation) is list else inner

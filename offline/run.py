@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Recording:
     resources: list[Resource] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     secret_outputs: tuple[str, ...] = ()
-    with_outputs: set[str] = field(default_factory=set)
-    """URNs of components that registered their outputs."""
+    component_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each component registered as its outputs, by URN."""
 
     def of_type(self, token: str) -> list[Resource]:
         """Return the resources with a type token, e.g. `kubernetes:core/v1:Secret`."""
@@ -72,6 +73,14 @@ def run(
     def isolated() -> Recording:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
+        thread_loops: list[asyncio.AbstractEventLoop] = []
+
+        def give_loop() -> None:
+            """Give a thread its loop: the mocks make one otherwise, and leave it open."""
+            thread_loops.append(asyncio.new_event_loop())
+            asyncio.set_event_loop(thread_loops[-1])
+
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=4, initializer=give_loop))
         try:
             pulumi.runtime.reset_options(project=PROJECT, stack=stack, preview=preview, organization="organization")
             monitor = _Monitor(stack)
@@ -82,7 +91,8 @@ def run(
             return monitor.recording
         finally:
             loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+            for each in (*thread_loops, loop):
+                each.close()
             asyncio.set_event_loop(None)
 
     return contextvars.copy_context().run(isolated)
@@ -156,7 +166,7 @@ class _Monitor(mocks.MockMonitor):
             self.recording.outputs = _plain(MessageToDict(request.outputs))
             self.recording.secret_outputs = tuple(_secret_paths(request.outputs))
         else:
-            self.recording.with_outputs.add(request.urn)
+            self.recording.component_outputs[request.urn] = _plain(MessageToDict(request.outputs))
         return super().RegisterResourceOutputs(request)
 
 

@@ -1,0 +1,83 @@
+"""What one setting means for another. Each mistake is one line: where, what, how to mend it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from components.settings_errors import Location, path
+
+if TYPE_CHECKING:
+    from components.settings import Build, Registry, Settings
+
+# A PipelineRun is named application-environment-number-sha8-timestamp14 and must fit a label value of 63 characters;
+# with pull request numbers of up to 7 digits, 30 characters are left for application and environment together.
+NAMES_TOGETHER = 30
+
+
+def inconsistencies(settings: "Settings") -> Iterator[str]:
+    """Yield a line for each setting that contradicts another one."""
+    environments, applications = settings.environments, settings.applications
+    yield from _repeated("environments", "name", [environment.name for environment in environments])
+    yield from _repeated("environments", "deliverOn", [environment.deliver_on for environment in environments])
+    yield from _repeated("applications", "name", [application.name for application in applications])
+    yield from _repeated("applications", "repository", [application.repository for application in applications])
+    delivery_namespaces = {environment.delivery_namespace for environment in environments}
+    names = [application.name for application in applications]
+    for index, environment in enumerate(environments):
+        place = ("environments", index)
+        if environment.name in delivery_namespaces:
+            yield _line(
+                (*place, "name"), environment.name, "is another environment's delivery namespace; choose another name"
+            )
+        if environment.deliver_on == "pull-request" and settings.build is None:
+            yield _line(
+                (*place, "deliverOn"), environment.deliver_on, f"needs the key `{path(('build',))}`, which is missing"
+            )
+        for name in sorted(set(environment.node_ports) - set(names)):
+            yield f"{path((*place, 'nodePorts', name))}: no such application; there is {', '.join(names)}"
+        for number, name in enumerate(names):
+            if len(name) + len(environment.name) > NAMES_TOGETHER:
+                yield _line(
+                    ("applications", number, "name"),
+                    name,
+                    f"has {len(name)} characters and its environment {environment.name!r} {len(environment.name)}, together "
+                    f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
+                )
+    yield from _shared_ports(settings)
+    if settings.build:
+        yield from _open_quarantine(settings.build, settings.registry)
+
+
+def _shared_ports(settings: "Settings") -> Iterator[str]:
+    """A port of the nodes belongs to one Service of the whole cluster."""
+    taken: dict[int, str] = {}
+    for index, environment in enumerate(settings.environments):
+        for name, port in environment.node_ports.items():
+            place = path(("environments", index, "nodePorts", name))
+            if port in taken:
+                yield f"{place} = {port}: already taken by {taken[port]}; choose another one"
+            taken.setdefault(port, place)
+
+
+def _open_quarantine(build: "Build", registry: "Registry") -> Iterator[str]:
+    """Pods with pull-request code hold the quarantine's credential, so it must not open the applications' repository."""
+    quarantine, place = build.quarantine, ("build", "quarantine")
+    if quarantine.image("") == registry.image(""):
+        problem = "is `registry` itself, which pull-request code must not write to; name another host or path"
+        yield _line((*place, "host"), quarantine.host, problem)
+        return
+    writers = [login.username for login in (quarantine.write, registry.write) if login]
+    if quarantine.host == registry.host and len(writers) == 2 and writers[0] == writers[1]:
+        problem = "also writes to `registry`, and pull-request code would hold its password; name a user of its own"
+        yield _line((*place, "write", "username"), writers[0], problem)
+
+
+def _repeated(group: str, key: str, values: Sequence[str]) -> Iterator[str]:
+    for index, value in enumerate(values):
+        first = values.index(value)
+        if first < index:
+            yield _line((group, index, key), value, f"must be unique, and {group}[{first}] has it; change one of them")
+
+
+def _line(location: Location, value: str, problem: str) -> str:
+    return f"{path(location)} = {json.dumps(value)}: {problem}"

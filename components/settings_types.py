@@ -1,0 +1,52 @@
+"""The forms that single settings have. Each says in words what is allowed, whatever the mistake is."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+
+def _matching(pattern: str, allowed: str) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(allowed)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _whole(lowest: int, highest: int) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}, without quotes")
+        return value
+
+    return BeforeValidator(check)
+
+
+_LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at most {} characters"
+
+Name = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", _LABEL.format(40))]
+ShortName = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", _LABEL.format(20))]
+RepositoryName = Annotated[str, _matching(r"[\w.-]+/(?!.*\.git$)[\w.-]+", "owner/name, without a host and without `.git`")]
+Branch = Annotated[str, _matching(r"[\w.-]+(/[\w.-]+)*", "a branch's name of letters, digits, `.`, `_`, `-` and `/`")]
+Host = Annotated[str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path")]
+ImagePath = Annotated[str, _matching(r"[a-z0-9._/-]*", "lower-case letters, digits, `.`, `_`, `-` and `/`")]
+Url = Annotated[str, _matching(r"https?://[^/\s]+(/\S*[^/\s])?", "an http(s) URL without a `/` at the end")]
+SshUrl = Annotated[str, _matching(r"ssh://[^@/\s]+@[^/\s]+", "ssh://user@host or ssh://user@host:port, without a path")]
+HttpPath = Annotated[str, _matching(r"/[\w./-]*", "a path that begins with `/`")]
+# No `..`, no leading `/` or `-`: it is joined to the checkout and handed to commands.
+RelativePath = Annotated[
+    str, _matching(r"\.|\.?\w[\w.-]*(/\.?\w[\w.-]*)*", "`.` or a path below the root of the repository, without `..`")
+]
+ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
+Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)")]
+Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h")]
+Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
+Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
+Port = Annotated[int, _whole(1, 65535)]
+NodePort = Annotated[int, _whole(30000, 32767)]
+Replicas = Annotated[int, _whole(0, 100)]
+Pods = Annotated[int, _whole(1, 10000)]
+
+IMAGE_BY_DIGEST = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}", re.ASCII)
