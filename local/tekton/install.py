@@ -138,7 +138,8 @@ def explain(kubectl: Kubectl) -> str:
         lines.append(f"  pod {name}: {pod['status']['phase']}")
         for status in statuses:
             state, details = next(iter(status["state"].items()))
-            lines.append(f"    {state}: {details.get('reason', '')} {details.get('message', '')}".rstrip(": "))
+            words = (state, details.get("reason"), details.get("message"))
+            lines.append(f"    {': '.join(word for word in words if word)}")
         about = f"--field-selector=type=Warning,involvedObject.name={name}"
         events = kubectl.get("events", f"--namespace={NAMESPACE}", about)
         lines += [f"    {event['reason']}: {event['message']}" for event in events[-3:]]

@@ -15,9 +15,7 @@ NAMESPACE = "tekton-pipelines"
 KO_REFERENCE = re.compile(r"ko://github\.com/tektoncd/(pipeline|triggers)/cmd/([a-z]+)")
 # Images that upstream names by registry: the shell that writes scripts into pods, and its Windows counterpart, which
 # must be set and is never used here.
-SHELL_REFERENCE = re.compile(
-    r"(cgr\.dev/chainguard/busybox|mcr\.microsoft\.com/powershell):?[a-z]*@sha256:[0-9a-f]{64}"
-)
+SHELL_REFERENCE = re.compile(r"(cgr\.dev/chainguard/busybox|mcr\.microsoft\.com/powershell):?[a-z]*@sha256:[0-9a-f]{64}")
 
 SETTINGS = {
     "feature-flags": {

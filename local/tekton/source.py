@@ -56,7 +56,5 @@ def config_folder(module: str) -> Path:
 
 
 def _read(config: Path) -> list[Manifest]:
-    files = [
-        file for folder in FOLDERS for file in sorted((config / folder).glob("*.yaml")) if file.name not in LEFT_OUT
-    ]
+    files = [file for folder in FOLDERS for file in sorted((config / folder).glob("*.yaml")) if file.name not in LEFT_OUT]
     return [manifest for file in files for manifest in yaml.safe_load_all(file.read_text()) if manifest]

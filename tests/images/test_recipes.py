@@ -1,0 +1,71 @@
+"""What the images are made from: scripts, account files, the seccomp profile and process 1."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from images.recipes import BASE_FILES, HERE, PAUSE_SOURCE, TOOLS, USER
+
+SCRIPTS = [TOOLS / "rootfs.sh", TOOLS / "files/usr/bin/serve-placeholder"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_pass_shellcheck(script: Path) -> None:
+    shellcheck = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert shellcheck, "shellcheck comes with the dev dependencies: uv sync"
+    result = subprocess.run([shellcheck, "--shell=sh", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+    assert os.access(script, os.X_OK)
+
+
+@pytest.mark.parametrize("files", [TOOLS / "files", BASE_FILES], ids=["tools", "base"])
+def test_the_images_know_their_user(files: Path) -> None:
+    users = [line.split(":") for line in (files / "etc/passwd").read_text().splitlines()]
+    groups = [line.split(":") for line in (files / "etc/group").read_text().splitlines()]
+    uid, gid = USER.split(":")
+    assert [user[3] for user in users if user[2] == uid] == [gid]
+    assert gid in [group[2] for group in groups]
+    assert "0" in [user[2] for user in users]
+
+
+def test_no_image_name_leads_to_a_public_registry() -> None:
+    configuration = (TOOLS / "files/etc/containers/registries.conf").read_text()
+    assert "unqualified-search-registries = []" in configuration
+
+
+def test_the_seccomp_profile_refuses_what_reaches_the_host_and_allows_what_builds_need() -> None:
+    profile = json.loads((HERE / "seccomp/image-build.json").read_text())
+    assert profile["defaultAction"] == "SCMP_ACT_ALLOW"
+    refused = {name for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ERRNO" for name in rule["names"]}
+    assert {"bpf", "kexec_load", "init_module", "finit_module", "ptrace", "keyctl", "clock_settime", "reboot"} <= refused
+    assert not refused & {"unshare", "clone", "clone3", "mount", "umount2", "chroot", "setns", "pivot_root", "setgroups"}
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc makes the pause image; make up installs it")
+def test_process_one_reaps_and_ends_on_term(tmp_path: Path) -> None:
+    binary = tmp_path / "pause"
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-Os", "-o", binary, PAUSE_SOURCE], check=True)
+    # A shell that becomes `pause` leaves it a child, which then ends.
+    process = subprocess.Popen(["sh", "-c", f"sleep 0.2 & exec {binary}"])
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert _eventually(lambda: bool(children.read_text()))
+    assert _eventually(lambda: not children.read_text()), "the ended child was not reaped"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=5) == 0
+
+
+def _eventually(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 5
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
