@@ -47,7 +47,9 @@ def status(cluster: Cluster) -> int:
     for component, state in states.items():
         print(f"{component:26} {state}")
     if not states:
-        print(f"The cluster {cluster.layout.name} does not exist. Create it: python -m local.cluster up")
+        print(
+            f"The cluster {cluster.layout.name} does not exist. Create it: python -m local.cluster up --name {cluster.layout.name}"
+        )
     return 0 if cluster.running() else 1
 
 

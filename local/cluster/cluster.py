@@ -162,7 +162,7 @@ class Cluster:
         deadline = time.monotonic() + 60
         while pids := self._pids():
             # Pods may start processes while others end.
-            stop(pids, grace=3.0)
+            stop(pids, grace=1.0)
             if time.monotonic() > deadline:
                 raise UserError(f"These processes of the cluster do not end: {sorted(pids)}.")
         for point in mounts.below(self.layout.state):

@@ -12,6 +12,7 @@ from local.cluster.health import answers
 from local.cluster.names import DNS_ADDRESS, DNS_DOMAIN, POD_NETWORK, QUARANTINE, REGISTRY, Machine
 from local.cluster.network import BRIDGE, Namespace
 from local.cluster.processes import Component, clean_environment
+from local.errors import UserError
 from local.paths import ROOT
 
 SECCOMP_PROFILES = ROOT / "images" / "seccomp"
@@ -176,7 +177,7 @@ def kube_proxy(machine: Machine, namespace: Namespace) -> Component:
 
 
 def ctr(machine: Machine, *arguments: str) -> str:
-    """Run containerd's own client on Kubernetes' images and return what it prints; nothing where it fails."""
+    """Run containerd's own client on Kubernetes' images and return what it prints."""
     command = [machine.binary("containerd", "ctr"), f"--address={machine.layout.containerd_socket}"]
     result = subprocess.run(
         [*command, "--namespace=k8s.io", *arguments],
@@ -184,7 +185,9 @@ def ctr(machine: Machine, *arguments: str) -> str:
         capture_output=True,
         text=True,
     )
-    return result.stdout if result.returncode == 0 else ""
+    if result.returncode != 0:
+        raise UserError(f"`ctr {' '.join(arguments)}` failed: {result.stderr.strip()}")
+    return result.stdout
 
 
 def prepare(machine: Machine) -> None:

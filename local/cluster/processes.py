@@ -16,6 +16,8 @@ from local.cluster.network import Namespace
 from local.errors import UserError
 
 READY_WITHIN = 90.0
+# The API server would take a minute, to let clients finish that are not there.
+GRACE = 3.0
 LOG_LINES = 15
 _POLL = 0.1
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -169,7 +171,7 @@ class Processes:
             time.sleep(_POLL)
 
 
-def stop(pids: set[int], grace: float = 10.0) -> set[int]:
+def stop(pids: set[int], grace: float = GRACE) -> set[int]:
     """Ask processes to end, then end them. Returns those that are left even so."""
     identities = {pid: started(pid) for pid in pids}
 
