@@ -47,9 +47,8 @@ def status(cluster: Cluster) -> int:
     for component, state in states.items():
         print(f"{component:26} {state}")
     if not states:
-        print(
-            f"The cluster {cluster.layout.name} does not exist. Create it: python -m local.cluster up --name {cluster.layout.name}"
-        )
+        name = cluster.layout.name
+        print(f"The cluster {name} does not exist. Create it: python -m local.cluster up --name {name}")
     return 0 if cluster.running() else 1
 
 
