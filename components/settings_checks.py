@@ -26,15 +26,13 @@ def inconsistencies(settings: "Settings") -> Iterator[str]:
     for index, environment in enumerate(environments):
         place = ("environments", index)
         if environment.name in delivery_namespaces:
-            yield _line(
-                (*place, "name"), environment.name, "is another environment's delivery namespace; choose another name"
-            )
+            yield _line((*place, "name"), environment.name, "is another environment's delivery namespace; choose another")
         if environment.deliver_on == "pull-request" and settings.build is None:
-            yield _line(
-                (*place, "deliverOn"), environment.deliver_on, f"needs the key `{path(('build',))}`, which is missing"
-            )
+            needed = f"needs the key `{path(('build',))}`; add it, with `ssh` and `quarantine`"
+            yield _line((*place, "deliverOn"), environment.deliver_on, needed)
         for name in sorted(set(environment.node_ports) - set(names)):
-            yield f"{path((*place, 'nodePorts', name))}: no such application; there is {', '.join(names)}"
+            where = path((*place, "nodePorts", name))
+            yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"
         for number, name in enumerate(names):
             if len(name) + len(environment.name) > NAMES_TOGETHER:
                 yield _line(

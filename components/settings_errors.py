@@ -70,17 +70,19 @@ def _line(finding: Any, model: type[BaseModel]) -> str:
     allowed = SHAPES.get(finding["type"]) or str(finding["msg"]).removeprefix("Value error, ")
     if finding["type"] == "literal_error":
         allowed = str(finding["ctx"]["expected"]).replace("'", "`")
-    of_secret = field is not None and _model_in(field.annotation, "Source") is not None
-    value = _shown(finding["input"], hide=of_secret and SOURCE_ARM not in location and TEXT_ARM not in location)
-    return f"{path(location)}{value}: must be {allowed}" + (f", e.g. {example}" if example else "") + purpose
+    subject = "the key must be" if "[key]" in location else "must be"
+    value = _shown(finding["input"])
+    if field is not None and _model_in(field.annotation, "Source") and not {SOURCE_ARM, TEXT_ARM} & set(location):
+        # What stands in a secret's place may be one, so it is not shown.
+        is_text = not isinstance(finding["input"], dict | list)
+        value, subject = "", "no secret belongs into this file: must be" if is_text else subject
+    return f"{path(location)}{value}: {subject} {allowed}" + (f", e.g. {example}" if example else "") + purpose
 
 
-def _shown(value: Any, *, hide: bool) -> str:
-    """Return the value for a message. What stands in a secret's place may be one, so it is not shown."""
+def _shown(value: Any) -> str:
+    """Return the value for a message."""
     if isinstance(value, dict | list):
         return f" is {'a' if value else 'an empty'} {'mapping' if isinstance(value, dict) else 'list'}"
-    if hide:
-        return ""
     text = json.dumps(value, ensure_ascii=False)
     return f" = {text if len(text) <= 80 else text[:77] + '...'}"
 

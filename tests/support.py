@@ -1,0 +1,85 @@
+"""What a mock run declared, as tests ask for it."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from offline.render import manifests, record
+from offline.run import Recording, Resource, run
+
+ROOT = Path(__file__).resolve().parent.parent
+STACKS = ("staging", "production")
+
+Object = dict[str, Any]
+
+
+@dataclasses.dataclass
+class Declared:
+    """A recording and its Kubernetes objects."""
+
+    recording: Recording
+
+    @cached_property
+    def objects(self) -> list[Object]:
+        return manifests(self.recording)
+
+    @property
+    def resources(self) -> list[Resource]:
+        return self.recording.resources
+
+    def all(self, kind: str) -> list[Object]:
+        return [item for item in self.objects if item["kind"] == kind]
+
+    def one(self, kind: str, name: str | None = None, namespace: str | None = None) -> Object:
+        """The only object of a kind, or the one of that name and namespace."""
+        found = [
+            item
+            for item in self.all(kind)
+            if name in (None, item["metadata"]["name"]) and namespace in (None, item["metadata"].get("namespace"))
+        ]
+        assert len(found) == 1, f"{len(found)} {kind} {name or ''} among {self.names(kind)}"
+        return found[0]
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(item["metadata"]["name"] for item in self.all(kind))
+
+    def resource(self, kind: str, name: str) -> Resource:
+        """The registration behind the only object of that kind and name."""
+        (found,) = (
+            resource
+            for resource in self.resources
+            if resource.type.endswith(f":{kind}") and resource.inputs.get("metadata", {}).get("name") == name
+        )
+        return found
+
+
+def record_stack(name: str, *, preview: bool = False) -> Declared:
+    """Run a shipped stack file under mocks."""
+    return Declared(record(ROOT / f"Pulumi.{name}.yaml", preview=preview))
+
+
+def declare(program: Callable[[], object]) -> Declared:
+    """Run a few lines that create components, under mocks."""
+    return Declared(run(lambda: (program(), None)[1]))
+
+
+def secret(text: str) -> pulumi.Output[str]:
+    """A value as the stack's configuration hands secrets over."""
+    return pulumi.Output.secret(text)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a nested value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield str(name)
+            yield from texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
