@@ -92,7 +92,9 @@ def base(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
         if applet != "busybox":
             layer.symlink(f"bin/{applet}", "busybox")
     layer.directory("tmp", 0o1777)
-    layer.tree(BASE_FILES)
+    for path in BASE_FILES.rglob("*"):
+        if path.is_file():
+            layer.file(str(path.relative_to(BASE_FILES)), path)
     return [layer], Config(USER, command=["sh"], labels=workshop.versions("busybox-static"))
 
 

@@ -7,6 +7,8 @@
 # those link to and their data are kept: a tenth of an installed system, and no shell but busybox's.
 # DEBIAN_MIRROR may name another mirror, for example a dated snapshot.
 set -eu
+# The checkout's own modes depend on whoever cloned it.
+umask 022
 
 suite=bookworm
 packages=buildah,busybox-static,ca-certificates,curl,git,jq,netbase,openssh-client,openssl,uidmap
@@ -69,4 +71,4 @@ for directory in dev proc root run sys tmp var/tmp home/tekton-delivery; do
 done
 chmod 1777 "$root/tmp" "$root/var/tmp"
 ln -s ../run "$root/var/run"
-cp -rp "$files/." "$root/"
+cp -r "$files/." "$root/"
