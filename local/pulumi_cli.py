@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,21 @@ def install(folder: Path, cli: Path, backend: Path) -> Path:
     launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     launcher.chmod(0o755)
     return launcher
+
+
+def bundle(folder: Path, *sources: Path) -> Path:
+    """Put the CLI and its language host into one folder: the CLI warns about a host that it finds on PATH."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        for path in source.iterdir():
+            target = folder / path.name
+            target.unlink(missing_ok=True)
+            try:
+                # A symbolic link would not do: the CLI looks beside the file that it really is.
+                target.hardlink_to(path)
+            except OSError:
+                shutil.copy2(path, target)
+    return folder
 
 
 def run(cli: Path, backend: Path, arguments: list[str]) -> int:
