@@ -9,7 +9,7 @@ def kubernetes(name: str, kind: str, namespace: Any, provider: str = "mutable", 
     """A Kubernetes object with a fixed name: its resource's name. `kind` is like apps/v1:Deployment."""
     metadata: Resource = {"name": name, **({"namespace": namespace} if namespace else {}), **rest.pop("metadata", {})}
     api_version, _, kind_name = kind.partition(":")
-    options = {key: rest.pop(key) for key in ("ignore", "timeout", "depends", "outputs") if key in rest}
+    options: Resource = {key: rest.pop(key) for key in ("ignore", "timeout", "depends", "outputs") if key in rest}
     props = {"apiVersion": api_version.removeprefix("core/"), "kind": kind_name, "metadata": metadata, **rest}
     return {"name": name, "type": f"kubernetes:{kind}", "provider": provider, "props": props, **options}
 
