@@ -114,7 +114,7 @@ def test_every_object_says_whose_it_is(stack: Declared) -> None:
 def test_urns_are_the_ones_that_were_agreed_on(name: str, stacks: dict[str, Declared]) -> None:
     expected = (GOLDEN / f"{name}.urns").read_text()
     assert urns(stacks[name]) == expected, (
-        "a changed URN deletes the resource and creates it anew: add an alias, or accept it with `python -m tests.golden.make`"
+        "a changed URN deletes and creates anew: add an alias, or accept it with `python -m tests.golden.make`"
     )
 
 

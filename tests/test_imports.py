@@ -1,0 +1,116 @@
+"""The direction of imports and the size of modules: what keeps the program readable."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+PACKAGES = ("components", "offline", "local", "images")
+SIZE = 300
+
+# Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
+LAYERS = [
+    ("components.conventions", "components.cel"),
+    ("components.access", "components.application", "components.credentials", "components.environment"),
+    ("components.tasks",),
+    ("components.pipelines",),
+    ("components.triggers",),
+    ("components.plan",),
+]
+SETTINGS = ("components.settings", "components.settings_errors", "components.settings_types", "components.settings_checks")
+READERS_OF_SETTINGS = {*SETTINGS, "components.plan", "__main__"}
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from package import module` names a module, `from module import name` does not.
+            for alias in node.names:
+                submodule = ROOT.joinpath(*node.module.split("."), f"{alias.name}.py")
+                found.add(f"{node.module}.{alias.name}" if submodule.exists() else node.module)
+    return found
+
+
+def layer(name: str) -> int | None:
+    """Which layer a module belongs to."""
+    for number, members in enumerate(LAYERS):
+        if any(name == member or name.startswith(f"{member}.") for member in members):
+            return number
+    return None
+
+
+COMPONENTS = {module(path): path for path in sorted((ROOT / "components").rglob("*.py"))}
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def test_every_module_of_the_program_has_a_layer() -> None:
+    unplaced = [name for name in COMPONENTS if layer(name) is None and name not in SETTINGS and name != "components"]
+    assert unplaced == []
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_imports_go_one_way(name: str) -> None:
+    own = layer(name)
+    if own is None:
+        return
+    for imported in imports(COMPONENTS[name]):
+        other = layer(imported)
+        assert other is None or other <= own, f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_the_program_imports_nothing_of_the_tooling_around_it(name: str) -> None:
+    tooling = {imported.split(".")[0] for imported in imports(COMPONENTS[name])} & {"offline", "local", "tests", "images"}
+    assert tooling == set()
+
+
+def test_settings_are_read_by_the_plan_alone() -> None:
+    """Components take plain arguments; beside the plan only the entry points load a stack."""
+    for path in (*SOURCES, ROOT / "__main__.py"):
+        name = module(path)
+        if name not in READERS_OF_SETTINGS and not name.startswith("offline"):
+            assert not imports(path) & set(SETTINGS), name
+
+
+def test_only_the_settings_read_pulumi_config() -> None:
+    for name, path in COMPONENTS.items():
+        if name != "components.settings":
+            used = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+            assert not used & {"Config", "get_stack", "get_project"}, name
+
+
+def test_pure_modules_stay_free_of_pulumi() -> None:
+    pure = [
+        path for name, path in COMPONENTS.items() if ".tasks" in name or name in ("components.cel", "components.conventions")
+    ]
+    pure += [COMPONENTS[f"components.pipelines.{name}"] for name in ("target", "pull_request", "promotion")]
+    for path in pure:
+        direct = {imported.split(".")[0] for imported in imports(path)}
+        assert not direct & {"pulumi", "pulumi_kubernetes", "pulumi_random"}, path.name
+
+
+def test_the_entry_point_reads_like_the_diagram() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_a_module_is_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < SIZE
+
+
+def test_the_direction_would_be_noticed() -> None:
+    """A control: the parser sees both forms of import."""
+    assert layer("components.tasks.step") == layer("components.tasks") == 2
+    assert "components.settings" in imports(COMPONENTS["components.plan"])
+    assert "components.tasks.build" in imports(COMPONENTS["components.plan"])
+    assert "components.cel" in imports(COMPONENTS["components.triggers"])
