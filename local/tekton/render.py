@@ -17,6 +17,8 @@ KO_REFERENCE = re.compile(r"ko://github\.com/tektoncd/(pipeline|triggers)/cmd/([
 # must be set and is never used here.
 SHELL_REFERENCE = re.compile(r"(cgr\.dev/chainguard/busybox|mcr\.microsoft\.com/powershell):?[a-z]*@sha256:[0-9a-f]{64}")
 
+# One replica of each, so a lease only delays the next start after a crash.
+LEASE = {"lease-duration": "15s", "renew-deadline": "10s", "retry-period": "2s"}
 SETTINGS = {
     "feature-flags": {
         # Tekton's own containers then fit a namespace that enforces Pod Security "restricted".
@@ -29,10 +31,14 @@ SETTINGS = {
         # No task shares a volume with another.
         "coschedule": "disabled",
     },
-    # One replica of each, so a lease only delays the next start after a crash.
-    "config-leader-election-controller": {"lease-duration": "15s", "renew-deadline": "10s", "retry-period": "2s"},
-    "config-leader-election-webhook": {"lease-duration": "15s", "renew-deadline": "10s", "retry-period": "2s"},
+    "config-leader-election-controller": LEASE,
+    "config-leader-election-webhook": LEASE,
+    "config-leader-election-triggers-controller": LEASE,
+    "config-leader-election-triggers-webhook": LEASE,
 }
+
+# The Triggers controller asks for a ConfigMap under a name that upstream gives to none.
+MISNAMED = {"config-leader-election-triggers-controllers": "config-leader-election-triggers-controller"}
 
 EXTRA_ARGUMENTS = {
     "tekton-pipelines-controller": [
@@ -40,6 +46,9 @@ EXTRA_ARGUMENTS = {
         *("-kube-api-qps", "100"),
         *("-kube-api-burst", "100"),
     ],
+    # Listeners are probed every second, so that they count as ready when they are; liveness uses the same numbers, and
+    # a busy machine must not cost a listener its life. Of a flag given twice the last one counts.
+    "tekton-triggers-controller": ["-period-seconds", "1", "-failure-threshold", "60"],
 }
 
 # Upstream gives it no probe, so it counts as ready before it answers.
@@ -85,6 +94,9 @@ def _fit(manifest: Manifest) -> Manifest:
 
 def _fit_container(deployment: str, container: dict[str, Any]) -> None:
     container["resources"] = RESOURCES
+    for variable in container["env"]:
+        if variable.get("value") in MISNAMED:
+            variable["value"] = MISNAMED[variable["value"]]
     if deployment in EXTRA_ARGUMENTS:
         container["args"] += EXTRA_ARGUMENTS[deployment]
     if deployment in MISSING_PROBES:

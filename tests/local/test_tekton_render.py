@@ -76,6 +76,14 @@ def test_settings_are_names_that_tekton_knows(upstream: list[Manifest], rendered
             assert name == "feature-flags" or key in known[name]["data"]["_example"]
 
 
+def test_every_configuration_that_a_container_asks_for_exists(rendered: list[Manifest]) -> None:
+    known = of_kind(rendered, "ConfigMap")
+    for deployment in of_kind(rendered, "Deployment").values():
+        for container in deployment["spec"]["template"]["spec"]["containers"]:
+            asked = {item["value"] for item in container["env"] if item["name"].startswith("CONFIG_")}
+            assert asked <= known.keys()
+
+
 def test_nothing_that_the_embedded_cluster_cannot_serve_is_installed(rendered: list[Manifest]) -> None:
     assert not of_kind(rendered, "HorizontalPodAutoscaler")
     assert of_kind(rendered, "Deployment").keys() == {
