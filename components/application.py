@@ -46,6 +46,7 @@ class Application(pulumi.ComponentResource):
     def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(token("Application"), name, None, opts)
         common = labels(environment=args.environment, application=args.application)
+        patience = f"{args.rollout_timeout_seconds + 30}s"
         selector = {"app.kubernetes.io/name": args.application}
         k8s.core.v1.ServiceAccount(
             f"{name}-account",
@@ -76,7 +77,10 @@ class Application(pulumi.ComponentResource):
                             {
                                 "name": CONTAINER,
                                 "image": args.placeholder_image,
-                                "env": [{"name": "PORT", "value": str(args.port)}],
+                                "env": [
+                                    {"name": "PORT", "value": str(args.port)},
+                                    {"name": "HEALTH_PATH", "value": args.health_path},
+                                ],
                                 "ports": [{"name": "http", "containerPort": args.port}],
                                 "readinessProbe": {
                                     "httpGet": {"path": args.health_path, "port": "http"},
@@ -93,7 +97,12 @@ class Application(pulumi.ComponentResource):
                     },
                 },
             },
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec.template.spec.containers[0].image"]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=["spec.template.spec.containers[0].image"],
+                # A Deployment that does not get ready ends `pulumi up` soon after its rollout has been given up.
+                custom_timeouts=pulumi.CustomTimeouts(create=patience, update=patience),
+            ),
         )
         k8s.core.v1.Service(
             f"{name}-service",

@@ -6,8 +6,9 @@ The fields are those of GitHub's `pull_request` webhook
 
 from collections.abc import Iterable, Mapping
 
-# Gitea says `synchronized` where GitHub says `synchronize`; every other action that matters has one name.
-UPDATED = {"github": "synchronize", "gitea": "synchronized"}
+# Gitea says `synchronized` where GitHub says `synchronize`; every other action that matters has one name. A listener for
+# Gitea takes GitHub's word as well, so that GitHub's own bodies can be replayed at it.
+UPDATED = {"github": ("synchronize",), "gitea": ("synchronize", "synchronized")}
 
 SHA = "^[0-9a-f]{40}$"
 
@@ -51,7 +52,7 @@ def known_pull_request(base_branches: Mapping[str, str]) -> str:
 
 def opened_or_updated(forge: str) -> str:
     """Return the filter for a pull request with something new to stage."""
-    actions = ", ".join(quote(action) for action in ("opened", "reopened", UPDATED[forge]))
+    actions = ", ".join(quote(action) for action in ("opened", "reopened", *UPDATED[forge]))
     return every([f"body.action in [{actions}]", "body.pull_request.state == 'open'"])
 
 

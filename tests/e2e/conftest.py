@@ -1,0 +1,28 @@
+"""Fixtures of the end-to-end tests. They use the embedded default as it runs: start it with `make up` or `make test`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local import machine
+from local.machine import Machine
+from tests.e2e.world import World, expose_listeners, hide_listeners
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is an end-to-end test."""
+    for item in items:
+        if "/e2e/" in str(item.path):
+            item.add_marker("e2e")
+
+
+@pytest.fixture(scope="session")
+def running() -> Machine:
+    return machine.connect()
+
+
+@pytest.fixture(scope="session")
+def world(running: Machine) -> Iterator[World]:
+    ports = expose_listeners(running.kubernetes)
+    yield World(running, {name: running.url(port) for name, port in ports.items()})
+    hide_listeners(running.kubernetes)

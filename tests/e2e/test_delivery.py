@@ -1,0 +1,96 @@
+"""A pull request's way to staging and to production, and what stops it."""
+
+import pytest
+
+from local.forge.setup import REPOSITORY
+from tests.e2e.world import World
+
+
+@pytest.mark.parametrize("style", ["merge", "squash"])
+def test_a_merged_pull_request_puts_the_staged_digest_into_production(world: World, style: str) -> None:
+    message = f"Merged by {style}"
+    before = (
+        world.digest("production")
+        if "@" in _image(world, "production") and "platform" not in _image(world, "production")
+        else ""
+    )
+    pull_request = world.open({"message.txt": f"{message}\n"})
+    _, succeeded, told = world.run("staging", pull_request)
+    assert succeeded, told
+    world.serves("staging", message)
+    staged = world.digest("staging")
+    assert world.status("staging", pull_request.head_sha)[0] == "success"
+    assert message not in world.page("production"), "production changed before the merge"
+    assert staged != before
+
+    merged = world.merge(pull_request, style)
+    assert merged.merge_commit_sha != pull_request.head_sha
+    run, succeeded, told = world.run("production", pull_request)
+    assert succeeded, told
+    world.serves("production", message)
+    assert world.digest("production") == staged
+    assert world.status("production", pull_request.head_sha)[0] == "success"
+    tasks = {
+        item["metadata"]["labels"]["tekton.dev/pipelineTask"]
+        for item in world.kubernetes.task_runs("production-ci", run["metadata"]["name"])
+    }
+    assert tasks == {"promote", "report"}, "production runs nothing that could build"
+
+
+def test_an_updated_pull_request_is_staged_again(world: World) -> None:
+    pull_request = world.open({"message.txt": "First try\n"})
+    assert world.run("staging", pull_request)[1]
+    sha = world.push(pull_request, {"message.txt": "Second try\n"})
+    _, succeeded, told = world.run("staging", pull_request, known=1)
+    assert succeeded, told
+    world.serves("staging", "Second try")
+    assert world.deployment("staging").metadata.annotations["tekton-delivery/commit"] == sha
+
+
+def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: World) -> None:
+    before = _image(world, "staging")
+    pull_request = world.open({"message.txt": "TODO: think of something\n"})
+    run, succeeded, _ = world.run("staging", pull_request)
+    assert not succeeded
+    assert _image(world, "staging") == before
+    state, description = world.status("staging", pull_request.head_sha)
+    assert state == "failure"
+    assert "step test failed" in description
+    assert "not ok" in world.logs(run, "build", "test")
+
+
+def test_an_image_that_never_gets_ready_fails_the_run_and_the_old_version_serves_on(world: World) -> None:
+    good = world.open({"message.txt": "The one that works\n"})
+    assert world.run("staging", good)[1]
+    world.serves("staging", "The one that works")
+    before = _image(world, "staging")
+    # It passes its tests, which serve from the checkout, and ends at once in its container.
+    broken = world.open({"Dockerfile": _dockerfile() + 'CMD ["/bin/sh", "-c", "exit 1"]\n'})
+    run, succeeded, _ = world.run("staging", broken)
+    assert not succeeded
+    world.serves("staging", "The one that works")
+    assert _image(world, "staging") == before
+    assert "restored" in world.logs(run, "stage", "deploy")
+    state, description = world.status("staging", broken.head_sha)
+    assert state == "failure"
+    assert "step deploy failed" in description
+
+
+def test_closing_unmerged_ships_nothing(world: World) -> None:
+    pull_request = world.open({"message.txt": "Not for production\n"})
+    assert world.run("staging", pull_request)[1]
+    before = _image(world, "production")
+    runs = world.all_runs()
+    world.machine.forge.developer.close(REPOSITORY, pull_request.number)
+    world.quiet(runs)
+    assert _image(world, "production") == before
+
+
+def _image(world: World, environment: str) -> str:
+    return str(world.deployment(environment).spec.template.spec.containers[0].image)
+
+
+def _dockerfile() -> str:
+    from local.paths import ROOT
+
+    return (ROOT / "local/chespirito/Dockerfile").read_text()

@@ -1,0 +1,130 @@
+"""Staging can never touch production, and code of a pull request holds nothing worth stealing."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from kubernetes import client
+
+from local.demo import DEPLOYMENT
+from local.forge.setup import REPOSITORY
+from tests.e2e.world import World
+
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+
+
+def _resources(world: World) -> list[tuple[str, str]]:
+    """Every namespaced resource that the API server knows: group and plural, subresources included."""
+    found = [
+        ("", item.name) for item in client.CoreV1Api(world.kubernetes.api).get_api_resources().resources if item.namespaced
+    ]
+    for group in client.ApisApi(world.kubernetes.api).get_api_versions().groups:
+        version = group.preferred_version.group_version
+        listed = world.kubernetes.api.call_api(
+            f"/apis/{version}", "GET", response_type="object", auth_settings=["BearerToken"], _return_http_data_only=True
+        )
+        found += [(group.name, item["name"]) for item in listed["resources"] if item["namespaced"]]
+    return found
+
+
+def _allowed(world: World, account: str, namespace: str) -> set[tuple[str, str, str]]:
+    """What an account of staging-ci may do in a namespace, asked of the API server for every resource and verb."""
+    review = client.AuthorizationV1Api(world.kubernetes.api)
+    user = f"system:serviceaccount:staging-ci:{account}"
+    groups = ["system:serviceaccounts", "system:serviceaccounts:staging-ci", "system:authenticated"]
+    allowed = set()
+    for group, plural in _resources(world):
+        resource, _, subresource = plural.partition("/")
+        for verb in VERBS:
+            attributes = client.V1ResourceAttributes(
+                group=group, resource=resource, subresource=subresource or None, verb=verb, namespace=namespace,
+                name=DEPLOYMENT if resource == "deployments" else None,
+            )  # fmt: skip
+            spec = client.V1SubjectAccessReviewSpec(user=user, groups=groups, resource_attributes=attributes)
+            answer = review.create_subject_access_review(client.V1SubjectAccessReview(spec=spec))
+            if answer.status.allowed:
+                allowed.add((group, plural, verb))
+    return allowed
+
+
+@pytest.mark.parametrize("namespace", ["production", "production-ci"])
+def test_the_api_server_refuses_stagings_deployer_everything_in_production(world: World, namespace: str) -> None:
+    assert _allowed(world, "deployer", namespace) == set()
+
+
+def test_stagings_deployer_may_do_in_staging_what_it_is_for_and_no_more(world: World) -> None:
+    assert _allowed(world, "deployer", "staging") == {
+        ("apps", "deployments", verb) for verb in ("get", "list", "watch", "patch")
+    }
+
+
+def test_a_stolen_deployer_token_changes_staging_only(world: World) -> None:
+    apps = client.AppsV1Api(world.as_account("staging-ci", "deployer"))
+    patch = {"metadata": {"annotations": {"stolen": "yes"}}}
+    apps.patch_namespaced_deployment(DEPLOYMENT, "staging", patch, dry_run="All")  # the control: the token works
+    with pytest.raises(client.ApiException) as refused:
+        apps.patch_namespaced_deployment(DEPLOYMENT, "production", patch, dry_run="All")
+    assert refused.value.status == 403
+    core = client.CoreV1Api(apps.api_client)
+    for namespace in ("staging", "staging-ci", "production", "production-ci"):
+        with pytest.raises(client.ApiException) as refused:
+            core.list_namespaced_secret(namespace)
+        assert refused.value.status == 403
+
+
+def test_a_pull_requests_pod_has_no_service_account_token(world: World) -> None:
+    look = (
+        "#!/bin/sh\n"
+        "find / -xdev -path /proc -prune -o -name token -type f -print 2>/dev/null\n"
+        "test ! -e /var/run/secrets/kubernetes.io/serviceaccount && echo NO-TOKEN\n"
+        "curl -sk -m 5 https://kubernetes.default.svc/api/v1/namespaces/staging-ci/secrets\n"
+        "exit 0\n"
+    )
+    pull_request = world.open({"test.sh": look, "message.txt": "Looking around\n"})
+    run, succeeded, told = world.run("staging", pull_request)
+    assert succeeded, told
+    seen = world.logs(run, "build", "test")
+    assert "NO-TOKEN" in seen
+    assert '"code": 403' in seen, "the control: the API server was reached, and knew nobody"
+    pods = {}
+    for task_run in world.kubernetes.task_runs("staging-ci", run["metadata"]["name"]):
+        pod: Any = world.kubernetes.core.read_namespaced_pod(task_run["status"]["podName"], "staging-ci")
+        pods[task_run["metadata"]["labels"]["tekton.dev/pipelineTask"]] = pod
+    assert _token_mounts(pods["build"]) == set()
+    assert _token_mounts(pods["stage"]) == {"step-deploy"}, "the control: tokens are seen where they are"
+    assert pods["build"].spec.service_account_name == "untrusted"
+    assert pods["build"].spec.host_users is False
+
+
+def _token_mounts(pod: Any) -> set[str]:
+    """Containers that mount a volume with a service account token."""
+    volumes = {
+        volume.name
+        for volume in pod.spec.volumes
+        if volume.projected and any(source.service_account_token for source in volume.projected.sources)
+    }
+    containers = [*pod.spec.containers, *(pod.spec.init_containers or [])]
+    return {item.name for item in containers if any(mount.name in volumes for mount in item.volume_mounts or [])}
+
+
+def test_the_private_repository_cannot_be_fetched_without_the_key(world: World, tmp_path: Path) -> None:
+    forge = world.machine.forge
+    assert _fetch(world, forge.deploy_key).returncode == 0, "the control: the deploy key opens it"
+    stranger = tmp_path / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)], check=True)
+    assert _fetch(world, stranger).returncode != 0
+    page = httpx.get(f"{forge.url}/{REPOSITORY}.git/info/refs?service=git-upload-pack", trust_env=False)
+    assert page.status_code in (401, 403, 404)
+
+
+def _fetch(world: World, key: Path) -> "subprocess.CompletedProcess[str]":
+    node = world.machine.cluster.node_ip
+    ssh = (
+        f"ssh -F /dev/null -i {key} -o IdentitiesOnly=yes -o BatchMode=yes -o HostKeyAlias=[forge.internal]:2222 "
+        f"-o UserKnownHostsFile={world.machine.forge.known_hosts} -o StrictHostKeyChecking=yes"
+    )
+    command = ["git", "ls-remote", f"ssh://git@{node}:2222/{REPOSITORY}.git", "HEAD"]
+    return subprocess.run(command, env=os.environ | {"GIT_SSH_COMMAND": ssh}, capture_output=True, text=True)

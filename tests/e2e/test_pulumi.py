@@ -1,0 +1,129 @@
+"""Pulumi and the pipeline share a Deployment: the running image belongs to the pipeline, all else to Pulumi."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from kubernetes import client
+
+from local import pulumi_stacks
+from local.paths import ROOT
+from tests.e2e.world import World
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def pulumi(world: World) -> Run:
+    """Run the CLI as a user does after `eval "$(make env)"`."""
+    variables = os.environ | pulumi_stacks.environment(world.machine.cluster, world.machine.folders)
+    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)
+
+    def run(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
+        answer = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        assert not check or answer.returncode == 0, answer.stdout + answer.stderr
+        return answer
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def delivered(world: World) -> str:
+    """An image that the pipeline put on staging."""
+    assert world.run("staging", world.open({"message.txt": "Owned by the pipeline\n"}))[1]
+    return world.digest("staging")
+
+
+def _altered(tmp_path: Path, change: Callable[[dict[str, object]], None]) -> Path:
+    config = yaml.safe_load((ROOT / "Pulumi.staging.yaml").read_text())
+    change(config["config"])
+    path = tmp_path / "Pulumi.altered.yaml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def test_nothing_to_change_after_a_delivery(pulumi: Run, delivered: str, world: World) -> None:
+    pulumi("preview", "--stack", "staging", "--expect-no-changes")
+    pulumi("up", "--stack", "staging", "--yes", "--skip-preview", "--expect-no-changes")
+    assert world.digest("staging") == delivered
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["with-preview", "skip-preview"])
+def test_another_edit_of_the_deployment_leaves_the_running_image(
+    pulumi: Run, delivered: str, world: World, tmp_path: Path, preview: bool
+) -> None:
+    def memory(config: dict[str, object]) -> None:
+        config["tekton-delivery:applications"][0]["resources"] = {"memory": "300Mi"}  # type: ignore[index]
+
+    flags = ["--stack", "staging", "--yes", *([] if preview else ["--skip-preview"])]
+    try:
+        pulumi("up", *flags, "--config-file", str(_altered(tmp_path, memory)))
+        container = world.deployment("staging").spec.template.spec.containers[0]
+        assert container.resources.limits["memory"] == "300Mi", "the control: the edit arrived"
+        assert world.digest("staging") == delivered
+    finally:
+        pulumi("up", *flags)
+    assert world.digest("staging") == delivered
+
+
+def test_the_tracked_stack_files_are_not_written_to(pulumi: Run) -> None:
+    before = {path: path.read_bytes() for path in ROOT.glob("Pulumi*.yaml")}
+    pulumi("preview", "--stack", "production")
+    assert {path: path.read_bytes() for path in ROOT.glob("Pulumi*.yaml")} == before
+
+
+def test_no_secret_is_in_plain_text_in_the_state(pulumi: Run, world: World) -> None:
+    state = pulumi("stack", "export", "--stack", "staging").stdout
+    secrets = [
+        *world.kubernetes.secret("staging-ci", "webhook-secret").values(),
+        *world.kubernetes.secret("staging-ci", "forge-token").values(),
+        world.kubernetes.secret("staging-ci", "ssh-directory")["ssh-privatekey"].splitlines()[1],
+        *(password for host in ("registry", "quarantine") for password in _passwords(host)),
+    ]
+    assert all(len(secret) > 8 for secret in secrets)
+    assert [secret for secret in secrets if secret in state] == []
+    shown = pulumi("stack", "export", "--stack", "staging", "--show-secrets").stdout
+    assert secrets[0] in shown, "the control: the state holds it, encrypted"
+
+
+def _passwords(folder: str) -> list[str]:
+    from local.paths import SECRETS
+
+    return [path.read_text() for path in (SECRETS / folder).iterdir()]
+
+
+def test_destroy_leaves_nothing_behind(pulumi: Run, world: World, tmp_path: Path) -> None:
+    def rename(config: dict[str, object]) -> None:
+        environment = config["tekton-delivery:environments"][0]  # type: ignore[index]
+        environment |= {"name": "passing", "nodePorts": {}}
+
+    flags = ["--stack", "passing", "--config-file", str(_altered(tmp_path, rename))]
+    before = _everything(world)
+    pulumi("stack", "select", "--create", "passing")
+    try:
+        pulumi("up", *flags, "--yes", "--skip-preview")
+        made = _everything(world) - before
+        assert ("Namespace", "passing") in made
+        assert ("ClusterRole", "chespirito-github-el-passing") in made
+    finally:
+        pulumi("destroy", *flags, "--yes", "--skip-preview")
+        pulumi("stack", "rm", "passing", "--yes", "--preserve-config")
+    assert _everything(world) == before
+
+
+def _everything(world: World) -> set[tuple[str, str]]:
+    """What is cluster-scoped and could be left: a namespace takes all that is in it along."""
+    rbac = client.RbacAuthorizationV1Api(world.kubernetes.api)
+    return {("Namespace", item.metadata.name) for item in world.kubernetes.core.list_namespace().items} | {
+        (kind, item.metadata.name)
+        for kind, items in (
+            ("ClusterRole", rbac.list_cluster_role().items),
+            ("ClusterRoleBinding", rbac.list_cluster_role_binding().items),
+        )
+        for item in items
+    }

@@ -1,0 +1,110 @@
+"""What reaches the listeners from outside. Each refusal has a control that shows that the same request can pass."""
+
+import json
+
+import pytest
+
+from local.forge.replay import rewrite, send
+from local.forge.setup import REPOSITORY
+from tests.e2e.world import World, payload
+
+
+def _body(world: World, name: str, sha: str, number: int, **changes: object) -> bytes:
+    body = rewrite(payload("github", name), repository=REPOSITORY, head_sha=sha, number=number)
+    return json.dumps(body | changes).encode()
+
+
+@pytest.fixture(scope="module")
+def staged(world: World) -> tuple[int, str]:
+    """A pull request that staging has seen: its number and head."""
+    pull_request = world.open({"message.txt": "For webhooks\n"})
+    assert world.run("staging", pull_request)[1]
+    return pull_request.number, pull_request.head_sha
+
+
+def test_githubs_own_body_starts_a_run_once(world: World, staged: tuple[int, str]) -> None:
+    number, sha = staged
+    body = _body(world, "opened", sha, number)
+    known = len(world.runs("staging", number))
+    for _ in range(2):
+        assert send(body, url=world.listeners["staging"], secret=world.webhook_secrets["staging"]).status_code == 202
+    from local.follow import follow, wait_for_run
+
+    run = wait_for_run(world.kubernetes, "staging-ci", number, known=known)
+    succeeded, told = follow(world.kubernetes, run, world.log.append)
+    assert succeeded, told
+    assert len(world.runs("staging", number)) == known + 1, "the redelivery started a second run"
+
+
+def test_githubs_synchronize_starts_a_run(world: World, staged: tuple[int, str]) -> None:
+    number, sha = staged
+    known = len(world.runs("staging", number))
+    body = rewrite(payload("github", "synchronize"), repository=REPOSITORY, head_sha=sha, number=number)
+    body["pull_request"]["updated_at"] = "2026-01-02T03:04:05Z"
+    send(json.dumps(body).encode(), url=world.listeners["staging"], secret=world.webhook_secrets["staging"])
+    from local.follow import follow, wait_for_run
+
+    run = wait_for_run(world.kubernetes, "staging-ci", number, known=known)
+    assert follow(world.kubernetes, run, world.log.append)[0]
+
+
+@pytest.mark.parametrize("secret", [None, "not-the-secret", ""], ids=["unsigned", "wrong", "empty"])
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_an_unsigned_or_wrongly_signed_webhook_starts_nothing(
+    world: World, staged: tuple[int, str], environment: str, secret: str | None
+) -> None:
+    number, sha = staged
+    before = world.all_runs()
+    name = "opened" if environment == "staging" else "closed_merged"
+    send(_body(world, name, sha, number, nonce=secret), url=world.listeners[environment], secret=secret)
+    world.quiet(before, seconds=2)
+
+
+def test_each_environments_secret_opens_its_own_listener_only(world: World, staged: tuple[int, str]) -> None:
+    number, sha = staged
+    before = world.all_runs()
+    send(
+        _body(world, "closed_merged", sha, number),
+        url=world.listeners["production"],
+        secret=world.webhook_secrets["staging"],
+    )
+    world.quiet(before, seconds=2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action": "labeled"},
+        {"repository": {"full_name": "acme/other"}},
+        {"number": 1, "pull_request": None},
+    ],
+    ids=["action", "repository", "null"],
+)
+def test_a_signed_body_about_something_else_starts_nothing(
+    world: World, staged: tuple[int, str], change: dict[str, object]
+) -> None:
+    number, sha = staged
+    before = world.all_runs()
+    body = json.loads(_body(world, "opened", sha, number))
+    for key, value in change.items():
+        body[key] = body[key] | value if isinstance(value, dict) else value
+    send(json.dumps(body).encode(), url=world.listeners["staging"], secret=world.webhook_secrets["staging"])
+    world.quiet(before, seconds=2)
+
+
+def test_a_closed_but_unmerged_body_promotes_nothing(world: World, staged: tuple[int, str]) -> None:
+    number, sha = staged
+    before = world.all_runs()
+    send(
+        _body(world, "closed_unmerged", sha, number),
+        url=world.listeners["production"],
+        secret=world.webhook_secrets["production"],
+    )
+    world.quiet(before, seconds=2)
+
+
+def test_a_fork_starts_nothing(world: World, staged: tuple[int, str]) -> None:
+    number, sha = staged
+    before = world.all_runs()
+    send(_body(world, "fork_opened", sha, number), url=world.listeners["staging"], secret=world.webhook_secrets["staging"])
+    world.quiet(before, seconds=2)

@@ -1,0 +1,151 @@
+"""What the end-to-end tests do again and again: pull requests, runs, signed webhooks, attempts with a stolen token."""
+
+import itertools
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+from kubernetes import client
+
+from local.demo import DEPLOYMENT, PORTS, digest
+from local.follow import follow, wait_for_run
+from local.forge.client import PullRequest
+from local.forge.setup import REPOSITORY
+from local.kubernetes_api import Kubernetes, Object, wait_until
+from local.machine import LISTENER, Machine
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+@dataclass
+class World:
+    """The running embedded default, as a test uses it."""
+
+    machine: Machine
+    listeners: dict[str, str]
+    """Environment to the URL at which its listener answers from here."""
+    log: list[str] = field(default_factory=list)
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def kubernetes(self) -> Kubernetes:
+        return self.machine.kubernetes
+
+    @cached_property
+    def webhook_secrets(self) -> dict[str, str]:
+        return {name: self.kubernetes.secret(f"{name}-ci", "webhook-secret")["secret"] for name in self.listeners}
+
+    def open(self, files: dict[str, str], title: str = "A change") -> PullRequest:
+        """Open a pull request from a new branch that changes `files`."""
+        developer = self.machine.forge.developer
+        branch = f"e2e-{next(self._numbers)}-{uuid.uuid4().hex[:8]}"
+        developer.commit(REPOSITORY, branch, title, files, base="main")
+        return developer.open_pull_request(REPOSITORY, branch, title)
+
+    def push(self, pull_request: PullRequest, files: dict[str, str]) -> str:
+        """Add a commit to a pull request; its sha."""
+        return self.machine.forge.developer.commit(REPOSITORY, pull_request.branch, "One more change", files)
+
+    def merge(self, pull_request: PullRequest, style: Any = "merge") -> PullRequest:
+        return self.machine.forge.developer.merge(REPOSITORY, pull_request.number, style)
+
+    def run(self, environment: str, pull_request: PullRequest, known: int = 0) -> tuple[Object, bool, str]:
+        """Wait for a pull request's run in an environment to end: the run, whether it succeeded, its message."""
+        started = wait_for_run(self.kubernetes, f"{environment}-ci", pull_request.number, known=known)
+        succeeded, message = follow(self.kubernetes, started, self.log.append)
+        return started, succeeded, message
+
+    def runs(self, environment: str, number: int) -> list[Object]:
+        return self.kubernetes.runs(f"{environment}-ci", pull_request=str(number))
+
+    def all_runs(self) -> set[str]:
+        """The names of all runs there are, of both environments."""
+        return {run["metadata"]["name"] for name in PORTS for run in self.kubernetes.runs(f"{name}-ci")}
+
+    def page(self, environment: str) -> str:
+        return httpx.get(self.machine.url(PORTS[environment]), timeout=5, trust_env=False).text
+
+    def serves(self, environment: str, message: str) -> None:
+        """Wait until an environment's page shows a message."""
+        wait_until(lambda: message in self.page(environment), 20, f"{environment} does not show {message!r}")
+
+    def digest(self, environment: str) -> str:
+        return digest(self.machine, environment)
+
+    def deployment(self, environment: str) -> Any:
+        return self.kubernetes.deployment(environment, DEPLOYMENT)
+
+    def status(self, environment: str, sha: str) -> tuple[str, str]:
+        """The commit status of an environment: its state and description, once there is one."""
+        context, developer = f"tekton-delivery/{environment}", self.machine.forge.developer
+        wait_until(lambda: context in developer.statuses(REPOSITORY, sha), 20, f"{sha} has no status {context}")
+        found = developer.statuses(REPOSITORY, sha)[context]
+        return found.state, found.description
+
+    def logs(self, run: Object, task: str, step: str) -> str:
+        """What a step of a run printed."""
+        namespace = run["metadata"]["namespace"]
+        (task_run,) = [
+            item
+            for item in self.kubernetes.task_runs(namespace, run["metadata"]["name"])
+            if item["metadata"]["labels"]["tekton.dev/pipelineTask"] == task
+        ]
+        return str(
+            self.kubernetes.core.read_namespaced_pod_log(task_run["status"]["podName"], namespace, container=f"step-{step}")
+        )
+
+    def quiet(self, before: set[str], seconds: float = 4.0) -> None:
+        """See that no run starts. Runs that do start were there 0.2 to 0.6 s after their webhook."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.all_runs() == before, "a run was started"
+            time.sleep(0.25)
+
+    def as_account(self, namespace: str, account: str) -> client.ApiClient:
+        """The API as somebody who stole a service account's token."""
+        request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=600))
+        issued = self.kubernetes.core.create_namespaced_service_account_token(account, namespace, request)
+        configuration = client.Configuration()
+        mine = self.kubernetes.api.configuration
+        configuration.host, configuration.ssl_ca_cert = mine.host, mine.ssl_ca_cert
+        configuration.api_key = {"authorization": f"Bearer {issued.status.token}"}
+        return client.ApiClient(configuration)
+
+
+def payload(forge: str, name: str) -> dict[str, Any]:
+    """A recorded webhook body."""
+    loaded: dict[str, Any] = json.loads((FIXTURES / forge / f"{name}.json").read_text())
+    return loaded
+
+
+def expose_listeners(kubernetes: Kubernetes) -> dict[str, int]:
+    """Give each listener a NodePort of this suite's own: the forge reaches them inside the cluster, a test does not."""
+    ports = {}
+    for environment in PORTS:
+        body = {
+            "metadata": {"name": "e2e-listener"},
+            "spec": {
+                "type": "NodePort",
+                "selector": {"eventlistener": LISTENER.removeprefix("el-")},
+                "ports": [{"port": 8080, "targetPort": 8080}],
+            },
+        }
+        try:
+            service = kubernetes.core.create_namespaced_service(f"{environment}-ci", body)
+        except client.ApiException as error:
+            if error.status != 409:
+                raise
+            service = kubernetes.core.read_namespaced_service("e2e-listener", f"{environment}-ci")
+        ports[environment] = service.spec.ports[0].node_port
+    return ports
+
+
+def hide_listeners(kubernetes: Kubernetes) -> None:
+    """Remove what `expose_listeners` made."""
+    for environment in PORTS:
+        kubernetes.core.delete_namespaced_service("e2e-listener", f"{environment}-ci")
