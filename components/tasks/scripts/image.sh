@@ -7,10 +7,11 @@ tls_verify=true
 
 # A link could lead out of the checkout, to this step's credential for example.
 inside() {
-    resolved=$(realpath -e -- "$SOURCE/$1") || {
+    # busybox's realpath knows no options, and neither it nor GNU's alone minds a missing file.
+    if ! [ -e "$SOURCE/$1" ] || ! resolved=$(realpath "$SOURCE/$1"); then
         echo "error: the repository has no '$1' (setting '$2' of the application)" >&2
         exit 1
-    }
+    fi
     case $resolved in
     "$SOURCE" | "$SOURCE"/*) printf '%s' "$resolved" ;;
     *)

@@ -1,0 +1,122 @@
+"""Runs the steps' scripts in the shells and with the userlands that they meet, beside stubs that record how they are called."""
+
+import os
+import shutil
+import stat
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from components.tasks.step import SCRIPTS
+
+# The tools image has busybox alone; a laptop has dash or bash with GNU's commands.
+SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"]}
+FIELD, CALL = "\x1f", "\x1e"
+
+HOSTILE = (
+    "two words",
+    'it\'s "quoted"',
+    "$(touch pwned) `touch pwned`",
+    "--help",
+    "; touch pwned #",
+    "a\\nb\\tc *",
+)
+
+
+@dataclass
+class Result:
+    """How a script ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Sandbox:
+    """A folder with stub commands, where scripts run with nothing but the environment they are given."""
+
+    root: Path
+    shell: list[str]
+    userland: Path
+    path: list[Path] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bin.mkdir()
+        self.work.mkdir()
+        self.path = [self.bin, self.userland]
+
+    @property
+    def bin(self) -> Path:
+        return self.root / "bin"
+
+    @property
+    def work(self) -> Path:
+        """Where scripts run; a hostile value that is executed leaves a file here."""
+        return self.root / "work"
+
+    def file(self, name: str, content: str = "") -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        return path
+
+    def stub(self, name: str, body: str = "") -> None:
+        """Put a command on PATH that records its arguments and then does as `body` says."""
+        text = (
+            "#!/bin/sh\n"
+            f'{{ printf %s {name}; for argument; do printf "\\037%s" "$argument"; done; printf "\\036"; }} '
+            f">>'{self.root}/calls'\n{body}\n"
+        )
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The stubs' calls in order: name and arguments."""
+        path = self.root / "calls"
+        text = path.read_text() if path.exists() else ""
+        return [call.split(FIELD) for call in text.split(CALL) if call]
+
+    def called(self, name: str) -> list[list[str]]:
+        """The arguments of each call of one stub."""
+        return [call[1:] for call in self.calls if call[0] == name]
+
+    def run(self, script: str, **env: str | Path) -> Result:
+        """Run `scripts/<script>.sh` with this environment alone."""
+        done = subprocess.run(
+            [*self.shell, str(SCRIPTS / f"{script}.sh")],
+            env={"PATH": os.pathsep.join(map(str, self.path)), "HOME": "/nonexistent"}
+            | {name: str(value) for name, value in env.items()},
+            cwd=self.work,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert list(self.work.glob("**/pwned")) == [], "a value was executed"
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session", params=SHELLS)
+def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+    """A shell and the folder with the commands that it finds."""
+    name = request.param
+    binary = shutil.which(name)
+    if binary is None:
+        pytest.skip(f"{name} is not installed")
+    if name != "busybox":
+        return [binary], Path("/usr/bin")
+    folder = tmp_path_factory.mktemp("busybox")
+    applets = subprocess.run([binary, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    for applet in applets:
+        (folder / applet).symlink_to(binary)
+    return [binary, "sh"], folder
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, shell: tuple[list[str], Path]) -> Sandbox:
+    command, userland = shell
+    return Sandbox(tmp_path, command, userland)
