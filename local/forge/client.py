@@ -65,11 +65,6 @@ class Gitea(Api):
         body = self.call("GET", f"/repos/{repository}/branches/{branch}", f"read the branch {branch} of {repository}")
         return str(body["commit"]["id"])
 
-    def tree(self, repository: str, sha: str) -> str:
-        """The id of a commit's tree."""
-        body = self.call("GET", f"/repos/{repository}/git/commits/{sha}", f"read the commit {sha} of {repository}")
-        return str(body["commit"]["tree"]["sha"])
-
     def commit(
         self,
         repository: str,
