@@ -22,9 +22,7 @@ class Administration(Gitea):
     def accepts(self, user: str, password: str) -> bool:
         """Whether the user can sign in with the password."""
         try:
-            Api(self.url, user=user, password=password, transport=self.transport).call(
-                "GET", "/user", f"sign in as {user}"
-            )
+            Api(self.url, user=user, password=password, transport=self.transport).call("GET", "/user", f"sign in as {user}")
         except ApiError as error:
             if error.status == httpx.codes.UNAUTHORIZED:
                 return False

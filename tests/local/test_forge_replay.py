@@ -113,9 +113,7 @@ def listener() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
 
 def test_it_is_sent_as_github_sends_it(listener: tuple[str, list[tuple[dict[str, str], bytes]]]) -> None:
     url, received = listener
-    answer = replay(
-        load("opened"), repository="acme/chespirito", head_sha=HEAD, secret="s3cret", url=url, delivery="42-42"
-    )
+    answer = replay(load("opened"), repository="acme/chespirito", head_sha=HEAD, secret="s3cret", url=url, delivery="42-42")
     assert answer.status_code == 202
     [(headers, body)] = received
     assert headers["content-type"] == "application/json"
