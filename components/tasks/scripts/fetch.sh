@@ -7,10 +7,12 @@ export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 G
 export GIT_SSH_COMMAND="ssh -F /dev/null -i $SSH_DIRECTORY/ssh-privatekey -o IdentitiesOnly=yes -o BatchMode=yes \
 -o UserKnownHostsFile=$SSH_DIRECTORY/known_hosts -o StrictHostKeyChecking=yes -o ConnectTimeout=15"
 
-printf '%s' "$PARAM_HEAD_SHA" | grep -Eqx '[0-9a-f]{40}' || {
-    echo "error: '$PARAM_HEAD_SHA' is no full commit sha (40 hex digits)" >&2
+hex=$PARAM_HEAD_SHA
+case $hex in *[!0-9a-f]*) hex= ;; esac
+if [ ${#hex} -ne 40 ]; then
+    printf "error: '%s' is no full commit sha (40 hex digits)\n" "$PARAM_HEAD_SHA" >&2
     exit 1
-}
+fi
 
 git init --quiet --initial-branch=pull-request "$SOURCE"
 cd "$SOURCE"
@@ -22,5 +24,6 @@ if [ "$fetched" != "$PARAM_HEAD_SHA" ]; then
     exit 1
 fi
 printf '%s' "$(git rev-parse 'HEAD^{tree}')" >"$RESULT_TREE_PATH"
-echo "fetched $PARAM_HEAD_SHA: $(git log -1 --format=%s)"
+# The subject is anybody's text, which some shells' echo would interpret.
+printf 'fetched %s: %s\n' "$PARAM_HEAD_SHA" "$(git log -1 --format=%s)"
 rm -f .git/FETCH_HEAD

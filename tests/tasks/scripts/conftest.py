@@ -1,4 +1,4 @@
-"""Runs the steps' scripts in the shells and with the userlands that they meet, beside stubs that record how they are called."""
+"""Runs the steps' scripts in the shells and userlands that they meet, beside stubs that record how they are called."""
 
 import os
 import shutil

@@ -1,5 +1,6 @@
 """image.sh: build from the checked-out tree, nothing from outside it, and hand the digest on."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def build(sandbox: Sandbox, **changed: str | Path) -> Result:
 
 def option(arguments: list[str], name: str) -> list[str]:
     """The values of an option, however often it is given."""
-    return [value for flag, value in zip(arguments, arguments[1:], strict=False) if flag == name]
+    return [value for flag, value in itertools.pairwise(arguments) if flag == name]
 
 
 def test_it_builds_pushes_and_hands_on_the_digest(sandbox: Sandbox) -> None:
