@@ -54,5 +54,10 @@ def report(target: Target) -> Manifest:
     """Return the finally task that sets the commit status of the environment."""
     return task(
         "report",
-        {"repository": target.repository, "head-sha": "$(params.head-sha)", "status": "$(tasks.status)"},
+        {
+            "repository": target.repository,
+            "head-sha": "$(params.head-sha)",
+            "run": "$(context.pipelineRun.name)",
+            "status": "$(tasks.status)",
+        },
     )

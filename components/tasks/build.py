@@ -34,6 +34,9 @@ RESULTS = {
     "tree": "git tree id of the head commit",
 }
 
+# Below the volume's own folder, which belongs to root: git works only in a folder of its own user.
+CHECKOUT = "/source/checkout"
+
 # What buildah needs inside a user namespace, and no more; Pod Security `baseline` allows each.
 BUILD_CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "SETFCAP", "SYS_CHROOT",
@@ -73,7 +76,7 @@ def _fetch() -> Manifest:
             "PARAM_REPOSITORY_URL": "$(params.repository-url)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "SSH_DIRECTORY": f"$(workspaces.{SSH_DIRECTORY}.path)",
-            "SOURCE": "/source",
+            "SOURCE": CHECKOUT,
             "RESULT_TREE_PATH": "$(results.tree.path)",
         },
         mounts=[mount("source", "/source")],
@@ -85,7 +88,7 @@ def _test() -> Manifest:
     # The tree that the image is built from is mounted read-only: tests work on a copy and cannot change it.
     return step(
         "test",
-        env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": "/source", "WORK": "/test"},
+        env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": CHECKOUT, "WORK": "/test"},
         mounts=[mount("source", "/source", read_only=True), mount("test", "/test")],
         memory="1Gi",
     )
@@ -112,7 +115,7 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "INSECURE": str(args.quarantine_insecure).lower(),
-            "SOURCE": "/source",
+            "SOURCE": CHECKOUT,
             "STORAGE": "/storage",
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "RESULT_DIGEST_PATH": "$(results.digest.path)",

@@ -9,6 +9,7 @@ NAME = "report"
 PARAMS = {
     "repository": "owner/name on the forge",
     "head-sha": "the commit that the status is about: 40 hex digits",
+    "run": "name of the PipelineRun",
     "status": "aggregate status of the run's tasks",
 }
 
@@ -30,8 +31,7 @@ def spec(*, environment: str, api_url: str) -> Manifest:
                     "PARAM_STATUS": "$(params.status)",
                     "ENVIRONMENT": environment,
                     "API_URL": api_url,
-                    "RUN": "$(context.taskRun.name)",
-                    "PIPELINE_RUN": "$(context.pipelineRun.name)",
+                    "PARAM_RUN": "$(params.run)",
                     "TOKEN_FILE": f"{TOKEN_PATH}/token",
                 },
                 mounts=[

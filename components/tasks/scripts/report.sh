@@ -4,16 +4,16 @@ set -eu
 
 namespace=$(cat /var/run/secrets/kubernetes.io/serviceaccount/namespace)
 runs=$(kubectl --namespace "$namespace" get taskruns.tekton.dev --output json \
-    --selector "tekton.dev/pipelineRun=$PIPELINE_RUN")
+    --selector "tekton.dev/pipelineRun=$PARAM_RUN")
 
 case $PARAM_STATUS in
 Succeeded | Completed)
     state=success
-    description="$PIPELINE_RUN: serves on $ENVIRONMENT"
+    description="$PARAM_RUN: serves on $ENVIRONMENT"
     ;;
 *)
     state=failure
-    description=$(printf '%s' "$runs" | jq --raw-output --arg run "$PIPELINE_RUN" '
+    description=$(printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
         [.items[] | select(.status.conditions[0].status == "False")][0]
         | ([.status.steps[]? | select(.terminated.exitCode // 0 != 0)][0]) as $step
         | if $step then "\($run): step \($step.name) failed (exit code \($step.terminated.exitCode))"
