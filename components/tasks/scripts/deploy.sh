@@ -18,12 +18,11 @@ set_image "$image"
 if ! wait_ready; then
     echo "error: $image was not ready within $PARAM_TIMEOUT in $PARAM_NAMESPACE" >&2
     if [ "$former" != "$image" ]; then
-        set_image "$former"
-        wait_ready || {
+        if set_image "$former" && wait_ready; then
+            echo "restored $former" >&2
+        else
             echo "error: restoring $former failed as well" >&2
-            exit 1
-        }
-        echo "restored $former" >&2
+        fi
     fi
     exit 1
 fi
