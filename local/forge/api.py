@@ -41,6 +41,8 @@ class Api:
             auth=httpx.BasicAuth(user, password) if password else None,
             headers={"Authorization": f"token {token}"} if token else {},
             timeout=_TIMEOUT,
+            # No connection outlives its call, so a client needs no closing.
+            limits=httpx.Limits(max_keepalive_connections=0),
             transport=transport,
             trust_env=False,
         )
