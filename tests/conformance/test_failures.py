@@ -59,6 +59,14 @@ def test_what_does_not_become_ready_fails_with_the_reasons_and_is_kept(
     assert "initErrors" not in state["working"]
 
 
+def test_a_refresh_finds_it_still_not_ready(stack: Stack) -> None:
+    run = stack.refresh()
+    assert run.status == 0, run.output
+    state = stack.resources()
+    assert state["app"]["initErrors"]
+    assert "initErrors" not in state["working"]
+
+
 def test_the_next_update_tries_again_and_waits(stack: Stack, full: str, images: dict[str, str]) -> None:
     stack.declare([space(full), deployment(NAME, pods(images["pause"]), timeout="60s")])
     run = stack.up()

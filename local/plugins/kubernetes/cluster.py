@@ -1,6 +1,7 @@
 """The API server, as the plugin uses it: objects by API version and kind, applied server-side."""
 
 import os
+import socket
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -14,22 +15,28 @@ from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
 
 from local.plugins.kubernetes.kinds import Kind
 from local.plugins.kubernetes.settings import Settings
+from local.plugins.server import RefusalError
 
 _POOL = 64
+_CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 60.0
 
 
-class UnknownKindError(Exception):
+class ClusterError(RefusalError):
+    """What an operation on the cluster failed with."""
+
+
+class UnknownKindError(ClusterError):
     """The API server does not serve this kind (yet)."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(f'the API server does not serve {kind}: no matches for kind "{kind.name}" in "{kind.api_version}"')
 
 
-class UnreachableError(Exception):
+class UnreachableError(ClusterError):
     """The API server cannot be talked to at all."""
 
 
-class ApiError(Exception):
+class ApiError(ClusterError):
     """An answer of the API server that is not a success."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -60,6 +67,12 @@ class Cluster:
         configuration.retries = urllib3.Retry(total=2, connect=2, read=0, backoff_factor=0.2)
         self._host = configuration.host
         self._discovery = threading.Lock()
+        address = urllib3.util.parse_url(self._host)
+        try:
+            # The client itself would wait for minutes at an address where nothing answers.
+            socket.create_connection((address.host or "", address.port or 443), _CONNECT_SECONDS).close()
+        except OSError as error:
+            raise UnreachableError(f"the API server {self._host} cannot be reached: {error}") from error
         api = ApiClient(configuration)
         try:
             self._client = DynamicClient(api, discoverer=_Discovery)  # type: ignore[no-untyped-call]
@@ -130,7 +143,7 @@ class Cluster:
 
     def _call(self, method: Any, **arguments: Any) -> dict[str, Any]:
         try:
-            answer = method(**arguments)
+            answer = method(**arguments, _request_timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS))
         except DynamicApiError as error:
             raise ApiError(int(error.status or 0), _message(error)) from error
         except urllib3.exceptions.HTTPError as error:

@@ -4,6 +4,7 @@ import base64
 import copy
 import hashlib
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from local.plugins.kubernetes.cluster import Reference
@@ -122,7 +123,7 @@ def _hide_assigned_addresses(kind: Kind, value: dict[str, Any], inputs: Bag) -> 
             value["spec"][name] = UNKNOWN
 
 
-def with_ignored(value: dict[str, Any], live: dict[str, Any], ignored: list[str], manager: str) -> dict[str, Any]:
+def with_ignored(value: dict[str, Any], live: dict[str, Any], ignored: Iterable[str], manager: str) -> dict[str, Any]:
     """The object to apply when paths are ignored, as the official plugin makes it.
 
     A path of plain names is left out when only others own it, and else carries the live value. The official plugin does
@@ -148,11 +149,11 @@ def _owns(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
     return lookup(fields, tuple(f"f:{name}" for name in names)) is not MISSING
 
 
-def new_manager(seed: bytes) -> str:
+def new_manager() -> str:
     """A field manager for a new object, kept in its state for life."""
-    return f"pulumi-kubernetes-{hashlib.sha256(b'manager' + seed).hexdigest()[:8] if seed else secrets.token_hex(4)}"
+    return f"pulumi-kubernetes-{secrets.token_hex(4)}"
 
 
-def paths(texts: list[str]) -> list[Path]:
+def paths(texts: Iterable[str]) -> list[Path]:
     """Property paths as the engine sends them."""
     return [parse(text) for text in texts]

@@ -8,10 +8,11 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from local.plugins.kubernetes import kinds, objects, settings
-from local.plugins.kubernetes.cluster import ApiError, Cluster, Reference, UnknownKindError, UnreachableError
+from local.plugins.kubernetes.cluster import ApiError, Cluster, ClusterError, Reference, UnknownKindError, UnreachableError
+from local.plugins.kubernetes.desired import Desired
 from local.plugins.kubernetes.differ import compare
 from local.plugins.kubernetes.kinds import Kind
-from local.plugins.kubernetes.readiness import WaitError, check_for, reasons
+from local.plugins.kubernetes.readiness import check_for, why_not_ready
 from local.plugins.kubernetes.refresh import adopt
 from local.plugins.kubernetes.replacement import force_new
 from local.plugins.kubernetes.settings import Settings
@@ -19,7 +20,7 @@ from local.plugins.kubernetes.waiting import NotReadyError, Patience, until_gone
 from local.plugins.paths import MISSING, assign, lookup, render
 from local.plugins.server import EngineLog, InitFailedError, Provider, RefusalError, check_failures, rpc
 from local.plugins.versions import wheel_version
-from local.plugins.wire import UNKNOWN, Bag, decode, encode, has_unknown
+from local.plugins.wire import UNKNOWN, Bag, decode, encode, has_unknown, mirror_secrets
 
 _Diff = provider_pb2.DiffResponse
 _Property = provider_pb2.PropertyDiff
@@ -34,15 +35,22 @@ class KubernetesProvider(Provider):
         super().__init__(log)
         self.settings = Settings()
         self._connecting = threading.Lock()
-
-    @functools.cached_property
-    def _connection(self) -> Cluster:
-        return Cluster(self.settings)
+        self._connection: Cluster | None = None
+        self._unreachable: UnreachableError | None = None
 
     @property
     def cluster(self) -> Cluster:
         """The cluster, connected to when first needed."""
         with self._connecting:
+            if self._unreachable is not None:
+                # Asked once for the whole command: every resource waiting for the same timeout would take minutes.
+                raise self._unreachable
+            if self._connection is None:
+                try:
+                    self._connection = Cluster(self.settings)
+                except UnreachableError as error:
+                    self._unreachable = error
+                    raise
             return self._connection
 
     @check_failures
@@ -87,9 +95,8 @@ class KubernetesProvider(Provider):
         patterns = force_new(kind, new.value, self.settings.enable_secret_mutable, self.settings.enable_config_map_mutable)
         difference = compare(old.value, new.value, patterns, objects.paths(request.ignoreChanges))
         replaces = sorted(render(path) for path in difference.replacing)
-        metadata = [lookup(bag.value, ("metadata",)) for bag in (old, new)]
         same_object = all(
-            metadata[0].get(name) == metadata[1].get(name) for name in ("name", "namespace") if UNKNOWN not in metadata
+            lookup(old.value, ("metadata", name)) == lookup(new.value, ("metadata", name)) for name in ("name", "namespace")
         )
         autonamed = kinds.annotation(new.value, kinds.AUTONAMED) == "true"
         return _Diff(
@@ -108,44 +115,32 @@ class KubernetesProvider(Provider):
 
     @rpc
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
-        kind, inputs = kinds.of_type(request.type), decode(request.properties)
-        manager = objects.new_manager(b"")
+        desired = Desired.new(request, decode(request.properties))
         if request.preview:
-            outputs = self._preview(kind, inputs, Bag(), manager, request)
-            return provider_pb2.CreateResponse(properties=encode(outputs))
+            return provider_pb2.CreateResponse(properties=encode(self._preview(desired)))
+        kind = desired.kind
         try:
-            reference = objects.reference(kind, inputs.value, self.cluster.namespaced(kind))
+            reference = objects.reference(kind, desired.inputs.value, self.cluster.namespaced(kind))
             if self.cluster.get(reference) is not None:
                 raise ApiError(409, f'{kind.name} "{reference.id}" already exists; import it or give it another name')
-            live = self.cluster.apply(inputs.value, kind, manager, force=False, dry_run=False)
-        except (ApiError, UnknownKindError, UnreachableError) as error:
-            raise RefusalError(
-                f'resource "{request.urn}" was not successfully created by the Kubernetes API server: {error}'
-            ) from error
-        live = self._wait(kind, live, inputs, manager, kind.api_version, request)
-        outputs = objects.outputs(kind, live, inputs, manager, kind.api_version)
+            live = desired.apply(self.cluster, dry_run=False)
+        except ClusterError as error:
+            raise desired.failed(error) from error
+        outputs = self._when_ready(desired, live, request.timeout)
         return provider_pb2.CreateResponse(id=reference.id, properties=encode(outputs))
 
     @rpc
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
-        kind, inputs, old = kinds.of_type(request.type), decode(request.news), decode(request.olds)
+        old = decode(request.olds)
         self.require_own_state(old, request.urn)
-        manager, api_version = old.value[objects.MANAGER], old.value[objects.API_VERSION]
+        desired = Desired.known(request, decode(request.news), old, tuple(request.ignoreChanges))
         if request.preview:
-            outputs = self._preview(kind, inputs, old, manager, request)
-            return provider_pb2.UpdateResponse(properties=encode(outputs))
+            return provider_pb2.UpdateResponse(properties=encode(self._preview(desired)))
         try:
-            live = self.cluster.apply(
-                self._to_apply(kind, inputs, manager, request),
-                kind,
-                manager,
-                force=_forced(inputs),
-                dry_run=False,
-            )
-        except (ApiError, UnknownKindError, UnreachableError) as error:
-            raise RefusalError(_update_failed(request.urn, manager, error)) from error
-        live = self._wait(kind, live, inputs, manager, api_version, request)
-        return provider_pb2.UpdateResponse(properties=encode(objects.outputs(kind, live, inputs, manager, api_version)))
+            live = desired.apply(self.cluster, dry_run=False)
+        except ClusterError as error:
+            raise desired.failed(error) from error
+        return provider_pb2.UpdateResponse(properties=encode(self._when_ready(desired, live, request.timeout)))
 
     @rpc
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -153,39 +148,36 @@ class KubernetesProvider(Provider):
         if not inputs.value:
             raise RefusalError(f"{request.urn}: the stand-in for the kubernetes plugin cannot import or look up objects")
         self.require_own_state(old, request.urn)
-        manager, api_version = old.value[objects.MANAGER], old.value[objects.API_VERSION]
         try:
             live = self.cluster.get(objects.referenced(kind, request.id))
         except UnknownKindError:
             # Its definition is gone, and the object with it.
             live = None
-        except (ApiError, UnreachableError) as error:
-            raise RefusalError(f'resource "{request.urn}" could not be read: {error}') from error
         if live is None:
             return provider_pb2.ReadResponse()
-        value = adopt(inputs.value, self._reapplied(kind, inputs, manager, live), live)
-        present = objects.seal(kind, Bag(value, frozenset(p for p in inputs.secrets if lookup(value, p) is not MISSING)))
-        outputs = objects.outputs(kind, live, present, manager, api_version)
-        if why := self._not_ready(kind, present, live):
-            raise InitFailedError(request.id, outputs, why, present)
-        return provider_pb2.ReadResponse(id=request.id, properties=encode(outputs), inputs=encode(present))
+        value = adopt(inputs.value, self._reapplied(Desired.known(request, inputs, old)), live)
+        present = Desired.known(request, objects.seal(kind, Bag(value, mirror_secrets(inputs, value))), old)
+        if why := why_not_ready(self.cluster, check_for(kind, value), live):
+            raise present.not_ready(request.id, live, why, present.inputs)
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=encode(present.outputs(live)), inputs=encode(present.inputs)
+        )
 
     @rpc
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind, old = kinds.of_type(request.type), decode(request.properties)
         self.require_own_state(old, request.urn)
-        reference, uid = objects.referenced(kind, request.id), lookup(old.value, ("metadata", "uid"))
+        reference, uid = objects.referenced(kind, request.id), str(old.value["metadata"].get("uid", ""))
         try:
             self.cluster.delete(reference, uid)
             until_gone(self.cluster, reference, uid, Patience(request.timeout, self.cancelled))
         except UnknownKindError:
+            # Its definition is gone, and the object with it.
             pass
         except ApiError as error:
             # Gone already, or another object by now bears the name: this one is gone.
             if error.status not in (404, 409):
                 raise RefusalError(f'resource "{request.urn}" could not be deleted: {error}') from error
-        except UnreachableError as error:
-            raise RefusalError(f'resource "{request.urn}" could not be deleted: {error}') from error
         except NotReadyError as error:
             raise InitFailedError(request.id, old, error.reasons) from error
         return empty_pb2.Empty()
@@ -197,15 +189,10 @@ class KubernetesProvider(Provider):
             # Most probably a custom resource whose definition is yet to come: those are mostly namespaced.
             return True
 
-    def _to_apply(self, kind: Kind, inputs: Bag, manager: str, request: Any) -> dict[str, Any]:
-        if not request.ignoreChanges:
-            return inputs.value
-        live = self.cluster.get(objects.referenced(kind, request.id)) or {"metadata": {}}
-        return objects.with_ignored(inputs.value, live, list(request.ignoreChanges), manager)
-
-    def _preview(self, kind: Kind, inputs: Bag, old: Bag, manager: str, request: Any) -> Bag:
+    def _preview(self, desired: Desired) -> Bag:
         """A dry run where one is possible; what the program knows otherwise."""
-        guess = objects.foreseen(kind, inputs, old, manager)
+        kind, inputs, old = desired.kind, desired.inputs, desired.old
+        guess = objects.foreseen(kind, inputs, old, desired.manager)
         if has_unknown(inputs.value) or not self.settings.known:
             return guess
         try:
@@ -214,70 +201,39 @@ class KubernetesProvider(Provider):
             if not old.value and self.cluster.get(objects.reference(kind, inputs.value, self.cluster.namespaced(kind))):
                 # The predecessor that a replacement deletes first, or an object that the update itself will refuse.
                 return guess
-            value = self._to_apply(kind, inputs, manager, request) if old.value else inputs.value
-            dry = self.cluster.apply(value, kind, manager, force=_forced(inputs), dry_run=True)
+            dry = desired.apply(self.cluster, dry_run=True)
         except UnreachableError as error:
-            self.log.warning(f"configured Kubernetes cluster is unreachable: {error}", request.urn)
+            self.log.warning(f"configured Kubernetes cluster is unreachable: {error}", desired.urn)
             return guess
         except ApiError as error:
             # 404: its namespace is part of the same update. 403: who may not write may still preview.
             if error.status in (403, 404):
                 return guess
-            if old.value:
-                raise RefusalError(_update_failed(request.urn, manager, error)) from error
-            raise RefusalError(
-                f'resource "{request.urn}" was not successfully created by the Kubernetes API server: {error}'
-            ) from error
-        return objects.previewed(kind, dry, inputs, old, manager)
+            raise desired.failed(error) from error
+        return objects.previewed(kind, dry, inputs, old, desired.manager)
 
-    def _reapplied(self, kind: Kind, inputs: Bag, manager: str, live: dict[str, Any]) -> dict[str, Any]:
+    def _reapplied(self, desired: Desired) -> dict[str, Any]:
+        """What applying the inputs again would make of the object, whoever owns its fields by now."""
         try:
-            return self.cluster.apply(inputs.value, kind, manager, force=True, dry_run=True)
+            return self.cluster.apply(desired.inputs.value, desired.kind, desired.manager, force=True, dry_run=True)
         except ApiError:
-            # The old inputs are not even valid any more: whatever differs from them is drift.
-            return inputs.value
+            # The inputs are not even valid any more: whatever differs from them is drift.
+            return desired.inputs.value
 
-    def _wait(
-        self, kind: Kind, live: dict[str, Any], inputs: Bag, manager: str, api_version: str, request: Any
-    ) -> dict[str, Any]:
-        check = check_for(kind, inputs.value)
+    def _when_ready(self, desired: Desired, live: dict[str, Any], timeout: float) -> Bag:
+        """The outputs, after waiting for the kinds that are waited for."""
+        check = check_for(desired.kind, desired.inputs.value)
         if check is None:
-            return live
-        reference = Reference(kind, live["metadata"]["name"], live["metadata"].get("namespace"))
+            return desired.outputs(live)
+        reference = Reference(desired.kind, live["metadata"]["name"], live["metadata"].get("namespace"))
+        patience = Patience(timeout, self.cancelled)
         try:
-            return until_ready(
-                self.cluster,
-                reference,
-                check,
-                Patience(request.timeout, self.cancelled),
-                lambda text: self.log.info(text, request.urn, ephemeral=True),
-            )
+            live = until_ready(self.cluster, reference, check, patience, functools.partial(self._tell, desired.urn))
         except NotReadyError as error:
-            outputs = objects.outputs(kind, error.live or live, inputs, manager, api_version)
-            raise InitFailedError(reference.id, outputs, error.reasons) from error
-        except (ApiError, UnreachableError) as error:
-            outputs = objects.outputs(kind, live, inputs, manager, api_version)
-            raise InitFailedError(reference.id, outputs, [str(error)]) from error
+            raise desired.not_ready(reference.id, error.live or live, error.reasons) from error
+        except ClusterError as error:
+            raise desired.not_ready(reference.id, live, [str(error)]) from error
+        return desired.outputs(live)
 
-    def _not_ready(self, kind: Kind, inputs: Bag, live: dict[str, Any]) -> list[str]:
-        check = check_for(kind, inputs.value)
-        if check is None:
-            return []
-        try:
-            missing = check(self.cluster, live)
-        except WaitError as failure:
-            missing = str(failure)
-        return [missing, *reasons(self.cluster, live)] if missing else []
-
-
-def _forced(inputs: Bag) -> bool:
-    return kinds.annotation(inputs.value, kinds.PATCH_FORCE) == "true"
-
-
-def _update_failed(urn: str, manager: str, error: Exception) -> str:
-    if isinstance(error, ApiError) and error.status == 409:
-        return (
-            f'update of resource "{urn}" failed: Server-Side Apply field conflict detected. '
-            f'The resource managed by field manager "{manager}" had an apply conflict: {error}'
-        )
-    return f'update of resource "{urn}" failed: {error}'
+    def _tell(self, urn: str, text: str) -> None:
+        self.log.info(text, urn, ephemeral=True)

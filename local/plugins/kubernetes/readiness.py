@@ -27,6 +27,17 @@ def check_for(kind: Kind, value: dict[str, Any]) -> Check | None:
     return _CHECKS.get(kind)
 
 
+def why_not_ready(cluster: Cluster, check: Check | None, live: dict[str, Any]) -> list[str]:
+    """What is missing at this moment, with the reasons; nothing when the object is ready."""
+    if check is None:
+        return []
+    try:
+        missing = check(cluster, live)
+    except WaitError as failure:
+        missing = str(failure)
+    return [missing, *reasons(cluster, live)] if missing else []
+
+
 def reasons(cluster: Cluster, live: dict[str, Any]) -> list[str]:
     """Why an object is not ready, as the cluster tells it: conditions, waiting containers, warning events."""
     lines = [
