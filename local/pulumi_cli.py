@@ -63,7 +63,11 @@ def run(cli: Path, backend: Path, arguments: list[str]) -> int:
     for path in _stack_files():
         restored = _without_salt(before.get(path), path.read_bytes(), salts)
         if restored is not None:
-            path.write_bytes(restored)
+            # In one step: a command for another stack may be reading its file.
+            scratch = path.with_name(f".{path.name}.{os.getpid()}")
+            scratch.write_bytes(restored)
+            scratch.chmod(path.stat().st_mode)
+            scratch.replace(path)
     return status if status >= 0 else 128 - status
 
 
