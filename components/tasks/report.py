@@ -29,6 +29,7 @@ def spec(*, environment: str, api_url: str) -> Manifest:
                     "PARAM_REPOSITORY": "$(params.repository)",
                     "PARAM_HEAD_SHA": "$(params.head-sha)",
                     "PARAM_STATUS": "$(params.status)",
+                    "NAMESPACE": "$(context.taskRun.namespace)",
                     "ENVIRONMENT": environment,
                     "API_URL": api_url,
                     "PARAM_RUN": "$(params.run)",
