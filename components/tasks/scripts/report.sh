@@ -9,8 +9,9 @@ Succeeded | Completed)
     ;;
 *)
     state=failure
+    # A status without a reason is better than none.
     runs=$(kubectl --namespace "$NAMESPACE" get taskruns.tekton.dev --output json \
-        --selector "tekton.dev/pipelineRun=$PARAM_RUN")
+        --selector "tekton.dev/pipelineRun=$PARAM_RUN") || runs='{"items": []}'
     description=$(printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
         [.items[] | select(.status.conditions[0].status == "False")][0]
         | ([.status.steps[]? | select((.terminated.exitCode // 0) != 0)][0]) as $step

@@ -22,8 +22,15 @@ def task_run(status: str, *steps: dict[str, Any], message: str = "") -> dict[str
     return {"status": {"conditions": [{"type": "Succeeded", "status": status, "message": message}], "steps": list(steps)}}
 
 
-def report(sandbox: Sandbox, runs: list[dict[str, Any]], status: str = "Failed", curl: str = "", **changed: str) -> Result:
-    sandbox.stub("kubectl", f"cat '{sandbox.file('runs.json', json.dumps({'items': runs}))}'")
+def report(
+    sandbox: Sandbox,
+    runs: list[dict[str, Any]],
+    status: str = "Failed",
+    curl: str = "",
+    kubectl: str = "cat",
+    **changed: str,
+) -> Result:
+    sandbox.stub("kubectl", f"{kubectl} '{sandbox.file('runs.json', json.dumps({'items': runs}))}'")
     sandbox.stub("jq", f"exec '{shutil.which('jq')}' \"$@\"")
     sandbox.stub("curl", f"cat >'{sandbox.root}/config'\n{curl}")
     env = {
@@ -107,6 +114,12 @@ def test_any_message_becomes_one_short_line(sandbox: Sandbox, text: str) -> None
     assert len(description) <= 140
     assert description.isprintable()
     assert description.startswith(f"shop-staging-7: {text[:3]}")
+
+
+def test_a_reason_that_cannot_be_had_does_not_keep_the_status_back(sandbox: Sandbox) -> None:
+    result = report(sandbox, [], kubectl="false")
+    assert result.code == 0, result.err
+    assert sent(sandbox)["state"] == "failure"
 
 
 def test_the_runs_of_this_pipeline_run_are_asked_for(sandbox: Sandbox) -> None:
