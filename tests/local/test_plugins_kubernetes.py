@@ -9,6 +9,8 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from local.plugins.kubernetes import kinds, objects, settings
+from local.plugins.kubernetes.cluster import ApiError
+from local.plugins.kubernetes.desired import Desired
 from local.plugins.kubernetes.differ import compare
 from local.plugins.kubernetes.kinds import Kind
 from local.plugins.kubernetes.provider import KubernetesProvider
@@ -338,3 +340,11 @@ def test_a_refusal_is_a_check_failure():
     )
     answer = provider().Check(request, Context())
     assert "Patch resource" in answer.failures[0].reason
+
+
+def test_a_refused_secret_is_not_quoted():
+    inputs = Bag({"data": {"a": "c2VjcmV0"}}, frozenset({("data",)}))
+    desired = Desired("urn", SECRET, inputs, "pulumi-kubernetes-12345678", "v1")
+    error = desired.failed(ApiError(422, 'data.a: Invalid value: "c2VjcmV0": illegal base64'))
+    assert "c2VjcmV0" not in str(error)
+    assert 'Invalid value: "[secret]"' in str(error)
