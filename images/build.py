@@ -16,8 +16,6 @@ from local.progress import Progress
 
 REGISTRY = "registry.internal:5000"
 REPOSITORY = f"{REGISTRY}/platform"
-TOOLS = frozenset(tool for recipe in RECIPES.values() for tool in recipe.tools)
-"""The Go tools that `ensure` wants to be given folders of, when it makes all images."""
 
 
 @dataclass(frozen=True)
