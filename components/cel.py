@@ -78,6 +78,7 @@ def run_name(environment: str) -> str:
             f"extensions.application + '-{environment}-'",
             "string(int(body.number)) + '-'",
             "body.pull_request.head.sha.truncate(8) + '-'",
-            "body.pull_request.updated_at.translate('[^0-9]', '')",
+            # To the second: what may follow is a fraction, or the zone of the forge's server.
+            "body.pull_request.updated_at.translate('[^0-9]', '').truncate(14)",
         ]
     )

@@ -1,15 +1,19 @@
 """What a mock run declared, as tests ask for it."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pulumi
+import yaml
 
-from offline.render import manifests, record
-from offline.run import Recording, Resource, run
+from components.conventions import PROJECT
+from components.settings import Stack
+from offline.render import manifests, program, record
+from offline.run import Recording, Resource, placeholder, run
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ("staging", "production")
@@ -59,7 +63,23 @@ class Declared:
 
 def record_stack(name: str, *, preview: bool = False) -> Declared:
     """Run a shipped stack file under mocks."""
-    return Declared(record(ROOT / f"Pulumi.{name}.yaml", preview=preview))
+    return Declared(record(stack_file(name), preview=preview))
+
+
+def record_config(config: Mapping[str, Any]) -> Declared:
+    """Run the program with a configuration: values by key, without the project's prefix."""
+    text = {f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}
+    return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=text))
+
+
+def shipped_config(name: str) -> dict[str, Any]:
+    """The settings in a shipped stack file, by key without the project's prefix."""
+    loaded = yaml.safe_load(stack_file(name).read_text())["config"]
+    return {key.removeprefix(f"{PROJECT}:"): value for key, value in loaded.items() if key.startswith(f"{PROJECT}:")}
+
+
+def stack_file(name: str) -> Path:
+    return ROOT / f"Pulumi.{name}.yaml"
 
 
 def declare(program: Callable[[], object]) -> Declared:
