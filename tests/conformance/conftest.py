@@ -56,7 +56,7 @@ def expect(plugins: str, request: pytest.FixtureRequest) -> Iterator[Callable[[s
     collected = {item.path for item in request.session.items if item.path.parent == here}
     # Only a whole, successful run can say that a row is stale.
     if request.session.testsfailed == 0 and collected == set(here.glob("test_*.py")):
-        unasked = set(table) - asked - ({"a state made by the other plugin"} if plugins == STAND_IN else set())
+        unasked = set(table) - asked
         assert not unasked, f"rows of the table that no test asked about: {sorted(unasked)}"
 
 

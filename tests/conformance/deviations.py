@@ -64,10 +64,4 @@ DEVIATIONS = (
         stand_in="refused",
         why="not needed here, and never silently ignored",
     ),
-    Deviation(
-        "a state made by the other plugin",
-        official="unchanged",
-        stand_in="refused",
-        why="the official plugin's states lack the stand-in's mark, and its coarser secrets would show as changes",
-    ),
 )

@@ -124,19 +124,26 @@ def test_what_a_stand_in_does_not_do_is_refused(
     expect(case, "refused" if refused else "planned")
 
 
-def test_a_state_of_the_other_plugin(
-    new_stack: NewStack, plugins: str, tmp_path: Path, expect: Callable[[str, Any], None]
+def test_the_official_plugin_takes_over_a_state_and_a_stand_in_does_not(
+    new_stack: NewStack, plugins: str, tmp_path: Path, home: Path
 ) -> None:
     if plugins != OFFICIAL:
         pytest.skip("needs the official plugin (--plugin-dir)")
-    stack = new_stack("swap")
-    stack.declare([kubernetes("swapped", "core/v1:ConfigMap", "default", data={"a": "b"})])
-    assert stack.up().status == 0
-    home = tmp_path / "home"
+    stand_ins = tmp_path / "home"
     for package in PACKAGES:
-        write_stand_in(home / "plugins", package)
+        write_stand_in(stand_ins / "plugins", package)
+    stack = new_stack("swap")
+    stack.declare([space(stack.providers["plain"]["namespace"])])
+    stack.environment["PULUMI_HOME"] = str(stand_ins)
+    assert stack.up().status == 0
     stack.environment["PULUMI_HOME"] = str(home)
-    expect("a state made by the other plugin", "refused" if "official" in stack.up("--refresh").errors else "unchanged")
+    run = stack.preview("--expect-no-changes")
+    assert run.status == 0, run.output
+    assert stack.refresh().status == 0
+    stack.environment["PULUMI_HOME"] = str(stand_ins)
+    assert "made by the official kubernetes plugin" in stack.refresh().errors
+    stack.environment["PULUMI_HOME"] = str(home)
+    assert stack.destroy().status == 0
 
 
 def begin(stack: Stack, name: str) -> "subprocess.Popen[str]":
