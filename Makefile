@@ -39,6 +39,7 @@ render: install ## every stack's manifests as YAML in rendered/, without a clust
 .PHONY: check
 check: install ## linters and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@.venv/bin/shellcheck $$(git grep -l '^#!/bin/sh')
 
 .PHONY: test-unit
 test-unit: install ## tests that need no cluster

@@ -20,10 +20,11 @@ class Kubernetes:
     """The API server, as the administrator or as whoever's kubeconfig it is."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        self.api: client.ApiClient = config.new_client_from_config(str(kubeconfig))
-        self.core = client.CoreV1Api(self.api)
-        self.apps = client.AppsV1Api(self.api)
-        self.custom = client.CustomObjectsApi(self.api)
+        self.api: client.ApiClient = config.new_client_from_config(str(kubeconfig))  # type: ignore[no-untyped-call]
+        # The client declares every field as possibly absent, and custom objects as anything.
+        self.core: Any = client.CoreV1Api(self.api)
+        self.apps: Any = client.AppsV1Api(self.api)
+        self.custom: Any = client.CustomObjectsApi(self.api)
 
     def runs(self, namespace: str, kind: str = "pipelineruns", **labels: str) -> list[Object]:
         """Return PipelineRuns, or `taskruns`, oldest first; `labels` are of this project, e.g. pull_request="7"."""

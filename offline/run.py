@@ -118,8 +118,8 @@ class _Echo(mocks.Mocks):
         extra = {"result": f"result-of-{args.name}"} if args.typ == "random:index/randomPassword:RandomPassword" else {}
         return f"{args.name}-id", dict(args.inputs) | extra
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
-        return {}
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, []
 
 
 class _Monitor(mocks.MockMonitor):
@@ -134,7 +134,7 @@ class _Monitor(mocks.MockMonitor):
         return f"urn:pulumi:{self._stack}::{PROJECT}::{type_}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-        response = super().RegisterResource(request)
+        response: Any = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         paths = tuple(_secret_paths(request.object))
         self.recording.resources.append(
             Resource(
@@ -167,7 +167,7 @@ class _Monitor(mocks.MockMonitor):
             self.recording.secret_outputs = tuple(_secret_paths(request.outputs))
         else:
             self.recording.component_outputs[request.urn] = _plain(MessageToDict(request.outputs))
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
 def _secret_paths(struct: struct_pb2.Struct) -> list[str]:
