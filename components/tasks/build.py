@@ -80,7 +80,7 @@ def _fetch() -> Manifest:
             "RESULT_TREE_PATH": "$(results.tree.path)",
         },
         mounts=[mount("source", "/source")],
-        workspaces=[{"name": SSH_DIRECTORY}],
+        workspaces=[{"name": SSH_DIRECTORY, "mountPath": "/credentials/ssh"}],
     )
 
 
