@@ -1,0 +1,190 @@
+"""Both shipped stack files: what they declare together, and what each must not hold of the other."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from components.conventions import FIELD_MANAGER, restricted
+from components.settings import Stack
+from components.tasks.step import SCRIPTS
+from offline.render import program, to_yaml
+from offline.run import placeholder, run, stack_config
+from tests.support import ROOT, STACKS, Declared, Object, record_stack, stack_file, texts
+
+TEKTON_VARIABLE = re.compile(
+    r"\$\((params|tt\.params|body|header|extensions|context|results|tasks|steps|workspaces|finally)\b"
+)
+BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+
+
+def steps(stack: Declared) -> Iterator[tuple[str, Object]]:
+    for task in stack.all("Task"):
+        for step in task["spec"]["steps"]:
+            yield f"{task['metadata']['name']}/{step['name']}", step
+
+
+def pod_images(value: Any) -> Iterator[str]:
+    """The images in everything that has the shape of a container, a step or a step template."""
+    if isinstance(value, dict):
+        if isinstance(value.get("image"), str):
+            yield value["image"]
+        for item in value.values():
+            yield from pod_images(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from pod_images(item)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_preview_shows_what_an_update_declares(name: str, stacks: dict[str, Declared]) -> None:
+    preview = record_stack(name, preview=True)
+    assert preview.objects == stacks[name].objects
+    assert sorted(resource.urn for resource in preview.resources) == sorted(
+        resource.urn for resource in stacks[name].resources
+    )
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_stack_is_declared_in_less_than_a_second(name: str, stacks: dict[str, Declared]) -> None:
+    """Of processor time, once everything is imported: other work on the machine does not count."""
+    assert stacks
+    start = time.process_time()
+    record_stack(name)
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_two_runs_render_the_same_text(name: str, stacks: dict[str, Declared]) -> None:
+    text = to_yaml(stacks[name].objects)
+    assert to_yaml(record_stack(name).objects) == text
+    assert list(yaml.safe_load_all(text)) == stacks[name].objects
+
+
+def test_scripts_are_rendered_as_people_read_them(staging: Declared) -> None:
+    fetch = (SCRIPTS / "fetch.sh").read_text().splitlines()[2:6]
+    block = "\n".join(f" *{re.escape(line)}" if line else "" for line in fetch)
+    assert re.search(block, to_yaml(staging.objects))
+
+
+@pytest.mark.parametrize(("name", "other"), [("staging", "production"), ("production", "staging")])
+def test_a_stack_holds_nothing_of_the_other(stacks: dict[str, Declared], name: str, other: str) -> None:
+    """Names, namespaces, labels, references; what a script or a description tells people does not count."""
+
+    def without_prose(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without_prose(item) for key, item in value.items() if key not in ("script", "description")}
+        return [without_prose(item) for item in value] if isinstance(value, list) else value
+
+    assert not [text for item in stacks[name].objects for text in texts(without_prose(item)) if other in text]
+    assert not [resource.urn for resource in stacks[name].resources if other in resource.urn]
+
+
+def test_production_holds_no_key_to_the_repository_and_no_way_to_write_an_image(production: Declared) -> None:
+    files: list[str] = []
+
+    def read(path: str) -> str:
+        files.append(path)
+        return placeholder(path)
+
+    config = stack_config(stack_file("production"))
+    run(lambda: program()(Stack.load(read=read)), stack="production", config=config)
+    assert {path for path in files if "/secrets/" in path} == {
+        ".local/secrets/forge-token-production",
+        ".local/secrets/registry/puller",
+    }
+    assert production.names("Secret") == ["forge-token", "registry-pull", "registry-pull", "webhook-secret"]
+    assert not [item for item in production.all("Secret") if "ssh-privatekey" in item["stringData"]]
+
+
+def test_production_runs_no_code_of_a_pull_request(production: Declared) -> None:
+    assert production.names("Task") == ["promote", "report"]
+    assert "untrusted" not in production.names("ServiceAccount")
+
+
+def test_every_image_is_named_by_its_digest(stack: Declared) -> None:
+    found = [image for item in stack.objects for image in pod_images(item)]
+    assert found
+    assert [image for image in found if not BY_DIGEST.fullmatch(image)] == []
+
+
+def test_no_script_holds_a_value_of_tekton(stack: Declared) -> None:
+    """A variable in a script is replaced before the shell reads it, so a value could become code."""
+    assert [where for where, step in steps(stack) if TEKTON_VARIABLE.search(step["script"])] == []
+    assert TEKTON_VARIABLE.search("echo $(params.head-sha)")
+
+
+def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
+    files = {path.read_text() for path in SCRIPTS.glob("*.sh")}
+    for where, step in steps(stack):
+        assert step["script"] in files, where
+        assert step["script"].startswith("#!/bin/sh\n"), where
+
+
+def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> None:
+    used = {step["script"] for stack in stacks.values() for _, step in steps(stack)}
+    assert [path.name for path in SCRIPTS.glob("*") if path.read_text() not in used] == []
+
+
+def test_every_step_is_restricted_but_the_one_that_builds(stack: Declared) -> None:
+    for where, step in steps(stack):
+        if where != "build/image":
+            assert step["securityContext"] == restricted(), where
+
+
+def test_the_step_that_builds_is_root_of_its_own_user_namespace_only(staging: Declared) -> None:
+    (image,) = [step for where, step in steps(staging) if where == "build/image"]
+    context = image["securityContext"]
+    assert context["runAsUser"] == 0
+    assert not context["allowPrivilegeEscalation"]
+    assert context["capabilities"]["drop"] == ["ALL"]
+    # What Pod Security `baseline` lets a container add.
+    assert set(context["capabilities"]["add"]) <= {
+        "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
+        "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+    }  # fmt: skip
+    assert "privileged" not in context
+    template = staging.one("TriggerTemplate")["spec"]["resourcetemplates"][0]["spec"]
+    (spec,) = [item for item in template["taskRunSpecs"] if item["pipelineTaskName"] == "build"]
+    assert spec["podTemplate"]["hostUsers"] is False
+    assert spec["podTemplate"]["automountServiceAccountToken"] is False
+
+
+def test_every_step_has_limits(stack: Declared) -> None:
+    for where, step in steps(stack):
+        assert step["computeResources"]["limits"].keys() == {"cpu", "memory"}, where
+
+
+def test_no_pod_uses_what_belongs_to_the_node(stack: Declared) -> None:
+    for item in stack.objects:
+        for text in ("hostNetwork", "hostPID", "hostIPC", "hostPath", "privileged"):
+            assert text not in list(texts(item)), f"{item['kind']} {item['metadata']['name']}"
+
+
+def test_the_image_belongs_to_the_pipeline(stack: Declared) -> None:
+    """The three parts of the declaration that holds: measured, any one of them missing rolls back or conflicts."""
+    found = stack.recording.of_type("kubernetes:apps/v1:Deployment")
+    assert found
+    for resource in found:
+        assert resource.ignore_changes == ("spec.template.spec.containers[0].image",)
+        assert len(resource.inputs["spec"]["template"]["spec"]["containers"]) == 1
+        annotations = resource.inputs["metadata"].get("annotations", {})
+        assert "pulumi.com/patchForce" not in annotations
+    assert yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["options"] == {"refresh": "always"}
+    # Pulumi's provider folds managers with these prefixes into its own.
+    assert not FIELD_MANAGER.startswith(("kubectl", "pulumi", "before-first-apply"))
+
+
+def test_the_pipeline_writes_the_image_under_its_own_name(stack: Declared) -> None:
+    """That deploy.sh uses it in each call that writes is seen in tests/tasks/scripts/test_deploy.py."""
+    (deploy,) = [step for where, step in steps(stack) if where.endswith("/deploy")]
+    assert {"name": "FIELD_MANAGER", "value": FIELD_MANAGER} in deploy["env"]
+
+
+def test_no_provider_is_chosen_by_the_machine_that_runs_the_program() -> None:
+    """Without this, a resource that forgets its provider would go to whatever cluster a person last used."""
+    for name in STACKS:
+        assert stack_config(stack_file(name))["pulumi:disable-default-providers"] == '["kubernetes"]'
