@@ -1,0 +1,83 @@
+"""Secrets of an environment: what its pods need, in the form that their readers expect, and no more."""
+
+import base64
+import json
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from components.credentials import Credentials, CredentialsArgs, RegistryLogin, SshKey, docker_config
+from tests.support import Declared, declare, secret
+
+
+def login(username: str) -> tuple[RegistryLogin, ...]:
+    return (RegistryLogin(host="registry.example", username=username, password=secret("password")),)
+
+
+def credentials(*, registries: bool = True, ssh: bool = True) -> Declared:
+    def program() -> None:
+        args = CredentialsArgs(
+            environment="staging",
+            workload_namespace="staging",
+            delivery_namespace="staging-ci",
+            forge_token=secret("token"),
+            pull=login("puller") if registries else (),
+            push=login("deployer") if registries else (),
+            quarantine=login("untrusted") if registries else (),
+            ssh=SshKey(private_key=secret("key"), known_hosts=secret("hosts")) if ssh else None,
+        )
+        Credentials("credentials", args)
+
+    return declare(program)
+
+
+def places(declared: Declared) -> set[tuple[str, str]]:
+    return {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in declared.all("Secret")}
+
+
+def test_without_logins_and_key_there_is_only_the_forge_token() -> None:
+    assert places(credentials(registries=False, ssh=False)) == {("staging-ci", "forge-token")}
+
+
+def test_the_credential_to_pull_is_in_both_namespaces_and_no_other_is() -> None:
+    assert places(credentials()) == {
+        ("staging", "registry-pull"),
+        ("staging-ci", "registry-pull"),
+        ("staging-ci", "registry-push"),
+        ("staging-ci", "quarantine-push"),
+        ("staging-ci", "ssh-directory"),
+        ("staging-ci", "forge-token"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "keys"),
+    [
+        ("ssh-directory", "kubernetes.io/ssh-auth", {"ssh-privatekey", "known_hosts"}),
+        ("registry-push", "kubernetes.io/dockerconfigjson", {".dockerconfigjson"}),
+        ("forge-token", "Opaque", {"token"}),
+    ],
+)
+def test_each_secret_has_the_type_and_keys_that_kubernetes_checks(name: str, kind: str, keys: set[str]) -> None:
+    found = credentials().one("Secret", name)
+    assert found["type"] == kind
+    assert found["stringData"].keys() == keys
+
+
+def test_a_docker_configuration_names_each_host_with_its_user() -> None:
+    """Shown in a ConfigMap with passwords that are not marked secret; the real ones never leave their Secret."""
+
+    def program() -> None:
+        logins = tuple(
+            RegistryLogin(host=host, username=user, password=pulumi.Output.from_input(password))
+            for host, user, password in [
+                ("registry.example", "deployer", "pass:word\n"),
+                ("quarantine.example:5001", "reader", 'quo"te'),
+            ]
+        )
+        k8s.core.v1.ConfigMap("shown", metadata={"name": "shown"}, data={"config": docker_config(logins)})
+
+    config = json.loads(declare(program).one("ConfigMap")["data"]["config"])
+    decoded = {host: base64.b64decode(entry["auth"]).decode() for host, entry in config["auths"].items()}
+    assert decoded == {"registry.example": "deployer:pass:word", "quarantine.example:5001": 'reader:quo"te'}
