@@ -1,0 +1,119 @@
+"""The listener: nothing passes unsigned, and what passes is described in words.
+
+Which payload starts what is in test_routing.py; this is about the listener as an object of the cluster.
+"""
+
+import pytest
+
+from components.credentials import WEBHOOK_SECRET
+from components.triggers import Listener, ListenerArgs, Trigger
+from tests.support import Declared, Object, declare
+
+
+def listener() -> Declared:
+    args = ListenerArgs(
+        name="github-el",
+        environment="staging",
+        namespace="staging-ci",
+        service_account="listener",
+        forge="github",
+        applications={"acme/shop": "shop"},
+        base_branches={"acme/shop": "main"},
+        triggers=(Trigger(environment="staging", deliver_on="pull-request", namespace="staging-ci", run={}),),
+    )
+    return declare(lambda: Listener("listener", args))
+
+
+def interceptors(stack: Declared) -> list[Object]:
+    groups = stack.one("EventListener")["spec"]["triggerGroups"]
+    chains = [group["interceptors"] for group in groups] + [item["spec"]["interceptors"] for item in stack.all("Trigger")]
+    return [interceptor for chain in chains for interceptor in chain]
+
+
+def params(interceptor: Object) -> Object:
+    return {param["name"]: param["value"] for param in interceptor["params"]}
+
+
+def test_the_signature_is_checked_before_anything_else_is_read(stack: Declared) -> None:
+    for group in stack.one("EventListener")["spec"]["triggerGroups"]:
+        first = group["interceptors"][0]
+        assert first["ref"] == {"name": "github", "kind": "ClusterInterceptor"}
+        assert params(first)["secretRef"] == {"secretName": WEBHOOK_SECRET, "secretKey": "secret"}
+
+
+def test_no_trigger_goes_round_the_signature(stack: Declared) -> None:
+    """Triggers beside the groups, or groups chosen by namespace, would have interceptors of their own only."""
+    listener = stack.one("EventListener")
+    assert not {"triggers", "namespaceSelector", "labelSelector"} & listener["spec"].keys()
+    assert listener["spec"]["triggerGroups"]
+
+
+def test_the_secret_of_the_signature_is_where_the_listener_is(stack: Declared) -> None:
+    namespace = stack.one("EventListener")["metadata"]["namespace"]
+    assert stack.one("Secret", WEBHOOK_SECRET, namespace)["stringData"].keys() == {"secret"}
+
+
+def test_there_is_no_listener_without_a_secret_that_nobody_chose() -> None:
+    declared = listener()
+    (password,) = declared.recording.of_type("random:index/randomPassword:RandomPassword")
+    assert password.inputs["length"] >= 32
+    secret = declared.resource("Secret", WEBHOOK_SECRET)
+    assert password.urn in secret.dependencies
+
+
+def test_the_listener_waits_for_its_secret_and_its_triggers() -> None:
+    """Its pod starts with a full cache then, and no event meets a listener that knows half of its triggers."""
+    declared = listener()
+    waits_for = set(declared.resource("EventListener", "github-el").dependencies)
+    for kind, name in (("Secret", WEBHOOK_SECRET), ("Trigger", "pr-trigger")):
+        assert declared.resource(kind, name).urn in waits_for
+
+
+def test_a_trigger_waits_for_what_it_refers_to() -> None:
+    declared = listener()
+    waits_for = set(declared.resource("Trigger", "pr-trigger").dependencies)
+    for kind in ("TriggerBinding", "TriggerTemplate"):
+        (name,) = declared.names(kind)
+        assert declared.resource(kind, name).urn in waits_for
+
+
+def test_every_filter_says_in_words_what_passes(stack: Declared) -> None:
+    for interceptor in interceptors(stack):
+        assert len(interceptor["name"].split()) >= 3, interceptor["name"]
+        assert interceptor["ref"]["kind"] == "ClusterInterceptor", "the sink does not default it"
+
+
+def test_a_binding_takes_single_values_only(stack: Declared) -> None:
+    """A whole object, or an expression, would let more of a payload in than its name says."""
+    for binding in stack.all("TriggerBinding"):
+        for param in binding["spec"]["params"]:
+            assert param["value"].startswith(("$(body.", "$(extensions.")), param
+            assert param["value"].endswith(")"), param
+            assert param["value"].count("$(") == 1, param
+
+
+@pytest.mark.parametrize("text", ["title", "body.pull_request.body", "head.ref", "label", "login", "message", "html_url"])
+def test_a_binding_takes_no_free_text(stack: Declared, text: str) -> None:
+    values = [param["value"] for binding in stack.all("TriggerBinding") for param in binding["spec"]["params"]]
+    assert not [value for value in values if text in value]
+
+
+def test_every_run_is_created_under_a_name_that_the_event_decides(stack: Declared) -> None:
+    for template in stack.all("TriggerTemplate"):
+        for resource in template["spec"]["resourcetemplates"]:
+            assert "generateName" not in resource["metadata"]
+            assert resource["metadata"]["name"] == "$(tt.params.run)"
+
+
+def test_the_names_are_the_ones_that_the_forge_and_people_know(staging: Declared, production: Declared) -> None:
+    assert staging.names("EventListener") == production.names("EventListener") == ["chespirito-github-el"]
+    assert "pr-trigger" in staging.names("Trigger")
+    assert "push-main-trigger" in production.names("Trigger")
+    assert "chespirito-staging-pipeline" in staging.names("Pipeline")
+    assert "chespirito-production-pipeline" in production.names("Pipeline")
+
+
+def test_the_address_of_the_listener_is_an_output(stack: Declared) -> None:
+    listener = stack.one("EventListener")["metadata"]
+    expected = f"http://el-{listener['name']}.{listener['namespace']}.svc.cluster.local:8080"
+    assert stack.recording.outputs["listener"] == expected
