@@ -40,7 +40,7 @@ def manifests(recording: Recording) -> list[dict[str, Any]]:
         if resource.type.startswith(KUBERNETES) and not resource.type.startswith(PROVIDER):
             api_version, kind = _group_version_kind(resource.type)
             found.append({"apiVersion": api_version, "kind": kind} | resource.inputs)
-    return sorted(found, key=lambda item: (item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]))
+    return sorted(found, key=_place)
 
 
 def _place(item: dict[str, Any]) -> tuple[str, str, str]:

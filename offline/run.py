@@ -18,6 +18,7 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_in_stack
 
 from components.conventions import PROJECT
+from components.settings_errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY, SECRET_MARK = rpc._special_sig_key, rpc._special_secret_sig
@@ -100,8 +101,17 @@ def run(
 
 def stack_config(path: Path) -> dict[str, str]:
     """Return the configuration of a stack file as the engine passes it: objects as JSON text."""
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in loaded.items()}
+    if not path.exists():
+        known = sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml"))
+        raise SettingsError(f"there is no {path.name}; stacks: {', '.join(known)}")
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path.name} is no YAML: {error}") from None
+    config = loaded.get("config") if isinstance(loaded, dict) else None
+    if not isinstance(config, dict):
+        raise SettingsError(f"{path.name} needs the key `config` with the stack's settings below it")
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in config.items()}
 
 
 def placeholder(path: str) -> str:

@@ -1,0 +1,110 @@
+"""The mock runner and the renderer: runs that share nothing, and manifests that say what would be declared."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+import yaml
+
+from offline import render
+from offline.run import HIDDEN, run
+from tests.support import STACKS, Declared
+
+
+def test_two_runs_share_nothing() -> None:
+    def program(name: str) -> None:
+        k8s.core.v1.ConfigMap(name, metadata={"name": name})
+        pulumi.export("name", name)
+
+    first, second = run(lambda: program("one"), stack="a"), run(lambda: program("two"), stack="b")
+    assert first.outputs == {"name": "one"}
+    assert second.outputs == {"name": "two"}
+    assert [resource.urn.split("::")[0] for resource in second.resources] == ["urn:pulumi:b"] * len(second.resources)
+
+
+def test_an_error_of_the_program_comes_out_as_it_is() -> None:
+    def program() -> None:
+        raise LookupError("as it is")
+
+    with pytest.raises(LookupError, match="as it is"):
+        run(program)
+
+
+def test_an_error_in_a_value_that_is_computed_later_comes_out_too() -> None:
+    """Otherwise a test with its claims in an `apply` would pass without checking anything."""
+
+    def program() -> None:
+        pulumi.Output.from_input(1).apply(lambda _: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        run(program)
+
+
+def test_secrets_are_hidden_and_numbers_are_whole() -> None:
+    def program() -> None:
+        k8s.core.v1.Secret("s", metadata={"name": "s"}, string_data={"key": "plain"})
+        k8s.apps.v1.Deployment("d", metadata={"name": "d"}, spec={"replicas": 3})
+
+    declared = Declared(run(program))
+    assert declared.one("Secret")["stringData"] == {"key": HIDDEN}
+    assert declared.one("Deployment")["spec"]["replicas"] == 3
+    assert isinstance(declared.one("Deployment")["spec"]["replicas"], int)
+
+
+def test_a_preview_is_a_preview() -> None:
+    seen = []
+    for preview in (True, False):
+        run(lambda: seen.append(pulumi.runtime.is_dry_run()), preview=preview)
+    assert seen == [True, False]
+
+
+def test_every_stack_is_rendered_to_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stacks: dict[str, Declared]
+) -> None:
+    for stack in STACKS:
+        (tmp_path / f"Pulumi.{stack}.yaml").write_text((render.ROOT / f"Pulumi.{stack}.yaml").read_text())
+    (tmp_path / "__main__.py").symlink_to(render.ROOT / "__main__.py")
+    monkeypatch.setattr(render, "ROOT", tmp_path)
+    assert render.main([]) == 0
+    for stack in STACKS:
+        text = (tmp_path / "rendered" / f"{stack}.yaml").read_text()
+        assert list(yaml.safe_load_all(text)) == stacks[stack].objects
+
+
+def test_a_wrong_stack_file_ends_in_one_line_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Pulumi.broken.yaml").write_text("config:\n  tekton-delivery:forge: gitea\n")
+    (tmp_path / "__main__.py").symlink_to(render.ROOT / "__main__.py")
+    monkeypatch.setattr(render, "ROOT", tmp_path)
+    assert render.main(["broken"]) == 1
+    assert capsys.readouterr().err.startswith("error: Pulumi.broken.yaml cannot be used:\n")
+    assert not (tmp_path / "rendered" / "broken.yaml").exists()
+
+
+def test_a_stack_that_is_not_there_is_named_with_those_that_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Pulumi.staging.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(render, "ROOT", tmp_path)
+    assert render.main(["stagign"]) == 1
+    assert capsys.readouterr().err == "error: there is no Pulumi.stagign.yaml; stacks: staging\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("config: {a: [}\n", "error: Pulumi.broken.yaml is no YAML: "),
+        ("", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
+        ("- config\n", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
+        ("config: none\n", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
+    ],
+)
+def test_a_file_that_is_no_stack_ends_in_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    (tmp_path / "Pulumi.broken.yaml").write_text(text)
+    monkeypatch.setattr(render, "ROOT", tmp_path)
+    assert render.main(["broken"]) == 1
+    assert capsys.readouterr().err.startswith(message)
