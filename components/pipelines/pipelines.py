@@ -6,7 +6,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from components.conventions import TEKTON, Manifest, labels, token
+from components.conventions import TEKTON, Manifest, key, labels, token
+from components.tasks import build
+
+# Where pull-request code begins to run, for whoever works out what it reaches (offline/reachability).
+UNTRUSTED_FROM = {build.NAME: build.UNTRUSTED_FROM}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +34,14 @@ class Pipelines(pulumi.ComponentResource):
 
         def declare(kind: str, kubernetes_name: str, spec: Manifest, depends_on: list[pulumi.Resource]) -> CustomResource:
             """Declare one Tekton object."""
+            metadata = {"name": kubernetes_name, "namespace": args.namespace, "labels": common}
+            if kind == "Task" and kubernetes_name in UNTRUSTED_FROM:
+                metadata["annotations"] = {key("untrusted-from"): UNTRUSTED_FROM[kubernetes_name]}
             return CustomResource(
                 f"{name}-{kubernetes_name}",
                 api_version=TEKTON,
                 kind=kind,
-                metadata={"name": kubernetes_name, "namespace": args.namespace, "labels": common},
+                metadata=metadata,
                 spec=spec,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
             )

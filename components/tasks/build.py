@@ -20,6 +20,9 @@ from components.tasks.step import (
 
 NAME = "build"
 
+# From this step on the pod runs what a pull request contains; every later step counts as stolen with it.
+UNTRUSTED_FROM = "test"
+
 PARAMS = {
     "repository-url": "git over SSH",
     "head-sha": "the pull request's head commit: 40 hex digits",
