@@ -16,13 +16,14 @@ from components.conventions import labels, token
 UNTRUSTED = "untrusted"
 DEPLOYER = "deployer"
 REPORTER = "reporter"
+SUPERVISOR = "supervisor"
 LISTENER = "listener"
 
 Rule = dict[str, Any]
 
 
 def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
-    """Return the rights of a deployer: read, watch and patch the named Deployments.
+    """Return the rights of a deployer: read, watch and patch the named Deployments, and hold the Leases of those names.
 
     `kubectl rollout status` lists and watches with a field selector on the name, which RBAC matches by resourceNames.
     """
@@ -32,9 +33,18 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
             "resources": ["deployments"],
             "resourceNames": list(deployments),
             "verbs": ["get", "list", "watch", "patch"],
-        }
+        },
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": list(deployments),
+            "verbs": ["get", "update"],
+        },
     ]
 
+
+# Cancelling a run is a patch of its spec.status; Tekton's webhook refuses every other change of a started run.
+SUPERVISOR_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["list", "patch"]}]
 
 REPORTER_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["list"]}]
 
@@ -92,6 +102,7 @@ class Access(pulumi.ComponentResource):
         account(REPORTER)
         if args.runs_untrusted_code:
             account(UNTRUSTED)
+            account(SUPERVISOR)
         bind(
             name,
             DEPLOYER,
@@ -102,6 +113,8 @@ class Access(pulumi.ComponentResource):
             child,
         )
         bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, REPORTER_RULES, common, child)
+        if args.runs_untrusted_code:
+            bind(name, SUPERVISOR, args.delivery_namespace, args.delivery_namespace, SUPERVISOR_RULES, common, child)
         self.register_outputs({})
 
 

@@ -36,7 +36,7 @@ class ApplicationArgs:
 
 
 class Application(pulumi.ComponentResource):
-    """A Deployment whose image belongs to the pipeline, and a Service in front of it.
+    """A Deployment whose image belongs to the pipeline, the Lease that its deploys hold, and a Service in front of it.
 
     Pulumi owns everything of the Deployment but the image: the path is ignored, the stack refreshes before each update
     (`options.refresh` in Pulumi.yaml), and the pipeline writes under a field manager of its own. With all three, an
@@ -103,6 +103,11 @@ class Application(pulumi.ComponentResource):
                 # A Deployment that does not get ready ends `pulumi up` soon after its rollout has been given up.
                 custom_timeouts=pulumi.CustomTimeouts(create=patience, update=patience),
             ),
+        )
+        k8s.coordination.v1.Lease(
+            f"{name}-lease",
+            metadata={"name": deployment_name(args.application), "namespace": args.namespace, "labels": common},
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
         )
         k8s.core.v1.Service(
             f"{name}-service",

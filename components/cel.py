@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 UPDATED = {"github": ("synchronize",), "gitea": ("synchronize", "synchronized")}
 
 SHA = "^[0-9a-f]{40}$"
+# A user's or an app's name on GitHub and Gitea: it ends up in an annotation.
+LOGIN = r"^[A-Za-z0-9_.-]+(\[bot\])?$"
 
 
 def quote(text: str) -> str:
@@ -63,21 +65,28 @@ def merged() -> str:
             "body.action == 'closed'",
             "body.pull_request.merged == true",
             f"body.pull_request.merge_commit_sha.matches({quote(SHA)})",
+            f"body.pull_request.merged_by.login.matches({quote(LOGIN)})",
         ]
     )
 
 
-def run_name(environment: str) -> str:
+def rejected() -> str:
+    """Return the filter for a pull request that was closed without merging it."""
+    return every(["body.action == 'closed'", "body.pull_request.merged == false"])
+
+
+def run_name(environment: str, *, closed: bool = False) -> str:
     """Return the expression for a run's name, the same for a redelivery and another for every new event.
 
     `updated_at` is part of the signed body: a redelivery repeats it, so the second PipelineRun is refused as one that
-    exists; pushing the same commit again or reopening moves it, which gives a new attempt.
+    exists; pushing the same commit again or reopening moves it, which gives a new attempt. The end of a pull request
+    (`closed`) may come within the second of another event about the same commit, so its run is named otherwise.
     """
     return " + ".join(
         [
             f"extensions.application + '-{environment}-'",
             "string(int(body.number)) + '-'",
-            "body.pull_request.head.sha.truncate(8) + '-'",
+            "'closed-'" if closed else "body.pull_request.head.sha.truncate(8) + '-'",
             # To the second: what may follow is a fraction, or the zone of the forge's server.
             "body.pull_request.updated_at.translate('[^0-9]', '').truncate(14)",
         ]

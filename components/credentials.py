@@ -16,6 +16,7 @@ FORGE_TOKEN = "forge-token"
 REGISTRY_PULL = "registry-pull"
 REGISTRY_PUSH = "registry-push"
 QUARANTINE_PUSH = "quarantine-push"
+MARK_SIGNING = "mark-signing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +37,26 @@ class SshKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SigningKey:
+    """A cosign private key and the password that opens it."""
+
+    private_key: pulumi.Output[str]
+    password: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CredentialsArgs:
-    """What an environment's pods need, and no more: an environment that only promotes holds no SSH key."""
+    """What an environment's pods need, and no more: one that only promotes writes to no registry and signs nothing."""
 
     environment: str
     workload_namespace: pulumi.Input[str]
     delivery_namespace: pulumi.Input[str]
     forge_token: pulumi.Output[str]
+    ssh: SshKey
     pull: tuple[RegistryLogin, ...]
     push: tuple[RegistryLogin, ...] = ()
     quarantine: tuple[RegistryLogin, ...] = ()
-    ssh: SshKey | None = None
+    mark: SigningKey | None = None
 
 
 class Credentials(pulumi.ComponentResource):
@@ -80,12 +90,18 @@ class Credentials(pulumi.ComponentResource):
         docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull)
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
         docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
-        if args.ssh:
+        secret(
+            SSH_DIRECTORY,
+            args.delivery_namespace,
+            "kubernetes.io/ssh-auth",
+            {"ssh-privatekey": args.ssh.private_key, "known_hosts": args.ssh.known_hosts},
+        )
+        if args.mark:
             secret(
-                SSH_DIRECTORY,
+                MARK_SIGNING,
                 args.delivery_namespace,
-                "kubernetes.io/ssh-auth",
-                {"ssh-privatekey": args.ssh.private_key, "known_hosts": args.ssh.known_hosts},
+                "Opaque",
+                {"cosign.key": args.mark.private_key, "password": args.mark.password},
             )
         self.register_outputs({})
 

@@ -8,7 +8,7 @@ from typing import Any
 from components.access import AccessArgs, ListenerAccessArgs
 from components.application import CONTAINER, ApplicationArgs, deployment_name
 from components.conventions import Manifest
-from components.credentials import REGISTRY_PULL, CredentialsArgs, RegistryLogin, SshKey
+from components.credentials import REGISTRY_PULL, CredentialsArgs, RegistryLogin, SigningKey, SshKey
 from components.environment import Environment, EnvironmentArgs
 from components.pipelines import promotion, pull_request
 from components.pipelines.pipelines import PipelinesArgs
@@ -16,7 +16,7 @@ from components.pipelines.target import Target
 from components.settings import Application as ApplicationSettings
 from components.settings import Build, Registry, Stack
 from components.settings import Environment as EnvironmentSettings
-from components.tasks import build, promote, report, stage
+from components.tasks import build, promote, report, restore, stage, supersede
 from components.triggers import ListenerArgs, Trigger
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -59,18 +59,22 @@ class EnvironmentPlan:
 
     def credentials(self, environment: Environment) -> CredentialsArgs:
         """Secrets. An environment that only promotes gets neither SSH key nor a way to write to a registry."""
-        loaded, builds = self.stack, self._builds
-        registry = loaded.settings.registry
+        loaded, builds, settings = self.stack, self._builds, self.stack.settings
+        registry, mark = settings.registry, settings.mark
         return CredentialsArgs(
             environment=self.name,
             workload_namespace=environment.workload_namespace,
             delivery_namespace=environment.delivery_namespace,
-            forge_token=loaded.secret(loaded.settings.forge.token),
+            forge_token=loaded.secret(settings.forge.token),
             pull=self._logins(registry, "read"),
             push=(*self._logins(registry, "write"), *self._logins(builds.quarantine, "read")) if builds else (),
             quarantine=self._logins(builds.quarantine, "write") if builds else (),
-            ssh=SshKey(private_key=loaded.secret(builds.ssh.private_key), known_hosts=loaded.secret(builds.ssh.known_hosts))
-            if builds
+            ssh=SshKey(
+                private_key=loaded.secret(settings.forge.ssh.private_key),
+                known_hosts=loaded.secret(settings.forge.ssh.known_hosts),
+            ),
+            mark=SigningKey(private_key=loaded.secret(mark.private_key), password=loaded.secret(mark.password))
+            if builds and mark.private_key and mark.password
             else None,
         )
 
@@ -97,24 +101,36 @@ class EnvironmentPlan:
         settings, builds = self.stack.settings, self._builds
         registry = settings.registry
         tasks: dict[str, Manifest] = {
-            report.NAME: report.spec(environment=self.name, api_url=settings.forge.api_url),
+            report.NAME: report.spec(environment=self.name, api_url=settings.forge.api_url, after_merge=builds is None),
         }
         if builds:
             tasks[build.NAME] = build.spec(
                 build.BuildTaskArgs(quarantine_insecure=builds.quarantine.insecure, seccomp_profile=builds.seccomp_profile)
             )
-            tasks[stage.NAME] = stage.spec(insecure=registry.insecure or builds.quarantine.insecure)
+            tasks[stage.NAME] = stage.spec(environment=self.name, insecure=registry.insecure or builds.quarantine.insecure)
+            tasks[supersede.NAME] = supersede.spec(namespace=self.settings.delivery_namespace)
+            tasks[restore.NAME] = restore.spec()
         else:
-            tasks[promote.NAME] = promote.spec(insecure=registry.insecure, authenticated=registry.read is not None)
+            tasks[promote.NAME] = promote.spec(
+                promote.PromoteTaskArgs(
+                    insecure=registry.insecure,
+                    authenticated=registry.read is not None,
+                    promotes_from=self.settings.promotes_from,
+                    public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
+                    mark_seconds=seconds(settings.mark.timeout),
+                )
+            )
         return PipelinesArgs(
             environment=self.name,
             namespace=environment.delivery_namespace,
             tools_image=self.stack.tools_image,
             tasks=tasks,
-            pipelines=dict(self._pipeline(application) for application in settings.applications),
+            pipelines={
+                name: spec for application in settings.applications for name, spec in self._pipelines(application).items()
+            },
         )
 
-    def _pipeline(self, application: ApplicationSettings) -> tuple[str, Manifest]:
+    def _pipelines(self, application: ApplicationSettings) -> dict[str, Manifest]:
         target = Target(
             application=application.name,
             environment=self.name,
@@ -123,20 +139,25 @@ class EnvironmentPlan:
             namespace=self.name,
             deployment=deployment_name(application.name),
             container=CONTAINER,
+            repository_url=f"{self.stack.settings.forge.ssh.url}/{application.repository}.git",
+            base_branch=application.base_branch,
             rollout_timeout=self.settings.rollout_timeout,
+            rollout_seconds=seconds(self.settings.rollout_timeout),
         )
         builds = self._builds
         if not builds:
-            return target.pipeline, promotion.spec(target)
+            return {target.pipeline: promotion.spec(target)}
         source = pull_request.Source(
-            repository_url=f"{builds.ssh.url}/{application.repository}.git",
             test_command=application.test_command,
             dockerfile=application.dockerfile,
             context=application.context,
             build_args={name: self.stack.text(value) for name, value in application.build_args.items()},
             quarantine_image=builds.quarantine.image(application.name),
         )
-        return target.pipeline, pull_request.spec(target, source)
+        return {
+            target.pipeline: pull_request.spec(target, source),
+            target.rejected_pipeline: pull_request.rejected_spec(target),
+        }
 
     def applications(self, environment: Environment) -> list[ApplicationArgs]:
         """Deployments and Services."""
@@ -158,15 +179,18 @@ class EnvironmentPlan:
             for application in self.stack.settings.applications
         ]
 
-    def trigger(self, environment: Environment) -> Trigger:
+    def triggers(self, environment: Environment) -> list[Trigger]:
         """What brings events here."""
         builds = self._builds
-        return Trigger(
-            environment=self.name,
-            deliver_on=self.settings.deliver_on,
-            namespace=environment.delivery_namespace,
-            run=pull_request.run(builds.timeout) if builds else promotion.run(),
+        runs = (
+            {"pull-request": pull_request.run(builds.timeout), "rejected": pull_request.rejected_run()}
+            if builds
+            else {"merge": promotion.run()}
         )
+        return [
+            Trigger(environment=self.name, event=event, namespace=environment.delivery_namespace, run=run)
+            for event, run in runs.items()
+        ]
 
 
 class StackPlan:
@@ -218,5 +242,5 @@ class StackPlan:
             forge=settings.forge.kind,
             applications={application.repository: application.name for application in settings.applications},
             base_branches={application.repository: application.base_branch for application in settings.applications},
-            triggers=tuple(plan.trigger(namespaces[plan.name]) for plan in self.environments),
+            triggers=tuple(trigger for plan in self.environments for trigger in plan.triggers(namespaces[plan.name])),
         )

@@ -57,11 +57,22 @@ class Cluster(Model):
     context: str | None = Field(default=None, description="a context of that kubeconfig; default its current one")
 
 
+class Ssh(Model):
+    """How commits are fetched."""
+
+    url: form.SshUrl = Field(default="ssh://git@github.com", description="where the forge answers git")
+    private_key: Source = Field(description="a read-only deploy key", examples=[{"file": "secrets/id_ed25519"}])
+    known_hosts: Source = Field(
+        description="the forge's host keys, in known_hosts form", examples=[{"file": "secrets/known_hosts"}]
+    )
+
+
 class Forge(Model):
     """Where the repositories are."""
 
     kind: Literal["github", "gitea"] = Field(default="github", description="the forge's software")
     api_url: form.Url = Field(default="https://api.github.com", description="base URL of the REST API")
+    ssh: Ssh = Field(description="how commits are fetched")
     token: Source = Field(description="a token that may write commit statuses", examples=[{"file": "secrets/forge-token"}])
 
 
@@ -86,20 +97,26 @@ class Registry(Model):
         return "/".join(part for part in (self.host, self.path.strip("/"), name) if part)
 
 
-class Ssh(Model):
-    """How pull requests are fetched."""
+class Mark(Model):
+    """The key pair by which one environment vouches for an image and the next one believes it."""
 
-    url: form.SshUrl = Field(default="ssh://git@github.com", description="where the forge answers git")
-    private_key: Source = Field(description="a read-only deploy key", examples=[{"file": "secrets/id_ed25519"}])
-    known_hosts: Source = Field(
-        description="the forge's host keys, in known_hosts form", examples=[{"file": "secrets/known_hosts"}]
+    public_key: Source | None = Field(
+        default=None, description="needed where an environment delivers on merge", examples=[{"file": "mark.pub"}]
     )
+    private_key: Source | None = Field(
+        default=None,
+        description="needed where an environment delivers on pull-request",
+        examples=[{"file": "secrets/mark.key"}],
+    )
+    password: Source | None = Field(
+        default=None, description="opens the private key", examples=[{"file": "secrets/mark-password"}]
+    )
+    timeout: form.Duration = Field(default="10m", description="how long a merge waits for a mark that is not there yet")
 
 
 class Build(Model):
     """How images are built from pull requests."""
 
-    ssh: Ssh = Field(description="how pull requests are fetched")
     quarantine: Registry = Field(description="the only registry that pods with pull-request code can write to")
     seccomp_profile: str | None = Field(
         default=None, description="a Localhost seccomp profile that lets buildah unshare; default Unconfined"
@@ -114,6 +131,9 @@ class Environment(Model):
     deliver_on: Literal["pull-request", "merge"] = Field(
         description="`pull-request`: build and roll out when one is opened or updated; `merge`: promote when merged",
         examples=["merge"],
+    )
+    promotes_from: form.ShortName = Field(
+        default="staging", description="where it delivers on merge: the environment whose mark it demands"
     )
     rollout_timeout: form.Duration = Field(default="5m", description="how long a rollout may take to get ready")
     replicas: form.Replicas = Field(default=1, description="pods of each application")
@@ -170,6 +190,7 @@ class Settings(Model):
     cluster: Cluster = Field(default_factory=Cluster, description="where the stack lives")
     forge: Forge = Field(description="where the repositories are")
     registry: Registry = Field(description="where the applications' images are")
+    mark: Mark = Field(description="the key pair by which staging vouches for what production may run")
     build: Build | None = Field(default=None, description="needed where an environment delivers on pull-request")
     tools_image: TextOrSource = Field(
         description="the image that the Tasks run, by digest", examples=["registry.example/tools@sha256:<64 hex digits>"]

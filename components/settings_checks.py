@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from components.settings_errors import Location, path
 
 if TYPE_CHECKING:
-    from components.settings import Build, Registry, Settings
+    from components.settings import Build, Mark, Registry, Settings
 
 # A PipelineRun is named application-environment-number-sha8-timestamp14 and must fit a label value of 63 characters;
 # with pull request numbers of up to 7 digits, 30 characters are left for application and environment together.
@@ -28,8 +28,10 @@ def inconsistencies(settings: "Settings") -> Iterator[str]:
         if environment.name in delivery_namespaces:
             yield _line((*place, "name"), environment.name, "is another environment's delivery namespace; choose another")
         if environment.deliver_on == "pull-request" and settings.build is None:
-            needed = f"needs the key `{path(('build',))}`; add it, with `ssh` and `quarantine`"
+            needed = f"needs the key `{path(('build',))}`; add it, with `quarantine`"
             yield _line((*place, "deliverOn"), environment.deliver_on, needed)
+        for key in _missing_keys(environment.deliver_on, settings.mark):
+            yield _line((*place, "deliverOn"), environment.deliver_on, f"needs the key `{path(('mark', key))}`; add it")
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"
@@ -44,6 +46,13 @@ def inconsistencies(settings: "Settings") -> Iterator[str]:
     yield from _shared_ports(settings)
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)
+
+
+def _missing_keys(deliver_on: str, mark: "Mark") -> list[str]:
+    """Who delivers pull requests signs marks, who delivers merges verifies them."""
+    if deliver_on == "merge":
+        return [] if mark.public_key else ["publicKey"]
+    return [name for name, value in (("privateKey", mark.private_key), ("password", mark.password)) if value is None]
 
 
 def _shared_ports(settings: "Settings") -> Iterator[str]:

@@ -17,11 +17,54 @@ from components import cel
 from components.conventions import TEKTON, TRIGGERS, Manifest, key, labels, token
 from components.credentials import WEBHOOK_SECRET
 
-EVENTS = ["pull_request"]
+EVENT_TYPES = ["pull_request"]
 
-# GitHub's name of the event that an environment reacts to, and the names its trigger objects have.
-TRIGGER_NAMES = {"pull-request": "pr-trigger", "merge": "push-main-trigger"}
-OBJECT_NAMES = {"pull-request": "github-pr-trigger", "merge": "github-main-trigger"}
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happens to a pull request, and the names of the objects that react to it."""
+
+    says: str
+    """What passes, in plain words."""
+    trigger: str
+    objects: str
+    """Prefix of its TriggerBinding and TriggerTemplate."""
+    pipeline: str
+    """Suffix of the Pipeline that it starts."""
+    params: Mapping[str, str]
+    """What the Pipeline gets to know of the event."""
+
+
+_PULL_REQUEST = {"pull-request": "$(body.number)"}
+_HEAD = _PULL_REQUEST | {"head-sha": "$(body.pull_request.head.sha)"}
+
+EVENTS = {
+    "pull-request": Event(
+        says="opened, reopened or updated",
+        trigger="pr-trigger",
+        objects="github-pr-trigger",
+        pipeline="pipeline",
+        params=_HEAD,
+    ),
+    "rejected": Event(
+        says="closed unmerged",
+        trigger="pr-rejected-trigger",
+        objects="github-rejected-trigger",
+        pipeline="rejected-pipeline",
+        params=_PULL_REQUEST,
+    ),
+    "merge": Event(
+        says="closed by merging",
+        trigger="push-main-trigger",
+        objects="github-main-trigger",
+        pipeline="pipeline",
+        params=_HEAD
+        | {
+            "merge-sha": "$(body.pull_request.merge_commit_sha)",
+            "merged-by": "$(body.pull_request.merged_by.login)",
+        },
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +72,8 @@ class Trigger:
     """One environment's way into the listener."""
 
     environment: str
-    deliver_on: str
-    """`pull-request` or `merge`."""
+    event: str
+    """A key of EVENTS."""
     namespace: pulumi.Input[str]
     """The delivery namespace, where its runs are created."""
     run: Manifest
@@ -90,13 +133,12 @@ class Listener(pulumi.ComponentResource):
         group = {key("listener"): args.name}
         routes: list[pulumi.Resource] = []
         for trigger in args.triggers:
-            names = OBJECT_NAMES[trigger.deliver_on]
+            event = EVENTS[trigger.event]
             parts: list[pulumi.Resource] = [
-                declare("TriggerBinding", f"{names}-binding", binding(), {}, []),
-                declare("TriggerTemplate", f"{names}-template", template(trigger), {}, []),
+                declare("TriggerBinding", f"{event.objects}-binding", binding(event), {}, []),
+                declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
-            route = trigger_spec(trigger, args.forge, names)
-            routes.append(declare("Trigger", TRIGGER_NAMES[trigger.deliver_on], route, group, parts))
+            routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args.forge), group, parts))
         declare("EventListener", args.name, listener_spec(args, group), {}, [secret, *routes])
         self.webhook_secret = pulumi.Output.secret(password.result)
         self.register_outputs({"webhookSecret": self.webhook_secret})
@@ -143,7 +185,7 @@ def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
                         "signed by the forge",
                         "github",
                         secretRef={"secretName": WEBHOOK_SECRET, "secretKey": "secret"},
-                        eventTypes=EVENTS,
+                        eventTypes=EVENT_TYPES,
                     ),
                     interceptor(
                         "a pull request of a known repository to its base branch, not from a fork",
@@ -163,37 +205,32 @@ def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
     }
 
 
-def trigger_spec(trigger: Trigger, forge: str, names: str) -> Manifest:
+def trigger_spec(trigger: Trigger, event: Event, forge: str) -> Manifest:
     """Return a Trigger's spec: its own filter, and the name of the run that an event starts."""
-    if trigger.deliver_on == "pull-request":
-        name, condition = "opened, reopened or updated", cel.opened_or_updated(forge)
-    else:
-        name, condition = "closed by merging", cel.merged()
-    overlays = [{"key": "run", "expression": cel.run_name(trigger.environment)}]
+    condition = {"pull-request": cel.opened_or_updated(forge), "rejected": cel.rejected(), "merge": cel.merged()}
+    name = cel.run_name(trigger.environment, closed=trigger.event == "rejected")
+    overlays = [{"key": "run", "expression": name}]
     return {
-        "interceptors": [interceptor(name, "cel", filter=condition, overlays=overlays)],
-        "bindings": [{"ref": f"{names}-binding", "kind": "TriggerBinding"}],
-        "template": {"ref": f"{names}-template"},
+        "interceptors": [interceptor(event.says, "cel", filter=condition[trigger.event], overlays=overlays)],
+        "bindings": [{"ref": f"{event.objects}-binding", "kind": "TriggerBinding"}],
+        "template": {"ref": f"{event.objects}-template"},
     }
 
 
-def binding() -> Manifest:
+def binding(event: Event) -> Manifest:
     """Return a TriggerBinding's spec: all that a run gets to know of an event."""
-    values = {
-        "application": "$(extensions.application)",
-        "run": "$(extensions.run)",
-        "head-sha": "$(body.pull_request.head.sha)",
-        "pull-request": "$(body.number)",
-    }
+    values = {"application": "$(extensions.application)", "run": "$(extensions.run)"} | dict(event.params)
     return {"params": [{"name": name, "value": value} for name, value in values.items()]}
 
 
-def template(trigger: Trigger) -> Manifest:
+def template(trigger: Trigger, event: Event) -> Manifest:
     """Return a TriggerTemplate's spec: one PipelineRun, whose name makes a redelivery harmless."""
-    names = ["application", "run", "head-sha", "pull-request"]
     application = "$(tt.params.application)"
+    about = {key("event"): trigger.event, key("pull-request"): "$(tt.params.pull-request)"}
+    if "head-sha" in event.params:
+        about[key("commit")] = "$(tt.params.head-sha)"
     return {
-        "params": [{"name": name} for name in names],
+        "params": [{"name": name} for name in ("application", "run", *event.params)],
         "resourcetemplates": [
             {
                 "apiVersion": TEKTON,
@@ -203,11 +240,11 @@ def template(trigger: Trigger) -> Manifest:
                     "namespace": trigger.namespace,
                     "labels": labels(environment=trigger.environment, application=application)
                     | {"app.kubernetes.io/managed-by": "tekton-triggers"}
-                    | {key("pull-request"): "$(tt.params.pull-request)", key("commit"): "$(tt.params.head-sha)"},
+                    | about,
                 },
                 "spec": {
-                    "pipelineRef": {"name": f"{application}-{trigger.environment}-pipeline"},
-                    "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in ("head-sha", "pull-request")],
+                    "pipelineRef": {"name": f"{application}-{trigger.environment}-{event.pipeline}"},
+                    "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in event.params],
                     **trigger.run,
                 },
             }

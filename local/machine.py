@@ -1,6 +1,8 @@
 """The whole embedded default: tools, images, cluster, Tekton, forge, stacks, webhooks. Up, and down again."""
 
+import secrets
 import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +47,12 @@ def needed_tools() -> list[str]:
 def up(progress: Progress) -> Machine:
     """Bring everything up; what already runs as it should is left alone."""
     cluster = Cluster()
+    cluster.check(progress)
     folders = tools.ensure(needed_tools(), progress)
     images = build.ensure(folders, progress)
     cluster.up(progress, {name: image.archive for name, image in images.items()})
     cluster.import_images(image.archive for image in images.values())
+    _ensure_mark_key(folders["cosign"] / "cosign")
     _publish(cluster, images, folders["crane"] / "crane", progress)
     kubectl = folders["kubernetes"] / "kubectl"
     tekton.install(kubectl, cluster.kubeconfig, images, progress)
@@ -75,6 +79,26 @@ def _publish(cluster: Cluster, images: Mapping[str, build.Image], crane: Path, p
     for host, folder in ((REGISTRY, "registry"), (QUARANTINE, "quarantine")):
         for user, password in cluster.registry_credentials(host).items():
             _write(SECRETS / folder / user, password)
+
+
+def _ensure_mark_key(cosign: Path) -> None:
+    """Make the key pair by which staging vouches for what it ran, once."""
+    folder = SECRETS / "mark"
+    if (folder / "cosign.pub").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    password = secrets.token_urlsafe(24)
+    secret_files.write(folder / "password", password)
+    (folder / "cosign.key").unlink(missing_ok=True)
+    made = subprocess.run(
+        [cosign, "generate-key-pair"],
+        cwd=folder,
+        env={"COSIGN_PASSWORD": password, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode != 0:
+        raise UserError(f"cosign made no key pair in {folder}: {made.stderr.strip()}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,20 +1,28 @@
-"""The promotion pipeline: the image that staging ran for a merged pull request, rolled out without a build."""
+"""The promotion pipeline: what the former environment vouched for, rolled out without a build once it is proven."""
 
 from components.access import DEPLOYER, REPORTER
 from components.conventions import Manifest
-from components.pipelines.target import Target, report, rollout_params, task
+from components.credentials import SSH_DIRECTORY
+from components.pipelines.target import Target, report, rollout_params, ssh_secret, ssh_workspace, task
 from components.tasks import promote
 from components.tasks.step import string_params
 
-PARAMS = {"head-sha": "the merged pull request's head commit: 40 hex digits", "pull-request": "its number"}
+PARAMS = {
+    "head-sha": "the merged pull request's head commit: 40 hex digits",
+    "pull-request": "its number",
+    "merge-sha": "the merge commit on the base branch: 40 hex digits",
+    "merged-by": "who merged",
+}
 
 
 def spec(target: Target) -> Manifest:
     """Return the Pipeline's spec. One pod between the merge and production, and one that reports."""
+    values = {"merge-sha": "$(params.merge-sha)", "merged-by": "$(params.merged-by)"}
     return {
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
-        "tasks": [task(promote.NAME, rollout_params(target))],
+        "workspaces": [{"name": SSH_DIRECTORY}],
+        "tasks": [task(promote.NAME, rollout_params(target) | values, workspaces=ssh_workspace())],
         "finally": [report(target)],
     }
 
@@ -27,4 +35,5 @@ def run() -> Manifest:
             {"pipelineTaskName": promote.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
+        "workspaces": ssh_secret(),
     }

@@ -1,23 +1,33 @@
-"""The pull-request pipeline: build in an untrusted pod, stage in a trusted one, report."""
+"""The pull-request pipeline: build in an untrusted pod, stage in a trusted one, report. And what a rejection undoes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.access import DEPLOYER, REPORTER, UNTRUSTED
+from components.access import DEPLOYER, REPORTER, SUPERVISOR, UNTRUSTED
 from components.conventions import Manifest
 from components.credentials import SSH_DIRECTORY
-from components.pipelines.target import Target, report, rollout_params, task
-from components.tasks import build, stage
+from components.pipelines.target import (
+    Target,
+    report,
+    rollout_params,
+    ssh_secret,
+    ssh_workspace,
+    supersede,
+    target_params,
+    task,
+)
+from components.tasks import build, restore, stage
+from components.tasks import supersede as supersede_task
 from components.tasks.step import string_params
 
 PARAMS = {"head-sha": "the pull request's head commit: 40 hex digits", "pull-request": "its number"}
+REJECTED_PARAMS = {"pull-request": "its number"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """How an application is built from its repository."""
 
-    repository_url: str
     test_command: str
     dockerfile: str
     context: str
@@ -26,17 +36,22 @@ class Source:
 
 
 def spec(target: Target, source: Source) -> Manifest:
-    """Return the Pipeline's spec. Two pods on the way to staging, split where trust changes, and one that reports."""
+    """Return the Pipeline's spec.
+
+    Two pods lie on the way to staging, split where trust changes. Beside the first one, a third cancels older runs of
+    the same pull request; a last one reports.
+    """
     arguments = "\n".join(f"{name}={value}" for name, value in sorted(source.build_args.items()))
     return {
         "description": f"Test a pull request of {target.repository}, build it, roll it out to {target.environment}.",
         "params": string_params(PARAMS),
         "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": [
+            supersede(target),
             task(
                 build.NAME,
                 {
-                    "repository-url": source.repository_url,
+                    "repository-url": target.repository_url,
                     "head-sha": "$(params.head-sha)",
                     "test-command": source.test_command,
                     "dockerfile": source.dockerfile,
@@ -44,15 +59,28 @@ def spec(target: Target, source: Source) -> Manifest:
                     "build-args": arguments,
                     "image": source.quarantine_image,
                 },
-                workspaces=[{"name": SSH_DIRECTORY, "workspace": SSH_DIRECTORY}],
+                workspaces=ssh_workspace(),
             ),
             task(
                 stage.NAME,
                 rollout_params(target)
                 | {"quarantine-image": source.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"},
+                workspaces=ssh_workspace(),
             ),
         ],
         "finally": [report(target)],
+    }
+
+
+def rejected_spec(target: Target) -> Manifest:
+    """Return the spec of the Pipeline for a pull request closed unmerged: cancel its runs, then restore."""
+    return {
+        "description": f"Take a rejected pull request of {target.repository} off {target.environment}.",
+        "params": string_params(REJECTED_PARAMS),
+        "tasks": [
+            supersede(target),
+            task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME]),
+        ],
     }
 
 
@@ -68,8 +96,20 @@ def run(timeout: str) -> Manifest:
                 "podTemplate": {"automountServiceAccountToken": False, "hostUsers": False, "enableServiceLinks": False},
                 "timeout": timeout,
             },
+            {"pipelineTaskName": supersede_task.NAME, "serviceAccountName": SUPERVISOR},
             {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
-        "workspaces": [{"name": SSH_DIRECTORY, "secret": {"secretName": SSH_DIRECTORY}}],
+        "workspaces": ssh_secret(),
+    }
+
+
+def rejected_run() -> Manifest:
+    """Return what a PipelineRun for a rejected pull request adds to its pipelineRef and params."""
+    return {
+        "taskRunTemplate": {"serviceAccountName": SUPERVISOR},
+        "taskRunSpecs": [
+            {"pipelineTaskName": supersede_task.NAME, "serviceAccountName": SUPERVISOR},
+            {"pipelineTaskName": restore.NAME, "serviceAccountName": DEPLOYER},
+        ],
     }

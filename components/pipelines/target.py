@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.conventions import Manifest
+from components.credentials import SSH_DIRECTORY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,15 +17,25 @@ class Target:
     """owner/name on the forge."""
     image: str
     """Repository of the application's images, e.g. `registry.internal:5000/chespirito`."""
+    repository_url: str
+    """git over SSH."""
+    base_branch: str
     namespace: str
     deployment: str
     container: str
     rollout_timeout: str
+    rollout_seconds: int
+    """The same in seconds."""
 
     @property
     def pipeline(self) -> str:
         """The Pipeline's name, e.g. `chespirito-staging-pipeline`."""
         return f"{self.application}-{self.environment}-pipeline"
+
+    @property
+    def rejected_pipeline(self) -> str:
+        """The name of the Pipeline for a pull request closed unmerged."""
+        return f"{self.application}-{self.environment}-rejected-pipeline"
 
 
 def params(values: Mapping[str, str]) -> list[Manifest]:
@@ -34,10 +45,20 @@ def params(values: Mapping[str, str]) -> list[Manifest]:
 
 def rollout_params(target: Target) -> dict[str, str]:
     """Return the param values that both rollout Tasks share."""
-    return {
+    return target_params(target) | {
+        "timeout-seconds": str(target.rollout_seconds),
+        "repository": target.repository,
+        "repository-url": target.repository_url,
+        "base-branch": target.base_branch,
         "head-sha": "$(params.head-sha)",
-        "pull-request": "$(params.pull-request)",
         "image": target.image,
+    }
+
+
+def target_params(target: Target) -> dict[str, str]:
+    """Return the param values that name a Deployment."""
+    return {
+        "pull-request": "$(params.pull-request)",
         "namespace": target.namespace,
         "deployment": target.deployment,
         "container": target.container,
@@ -50,6 +71,26 @@ def task(name: str, values: Mapping[str, str], **more: object) -> Manifest:
     return {"name": name, "taskRef": {"kind": "Task", "name": name}, "params": params(values)} | more
 
 
+def ssh_workspace() -> list[Manifest]:
+    """Return the workspace binding of a pipeline task that fetches."""
+    return [{"name": SSH_DIRECTORY, "workspace": SSH_DIRECTORY}]
+
+
+def ssh_secret() -> list[Manifest]:
+    """Return the workspace binding of a PipelineRun whose pipeline fetches."""
+    return [{"name": SSH_DIRECTORY, "secret": {"secretName": SSH_DIRECTORY}}]
+
+
+def supersede(target: Target) -> Manifest:
+    """Return the pipeline task that cancels what this run overtakes."""
+    values = {
+        "pull-request": "$(params.pull-request)",
+        "application": target.application,
+        "run": "$(context.pipelineRun.name)",
+    }
+    return task("supersede", values)
+
+
 def report(target: Target) -> Manifest:
     """Return the finally task that sets the commit status of the environment."""
     return task(
@@ -58,6 +99,7 @@ def report(target: Target) -> Manifest:
             "repository": target.repository,
             "head-sha": "$(params.head-sha)",
             "run": "$(context.pipelineRun.name)",
+            "base-branch": target.base_branch,
             "status": "$(tasks.status)",
         },
     )

@@ -7,12 +7,15 @@ the fetch step alone, which runs first, and the only registry credential opens t
 from dataclasses import dataclass
 
 from components.conventions import NONROOT, Manifest, restricted
-from components.credentials import QUARANTINE_PUSH, SSH_DIRECTORY
+from components.credentials import QUARANTINE_PUSH
 from components.tasks.step import (
     DOCKER_CONFIG_PATH,
     docker_config,
     empty_dir,
+    git_env,
     mount,
+    ssh_mount,
+    ssh_workspace,
     step,
     string_params,
     string_results,
@@ -32,10 +35,7 @@ PARAMS = {
     "build-args": "NAME=value lines",
     "image": "repository in the quarantine registry",
 }
-RESULTS = {
-    "digest": "digest of the image in the quarantine registry",
-    "tree": "git tree id of the head commit",
-}
+RESULTS = {"digest": "digest of the image in the quarantine registry"}
 
 # Below the volume's own folder, which belongs to root: git works only in a folder of its own user.
 CHECKOUT = "/source/checkout"
@@ -61,7 +61,7 @@ def spec(args: BuildTaskArgs) -> Manifest:
         "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
-        "workspaces": [{"name": SSH_DIRECTORY, "description": "deploy key and known_hosts", "readOnly": True}],
+        "workspaces": [ssh_workspace()],
         "volumes": [
             empty_dir("source"),
             empty_dir("test"),
@@ -75,15 +75,14 @@ def spec(args: BuildTaskArgs) -> Manifest:
 def _fetch() -> Manifest:
     return step(
         "fetch",
-        env={
+        env=git_env()
+        | {
             "PARAM_REPOSITORY_URL": "$(params.repository-url)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
-            "SSH_DIRECTORY": f"$(workspaces.{SSH_DIRECTORY}.path)",
             "SOURCE": CHECKOUT,
-            "RESULT_TREE_PATH": "$(results.tree.path)",
         },
         mounts=[mount("source", "/source")],
-        workspaces=[{"name": SSH_DIRECTORY, "mountPath": "/credentials/ssh"}],
+        workspaces=ssh_mount(),
     )
 
 

@@ -10,14 +10,19 @@ PARAMS = {
     "repository": "owner/name on the forge",
     "head-sha": "the commit that the status is about: 40 hex digits",
     "run": "name of the PipelineRun",
-    "status": "aggregate status of the run's tasks",
+    "status": "aggregate status of the run's tasks, or Pending",
+    "base-branch": "the branch that pull requests are merged to",
 }
 
 TOKEN_PATH = "/credentials/forge"
 
 
-def spec(*, environment: str, api_url: str) -> Manifest:
-    """Return the Task's spec; `api_url` is the base URL of the forge's REST API."""
+def spec(*, environment: str, api_url: str, after_merge: bool) -> Manifest:
+    """Return the Task's spec.
+
+    `api_url` is the base URL of the forge's REST API. `after_merge` is for runs that a merge started: it made every other
+    open pull request to the same branch stale.
+    """
     return {
         "description": f"Set the commit status tekton-delivery/{environment}.",
         "params": string_params(PARAMS),
@@ -29,9 +34,11 @@ def spec(*, environment: str, api_url: str) -> Manifest:
                     "PARAM_REPOSITORY": "$(params.repository)",
                     "PARAM_HEAD_SHA": "$(params.head-sha)",
                     "PARAM_STATUS": "$(params.status)",
+                    "PARAM_BASE_BRANCH": "$(params.base-branch)",
                     "NAMESPACE": "$(context.taskRun.namespace)",
                     "ENVIRONMENT": environment,
                     "API_URL": api_url,
+                    "AFTER_MERGE": str(after_merge).lower(),
                     "PARAM_RUN": "$(params.run)",
                     "TOKEN_FILE": f"{TOKEN_PATH}/token",
                 },

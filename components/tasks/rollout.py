@@ -1,57 +1,113 @@
-"""Steps that change what an environment runs: shared by the staging and the promotion Task."""
+"""Steps that change what an environment runs, and what they need: shared by the Tasks that roll out."""
+
+from collections.abc import Mapping
 
 from components.conventions import FIELD_MANAGER, Manifest
-from components.tasks.step import API_TOKEN_PATH, DOCKER_CONFIG_PATH, api_token, mount, step
+from components.tasks.step import (
+    API_TOKEN_PATH,
+    DOCKER_CONFIG_PATH,
+    api_token,
+    empty_dir,
+    git_env,
+    mount,
+    ssh_mount,
+    step,
+)
 
-PARAMS = {
-    "head-sha": "the pull request's head commit: 40 hex digits",
+TARGET_PARAMS = {
     "pull-request": "its number",
-    "image": "repository of the application's images",
     "namespace": "the workload namespace",
-    "deployment": "the Deployment to roll out",
+    "deployment": "the Deployment to roll out; its Lease has the same name",
     "container": "the container that runs the image",
-    "timeout": "how long the rollout may take, e.g. 5m",
+    "timeout": "how long a rollout may take, e.g. 5m",
 }
-RESULTS = {"image": "what was rolled out, by digest"}
+PARAMS = TARGET_PARAMS | {
+    "timeout-seconds": "the same in seconds",
+    "repository": "owner/name on the forge",
+    "repository-url": "git over SSH",
+    "base-branch": "the branch that pull requests are merged to",
+    "head-sha": "the pull request's head commit: 40 hex digits",
+    "image": "repository of the application's images",
+}
+RESULTS = {"image": "what was rolled out, by digest", "reason": "how it ended, in one line"}
+
+# The predicate type of the mark's in-toto statement.
+MARK_TYPE = "https://tekton-delivery/mark/v1"
 
 API_TOKEN = "kubernetes-api"
+HISTORY = "history"
+HISTORY_PATH = "/history/commits.git"
+# The container's own: no other step sees it.
+SCRATCH = "/tmp"  # noqa: S108
 
 
 def volumes() -> list[Manifest]:
-    """Return the volumes that the deploy step mounts."""
-    return [api_token(API_TOKEN)]
+    """Return the volumes that the commits and the deploy step mount."""
+    return [api_token(API_TOKEN), empty_dir(HISTORY)]
 
 
-def deploy() -> Manifest:
-    """Return the step that rolls out the image of the result `image`, and restores the former one if it fails."""
+def commits(commit: str) -> Manifest:
+    """Return the step that fetches the history of `commit`, an expression, and of the base branch."""
     return step(
-        "deploy",
-        env={
-            "PARAM_HEAD_SHA": "$(params.head-sha)",
-            "PARAM_PULL_REQUEST": "$(params.pull-request)",
-            "PARAM_NAMESPACE": "$(params.namespace)",
-            "PARAM_DEPLOYMENT": "$(params.deployment)",
-            "PARAM_CONTAINER": "$(params.container)",
-            "PARAM_TIMEOUT": "$(params.timeout)",
-            "RUN": "$(context.taskRun.name)",
-            "FIELD_MANAGER": FIELD_MANAGER,
-            "RESULT_IMAGE_PATH": "$(results.image.path)",
+        "commits",
+        env=git_env()
+        | {
+            "PARAM_REPOSITORY_URL": "$(params.repository-url)",
+            "PARAM_BASE_BRANCH": "$(params.base-branch)",
+            "PARAM_COMMIT": commit,
+            "HISTORY": HISTORY_PATH,
         },
-        mounts=[mount(API_TOKEN, API_TOKEN_PATH, read_only=True)],
+        mounts=[mount(HISTORY, "/history")],
+        workspaces=ssh_mount(),
     )
 
 
-def registry_step(name: str, volume: str, *, insecure: bool, env: dict[str, str]) -> Manifest:
-    """Return a step that works on the registry with the credential of `volume` and writes the result `image`."""
+def target_env() -> dict[str, str]:
+    """Return what tells a step which Deployment to change, and as whom."""
+    return {
+        "PARAM_PULL_REQUEST": "$(params.pull-request)",
+        "PARAM_DEPLOYMENT": "$(params.deployment)",
+        "PARAM_CONTAINER": "$(params.container)",
+        "PARAM_TIMEOUT": "$(params.timeout)",
+        "NAMESPACE": "$(params.namespace)",
+        "RUN": "$(context.taskRun.name)",
+        "FIELD_MANAGER": FIELD_MANAGER,
+        "SCRATCH": SCRATCH,
+    }
+
+
+def deploy(*, merge_sha: str = "", merged_by: str = "") -> Manifest:
+    """Return the step that rolls out the image of the result `image`, and restores the former one if it fails.
+
+    `merge_sha`, an expression, makes it keep the order of merges; the step then reads the fetched history.
+    """
     return step(
-        name,
-        env=env
+        "deploy",
+        env=target_env()
         | {
             "PARAM_HEAD_SHA": "$(params.head-sha)",
-            "PARAM_IMAGE": "$(params.image)",
+            "PARAM_MERGE_SHA": merge_sha,
+            "PARAM_MERGED_BY": merged_by,
+            "ROLLOUT_SECONDS": "$(params.timeout-seconds)",
+            "HISTORY": HISTORY_PATH,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "RESULT_IMAGE_PATH": "$(results.image.path)",
+            "RESULT_REASON_PATH": "$(results.reason.path)",
+        },
+        mounts=[mount(API_TOKEN, API_TOKEN_PATH, read_only=True), mount(HISTORY, "/history", read_only=True)],
+    )
+
+
+def registry_step(name: str, volume: str, *, insecure: bool, env: Mapping[str, str]) -> Manifest:
+    """Return a step that works on the registry with the credential of `volume`."""
+    return step(
+        name,
+        env={
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
             "INSECURE": str(insecure).lower(),
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "RESULT_IMAGE_PATH": "$(results.image.path)",
-        },
+        }
+        | dict(env),
         mounts=[mount(volume, DOCKER_CONFIG_PATH, read_only=True)],
     )

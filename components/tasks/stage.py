@@ -1,9 +1,9 @@
-"""Pod 2: copy the image from quarantine by digest and roll it out. Trusts nothing of pod 1 but the digest, as data."""
+"""Pod 2: copy the image from quarantine by digest, roll it out, sign the mark. Of pod 1 it takes the digest, as data."""
 
 from components.conventions import Manifest
-from components.credentials import REGISTRY_PUSH
+from components.credentials import MARK_SIGNING, REGISTRY_PUSH
 from components.tasks import rollout
-from components.tasks.step import docker_config, string_params, string_results
+from components.tasks.step import docker_config, mount, ssh_workspace, string_params, string_results
 
 NAME = "stage"
 
@@ -11,20 +11,53 @@ PARAMS = rollout.PARAMS | {
     "quarantine-image": "repository in the quarantine registry",
     "digest": "what pod 1 built: sha256:<64 hex digits>",
 }
+RESULTS = rollout.RESULTS | {"promotable": "`yes`, or `no` if the base branch has commits that the head has not"}
+
+MARK_KEY_PATH = "/credentials/mark"
 
 
-def spec(*, insecure: bool) -> Manifest:
+def spec(*, environment: str, insecure: bool) -> Manifest:
     """Return the Task's spec; `insecure` allows registries without TLS."""
     copy = rollout.registry_step(
         "copy",
         "registry-push",
         insecure=insecure,
-        env={"PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)", "PARAM_DIGEST": "$(params.digest)"},
+        env={
+            "PARAM_IMAGE": "$(params.image)",
+            "PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)",
+            "PARAM_DIGEST": "$(params.digest)",
+        },
     )
+    sign = rollout.registry_step(
+        "sign",
+        "registry-push",
+        insecure=insecure,
+        env={
+            "PARAM_REPOSITORY": "$(params.repository)",
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
+            "ENVIRONMENT": environment,
+            "RUN": "$(context.taskRun.name)",
+            "HISTORY": rollout.HISTORY_PATH,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "MARK_KEY": MARK_KEY_PATH,
+            "MARK_TYPE": rollout.MARK_TYPE,
+            "SCRATCH": rollout.SCRATCH,
+            "RESULT_PROMOTABLE_PATH": "$(results.promotable.path)",
+        },
+    )
+    sign["volumeMounts"] += [
+        mount("mark-signing", MARK_KEY_PATH, read_only=True),
+        mount(rollout.HISTORY, "/history", read_only=True),
+    ]
     return {
-        "description": "Copy an image out of quarantine, unchanged, and roll it out by digest.",
+        "description": "Copy an image out of quarantine, unchanged, roll it out by digest, and vouch for it.",
         "params": string_params(PARAMS),
-        "results": string_results(rollout.RESULTS),
-        "volumes": [docker_config("registry-push", REGISTRY_PUSH), *rollout.volumes()],
-        "steps": [copy, rollout.deploy()],
+        "results": string_results(RESULTS),
+        "workspaces": [ssh_workspace()],
+        "volumes": [
+            docker_config("registry-push", REGISTRY_PUSH),
+            {"name": "mark-signing", "secret": {"secretName": MARK_SIGNING}},
+            *rollout.volumes(),
+        ],
+        "steps": [copy, rollout.deploy(), rollout.commits("$(params.head-sha)"), sign],
     }

@@ -1,36 +1,106 @@
 #!/bin/sh
 # Rolls an image out by digest and waits until it serves. If it does not, the former image is restored and both are told.
+# One deploy at a time holds the Lease; the change itself is refused if anything else changed the Deployment since it was
+# read (resourceVersion). Where $HISTORY is given, a commit never replaces one that it is an ancestor of.
 set -eu
 
 image=$(cat "$RESULT_IMAGE_PATH")
 target="deployment/$PARAM_DEPLOYMENT"
-
-set_image() {
-    kubectl --namespace "$PARAM_NAMESPACE" set image "$target" "$PARAM_CONTAINER=$1" --field-manager "$FIELD_MANAGER"
+kube() {
+    kubectl --namespace "$NAMESPACE" "$@"
 }
-wait_ready() {
-    kubectl --namespace "$PARAM_NAMESPACE" rollout status "$target" --timeout "$PARAM_TIMEOUT"
+say() {
+    printf '%s' "$1" >"$RESULT_REASON_PATH"
+    printf '%s\n' "$1"
 }
 
-former=$(kubectl --namespace "$PARAM_NAMESPACE" get "$target" \
-    --output "jsonpath={.spec.template.spec.containers[?(@.name=='$PARAM_CONTAINER')].image}")
-set_image "$image"
-if ! wait_ready; then
-    echo "error: $image was not ready within $PARAM_TIMEOUT in $PARAM_NAMESPACE" >&2
-    if [ "$former" != "$image" ]; then
-        if set_image "$former" && wait_ready; then
-            echo "restored $former" >&2
-        else
-            echo "error: restoring $former failed as well" >&2
-        fi
-    fi
+# A holder that died blocks nobody longer than this: twice the rollout's timeout, since a failed one is rolled back.
+lease_seconds=$((2 * ROLLOUT_SECONDS + 30))
+acquire() {
+    until kube get lease "$PARAM_DEPLOYMENT" --output json | jq --exit-status --arg run "$RUN" --argjson seconds "$lease_seconds" '
+        def at: sub("\\.[0-9]+"; "") | fromdateiso8601;
+        (.spec // {}) as $held
+        | select(($held.holderIdentity // "") == "" or ($held.renewTime | at) + $held.leaseDurationSeconds < now)
+        | (now | strftime("%Y-%m-%dT%H:%M:%S.000000Z")) as $now
+        | .spec = {holderIdentity: $run, acquireTime: $now, renewTime: $now, leaseDurationSeconds: $seconds}' |
+        kube replace --field-manager "$FIELD_MANAGER" --filename - >"$SCRATCH/lease.log" 2>&1; do
+        tail -n 1 "$SCRATCH/lease.log"
+        echo "waiting for another deploy of $PARAM_DEPLOYMENT to end"
+        sleep 1
+    done
+}
+# shellcheck disable=SC2329 # the trap calls it
+release() {
+    kube get lease "$PARAM_DEPLOYMENT" --output json |
+        jq --exit-status --arg run "$RUN" 'select(.spec.holderIdentity == $run) | .spec = {}' |
+        kube replace --field-manager "$FIELD_MANAGER" --filename - >/dev/null 2>&1 || true
+}
+
+# Decides by ancestry, not by clock, whether what runs now is newer.
+is_older() {
+    running=$(printf '%s' "$live" | jq --raw-output '.metadata.annotations["tekton-delivery/merge-commit"] // ""')
+    [ -n "$running" ] && [ "$running" != "$PARAM_MERGE_SHA" ] || return 1
+    git -C "$HISTORY" merge-base --is-ancestor "$PARAM_MERGE_SHA" "$running" && return 0
+    git -C "$HISTORY" merge-base --is-ancestor "$running" "$PARAM_MERGE_SHA" && return 1
+    say "what runs was merged as $running, which is no ancestor of $PARAM_MERGE_SHA: was the branch rewritten?"
     exit 1
+}
+
+acquire
+trap release EXIT
+while :; do
+    live=$(kube get "$target" --output json)
+    former=$(printf '%s' "$live" | jq --raw-output --arg container "$PARAM_CONTAINER" \
+        '.spec.template.spec.containers[] | select(.name == $container).image')
+    if [ -n "$PARAM_MERGE_SHA" ] && is_older; then
+        say "superseded: what runs was merged later"
+        exit 0
+    fi
+    printf '%s' "$live" | jq --arg container "$PARAM_CONTAINER" --arg image "$image" --arg commit "$PARAM_HEAD_SHA" \
+        --arg pull "$PARAM_PULL_REQUEST" --arg merge "$PARAM_MERGE_SHA" --arg by "$PARAM_MERGED_BY" --arg run "$RUN" '
+        (.metadata.annotations // {}) as $notes
+        | ($notes["tekton-delivery/before"] // "[]" | fromjson) as $before
+        | (.spec.template.spec.containers[] | select(.name == $container).image) as $former
+        | {
+            resourceVersion: .metadata.resourceVersion,
+            annotations: {
+              "tekton-delivery/commit": $commit,
+              "tekton-delivery/pull-request": $pull,
+              "tekton-delivery/digest": ($image | split("@")[1]),
+              "tekton-delivery/merge-commit": (if $merge == "" then null else $merge end),
+              "tekton-delivery/merged-by": (if $by == "" then null else $by end),
+              "tekton-delivery/run": $run,
+              "tekton-delivery/delivered-at": (now | todate),
+              "tekton-delivery/before": (
+                if $notes["tekton-delivery/pull-request"] == $pull then $before
+                else ($before + [{image: $former, commit: $notes["tekton-delivery/commit"],
+                                  pullRequest: $notes["tekton-delivery/pull-request"]}])[-5:] end | tojson)
+            }
+          } as $metadata
+        | {metadata: $metadata, spec: {template: {spec: {containers: [{name: $container, image: $image}]}}}}' \
+        >"$SCRATCH/patch.json"
+    answer=$(kube patch "$target" --type strategic --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/patch.json" 2>&1) && break
+    case $answer in
+    *"the object has been modified"*) continue ;;
+    esac
+    printf '%s\n' "$answer" >&2
+    exit 1
+done
+
+if kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
+    say "serves on $NAMESPACE: ${image##*@}"
+    exit 0
 fi
-# What serves now, for people and for `make status`; written only once it is true.
-kubectl --namespace "$PARAM_NAMESPACE" annotate "$target" --overwrite --field-manager "$FIELD_MANAGER" \
-    "tekton-delivery/commit=$PARAM_HEAD_SHA" \
-    "tekton-delivery/pull-request=$PARAM_PULL_REQUEST" \
-    "tekton-delivery/digest=${image##*@}" \
-    "tekton-delivery/delivered-at=$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
-    "tekton-delivery/run=$RUN"
-echo "$image serves in $PARAM_NAMESPACE"
+reason="${image##*@} was not ready within $PARAM_TIMEOUT"
+# What was there before comes back, image and annotations, unless somebody has already changed it again.
+printf '%s' "$live" | jq --arg container "$PARAM_CONTAINER" --arg image "$former" --slurpfile patch "$SCRATCH/patch.json" '
+    (.metadata.annotations // {}) as $notes
+    | {metadata: {annotations: ($patch[0].metadata.annotations | with_entries(.value = $notes[.key]))},
+       spec: {template: {spec: {containers: [{name: $container, image: $image}]}}}}' >"$SCRATCH/restore.json"
+kube patch "$target" --type strategic --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/restore.json" >/dev/null
+if kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
+    say "$reason; restored ${former##*@}"
+else
+    say "$reason, and restoring ${former##*@} failed as well"
+fi
+exit 1

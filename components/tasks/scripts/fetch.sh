@@ -2,11 +2,6 @@
 # Fetches one commit over SSH into $SOURCE and leaves nothing there that a later step could use to reach the forge.
 set -eu
 
-export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=ssh
-# A missing known_hosts must fail, not be trusted on first use.
-export GIT_SSH_COMMAND="ssh -F /dev/null -i $SSH_DIRECTORY/ssh-privatekey -o IdentitiesOnly=yes -o BatchMode=yes \
--o UserKnownHostsFile=$SSH_DIRECTORY/known_hosts -o StrictHostKeyChecking=yes -o ConnectTimeout=15"
-
 hex=$PARAM_HEAD_SHA
 case $hex in *[!0-9a-f]*) hex= ;; esac
 if [ ${#hex} -ne 40 ]; then
@@ -23,7 +18,6 @@ if [ "$fetched" != "$PARAM_HEAD_SHA" ]; then
     echo "error: asked for $PARAM_HEAD_SHA, got $fetched" >&2
     exit 1
 fi
-printf '%s' "$(git rev-parse 'HEAD^{tree}')" >"$RESULT_TREE_PATH"
 # The subject is anybody's text, which some shells' echo would interpret.
 printf 'fetched %s: %s\n' "$PARAM_HEAD_SHA" "$(git log -1 --format=%s)"
 rm -f .git/FETCH_HEAD

@@ -1,18 +1,37 @@
 #!/bin/sh
-# Sets the commit status of this environment, with the reason of a failure in one line.
+# Tells the forge how a run ended: the commit status of this environment, with the reason in one line; whether the commit
+# can be promoted as it is; and, after a merge, that other pull requests to the same branch no longer can.
 set -eu
 
+# GitHub and Gitea share path and body: https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
+forge() {
+    # The token comes by standard input: everybody on the node may read a command line.
+    printf 'header = "Authorization: Bearer %s"\n' "$(cat "$TOKEN_FILE")" |
+        curl --config - --silent --show-error --fail-with-body --max-time 20 --retry 3 --retry-connrefused \
+            --header 'Content-Type: application/json' "$@"
+}
+set_status() { # set_status SHA CONTEXT STATE DESCRIPTION
+    printf '%s %s: %s: %s\n' "$1" "$2" "$3" "$4"
+    body=$(jq --null-input --arg state "$3" --arg context "tekton-delivery/$2" --arg description "$4" \
+        '{state: $state, context: $context, description: $description}')
+    forge --data "$body" --output /dev/null "$API_URL/repos/$PARAM_REPOSITORY/statuses/$1"
+}
+result() { # result NAME: of any TaskRun of this run
+    printf '%s' "$runs" | jq --raw-output --arg name "$1" \
+        '[.items[].status.results[]? | select(.name == $name).value][0] // "" | gsub("[[:cntrl:]]"; " ") | .[0:139]'
+}
+
+# A status without a reason is better than none.
+runs=$(kubectl --namespace "$NAMESPACE" get taskruns.tekton.dev --output json \
+    --selector "tekton.dev/pipelineRun=$PARAM_RUN") || runs='{"items": []}'
+description=$(result reason)
 case $PARAM_STATUS in
 Succeeded | Completed)
     state=success
-    description="$PARAM_RUN: serves on $ENVIRONMENT"
     ;;
 *)
     state=failure
-    # A status without a reason is better than none.
-    runs=$(kubectl --namespace "$NAMESPACE" get taskruns.tekton.dev --output json \
-        --selector "tekton.dev/pipelineRun=$PARAM_RUN") || runs='{"items": []}'
-    description=$(printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
+    [ -n "$description" ] || description=$(printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
         [.items[] | select(.status.conditions[0].status == "False")][0]
         | ([.status.steps[]? | select((.terminated.exitCode // 0) != 0)][0]) as $step
         | if $step then "\($run): step \($step.name) failed (exit code \($step.terminated.exitCode))"
@@ -20,13 +39,18 @@ Succeeded | Completed)
         | gsub("[[:cntrl:]]"; " ") | .[0:139]')
     ;;
 esac
-printf '%s: %s\n' "$state" "$description"
+set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT" "$state" "${description:-$PARAM_RUN}"
 
-# GitHub and Gitea share path and body: https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
-body=$(jq --null-input --arg state "$state" --arg context "tekton-delivery/$ENVIRONMENT" --arg description "$description" \
-    '{state: $state, context: $context, description: $description}')
-# The token comes by standard input: everybody on the node may read a command line.
-printf 'header = "Authorization: Bearer %s"\n' "$(cat "$TOKEN_FILE")" |
-    curl --config - --silent --show-error --fail-with-body --max-time 20 --retry 3 --retry-connrefused \
-        --header 'Content-Type: application/json' --data "$body" --output /dev/null \
-        "$API_URL/repos/$PARAM_REPOSITORY/statuses/$PARAM_HEAD_SHA"
+case $(result promotable) in
+yes) set_status "$PARAM_HEAD_SHA" promotable success "staging ran it, and $PARAM_BASE_BRANCH has not moved since" ;;
+no) set_status "$PARAM_HEAD_SHA" promotable failure "$PARAM_BASE_BRANCH has moved: update the branch" ;;
+esac
+
+if [ "$AFTER_MERGE" = true ]; then
+    # Each forge ignores the other one's word for the page's size.
+    forge "$API_URL/repos/$PARAM_REPOSITORY/pulls?state=open&per_page=100&limit=100" |
+        jq --raw-output --arg base "$PARAM_BASE_BRANCH" '.[] | select(.base.ref == $base).head.sha' |
+        while IFS= read -r sha; do
+            set_status "$sha" promotable failure "$PARAM_BASE_BRANCH has moved: update the branch"
+        done
+fi
