@@ -36,6 +36,10 @@ env: ## variables for a shell: eval "$(make env)"
 render: install ## every stack's manifests as YAML in rendered/, without a cluster
 	@$(PYTHON) -m offline.render
 
+.PHONY: reach
+reach: install ## what the pods of each trigger can reach: secrets, tokens, rights
+	@$(PYTHON) -m offline.reachability
+
 .PHONY: check
 check: install ## linters and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
