@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,20 @@ def record_stack(name: str, *, preview: bool = False) -> Declared:
 
 
 def record_config(config: Mapping[str, Any]) -> Declared:
-    """Run the program with a configuration: values by key, without the project's prefix."""
-    text = {f"{PROJECT}:{key}": json.dumps(value) for key, value in config.items()}
-    return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=text))
+    """Run the program with a configuration: values by key, without the project's prefix. What it declared is shared."""
+    return _record_text(json.dumps(config))
+
+
+@cache
+def _record_text(text: str) -> Declared:
+    config = {f"{PROJECT}:{key}": json.dumps(value) for key, value in json.loads(text).items()}
+    return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=config))
+
+
+def both_environments() -> Declared:
+    """One stack with the environments of both shipped ones, as where staging and production share a cluster."""
+    staging, production = shipped_config("staging"), shipped_config("production")
+    return record_config(staging | {"environments": [*staging["environments"], *production["environments"]]})
 
 
 def shipped_config(name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.access import Access, AccessArgs
-from tests.support import STACKS, Declared, Object, declare, record_config, shipped_config
+from tests.support import STACKS, Declared, Object, both_environments, declare
 
 
 def access(*, runs_untrusted_code: bool = True, pull_secret: str | None = None) -> Declared:
@@ -129,9 +129,7 @@ def test_rights_end_at_the_environment(stacks: dict[str, Declared], name: str) -
 
 
 def test_one_stack_with_both_environments_keeps_their_deployers_apart() -> None:
-    staging, production = shipped_config("staging"), shipped_config("production")
-    both = record_config(staging | {"environments": [*staging["environments"], *production["environments"]]})
-    for binding in both.all("RoleBinding"):
+    for binding in both_environments().all("RoleBinding"):
         for subject in binding["subjects"]:
             if subject["name"] in ("deployer", "reporter"):
                 assert subject["namespace"].removesuffix("-ci") == binding["metadata"]["namespace"].removesuffix("-ci")

@@ -1,6 +1,7 @@
 """The direction of imports and the size of modules: what keeps the program readable."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def module(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The modules that a file imports, wherever in it."""
     found = set()

@@ -5,11 +5,10 @@ from pathlib import Path
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
-import yaml
 
 from offline import render
 from offline.run import HIDDEN, run
-from tests.support import STACKS, Declared
+from tests.support import Declared
 
 
 def test_two_runs_share_nothing() -> None:
@@ -60,16 +59,19 @@ def test_a_preview_is_a_preview() -> None:
 
 
 def test_every_stack_is_rendered_to_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stacks: dict[str, Declared]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for stack in STACKS:
-        (tmp_path / f"Pulumi.{stack}.yaml").write_text((render.ROOT / f"Pulumi.{stack}.yaml").read_text())
-    (tmp_path / "__main__.py").symlink_to(render.ROOT / "__main__.py")
+    for name in ("one", "two"):
+        (tmp_path / f"Pulumi.{name}.yaml").write_text("config: {}\n")
+    (tmp_path / "__main__.py").write_text(
+        "import pulumi_kubernetes as k8s\n"
+        "main = lambda loaded: k8s.core.v1.ConfigMap('m', metadata={'name': 'm'}, data={'text': 'one\\ntwo'})\n"
+    )
     monkeypatch.setattr(render, "ROOT", tmp_path)
+    monkeypatch.setattr(render.Stack, "load", lambda read: None)
     assert render.main([]) == 0
-    for stack in STACKS:
-        text = (tmp_path / "rendered" / f"{stack}.yaml").read_text()
-        assert list(yaml.safe_load_all(text)) == stacks[stack].objects
+    assert capsys.readouterr().out == "rendered/one.yaml: 1 objects\nrendered/two.yaml: 1 objects\n"
+    assert "text: |-\n    one\n    two\n" in (tmp_path / "rendered" / "two.yaml").read_text()
 
 
 def test_a_wrong_stack_file_ends_in_one_line_and_no_file(

@@ -10,7 +10,7 @@ import pytest
 
 from local.forge.replay import rewrite
 from tests.sink import HEADERS, deliver
-from tests.support import STACKS, Declared, Object, record_config, shipped_config
+from tests.support import STACKS, Declared, Object, both_environments, record_config, shipped_config
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = "acme/chespirito"
@@ -227,9 +227,7 @@ def test_no_free_text_of_a_payload_reaches_a_run(stacks: dict[str, Declared], st
 
 
 def test_one_stack_may_hold_both_environments() -> None:
-    """One listener with both triggers, as where staging and production share a cluster."""
-    staging, production = shipped_config("staging"), shipped_config("production")
-    both = record_config(staging | {"environments": [*staging["environments"], *production["environments"]]})
+    both = both_environments()
     assert both.names("EventListener") == ["chespirito-github-el"]
     assert both.names("Trigger") == ["pr-trigger", "push-main-trigger"]
     opened, merged = payload("gitea", "opened"), payload("gitea", "closed_merged")
