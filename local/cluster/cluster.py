@@ -71,7 +71,8 @@ class Cluster:
             try:
                 self._raise(folders, chosen, progress)
             except StoppedError as stopped:
-                if not existed or stopped.component != "etcd":
+                # Over data that it cannot read etcd panics; whatever else stops it is no reason to give the data up.
+                if not (existed and stopped.component == "etcd" and stopped.panicked):
                     raise
                 progress.line(
                     f"The cluster's data cannot be read any more. A new cluster {self.layout.name} replaces it, with "

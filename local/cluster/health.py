@@ -1,6 +1,7 @@
 """Questions to components whether they work."""
 
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def answers(namespace: Namespace, url: str, *, status: int = 200, authority: Pat
 
     def ask() -> bool:
         def get() -> int:
-            verify = str(authority) if authority is not None else False
+            verify = ssl.create_default_context(cafile=authority) if authority is not None else False
             with httpx.Client(verify=verify, trust_env=False, timeout=3) as client:
                 return client.get(url).status_code
 

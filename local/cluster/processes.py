@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ READY_WITHIN = 90.0
 GRACE = 3.0
 LOG_LINES = 15
 _POLL = 0.1
+# How the stack of a Go program ends its lines.
+_FRAME = re.compile(r"\+0x[0-9a-f]+( fp=.*)?$", re.MULTILINE)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -69,8 +72,10 @@ def started(pid: int) -> str | None:
         values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    state, start_time = values[0], values[19]
-    if state in "ZX":
+    state, threads, start_time = values[0], int(values[17]), values[19]
+    # A killed process looks like a zombie as soon as its first thread is gone; until the last one is, it holds its
+    # ports and locks.
+    if state == "X" or (state == "Z" and threads < 2):
         return None
     return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{start_time}"
 
@@ -81,6 +86,8 @@ class StoppedError(UserError):
     def __init__(self, component: str, tail: str) -> None:
         super().__init__(f"{component} has stopped; {tail}")
         self.component = component
+        self.panicked = _FRAME.search(tail) is not None
+        """Whether it ended where its authors did not expect it to, and not with an error of its own."""
 
 
 class Processes:

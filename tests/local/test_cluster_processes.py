@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,33 @@ def test_a_component_that_ends_is_reported_with_the_end_of_its_log(processes: Pr
     assert message.endswith("  the reason")
     assert "line 7\n" in message
     assert "line 6\n" not in message
+
+
+def test_a_killed_process_is_there_until_its_last_thread_is_gone() -> None:
+    leave = "import ctypes, threading as t; t.Thread(target=input).start(); ctypes.CDLL(None).pthread_exit(None)"
+    with subprocess.Popen([sys.executable, "-c", leave], stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 10
+        while (state := Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]) != "Z":
+            assert time.monotonic() < deadline, state
+            time.sleep(0.01)
+        assert started(process.pid) is not None
+        process.kill()
+    assert started(process.pid) is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "panicked"),
+    [
+        ("main.main()\n  \tgo.etcd.io/etcd/server/v3@v3.7.3/main.go:31 +0x28", True),
+        ("runtime.goexit({})\n  \truntime/asm_amd64.s:1771 +0x1 fp=0x30698870bfe8 sp=0x30698870bfe0 pc=0x4954e1", True),
+        (
+            '{"level":"fatal","msg":"discovery failed","error":"listen tcp 127.0.0.1:2380: address already in use"}',
+            False,
+        ),
+    ],
+)
+def test_a_panic_is_told_from_an_error(ending: str, panicked: bool) -> None:
+    assert StoppedError("etcd", f"the end of the log:\n  {ending}").panicked is panicked
 
 
 def test_a_component_that_does_not_get_ready_is_reported(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
