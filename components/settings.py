@@ -7,47 +7,18 @@ path, the value, what is allowed and how to mend it. Unknown keys are errors.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 
 import pulumi
 from pulumi.runtime.config import CONFIG
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, Field, ValidationError
 
 from components import settings_types as form
 from components.settings_checks import inconsistencies
-from components.settings_errors import PREFIX, SOURCE_ARM, TEXT_ARM, Location, describe, path, refusal, unknown
+from components.settings_errors import PREFIX, Location, describe, path, refusal, unknown
+from components.settings_types import Model, Source, TextOrSource
 
 Reader = Callable[[str], str]
-
-
-class Model(BaseModel):
-    """Base of all settings: camelCase keys, nothing unknown, nothing changed after loading."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
-
-
-class Source(Model):
-    """Where a text comes from: a file (relative to the project) or a secret of the stack's own configuration."""
-
-    file: str | None = Field(default=None, min_length=1, description="path of a file, relative to the project")
-    config: str | None = Field(default=None, min_length=1, description="name of a key set with `pulumi config set --secret`")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.file is None) == (self.config is None):
-            raise ValueError("a mapping with one key, either `file` or `config`")
-        return self
-
-
-def _arm(value: Any) -> str:
-    return SOURCE_ARM if isinstance(value, dict | Source) else TEXT_ARM
-
-
-TextOrSource = Annotated[
-    Annotated[form.Line, Tag(TEXT_ARM)] | Annotated[Source, Tag(SOURCE_ARM)],
-    Discriminator(_arm),
-]
 
 
 class Cluster(Model):
@@ -190,7 +161,10 @@ class Settings(Model):
     cluster: Cluster = Field(default_factory=Cluster, description="where the stack lives")
     forge: Forge = Field(description="where the repositories are")
     registry: Registry = Field(description="where the applications' images are")
-    mark: Mark = Field(description="the key pair by which staging vouches for what production may run")
+    mark: Mark = Field(
+        description="the key pair by which staging vouches for what production may run",
+        examples=[{"publicKey": {"file": "mark.pub"}}],
+    )
     build: Build | None = Field(default=None, description="needed where an environment delivers on pull-request")
     tools_image: TextOrSource = Field(
         description="the image that the Tasks run, by digest", examples=["registry.example/tools@sha256:<64 hex digits>"]

@@ -31,7 +31,11 @@ def inconsistencies(settings: "Settings") -> Iterator[str]:
             needed = f"needs the key `{path(('build',))}`; add it, with `quarantine`"
             yield _line((*place, "deliverOn"), environment.deliver_on, needed)
         for key in _missing_keys(environment.deliver_on, settings.mark):
-            yield _line((*place, "deliverOn"), environment.deliver_on, f"needs the key `{path(('mark', key))}`; add it")
+            needed = f"needs the key `{path(('mark', key))}`; add it, with `file` or `config`"
+            yield _line((*place, "deliverOn"), environment.deliver_on, needed)
+        if environment.deliver_on == "merge" and environment.promotes_from == environment.name:
+            problem = "is the environment itself; name the one whose mark it demands"
+            yield _line((*place, "promotesFrom"), environment.promotes_from, problem)
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"

@@ -1,9 +1,12 @@
 """The forms that single settings have. Each says in words what is allowed, whatever the mistake is."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic.alias_generators import to_camel
+
+from components.settings_errors import SOURCE_ARM, TEXT_ARM
 
 
 def _matching(pattern: str, allowed: str) -> BeforeValidator:
@@ -50,3 +53,32 @@ Replicas = Annotated[int, _whole(0, 100)]
 Pods = Annotated[int, _whole(1, 10000)]
 
 IMAGE_BY_DIGEST = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}", re.ASCII)
+
+
+class Model(BaseModel):
+    """Base of all settings: camelCase keys, nothing unknown, nothing changed after loading."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class Source(Model):
+    """Where a text comes from: a file (relative to the project) or a secret of the stack's own configuration."""
+
+    file: str | None = Field(default=None, min_length=1, description="path of a file, relative to the project")
+    config: str | None = Field(default=None, min_length=1, description="name of a key set with `pulumi config set --secret`")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.file is None) == (self.config is None):
+            raise ValueError("a mapping with one key, either `file` or `config`")
+        return self
+
+
+def _arm(value: Any) -> str:
+    return SOURCE_ARM if isinstance(value, dict | Source) else TEXT_ARM
+
+
+TextOrSource = Annotated[
+    Annotated[Line, Tag(TEXT_ARM)] | Annotated[Source, Tag(SOURCE_ARM)],
+    Discriminator(_arm),
+]

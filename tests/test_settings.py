@@ -51,8 +51,8 @@ def test_the_valid_configuration_is_accepted() -> None:
     settings = load(stack_config(VALID)).settings
     assert [environment.name for environment in settings.environments] == ["staging", "production"]
     assert settings.forge.kind == "github"
-    assert settings.build is not None
-    assert settings.build.ssh.url == "ssh://git@github.com"
+    assert settings.forge.ssh.url == "ssh://git@github.com"
+    assert settings.environments[1].promotes_from == "staging"
 
 
 @pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
@@ -90,9 +90,12 @@ def test_files_are_read_once_each_and_before_anything_is_declared() -> None:
     load(stack_config(VALID), read)
     assert sorted(seen) == [
         ".local/images/tools",
+        "mark.pub",
         "secrets/forge-token",
         "secrets/id_ed25519",
         "secrets/known_hosts",
+        "secrets/mark-password",
+        "secrets/mark.key",
     ]
 
 
@@ -108,15 +111,16 @@ def test_each_file_that_cannot_be_read_is_named_with_its_key(tmp_path: Path) -> 
         load(stack_config(VALID), read)
     ending = "make the file (`make up` makes those of the embedded cluster) or name another source"
     assert str(caught.value).splitlines()[1:] == [
+        f'  tekton-delivery:forge.ssh.privateKey.file = "secrets/id_ed25519": it is empty; {ending}',
+        f'  tekton-delivery:forge.ssh.knownHosts.file = "secrets/known_hosts": it is no text; {ending}',
         f'  tekton-delivery:forge.token.file = "secrets/forge-token": No such file or directory; {ending}',
-        f'  tekton-delivery:build.ssh.privateKey.file = "secrets/id_ed25519": it is empty; {ending}',
-        f'  tekton-delivery:build.ssh.knownHosts.file = "secrets/known_hosts": it is no text; {ending}',
     ]
 
 
 def test_a_secret_of_the_stack_itself_is_a_known_key() -> None:
-    forge = {"tekton-delivery:forge": json.dumps({"token": {"config": "forgeToken"}})}
-    config = stack_config(VALID) | forge | {"tekton-delivery:forgeToken": "from-the-stack"}
+    config = stack_config(VALID) | {"tekton-delivery:forgeToken": "from-the-stack"}
+    forge = json.loads(config["tekton-delivery:forge"]) | {"token": {"config": "forgeToken"}}
+    config["tekton-delivery:forge"] = json.dumps(forge)
     stack = load(config, secrets=("tekton-delivery:forgeToken",))
     assert stack.text(stack.settings.forge.token) == "from-the-stack"
 
