@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -9,29 +10,34 @@ from local.kubernetes_api import Kubernetes, condition
 
 OURS = "app.kubernetes.io/part-of=tekton-delivery,app.kubernetes.io/name"
 PREFIX = "tekton-delivery/"
+# What a table needs so that no digest and no commit is cut off; a narrower terminal wraps its lines.
+WIDTH = 120
 
 
 def show(kubernetes: Kubernetes, console: Console | None = None) -> None:
     """Print what every environment of the cluster serves and which runs are going on."""
-    out = console or Console()
-    served = Table(title="Environments", title_justify="left")
-    for column in ("environment", "application", "ready", "commit", "digest", "since", "pull request"):
-        served.add_column(column)
+    out = console or Console(width=max(Console().width, WIDTH))
+    served = _table("Environments", "environment", "application", "ready", "commit", "digest", "since", "pull request")
     namespaces = set()
     for deployment in kubernetes.deployments(OURS):
         namespaces.add(deployment.metadata.namespace)
         served.add_row(*_row(deployment))
     out.print(served)
 
-    running = Table(title="Runs in flight", title_justify="left")
-    for column in ("environment", "run", "since", "state"):
-        running.add_column(column)
+    running = _table("Runs in flight", "environment", "run", "since", "state")
     for namespace in sorted(namespaces):
         for run in kubernetes.runs(f"{namespace}-ci"):
             status, message = condition(run)
             if status == "Unknown":
                 running.add_row(namespace, run["metadata"]["name"], run["metadata"]["creationTimestamp"], message)
     out.print(running if running.row_count else "No runs in flight.")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, no_wrap=column != "state")
+    return table
 
 
 def _row(deployment: Any) -> tuple[str, ...]:
