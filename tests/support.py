@@ -80,7 +80,8 @@ def _record_text(text: str) -> Declared:
 def both_environments() -> Declared:
     """One stack with the environments of both shipped ones, as where staging and production share a cluster."""
     staging, production = shipped_config("staging"), shipped_config("production")
-    return record_config(staging | {"environments": [*staging["environments"], *production["environments"]]})
+    environments = [*staging["environments"], *production["environments"]]
+    return record_config(staging | {"environments": environments, "mark": staging["mark"] | production["mark"]})
 
 
 def shipped_config(name: str) -> dict[str, Any]:

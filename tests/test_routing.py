@@ -33,7 +33,7 @@ def forges(stacks: dict[str, Declared]) -> dict[str, dict[str, Declared]]:
     github = {}
     for name in STACKS:
         config = shipped_config(name)
-        github[name] = record_config(config | {"forge": {"token": config["forge"]["token"]}})
+        github[name] = record_config(config | {"forge": config["forge"] | {"kind": "github"}})
     return {"gitea": stacks, "github": github}
 
 
@@ -44,7 +44,7 @@ def forges(stacks: dict[str, Declared]) -> dict[str, dict[str, Declared]]:
         ("github", "synchronize", True, False),
         ("github", "reopened", True, False),
         ("github", "closed_merged", False, True),
-        ("github", "closed_unmerged", False, False),
+        ("github", "closed_unmerged", True, False),
         ("github", "fork_opened", False, False),
         ("gitea", "opened", True, False),
         ("gitea", "synchronized", True, False),
@@ -52,7 +52,7 @@ def forges(stacks: dict[str, Declared]) -> dict[str, dict[str, Declared]]:
         ("gitea", "closed_merged", False, True),
         ("gitea", "closed_squashed", False, True),
         ("gitea", "closed_rebased", False, True),
-        ("gitea", "closed_unmerged", False, False),
+        ("gitea", "closed_unmerged", True, False),
         ("gitea", "fork_opened", False, False),
     ],
 )
@@ -117,7 +117,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-@pytest.mark.parametrize(("stack", "name"), [("staging", "opened"), ("production", "closed_merged")])
+@pytest.mark.parametrize(
+    ("stack", "name"), [("staging", "opened"), ("staging", "closed_unmerged"), ("production", "closed_merged")]
+)
 def test_nothing_else_gets_through(
     stacks: dict[str, Declared], stack: str, name: str, change: Callable[[Object], None]
 ) -> None:
@@ -135,6 +137,10 @@ def test_nothing_else_gets_through(
         drop("pull_request", "merged"),
         put("pull_request", "merge_commit_sha", value=None),
         put("pull_request", "merge_commit_sha", value="main"),
+        put("pull_request", "merged_by", value=None),
+        put("pull_request", "merged_by", "login", value="alice\nmallory"),
+        put("pull_request", "merged_by", "login", value='alice"; reboot'),
+        put("pull_request", "merged_by", "login", value=""),
     ],
 )
 def test_only_a_merge_is_promoted(production: Declared, change: Callable[[Object], None]) -> None:
@@ -147,6 +153,21 @@ def test_a_closed_pull_request_is_not_staged(staging: Declared) -> None:
     body = payload("gitea", "opened")
     body["pull_request"]["state"] = "closed"
     assert deliver(staging, body) == []
+
+
+def test_a_rejected_pull_request_starts_the_way_back(staging: Declared) -> None:
+    body = payload("gitea", "closed_unmerged")
+    run = run_of(staging, body)
+    assert run["spec"]["pipelineRef"]["name"] == "chespirito-staging-rejected-pipeline"
+    assert {param["name"]: param["value"] for param in run["spec"]["params"]} == {"pull-request": str(body["number"])}
+
+
+def test_a_rejection_within_the_second_of_another_event_is_no_redelivery_of_it(staging: Declared) -> None:
+    """Forges write times to the second, and a run of a name that exists is refused."""
+    opened = payload("gitea", "opened")
+    closed = copy.deepcopy(opened)
+    closed["action"], closed["pull_request"]["state"] = "closed", "closed"
+    assert run_of(staging, closed)["metadata"]["name"] != run_of(staging, opened)["metadata"]["name"]
 
 
 @pytest.mark.parametrize("event", ["push", "ping", "issue_comment", "pull_request_review"])
@@ -210,10 +231,12 @@ def test_the_run_is_the_applications_pipeline_in_its_environment(stacks: dict[st
     assert run["metadata"]["labels"]["app.kubernetes.io/name"] == "chespirito"
     assert run["metadata"]["labels"]["tekton-delivery/commit"] == body["pull_request"]["head"]["sha"]
     assert stacks[stack].one("Pipeline", run["spec"]["pipelineRef"]["name"], f"{stack}-ci")
-    assert {param["name"]: param["value"] for param in run["spec"]["params"]} == {
-        "head-sha": body["pull_request"]["head"]["sha"],
-        "pull-request": str(body["number"]),
-    }
+    params = {param["name"]: param["value"] for param in run["spec"]["params"]}
+    assert params["head-sha"] == body["pull_request"]["head"]["sha"]
+    assert params["pull-request"] == str(body["number"])
+    if stack == "production":
+        assert params["merge-sha"] == body["pull_request"]["merge_commit_sha"]
+        assert params["merged-by"] == body["pull_request"]["merged_by"]["login"]
 
 
 @pytest.mark.parametrize(("stack", "name"), [("staging", "opened"), ("production", "closed_merged")])
@@ -229,7 +252,7 @@ def test_no_free_text_of_a_payload_reaches_a_run(stacks: dict[str, Declared], st
 def test_one_stack_may_hold_both_environments() -> None:
     both = both_environments()
     assert both.names("EventListener") == ["chespirito-github-el"]
-    assert both.names("Trigger") == ["pr-trigger", "push-main-trigger"]
+    assert both.names("Trigger") == ["pr-rejected-trigger", "pr-trigger", "push-main-trigger"]
     opened, merged = payload("gitea", "opened"), payload("gitea", "closed_merged")
     assert [run["metadata"]["namespace"] for run in deliver(both, opened)] == ["staging-ci"]
     assert [run["metadata"]["namespace"] for run in deliver(both, merged)] == ["production-ci"]
