@@ -145,7 +145,7 @@ def _substitute(text: str, pattern: str, known: Mapping[str, Any]) -> str:
         found: Any = known
         for part in match.group(1).split("."):
             found = found[part]
-        assert isinstance(found, str | int), f"{match.group(0)} is no plain value"
-        return str(found)
+        assert found is None or isinstance(found, str | int), f"{match.group(0)} is no plain value"
+        return "null" if found is None else str(found)
 
     return re.sub(pattern, value, text)

@@ -52,10 +52,16 @@ def test_pulumi_declares_the_image_once_and_then_leaves_it_alone() -> None:
 
 
 def test_nothing_else_of_the_deployment_is_ignored() -> None:
-    """A limit, a replica or a probe that changes in the stack's file changes on the cluster."""
-    for resource in application().resources:
-        if not resource.type.endswith(":Deployment"):
-            assert resource.ignore_changes == ()
+    """A limit, a replica or a probe that changes in the stack's file changes on the cluster; a Lease is its holder's."""
+    ignored = {resource.type.split(":")[-1]: resource.ignore_changes for resource in application().resources}
+    assert {kind: paths for kind, paths in ignored.items() if paths} == {
+        "Deployment": ("spec.template.spec.containers[0].image",),
+        "Lease": ("spec",),
+    }
+
+
+def test_deploys_take_turns_by_a_lease_of_the_deployments_name() -> None:
+    assert application().names("Lease") == application().names("Deployment")
 
 
 def test_the_old_version_serves_until_the_new_one_is_ready() -> None:

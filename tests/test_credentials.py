@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from components.credentials import Credentials, CredentialsArgs, RegistryLogin, SshKey, docker_config
+from components.credentials import Credentials, CredentialsArgs, RegistryLogin, SigningKey, SshKey, docker_config
 from tests.support import Declared, declare, secret
 
 
@@ -15,7 +15,7 @@ def login(username: str) -> tuple[RegistryLogin, ...]:
     return (RegistryLogin(host="registry.example", username=username, password=secret("password")),)
 
 
-def credentials(*, registries: bool = True, ssh: bool = True) -> Declared:
+def credentials(*, registries: bool = True, signs: bool = True) -> Declared:
     def program() -> None:
         args = CredentialsArgs(
             environment="staging",
@@ -25,7 +25,8 @@ def credentials(*, registries: bool = True, ssh: bool = True) -> Declared:
             pull=login("puller") if registries else (),
             push=login("deployer") if registries else (),
             quarantine=login("untrusted") if registries else (),
-            ssh=SshKey(private_key=secret("key"), known_hosts=secret("hosts")) if ssh else None,
+            ssh=SshKey(private_key=secret("key"), known_hosts=secret("hosts")),
+            mark=SigningKey(private_key=secret("key"), password=secret("password")) if signs else None,
         )
         Credentials("credentials", args)
 
@@ -36,8 +37,11 @@ def places(declared: Declared) -> set[tuple[str, str]]:
     return {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in declared.all("Secret")}
 
 
-def test_without_logins_and_key_there_is_only_the_forge_token() -> None:
-    assert places(credentials(registries=False, ssh=False)) == {("staging-ci", "forge-token")}
+def test_an_environment_that_only_promotes_writes_nowhere_and_signs_nothing() -> None:
+    assert places(credentials(registries=False, signs=False)) == {
+        ("staging-ci", "forge-token"),
+        ("staging-ci", "ssh-directory"),
+    }
 
 
 def test_the_credential_to_pull_is_in_both_namespaces_and_no_other_is() -> None:
@@ -48,6 +52,7 @@ def test_the_credential_to_pull_is_in_both_namespaces_and_no_other_is() -> None:
         ("staging-ci", "quarantine-push"),
         ("staging-ci", "ssh-directory"),
         ("staging-ci", "forge-token"),
+        ("staging-ci", "mark-signing"),
     }
 
 

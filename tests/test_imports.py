@@ -18,6 +18,7 @@ LAYERS = [
     ("components.tasks",),
     ("components.pipelines",),
     ("components.triggers",),
+    ("components.policies",),
     ("components.plan",),
 ]
 SETTINGS = ("components.settings", "components.settings_errors", "components.settings_types", "components.settings_checks")

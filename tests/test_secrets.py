@@ -17,8 +17,8 @@ CANARY = "canary-3f9c of "
 
 
 def read(path: str) -> str:
-    """A file's content that is found again wherever it goes; images are no secrets."""
-    return placeholder(path) if "/images/" in path else CANARY + path
+    """A file's content that is found again wherever it goes; images and public keys are no secrets."""
+    return placeholder(path) if "/images/" in path or path.endswith(".pub") else CANARY + path
 
 
 def encodings(text: str) -> list[str]:
