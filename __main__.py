@@ -9,6 +9,7 @@ from components.credentials import Credentials
 from components.environment import Environment
 from components.pipelines.pipelines import Pipelines
 from components.plan import StackPlan
+from components.policies.policies import Policies
 from components.settings import Stack
 from components.settings_errors import SettingsError
 from components.triggers import Listener
@@ -20,11 +21,12 @@ def main(loaded: Stack | None = None) -> None:
     provider = k8s.Provider("cluster", **plan.provider)
     opts = pulumi.ResourceOptions(provider=provider)
 
-    namespaces = {}
+    namespaces, policies = {}, []
     for part in plan.environments:
         environment = Environment(part.name, part.environment, opts)
         namespaces[part.name] = environment
         Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
+        policies.append(Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
         Access(f"{part.name}-access", part.access(environment), opts)
         Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts)
         for application in part.applications(environment):
@@ -34,7 +36,7 @@ def main(loaded: Stack | None = None) -> None:
     listener = Listener(
         "listener",
         plan.listener(namespaces, LISTENER),
-        pulumi.ResourceOptions(provider=provider, depends_on=[access]),
+        pulumi.ResourceOptions(provider=provider, depends_on=[access, *policies]),
     )
     pulumi.export("listener", plan.listener_address)
     pulumi.export("webhookSecret", listener.webhook_secret)

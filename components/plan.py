@@ -5,19 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.access import AccessArgs, ListenerAccessArgs
+import pulumi
+
+from components.access import LISTENER, AccessArgs, ListenerAccessArgs
 from components.application import CONTAINER, ApplicationArgs, deployment_name
 from components.conventions import Manifest
-from components.credentials import REGISTRY_PULL, CredentialsArgs, RegistryLogin, SigningKey, SshKey
+from components.credentials import (
+    QUARANTINE_PUSH,
+    REGISTRY_PULL,
+    SSH_DIRECTORY,
+    CredentialsArgs,
+    RegistryLogin,
+    SigningKey,
+    SshKey,
+)
 from components.environment import Environment, EnvironmentArgs
 from components.pipelines import promotion, pull_request
 from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import Target
+from components.policies.pods import ImageStep
+from components.policies.policies import PoliciesArgs
+from components.policies.policy import account
 from components.settings import Application as ApplicationSettings
 from components.settings import Build, Registry, Stack
 from components.settings import Environment as EnvironmentSettings
 from components.tasks import build, promote, report, restore, stage, supersede
-from components.triggers import ListenerArgs, Trigger
+from components.triggers import EVENTS, ListenerArgs, Trigger, template
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -179,18 +192,43 @@ class EnvironmentPlan:
             for application in self.stack.settings.applications
         ]
 
-    def triggers(self, environment: Environment) -> list[Trigger]:
-        """What brings events here."""
+    def triggers(self, namespace: pulumi.Input[str]) -> list[Trigger]:
+        """What brings events here; `namespace` is the delivery namespace."""
         builds = self._builds
         runs = (
             {"pull-request": pull_request.run(builds.timeout), "rejected": pull_request.rejected_run()}
             if builds
             else {"merge": promotion.run()}
         )
-        return [
-            Trigger(environment=self.name, event=event, namespace=environment.delivery_namespace, run=run)
-            for event, run in runs.items()
-        ]
+        return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]
+
+    def policies(self, listener: str) -> PoliciesArgs:
+        """What identities are held to; `listener` is the user name of the listener's service account."""
+        settings, builds = self.stack.settings, self._builds
+        return PoliciesArgs(
+            environment=self.name,
+            workload_namespace=self.name,
+            delivery_namespace=self.settings.delivery_namespace,
+            listener=listener,
+            applications=tuple(application.name for application in settings.applications),
+            runs={
+                trigger.event: template(trigger, EVENTS[trigger.event])["resourcetemplates"][0]
+                for trigger in self.triggers(self.settings.delivery_namespace)
+            },
+            container=CONTAINER,
+            repositories={
+                deployment_name(application.name): settings.registry.image(application.name)
+                for application in settings.applications
+            },
+            placeholder_repository=self.stack.tools_image.split("@")[0],
+            image_step=ImageStep(
+                container="step-image",
+                security_context=build.image_security_context(builds.seccomp_profile),
+                secrets={SSH_DIRECTORY: "step-fetch", QUARANTINE_PUSH: "step-image"},
+            )
+            if builds
+            else None,
+        )
 
 
 class StackPlan:
@@ -222,6 +260,11 @@ class StackPlan:
         service = f"el-{self._stack.settings.listener.name}.{self._home.settings.delivery_namespace}"
         return f"http://{service}.svc.cluster.local:8080"
 
+    @property
+    def listener_user(self) -> str:
+        """User name of the listener's service account."""
+        return account(self._home.settings.delivery_namespace, LISTENER)
+
     def listener_access(self, namespaces: Mapping[str, Environment]) -> ListenerAccessArgs:
         """The listener's identity."""
         return ListenerAccessArgs(
@@ -242,5 +285,7 @@ class StackPlan:
             forge=settings.forge.kind,
             applications={application.repository: application.name for application in settings.applications},
             base_branches={application.repository: application.base_branch for application in settings.applications},
-            triggers=tuple(trigger for plan in self.environments for trigger in plan.triggers(namespaces[plan.name])),
+            triggers=tuple(
+                trigger for plan in self.environments for trigger in plan.triggers(namespaces[plan.name].delivery_namespace)
+            ),
         )

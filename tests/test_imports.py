@@ -17,7 +17,7 @@ LAYERS = [
     ("components.access", "components.application", "components.credentials", "components.environment"),
     ("components.tasks",),
     ("components.pipelines",),
-    ("components.triggers",),
+    ("components.triggers", "components.policies"),
     ("components.policies",),
     ("components.plan",),
 ]

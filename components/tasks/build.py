@@ -96,18 +96,20 @@ def _test() -> Manifest:
     )
 
 
-def _image(args: BuildTaskArgs) -> Manifest:
-    profile = (
-        {"type": "Localhost", "localhostProfile": args.seccomp_profile} if args.seccomp_profile else {"type": "Unconfined"}
-    )
-    # Uid 0 of the pod's own user namespace (hostUsers: false on the run), nobody on the node.
-    root = restricted(NONROOT) | {
+def image_security_context(seccomp_profile: str | None) -> Manifest:
+    """Return the image step's: uid 0 of the pod's own user namespace (hostUsers: false on the run), nobody on the node."""
+    return restricted(NONROOT) | {
         "runAsNonRoot": False,
         "runAsUser": 0,
         "runAsGroup": 0,
         "capabilities": {"drop": ["ALL"], "add": list(BUILD_CAPABILITIES)},
-        "seccompProfile": profile,
+        "seccompProfile": {"type": "Localhost", "localhostProfile": seccomp_profile}
+        if seccomp_profile
+        else {"type": "Unconfined"},
     }
+
+
+def _image(args: BuildTaskArgs) -> Manifest:
     return step(
         "image",
         env={
@@ -128,5 +130,5 @@ def _image(args: BuildTaskArgs) -> Manifest:
             mount("quarantine-push", DOCKER_CONFIG_PATH, read_only=True),
         ],
         memory="2Gi",
-        security_context=root,
+        security_context=image_security_context(args.seccomp_profile),
     )

@@ -1,0 +1,114 @@
+"""What may run where pull-request code is built: all is held to Pod Security `restricted` but the one step that cannot be.
+
+Pod Security levels are for whole namespaces, and an image build needs `baseline`. What `baseline` itself refuses
+(privileged containers, the node's namespaces and paths) is refused by the namespace's label.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.cel import quote
+from components.conventions import Manifest
+from components.policies.policy import Policy, literal, optional, rule, validation
+
+# The volumes that `restricted` allows: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+VOLUMES = (
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
+)  # fmt: skip
+# What a pod without any credential of the cluster can mount. A projected volume is where tokens come from.
+UNTRUSTED_VOLUMES = ("configMap", "downwardAPI", "emptyDir", "secret")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageStep:
+    """The step that builds images, as its Task declares it."""
+
+    container: str
+    security_context: Manifest
+    secrets: Mapping[str, str]
+    """Each Secret that a pod with pull-request code may mount, and the container that may."""
+
+
+def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
+    """Return the policy for all pods of a delivery namespace; `untrusted` is the service account of pull-request code."""
+    exempt = f"(variables.untrusted && c.name == {quote(image_step.container)})"
+    secrets = literal(dict(image_step.secrets))
+    return Policy(
+        name="pods",
+        namespace=namespace,
+        rules=[
+            rule("", "v1", ["pods"], ["CREATE"]),
+            rule("", "v1", ["pods/ephemeralcontainers"], ["UPDATE"]),
+        ],
+        variables={
+            "untrusted": f"object.spec.serviceAccountName == {quote(untrusted)}",
+            "pod": optional("object.spec", "securityContext", "{}"),
+            "volumes": optional("object.spec", "volumes", "[]"),
+            "containers": "object.spec.containers + "
+            + " + ".join(optional("object.spec", name, "[]") for name in ("initContainers", "ephemeralContainers")),
+            "held": f"variables.containers.filter(c, !{exempt})",
+        },
+        validations=[
+            _every_container("must set allowPrivilegeEscalation: false", f"{_set('allowPrivilegeEscalation')} == false"),
+            _every_container(
+                "must drop ALL capabilities and add none",
+                "has(c.securityContext) && has(c.securityContext.capabilities) && "
+                "has(c.securityContext.capabilities.drop) && 'ALL' in c.securityContext.capabilities.drop && "
+                "(!has(c.securityContext.capabilities.add) || size(c.securityContext.capabilities.add) == 0)",
+            ),
+            _every_container(
+                "must run as non-root",
+                f"{_set('runAsNonRoot', inherit=True)} == true && {_set('runAsUser', inherit=True)} != 0",
+            ),
+            _every_container(
+                "must use the seccomp profile RuntimeDefault or a Localhost one",
+                _set("seccompProfile", inherit=True, otherwise="{'type': ''}") + ".type in ['RuntimeDefault', 'Localhost']",
+            ),
+            validation(
+                f"volumes are of the kinds {', '.join(VOLUMES)}",
+                f"variables.volumes.all(v, [{', '.join(f'has(v.{name})' for name in VOLUMES)}].exists(b, b))",
+            ),
+            validation(
+                "pods with pull-request code run in a user namespace (hostUsers: false)",
+                "!variables.untrusted || (has(object.spec.hostUsers) && object.spec.hostUsers == false)",
+            ),
+            validation(
+                "pods with pull-request code mount no service account token",
+                "!variables.untrusted || (has(object.spec.automountServiceAccountToken) && "
+                "object.spec.automountServiceAccountToken == false && variables.volumes.all(v, "
+                f"[{', '.join(f'has(v.{name})' for name in UNTRUSTED_VOLUMES)}].exists(b, b)))",
+            ),
+            validation(
+                "pods with pull-request code get no Secret but "
+                + " and ".join(f"{secret} in {container}" for secret, container in sorted(image_step.secrets.items())),
+                "!variables.untrusted || (variables.volumes.all(v, !has(v.secret) || "
+                f"(v.secret.secretName in {secrets} && variables.containers.all(c, "
+                f"c.name == {secrets}[v.secret.secretName] || !has(c.volumeMounts) || "
+                "!c.volumeMounts.exists(m, m.name == v.name)))) && variables.containers.all(c, !has(c.envFrom) && "
+                "(!has(c.env) || !c.env.exists(e, has(e.valueFrom) && has(e.valueFrom.secretKeyRef)))))",
+            ),
+            validation(
+                f"{image_step.container} runs with the security context that its Task declares",
+                f"variables.containers.all(c, !{exempt} || "
+                f"(has(c.securityContext) && dyn(c.securityContext) == {literal(image_step.security_context)}))",
+            ),
+        ],
+    )
+
+
+def _set(name: str, *, inherit: bool = False, otherwise: str = "''") -> str:
+    """Return the expression for a field of container c's security context, or of its pod's, or `otherwise`."""
+    above = (
+        f"({quote(name)} in variables.pod ? variables.pod[{quote(name)}] : dyn({otherwise}))"
+        if inherit
+        else f"dyn({otherwise})"
+    )
+    return f"(has(c.securityContext) && has(c.securityContext.{name}) ? dyn(c.securityContext.{name}) : {above})"
+
+
+def _every_container(message: str, expression: str) -> Manifest:
+    return validation(
+        f"every container here {message}, as Pod Security `restricted` demands",
+        f"variables.held.all(c, {expression})",
+        f"variables.held.filter(c, !({expression})).map(c, c.name).join(', ')",
+    )

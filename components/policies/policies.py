@@ -1,0 +1,86 @@
+"""An environment's admission policies with their bindings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.access import DEPLOYER, SUPERVISOR, UNTRUSTED
+from components.conventions import PROJECT, Manifest, labels, token
+from components.policies.deploys import deploys, leases
+from components.policies.pods import ImageStep, pods
+from components.policies.policy import Policy, account
+from components.policies.runs import cancellations, runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoliciesArgs:
+    """Whom to hold to what."""
+
+    environment: str
+    workload_namespace: str
+    delivery_namespace: str
+    listener: str
+    """User name of the listener's service account; it may live in another environment's delivery namespace."""
+    applications: tuple[str, ...]
+    runs: Mapping[str, Manifest]
+    """The PipelineRun that each event starts, as its TriggerTemplate says."""
+    container: str
+    repositories: Mapping[str, str]
+    """Deployment to the repository of its images."""
+    placeholder_repository: str
+    """Repository of the image that runs before the first delivery."""
+    image_step: ImageStep | None
+    """How images are built; None where no pull-request code runs."""
+
+
+class Policies(pulumi.ComponentResource):
+    """ValidatingAdmissionPolicies: cluster-scoped, so their names carry the environment, bound to its namespaces only."""
+
+    def __init__(self, name: str, args: PoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Policies"), name, None, opts)
+        common = labels(environment=args.environment)
+        for policy in declared(args):
+            metadata = {"name": f"{PROJECT}-{args.environment}-{policy.name}", "labels": common}
+            made = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
+                f"{name}-{policy.name}",
+                metadata=metadata,
+                spec=policy.spec(),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+                f"{name}-{policy.name}",
+                metadata=metadata,
+                spec=policy.binding(metadata["name"]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
+            )
+        self.register_outputs({})
+
+
+def declared(args: PoliciesArgs) -> list[Policy]:
+    """Return the policies of an environment."""
+    deployer = account(args.delivery_namespace, DEPLOYER)
+    made = [
+        runs(
+            namespace=args.delivery_namespace,
+            account=args.listener,
+            environment=args.environment,
+            applications=args.applications,
+            templates=args.runs,
+        ),
+        deploys(
+            namespace=args.workload_namespace,
+            account=deployer,
+            container=args.container,
+            repositories=args.repositories,
+            placeholder_repository=args.placeholder_repository,
+        ),
+        leases(namespace=args.workload_namespace, account=deployer),
+    ]
+    if args.image_step:
+        made += [
+            cancellations(namespace=args.delivery_namespace, account=account(args.delivery_namespace, SUPERVISOR)),
+            pods(namespace=args.delivery_namespace, untrusted=UNTRUSTED, image_step=args.image_step),
+        ]
+    return made

@@ -1,0 +1,133 @@
+"""What the listener may start, and what the supervisor may do to a run: the shapes are those of the TriggerTemplates."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.cel import LOGIN, SHA, quote
+from components.conventions import Manifest, key
+from components.policies.policy import KEPT_BY_THE_SERVER, Policy, literal, optional, rule, same_but, texts, validation
+
+APPLICATION_LABEL = "app.kubernetes.io/name"
+EVENT_LABEL = key("event")
+
+# What a value from a webhook may look like, by the param that carries it.
+FORMS = {
+    "pull-request": "^[1-9][0-9]{0,9}$",
+    "head-sha": SHA,
+    "merge-sha": SHA,
+    "merged-by": LOGIN,
+}
+CANCELLED = "CancelledRunFinally"
+
+
+def runs(
+    *, namespace: str, account: str, environment: str, applications: Sequence[str], templates: Mapping[str, Manifest]
+) -> Policy:
+    """Return the policy for a listener: it creates what its TriggerTemplates say, and nothing else.
+
+    `templates` maps an event to the PipelineRun that it starts, with `$(tt.params.x)` for what the event fills in.
+    """
+    carried = sorted({param["name"] for template in templates.values() for param in template["spec"]["params"]})
+    given = {name: f"variables.params.filter(p, p.name == {quote(name)}).map(p, p.value).join('')" for name in carried}
+    given |= {"application": "string(variables.application)", "run": "string(object.metadata.name)"}
+    nothing = {"labels": {"": ""}, "spec": {"": ""}}
+    declared = literal(nothing)
+    for event, template in sorted(templates.items(), reverse=True):
+        shape = {"labels": template["metadata"]["labels"], "spec": _spec(template["spec"])}
+        declared = f"variables.event == {quote(event)} ? {literal(shape)} : {declared}"
+    forms = [f"(p.name == {quote(name)} && p.value.matches({quote(FORMS[name])}))" for name in carried]
+    number = "variables.given['pull-request']"
+    return Policy(
+        name="runs",
+        namespace=namespace,
+        account=account,
+        rules=[rule("tekton.dev", "v1", ["pipelineruns"], ["CREATE"])],
+        variables={
+            "labels": optional("object.metadata", "labels", "{}"),
+            "application": _label(APPLICATION_LABEL),
+            "event": _label(EVENT_LABEL),
+            "params": optional("object.spec", "params", "[]"),
+            "given": "{" + ", ".join(f"{quote(name)}: {text}" for name, text in given.items()) + "}",
+            "declared": declared,
+            "different": "dyn(object.spec).filter(k, k != 'timeouts' && "
+            "!(k in variables.declared.spec && dyn(object.spec)[k] == variables.declared.spec[k])) + "
+            "variables.declared.spec.filter(k, !(k in dyn(object.spec)))",
+        },
+        validations=[
+            validation(
+                f"the listener starts runs for the events {', '.join(sorted(templates))} of the applications "
+                f"{', '.join(applications)} only (labels {EVENT_LABEL} and {APPLICATION_LABEL})",
+                f"variables.event in {texts(sorted(templates))} && variables.application in {texts(applications)}",
+            ),
+            validation(
+                f"a run's params are among {', '.join(carried)}, in the form of numbers, full commit shas and logins",
+                f"variables.params.all(p, {' || '.join(forms)})",
+            ),
+            validation(
+                "the labels of a run are those that its TriggerTemplate declares, with the values of its params",
+                "variables.labels.all(k, k.startsWith('triggers.tekton.dev/') || "
+                "(k in variables.declared.labels && variables.labels[k] == variables.declared.labels[k])) && "
+                "variables.declared.labels.all(k, k in variables.labels)",
+            ),
+            validation(
+                "a run has no annotations, finalizers or owners, and is named <application>-<environment>-<pull request>-…",
+                "!has(object.metadata.annotations) && !has(object.metadata.finalizers) && "
+                "!has(object.metadata.ownerReferences) && "
+                f"object.metadata.name.startsWith(variables.application + {quote(f'-{environment}-')} + {number} + '-')",
+            ),
+            validation(
+                "the spec of a run is what its TriggerTemplate declares, nothing more and nothing less",
+                "size(variables.different) == 0",
+                "'spec.' + variables.different.join(', spec.')",
+            ),
+            validation(
+                "a run's timeouts are the cluster's own",
+                "!has(object.spec.timeouts) || dyn(object.spec.timeouts).all(k, k == 'pipeline')",
+            ),
+        ],
+    )
+
+
+def cancellations(*, namespace: str, account: str) -> Policy:
+    """Return the policy for the supervisor: it cancels runs, and changes nothing else of them."""
+    return Policy(
+        name="cancellations",
+        namespace=namespace,
+        account=account,
+        rules=[rule("tekton.dev", "v1", ["pipelineruns"], ["UPDATE"])],
+        validations=[
+            validation(
+                f"the supervisor may only cancel a run (spec.status: {CANCELLED})",
+                f"has(object.spec.status) && object.spec.status == {quote(CANCELLED)}",
+            ),
+            validation(
+                "the supervisor changes nothing of a run but spec.status",
+                same_but("object.spec", "oldObject.spec", "status"),
+            ),
+            validation(
+                "the supervisor changes no metadata of a run",
+                same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),
+            ),
+        ],
+    )
+
+
+def _label(name: str) -> str:
+    return f"{quote(name)} in variables.labels ? variables.labels[{quote(name)}] : ''"
+
+
+def _spec(declared: Manifest) -> dict[str, Any]:
+    """Return a PipelineRun's spec as Tekton's webhook hands it on: durations have Go's form by then."""
+    spec = dict(declared)
+    if "taskRunSpecs" in spec:
+        spec["taskRunSpecs"] = [
+            task | ({"timeout": go_duration(task["timeout"])} if "timeout" in task else {}) for task in spec["taskRunSpecs"]
+        ]
+    return spec
+
+
+def go_duration(duration: str) -> str:
+    """Return a duration such as `90m` as Go writes it: `1h30m0s`."""
+    minutes, seconds = divmod(int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]], 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{seconds}s"
