@@ -42,7 +42,8 @@ class Policies(pulumi.ComponentResource):
         super().__init__(token("Policies"), name, None, opts)
         common = labels(environment=args.environment)
         for policy in declared(args):
-            metadata = {"name": f"{PROJECT}-{args.environment}-{policy.name}", "labels": common}
+            kubernetes_name = f"{PROJECT}-{args.environment}-{policy.name}"
+            metadata = {"name": kubernetes_name, "labels": common}
             made = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
                 f"{name}-{policy.name}",
                 metadata=metadata,
@@ -52,7 +53,7 @@ class Policies(pulumi.ComponentResource):
             k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
                 f"{name}-{policy.name}",
                 metadata=metadata,
-                spec=policy.binding(metadata["name"]),
+                spec=policy.binding(kubernetes_name),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
             )
         self.register_outputs({})
