@@ -34,7 +34,11 @@ def declared_in(revision: str, stacks: Sequence[str]) -> list[Manifest]:
         other = Path(folder)
         with tarfile.open(fileobj=BytesIO(exported.stdout)) as archive:
             archive.extractall(other, filter="data")
-        names = [_name(path) for path in _stack_files(other, stacks)]
+        # A stack that is new since then declared nothing there.
+        existing = [_name(path) for path in _stack_files(other, [])]
+        names = [name for name in existing if not stacks or name in stacks]
+        if not names:
+            return []
         command = [sys.executable, "-m", "offline.render", *names]
         rendered = subprocess.run(command, cwd=other, capture_output=True, text=True, check=False)
         if rendered.returncode != 0:

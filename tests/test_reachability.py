@@ -1,0 +1,270 @@
+"""No way leads from a pull request to production: what triggers reach, and proof that each way would be noticed."""
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from offline.reachability.__main__ import main
+from offline.reachability.listeners import listener_accounts
+from offline.reachability.objects import Objects
+from offline.reachability.pods import DELIVERED, UNTRUSTED
+from offline.reachability.rights import rights
+from offline.reachability.rows import Row, rows
+from offline.reachability.table import text
+from offline.reachability.things import EVERY, Account
+from offline.run import Recording
+from tests.reachability_changes import (
+    ALONE,
+    ONE_STACK,
+    STOLEN,
+    WAYS_OUT,
+    WORLDS,
+    Change,
+    find,
+    grant,
+    rule,
+)
+from tests.sink import deliver
+from tests.support import STACKS, Declared, Object, both_environments, shipped_config
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden" / "reachability.txt"
+EVENTS = [json.loads(path.read_text()) for path in sorted((HERE / "fixtures" / "gitea").glob("*.json"))]
+
+
+def declared(world: str, stacks: dict[str, Declared]) -> list[Object]:
+    """A world's objects, to change at will."""
+    if world == ONE_STACK:
+        return copy.deepcopy(both_environments().objects)
+    names = ["staging"] if world == ALONE else STACKS
+    return [item for name in names for item in copy.deepcopy(stacks[name].objects)]
+
+
+@cache
+def staging_namespaces() -> set[str]:
+    """Where pull requests may reach: the namespaces of environments that deliver them."""
+    names = {item["name"] for item in shipped_config("staging")["environments"] if item["deliverOn"] == "pull-request"}
+    return names | {f"{name}-ci" for name in names}
+
+
+def merges(event: Object) -> bool:
+    return event["action"] == "closed" and event["pull_request"]["merged"]
+
+
+def only_by_merges(objects: list[Object], trigger: Object) -> bool:
+    """Whether a merge fires a trigger and no other event of a pull request does, by its filters as they stand."""
+    (listener,) = (
+        item
+        for item in objects
+        if item["kind"] == "EventListener" and item["metadata"]["namespace"] == trigger["metadata"]["namespace"]
+    )
+    return fired_only_by_merges(json.dumps(listener), json.dumps(trigger))
+
+
+@cache
+def fired_only_by_merges(listener: str, trigger: str) -> bool:
+    alone, route = Declared(Recording("alone")), json.loads(trigger)
+    # What the run is made of does not matter.
+    namespace, template = route["metadata"]["namespace"], {"params": [], "resourcetemplates": ["a run"]}
+    route["spec"] |= {"bindings": [], "template": {"ref": "any"}}
+    metadata = {"name": "any", "namespace": namespace}
+    alone.objects = [json.loads(listener), route, {"kind": "TriggerTemplate", "metadata": metadata, "spec": template}]
+    fired = [event for event in EVENTS if deliver(alone, event)]
+    return bool(fired) and all(merges(event) for event in fired)
+
+
+def pull_request_rows(objects: list[Object]) -> list[Row]:
+    """What triggers reach that something else than a merge can fire."""
+    merging = {
+        f"trigger {item['metadata']['namespace']}/{item['metadata']['name']}"
+        for item in objects
+        if item["kind"] == "Trigger" and only_by_merges(objects, item)
+    }
+    return [row for row in rows(objects) if row.cause.startswith("trigger ") and row.cause not in merging]
+
+
+def ways_out(objects: list[Object]) -> list[Row]:
+    """What a pull request reaches outside of staging; a row without a namespace is about the whole cluster."""
+    return [row for row in pull_request_rows(objects) if row.namespace not in staging_namespaces()]
+
+
+def stolen(objects: list[Object]) -> set[str]:
+    """What code of a pull request holds, in its own pods and as an application."""
+    return {row.reaches for row in pull_request_rows(objects) if row.runs in (UNTRUSTED, DELIVERED)}
+
+
+# --- what holds ---
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_no_way_leads_from_a_pull_request_to_production(world: str, stacks: dict[str, Declared]) -> None:
+    objects = declared(world, stacks)
+    assert {row.cause for row in pull_request_rows(objects)} >= {"trigger staging-ci/pr-trigger"}
+    assert ways_out(objects) == []
+
+
+def test_a_merge_reaches_production() -> None:
+    """A control: the search finds production where there is a way to it."""
+    found = {row.cause: row.namespace for row in rows(both_environments().objects) if row.namespace == "production"}
+    assert [cause for cause in found if cause.startswith("trigger ")] == ["trigger staging-ci/push-main-trigger"]
+
+
+def test_production_starts_nothing_for_a_pull_request(production: Declared) -> None:
+    assert pull_request_rows(production.objects) == []
+    assert rows(production.objects)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_pull_request_code_holds_the_key_to_quarantine_and_nothing_else(world: str, stacks: dict[str, Declared]) -> None:
+    assert stolen(declared(world, stacks)) == {"secret staging-ci/quarantine-push", "nothing"}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_nobody_may_start_pods_of_any_shape(world: str, stacks: dict[str, Declared]) -> None:
+    """Whoever may write workloads, listeners included, is held to declared shapes by an admission policy in force."""
+    assert [row for row in rows(declared(world, stacks)) if row.reaches.startswith("any pod in ")] == []
+
+
+@pytest.mark.parametrize("kind", ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"])
+@pytest.mark.parametrize("world", WORLDS)
+def test_without_the_policies_deployers_and_listeners_may(world: str, kind: str, stacks: dict[str, Declared]) -> None:
+    objects = [item for item in declared(world, stacks) if item["kind"] != kind]
+    assert {row.reaches for row in rows(objects)} >= {"any pod in staging", "any pod in staging-ci"}
+
+
+def test_what_pull_requests_contain_runs_in_marked_steps(staging: Declared) -> None:
+    """The mark is what the search believes, so it is held against the scripts that run such code."""
+    marked = {row.container for row in rows(staging.objects) if row.runs == UNTRUSTED}
+    running = {
+        step["name"]
+        for task in staging.all("Task")
+        for step in task["spec"]["steps"]
+        if "$PARAM_TEST_COMMAND" in step["script"] or "buildah" in step["script"]
+    }
+    assert running == {"test", "image"} == marked
+
+
+def test_the_whole_table_is_the_one_that_was_agreed_on(stacks: dict[str, Declared]) -> None:
+    objects = [item for stack in stacks.values() for item in stack.objects]
+    assert text(rows(objects)) == GOLDEN.read_text(), (
+        "what pods can reach has changed: read `python -m offline.reachability --against HEAD`, and accept it with "
+        "`python -m offline.reachability > tests/golden/reachability.txt`"
+    )
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_only_listeners_mount_a_token_by_default(world: str, stacks: dict[str, Declared]) -> None:
+    """Triggers gives no way to mount it otherwise, and its sink needs it; the next test has all that it is good for."""
+    objects = declared(world, stacks)
+    mounted = {
+        Account(item["metadata"]["namespace"], item["metadata"]["name"])
+        for item in objects
+        if item["kind"] == "ServiceAccount" and item.get("automountServiceAccountToken") is not False
+    }
+    assert mounted == listener_accounts(Objects(objects))
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_listener_reads_trigger_objects_and_creates_runs(name: str, stacks: dict[str, Declared]) -> None:
+    kinds = "eventlisteners, interceptors, triggerbindings, triggers, triggertemplates"
+    assert [str(right) for right in rights(Account(f"{name}-ci", "listener"), Objects(stacks[name].objects))] == [
+        f"create tekton.dev/pipelineruns in {name}-ci",
+        "get, list, watch triggers.tekton.dev/clusterinterceptors, clustertriggerbindings in the whole cluster",
+        f"get, list, watch triggers.tekton.dev/{kinds} in {name}-ci",
+    ]
+
+
+def excessive(objects: list[Object]) -> list[str]:
+    """The rights that nobody may have: wildcards, becoming others, secrets."""
+    known = Objects(objects)
+    accounts = [Account(item["metadata"]["namespace"], item["metadata"]["name"]) for item in known.all("ServiceAccount")]
+    return [
+        str(right)
+        for account in accounts
+        for right in rights(account, known)
+        if EVERY in (*right.verbs, *right.resources, *right.groups)
+        or {"impersonate", "escalate", "bind"} & set(right.verbs)
+        or "secrets" in right.resources
+    ]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_nobody_has_rights_without_bounds(world: str, stacks: dict[str, Declared]) -> None:
+    objects = declared(world, stacks)
+    assert excessive(objects) == []
+    assert "EVERYTHING in the cluster" not in {row.reaches for row in rows(objects)}
+
+
+# --- every way would be noticed ---
+
+
+def in_worlds(changes: dict[str, tuple[tuple[str, ...], Change]]) -> list[object]:
+    return [
+        pytest.param(world, change, id=f"{name}: {world}") for name, (worlds, change) in changes.items() for world in worlds
+    ]
+
+
+@pytest.mark.parametrize(("world", "change"), in_worlds(WAYS_OUT))
+def test_a_way_to_production_would_be_found(world: str, change: Change, stacks: dict[str, Declared]) -> None:
+    objects = declared(world, stacks)
+    change(objects)
+    assert ways_out(objects) != []
+
+
+@pytest.mark.parametrize(("world", "change"), in_worlds(STOLEN))
+def test_a_credential_in_reach_of_pull_request_code_would_be_found(
+    world: str, change: Change, stacks: dict[str, Declared]
+) -> None:
+    objects = declared(world, stacks)
+    before = stolen(objects)
+    change(objects)
+    assert stolen(objects) - before
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        rule("*", resource="leases"),
+        rule("get", resource="*"),
+        rule("get", resource="leases", group="*"),
+        rule("impersonate", resource="users"),
+        rule("bind", resource="roles"),
+        rule("escalate", resource="roles"),
+        rule("watch", resource="secrets"),
+    ],
+    ids=lambda bad: f"{bad['verbs'][0]} {bad['resources'][0]}",
+)
+@pytest.mark.parametrize("namespace", ["staging-ci", None], ids=["namespace", "cluster"])
+def test_a_right_without_bounds_would_be_found(bad: Object, namespace: str | None, staging: Declared) -> None:
+    objects = copy.deepcopy(staging.objects)
+    grant("staging-ci/listener", namespace, bad)(objects)
+    assert excessive(objects) != []
+
+
+def test_another_account_with_a_token_by_default_would_be_found(staging: Declared) -> None:
+    objects = copy.deepcopy(staging.objects)
+    del find(objects, "ServiceAccount", "reporter")["automountServiceAccountToken"]
+    found = {row.pod for row in rows(objects) if row.through[:1] == ("token mounted by default in every container",)}
+    assert any(pod.startswith("report ") for pod in found)
+
+
+# --- the command ---
+
+
+def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert capsys.readouterr().out == GOLDEN.read_text()
+
+
+def test_the_command_prints_data(capsys: pytest.CaptureFixture[str], production: Declared) -> None:
+    assert main(["production", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [Row(**(row | {"through": tuple(row["through"])})) for row in printed] == rows(production.objects)
+
+
+def test_the_command_names_the_stacks_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prodution"]) == 1
+    assert capsys.readouterr().err == "error: there is no stack prodution; stacks are production, staging\n"

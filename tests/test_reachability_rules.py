@@ -1,0 +1,299 @@
+"""What the search believes about Kubernetes and Tekton, one rule at a time."""
+
+import copy
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from offline.reachability import revision
+from offline.reachability.escalation import leads_to
+from offline.reachability.limits import limit
+from offline.reachability.objects import Objects, ReachabilityError
+from offline.reachability.rows import Row, rows
+from offline.reachability.table import difference, difference_text, text
+from offline.reachability.things import Account, Right
+from tests.reachability_changes import find
+from tests.support import Declared, Object
+
+SOMEBODY = Account("staging-ci", "somebody")
+NOTHING: set[str] = set()
+
+
+def right(verbs: str, resource: str, group: str = "", *, names: str = "", namespace: str | None = "staging") -> Right:
+    return Right((group,), (resource,), tuple(names.split()), tuple(verbs.split()), namespace, "RoleBinding x", "Role x")
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (right("get list watch", "deployments", "apps"), NOTHING),
+        (right("patch", "deployments", "apps", names="app"), {"any pod in staging"}),
+        (right("patch", "deployments/scale", "apps", names="app"), NOTHING),
+        (right("patch", "deployments", "extensions"), NOTHING),
+        (right("create", "pods"), {"any pod in staging"}),
+        (right("create", "pods/exec"), {"any pod in staging"}),
+        (right("get", "pods/exec"), {"any pod in staging"}),
+        (right("get", "pods/log"), NOTHING),
+        (right("patch", "pods/ephemeralcontainers"), {"any pod in staging"}),
+        (right("delete", "pods"), NOTHING),
+        (right("create", "pipelineruns", "tekton.dev"), {"any pod in staging"}),
+        (right("patch", "pipelineruns", "tekton.dev"), NOTHING),
+        (right("patch", "pipelineruns/status", "tekton.dev"), {"any pod in staging"}),
+        (right("update", "tasks", "tekton.dev"), {"any pod in staging"}),
+        (right("patch", "triggertemplates", "triggers.tekton.dev"), {"any pod in staging"}),
+        (right("get", "secrets", names="one two"), {"secret staging/one", "secret staging/two"}),
+        (right("list", "secrets"), {"every secret of staging"}),
+        (right("patch", "secrets", names="one"), {"secret staging/one"}),
+        (right("create", "secrets"), NOTHING),
+        (right("get", "secrets", namespace=None), {"EVERYTHING in the cluster"}),
+        (right("create", "serviceaccounts/token", names="app"), {"service account staging/app"}),
+        (right("create", "serviceaccounts/token"), {"service account staging/app", "service account staging/default"}),
+        (right("impersonate", "serviceaccounts", names="app"), {"EVERYTHING in the cluster"}),
+        (right("bind", "clusterroles", "rbac.authorization.k8s.io"), {"EVERYTHING in the cluster"}),
+        (right("get", "nodes/proxy", namespace=None), {"EVERYTHING in the cluster"}),
+        (
+            right("update", "mutatingwebhookconfigurations", "admissionregistration.k8s.io", namespace=None),
+            {"EVERYTHING in the cluster"},
+        ),
+        (
+            right("get", "mutatingwebhookconfigurations", "admissionregistration.k8s.io", namespace=None),
+            NOTHING,
+        ),
+        (right("create", "jobs", "batch", namespace=None), {"EVERYTHING in the cluster"}),
+        (right("get", "clusterinterceptors", "triggers.tekton.dev", namespace=None), NOTHING),
+        (right("get", "*"), {"any pod in staging", "every secret of staging", "EVERYTHING in the cluster"}),
+        (right("*", "leases", "coordination.k8s.io"), {"EVERYTHING in the cluster"}),
+        (right("get update", "leases", "coordination.k8s.io", names="app"), NOTHING),
+        (right("patch", "*/scale", "apps"), NOTHING),
+        (right("create", "*/exec"), {"any pod in staging"}),
+    ],
+    ids=str,
+)
+def test_what_a_right_leads_to(held: Right, expected: set[str]) -> None:
+    known = Objects([{"kind": "ServiceAccount", "metadata": {"name": "app", "namespace": "staging"}}])
+    assert {str(thing) for thing in leads_to(held, known)} == expected
+
+
+def policy() -> Object:
+    """A policy that holds what somebody does to Deployments, as the program declares such."""
+    return {
+        "policy": {
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": "p", "labels": {"app.kubernetes.io/part-of": "tekton-delivery"}},
+            "spec": {
+                "failurePolicy": "Fail",
+                "matchConstraints": {
+                    "resourceRules": [
+                        {
+                            "apiGroups": ["apps"],
+                            "apiVersions": ["v1"],
+                            "resources": ["deployments"],
+                            "operations": ["UPDATE"],
+                        }
+                    ]
+                },
+                "matchConditions": [
+                    {
+                        "name": "account",
+                        "expression": "request.userInfo.username == 'system:serviceaccount:staging-ci:somebody'",
+                    }
+                ],
+            },
+        },
+        "binding": {
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": "p"},
+            "spec": {
+                "policyName": "p",
+                "validationActions": ["Deny"],
+                "matchResources": {
+                    "namespaceSelector": {
+                        "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["staging"]}]
+                    }
+                },
+            },
+        },
+    }
+
+
+def put(part: str, *path: str | int, value: object) -> Callable[[Object], None]:
+    def change(made: Object) -> None:
+        target = made[part]
+        for key in path[:-1]:
+            target = target[key]
+        target[path[-1]] = value
+
+    return change
+
+
+def test_a_policy_in_force_limits_a_right() -> None:
+    held = right("get patch", "deployments", "apps", names="app")
+    assert limit(SOMEBODY, held, Objects(policy().values())) == "ValidatingAdmissionPolicy p"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("policy", "spec", "failurePolicy", value="Ignore"),
+        put("policy", "metadata", "labels", value={}),
+        put("policy", "spec", "matchConditions", value=[]),
+        put("policy", "spec", "matchConditions", 0, "expression", value="request.userInfo.username == 'somebody else'"),
+        put("policy", "spec", "matchConstraints", "resourceRules", 0, "operations", value=["CREATE"]),
+        put("policy", "spec", "matchConstraints", "resourceRules", 0, "resources", value=["statefulsets"]),
+        put("policy", "spec", "matchConstraints", "resourceRules", 0, "apiGroups", value=["extensions"]),
+        put("policy", "spec", "matchConstraints", "resourceRules", 0, "resourceNames", value=["other"]),
+        put("policy", "spec", "matchConstraints", "matchPolicy", value="Exact"),
+        put("policy", "spec", "matchConstraints", "objectSelector", value={"matchLabels": {"a": "b"}}),
+        put("binding", "spec", "validationActions", value=["Audit"]),
+        put("binding", "spec", "policyName", value="q"),
+        put("binding", "spec", "matchResources", "namespaceSelector", "matchExpressions", 0, "values", value=["other"]),
+        put("binding", "spec", "matchResources", "objectSelector", value={"matchLabels": {"a": "b"}}),
+        put("binding", "spec", "paramRef", value={"name": "p", "parameterNotFoundAction": "Allow"}),
+    ],
+)
+def test_a_policy_that_is_not_in_force_limits_nothing(change: Callable[[Object], None]) -> None:
+    made = policy()
+    change(made)
+    assert limit(SOMEBODY, right("patch", "deployments", "apps"), Objects(made.values())) is None
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        right("patch create", "deployments", "apps"),
+        right("patch", "*", "apps"),
+        right("patch", "deployments", "apps", namespace="other"),
+        right("patch", "deployments", "apps", namespace=None),
+    ],
+    ids=str,
+)
+def test_a_policy_limits_only_what_it_looks_at(held: Right) -> None:
+    assert limit(SOMEBODY, held, Objects(policy().values())) is None
+    assert limit(Account("staging-ci", "other"), right("patch", "deployments", "apps"), Objects(policy().values())) is None
+
+
+# --- what cannot be followed is an error ---
+
+
+def without(kind: str, name: str) -> Callable[[list[Object]], None]:
+    return lambda objects: objects.remove(find(objects, kind, name))
+
+
+def run(change: Callable[[Object], None]) -> Callable[[list[Object]], None]:
+    def changed(objects: list[Object]) -> None:
+        change(find(objects, "TriggerTemplate", "github-pr-trigger-template")["spec"]["resourcetemplates"][0])
+
+    return changed
+
+
+def build(change: Callable[[Object], None]) -> Callable[[list[Object]], None]:
+    return lambda objects: change(find(objects, "Task", "build"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without("Task", "stage"), "Task staging-ci/stage, which is not declared"),
+        (without("Pipeline", "chespirito-staging-pipeline"), "none that is declared has such a name"),
+        (without("TriggerTemplate", "github-pr-trigger-template"), "TriggerTemplate .* which is not declared"),
+        (run(lambda made: made["metadata"].update(namespace="$(tt.params.application)")), "namespace of its run"),
+        (run(lambda made: made.update(kind="Job")), "creates a Job"),
+        (run(lambda made: made["spec"].update(pipelineRef={"resolver": "git"})), "names no declared Pipeline"),
+        (run(lambda made: made["spec"].update(workspaces=[])), "needs the workspace 'ssh-directory'"),
+        (
+            run(lambda made: made["spec"]["taskRunSpecs"][0].update(serviceAccountName="$(tt.params.run)")),
+            "service account from a parameter",
+        ),
+        (
+            build(lambda made: made["metadata"]["annotations"].update({"tekton-delivery/untrusted-from": "tests"})),
+            "names 'tests'; its steps are fetch, test, image",
+        ),
+        (build(lambda made: made["spec"].update(volumes=[])), "mounts the volume '.*', which is not declared"),
+        (build(lambda made: made["spec"]["volumes"][0].update(csi={"driver": "secrets"})), "of kind csi"),
+        (lambda objects: objects.append(copy.deepcopy(objects[0])), "two objects are"),
+    ],
+)
+def test_what_cannot_be_followed_is_an_error(
+    change: Callable[[list[Object]], None], message: str, staging: Declared
+) -> None:
+    objects = copy.deepcopy(staging.objects)
+    change(objects)
+    with pytest.raises(ReachabilityError, match=message):
+        rows(objects)
+
+
+# --- tables and versions ---
+
+
+def row(reaches: str, *through: str) -> Row:
+    return Row("trigger a/b", "build (Pipeline a/c)", "test", "our script", reaches, through, "a")
+
+
+def test_a_table_shows_what_follows_from_what() -> None:
+    shown = text([row("service account a/x", "volume y"), row("any pod in a", "volume y", "service account a/x", "a right")])
+    assert shown == (
+        "trigger a/b\n"
+        "  build (Pipeline a/c)\n"
+        "    test  our script  service account a/x  volume y\n"
+        "    test  our script    any pod in a       a right\n\n"
+    )
+
+
+def test_a_difference_shows_what_is_gone_and_what_is_new() -> None:
+    old, new = (
+        [row("secret a/kept", "volume k"), row("secret a/old", "volume v")],
+        [row("secret a/kept", "volume k"), row("x")],
+    )
+    added, removed = difference(old, new)
+    assert difference_text(added, removed) == (
+        "trigger a/b\n  build (Pipeline a/c)\n  - test  our script  secret a/old  volume v\n  + test  our script  x\n\n"
+    )
+    assert difference_text(*difference(old, old)) == "no difference\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose program renders what stands in its own file; the committed one and the working tree differ."""
+    (tmp_path / "offline").mkdir()
+    (tmp_path / "offline" / "render.py").write_text(
+        "import pathlib, sys\n"
+        "pathlib.Path('rendered').mkdir()\n"
+        "for name in sys.argv[1:]:\n"
+        "    pathlib.Path('rendered', name + '.yaml').write_text(pathlib.Path('declared').read_text())\n"
+    )
+    (tmp_path / "Pulumi.small.yaml").write_text("config: {}\n")
+    (tmp_path / "declared").write_text("kind: committed\n")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "First"]):
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / "declared").write_text("kind: changed since\n")
+    monkeypatch.setattr(revision, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_another_revision_is_rendered_by_its_own_program(repository: Path) -> None:
+    before = sorted(path.name for path in repository.iterdir())
+    assert revision.declared_in("HEAD", []) == [{"kind": "committed"}]
+    assert sorted(path.name for path in repository.iterdir()) == before
+
+
+def test_a_stack_that_the_other_revision_does_not_have_declared_nothing_there(repository: Path) -> None:
+    (repository / "Pulumi.new.yaml").write_text("config: {}\n")
+    assert revision.declared_in("HEAD", ["new"]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "message"),
+    [("v9", "", "not a valid object name"), ("HEAD", "raise SystemExit('no such setting')", "no such setting")],
+)
+def test_a_revision_that_cannot_be_rendered_says_why(repository: Path, name: str, program: str, message: str) -> None:
+    if program:
+        (repository / "offline" / "render.py").write_text(program)
+        subprocess.run(
+            ["git", "-C", str(repository), "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qam", "x"],
+            check=True,
+        )
+    with pytest.raises(ReachabilityError, match=f"--against {name}: .*{message}"):
+        revision.declared_in(name, [])
