@@ -17,14 +17,22 @@ say() {
 # A holder that died blocks nobody longer than this: twice the rollout's timeout, since a failed one is rolled back.
 lease_seconds=$((2 * ROLLOUT_SECONDS + 30))
 acquire() {
-    until kube get lease "$PARAM_DEPLOYMENT" --output json | jq --exit-status --arg run "$RUN" --argjson seconds "$lease_seconds" '
-        def at: sub("\\.[0-9]+"; "") | fromdateiso8601;
-        (.spec // {}) as $held
-        | select(($held.holderIdentity // "") == "" or ($held.renewTime | at) + $held.leaseDurationSeconds < now)
-        | (now | strftime("%Y-%m-%dT%H:%M:%S.000000Z")) as $now
-        | .spec = {holderIdentity: $run, acquireTime: $now, renewTime: $now, leaseDurationSeconds: $seconds}' |
-        kube replace --field-manager "$FIELD_MANAGER" --filename - >"$SCRATCH/lease.log" 2>&1; do
-        tail -n 1 "$SCRATCH/lease.log"
+    while :; do
+        lease=$(kube get lease "$PARAM_DEPLOYMENT" --output json)
+        mine=$(printf '%s' "$lease" | jq --arg run "$RUN" --argjson seconds "$lease_seconds" '
+            def at: sub("\\.[0-9]+"; "") | fromdateiso8601;
+            (.spec // {}) as $held
+            | select(($held.holderIdentity // "") == "" or ($held.renewTime | at) + $held.leaseDurationSeconds < now)
+            | (now | strftime("%Y-%m-%dT%H:%M:%S.000000Z")) as $now
+            | .spec = {holderIdentity: $run, acquireTime: $now, renewTime: $now, leaseDurationSeconds: $seconds}')
+        if [ -n "$mine" ]; then
+            answer=$(printf '%s' "$mine" | kube replace --field-manager "$FIELD_MANAGER" --filename - 2>&1) && return
+            case $answer in
+            *"the object has been modified"*) continue ;;
+            esac
+            printf '%s\n' "$answer" >&2
+            exit 1
+        fi
         echo "waiting for another deploy of $PARAM_DEPLOYMENT to end"
         sleep 1
     done
@@ -97,8 +105,13 @@ printf '%s' "$live" | jq --arg container "$PARAM_CONTAINER" --arg image "$former
     (.metadata.annotations // {}) as $notes
     | {metadata: {annotations: ($patch[0].metadata.annotations | with_entries(.value = $notes[.key]))},
        spec: {template: {spec: {containers: [{name: $container, image: $image}]}}}}' >"$SCRATCH/restore.json"
-kube patch "$target" --type strategic --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/restore.json" >/dev/null
-if kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
+go_back() {
+    kube patch "$target" --type strategic --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/restore.json" >/dev/null
+}
+if [ "$former" = "$image" ]; then
+    go_back # to what was noted; there is no other image to wait for
+    say "$reason"
+elif go_back && kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
     say "$reason; restored ${former##*@}"
 else
     say "$reason, and restoring ${former##*@} failed as well"

@@ -47,6 +47,10 @@ class Sandbox:
         self.bin.mkdir()
         self.work.mkdir()
         self.path = [self.bin, self.userland]
+        for command in ("git", "jq"):
+            found = shutil.which(command)
+            if found and not (self.userland / command).exists():
+                (self.bin / command).symlink_to(found)
 
     @property
     def bin(self) -> Path:
@@ -71,6 +75,7 @@ class Sandbox:
             f">>'{self.root}/calls'\n{body}\n"
         )
         path = self.bin / name
+        path.unlink(missing_ok=True)  # it may be a link to the real command
         path.write_text(text)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
@@ -120,3 +125,40 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def sandbox(tmp_path: Path, shell: tuple[list[str], Path]) -> Sandbox:
     command, userland = shell
     return Sandbox(tmp_path, command, userland)
+
+
+# A stand-in for ssh: the last argument is what git wants to run on the forge.
+SSH = 'for command; do :; done\nexec sh -c "$command"'
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git as somebody, with nobody's configuration."""
+    author = {
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@example",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@example",
+    }
+    env = author | {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": str(folder)}
+    done = subprocess.run(["git", *arguments], cwd=folder, env=env, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def forge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with two commits; the first is what a pull request's head is: a commit that need not be a branch."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    repository = tmp_path_factory.mktemp("forge")
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    for subject, content in (("First $(touch pwned) \\n", "first"), ("Second", "second")):
+        (repository / "file").write_text(content)
+        git(repository, "add", "file")
+        git(repository, "commit", "--quiet", "--message", subject)
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def head(forge: Path) -> str:
+    return git(forge, "rev-parse", "HEAD")

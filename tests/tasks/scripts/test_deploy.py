@@ -1,140 +1,248 @@
-"""deploy.sh: what does not get ready is taken back, and both the failure and the way back are told."""
+"""deploy.sh: one at a time, never an older merge over a newer one, and what does not get ready is taken back."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.tasks.scripts.conftest import Result, Sandbox
+from tests.tasks.scripts.conftest import Result, Sandbox, git
+from tests.tasks.scripts.kube import Cluster, deployment, needs_jq
+
+pytestmark = needs_jq
 
 OLD = "registry.internal:5000/shop@sha256:" + "a" * 64
 NEW = "registry.internal:5000/shop@sha256:" + "b" * 64
 SHA = "0123456789abcdef0123456789abcdef01234567"
-
-# A Deployment with one image: `set image` changes it, `rollout status` fails for the images listed in $broken.
-KUBECTL = """
-case "$*" in
-*' get '*) cat '{root}/serving' ;;
-*' set image '*)
-    for argument; do case $argument in app=*) wanted=${{argument#app=}} ;; esac; done
-    case " {refused} " in *" $wanted "*) echo 'Error: forbidden' >&2; exit 1 ;; esac
-    printf %s "$wanted" >'{root}/serving' ;;
-*' rollout status '*) case " {broken} " in *" $(cat '{root}/serving') "*) echo 'error: timed out' >&2; exit 1 ;; esac ;;
-esac
-"""
+OLD_NOTES = {"tekton-delivery/commit": "c" * 40, "tekton-delivery/pull-request": "6", "mine": "stays"}
 
 
-def deploy(
-    sandbox: Sandbox, *, former: str = OLD, broken: str = "", refused: str = "", kubectl: str = KUBECTL, **changed: str
-) -> Result:
-    sandbox.file("serving", former)
+@pytest.fixture
+def cluster(sandbox: Sandbox) -> Cluster:
+    return Cluster(sandbox, image=OLD, notes=OLD_NOTES)
+
+
+def deploy(sandbox: Sandbox, **changed: str | Path) -> Result:
     sandbox.file("image", NEW)
-    sandbox.stub("kubectl", kubectl.format(root=sandbox.root, broken=broken, refused=refused))
-    env = {
+    env: dict[str, str | Path] = {
         "PARAM_HEAD_SHA": SHA,
         "PARAM_PULL_REQUEST": "7",
-        "PARAM_NAMESPACE": "staging",
+        "PARAM_MERGE_SHA": "",
+        "PARAM_MERGED_BY": "",
         "PARAM_DEPLOYMENT": "shop-pod",
         "PARAM_CONTAINER": "app",
         "PARAM_TIMEOUT": "60s",
+        "ROLLOUT_SECONDS": "60",
+        "NAMESPACE": "staging",
         "RUN": "run-1",
         "FIELD_MANAGER": "tekton-delivery",
-        "RESULT_IMAGE_PATH": str(sandbox.root / "image"),
+        "HISTORY": sandbox.root / "history",
+        "SCRATCH": sandbox.root,
+        "RESULT_IMAGE_PATH": sandbox.root / "image",
+        "RESULT_REASON_PATH": sandbox.root / "reason",
     }
     return sandbox.run("deploy", **env | changed)
 
 
-def serving(sandbox: Sandbox) -> str:
-    return (sandbox.root / "serving").read_text()
+def reason(sandbox: Sandbox) -> str:
+    text = (sandbox.root / "reason").read_bytes().decode()
+    assert "\n" not in text
+    return text
 
 
-def annotations(sandbox: Sandbox) -> dict[str, str]:
-    (call,) = [call for call in sandbox.called("kubectl") if "annotate" in call]
-    return dict(argument.split("=", 1) for argument in call if argument.startswith("tekton-delivery/"))
-
-
-def test_the_image_is_rolled_out_and_waited_for(sandbox: Sandbox) -> None:
+def test_the_image_is_rolled_out_and_waited_for(sandbox: Sandbox, cluster: Cluster) -> None:
     result = deploy(sandbox)
     assert result.code == 0, result.err
-    assert serving(sandbox) == NEW
-    verbs = [call[2:4] for call in sandbox.called("kubectl")]
-    assert verbs == [
-        ["get", "deployment/shop-pod"],
-        ["set", "image"],
-        ["rollout", "status"],
-        ["annotate", "deployment/shop-pod"],
-    ]
+    assert cluster.image == NEW
+    assert cluster.verbs().index("patch deployment/shop-pod") < cluster.verbs().index("rollout status")
     (wait,) = [call for call in sandbox.called("kubectl") if "rollout" in call]
     assert wait[wait.index("--timeout") + 1] == "60s"
+    assert reason(sandbox) == f"serves on staging: sha256:{'b' * 64}"
 
 
-def test_every_call_stays_in_the_environments_namespace(sandbox: Sandbox) -> None:
-    deploy(sandbox, PARAM_NAMESPACE="production")
-    assert sandbox.calls
+def test_every_call_stays_in_the_environments_namespace(sandbox: Sandbox, cluster: Cluster) -> None:
+    deploy(sandbox, NAMESPACE="production")
+    assert cluster.verbs()
     for call in sandbox.called("kubectl"):
         assert call[:2] == ["--namespace", "production"]
 
 
-@pytest.mark.parametrize("verb", ["set", "annotate"])
-def test_what_the_pipeline_writes_is_its_own(sandbox: Sandbox, verb: str) -> None:
+def test_what_the_pipeline_writes_is_its_own(sandbox: Sandbox, cluster: Cluster) -> None:
     """Under this field manager Pulumi leaves the image alone."""
     deploy(sandbox)
-    (call,) = [call for call in sandbox.called("kubectl") if verb in call]
-    assert call[call.index("--field-manager") + 1] == "tekton-delivery"
+    writes = [call for call in sandbox.called("kubectl") if call[2] in ("patch", "replace")]
+    assert len(writes) == 3, "take the Lease, change the Deployment, give the Lease back"
+    for call in writes:
+        assert call[call.index("--field-manager") + 1] == "tekton-delivery"
 
 
-def test_what_serves_is_noted_once_it_is_true(sandbox: Sandbox) -> None:
-    deploy(sandbox)
-    noted = annotations(sandbox)
-    assert noted.pop("tekton-delivery/delivered-at").endswith("Z")
-    assert noted == {
-        "tekton-delivery/commit": SHA,
-        "tekton-delivery/pull-request": "7",
-        "tekton-delivery/digest": "sha256:" + "b" * 64,
-        "tekton-delivery/run": "run-1",
+def test_what_serves_is_noted_on_the_deployment(sandbox: Sandbox, cluster: Cluster) -> None:
+    deploy(sandbox, PARAM_MERGE_SHA="d" * 40, PARAM_MERGED_BY="alice", HISTORY="/nowhere")
+    notes = cluster.notes
+    assert notes.pop("delivered-at").endswith("Z")
+    assert json.loads(notes.pop("before")) == [{"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]
+    assert notes == {
+        "commit": SHA,
+        "pull-request": "7",
+        "digest": "sha256:" + "b" * 64,
+        "merge-commit": "d" * 40,
+        "merged-by": "alice",
+        "run": "run-1",
+        "mine": "stays",
     }
 
 
-def test_an_image_that_never_gets_ready_is_taken_back_and_both_are_told(sandbox: Sandbox) -> None:
-    result = deploy(sandbox, broken=NEW)
+def test_what_a_pull_request_replaced_is_remembered_once_however_often_it_is_updated(
+    sandbox: Sandbox, cluster: Cluster
+) -> None:
+    deploy(sandbox)
+    before = cluster.notes["before"]
+    deploy(sandbox, PARAM_HEAD_SHA="f" * 40)
+    assert cluster.notes["before"] == before
+    assert cluster.notes["commit"] == "f" * 40
+
+
+def test_only_the_last_five_are_remembered(sandbox: Sandbox) -> None:
+    history = [{"image": f"old-{number}", "commit": None, "pullRequest": str(number)} for number in range(5)]
+    cluster = Cluster(sandbox, image=OLD, notes=OLD_NOTES | {"tekton-delivery/before": json.dumps(history)})
+    deploy(sandbox)
+    assert [entry["image"] for entry in json.loads(cluster.notes["before"])] == ["old-1", "old-2", "old-3", "old-4", OLD]
+
+
+def test_an_image_that_never_gets_ready_is_taken_back_with_its_notes(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(broken=(NEW,))
+    result = deploy(sandbox)
     assert result.code != 0
-    assert serving(sandbox) == OLD
-    assert f"error: {NEW} was not ready within 60s in staging" in result.err
-    assert f"restored {OLD}" in result.err
-    assert not [call for call in sandbox.called("kubectl") if "annotate" in call]
+    assert cluster.image == OLD
+    assert cluster.get("live.json")["metadata"]["annotations"] == OLD_NOTES
+    assert reason(sandbox) == f"sha256:{'b' * 64} was not ready within 60s; restored sha256:{'a' * 64}"
 
 
-def test_a_way_back_that_does_not_get_ready_either_is_told_as_well(sandbox: Sandbox) -> None:
-    result = deploy(sandbox, broken=f"{NEW} {OLD}")
+def test_a_way_back_that_does_not_get_ready_either_is_told_as_well(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(broken=(NEW, OLD))
+    assert deploy(sandbox).code != 0
+    expected = f"sha256:{'b' * 64} was not ready within 60s, and restoring sha256:{'a' * 64} failed as well"
+    assert reason(sandbox) == expected
+
+
+def test_a_way_back_that_is_refused_is_told_as_well(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(broken=(NEW,), refused=(OLD,))
+    result = deploy(sandbox)
     assert result.code != 0
-    assert f"error: {NEW} was not ready within 60s in staging" in result.err
-    assert f"error: restoring {OLD} failed as well" in result.err
-    assert "\nrestored" not in result.err
-
-
-def test_a_way_back_that_is_refused_is_told_as_well(sandbox: Sandbox) -> None:
-    result = deploy(sandbox, broken=NEW, refused=OLD)
-    assert result.code != 0
-    assert f"error: restoring {OLD} failed as well" in result.err
+    assert reason(sandbox).endswith("failed as well")
+    assert "denied the request" in result.err + result.out
 
 
 def test_the_same_image_again_has_nothing_to_go_back_to(sandbox: Sandbox) -> None:
-    result = deploy(sandbox, former=NEW, broken=NEW)
+    cluster = Cluster(sandbox, image=NEW, notes=OLD_NOTES)
+    cluster.behave(broken=(NEW,))
+    assert deploy(sandbox).code != 0
+    assert cluster.verbs().count("rollout status") == 1
+    assert reason(sandbox) == f"sha256:{'b' * 64} was not ready within 60s"
+    assert cluster.get("live.json")["metadata"]["annotations"] == OLD_NOTES
+
+
+def test_a_refused_change_changes_nothing_and_says_why(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(refused=(NEW,))
+    result = deploy(sandbox)
     assert result.code != 0
-    assert len([call for call in sandbox.called("kubectl") if "set" in call]) == 1
+    assert cluster.get("live.json") == deployment(OLD, OLD_NOTES)
+    assert "denied the request" in result.err
+    assert cluster.holder is None
 
 
-def test_a_refused_change_changes_nothing(sandbox: Sandbox) -> None:
-    result = deploy(sandbox, refused=NEW)
+def test_a_change_of_somebody_else_meanwhile_is_kept(sandbox: Sandbox, cluster: Cluster) -> None:
+    """The patch names the version it was made for; a newer one is read again first."""
+    cluster.put("after-get", deployment(OLD, OLD_NOTES | {"theirs": "new"}, version=2))
+    assert deploy(sandbox).code == 0
+    assert cluster.image == NEW
+    assert cluster.notes["theirs"] == "new"
+    assert cluster.verbs().count("patch deployment/shop-pod") == 2
+
+
+def test_a_deployment_that_is_not_there_fails(sandbox: Sandbox, cluster: Cluster) -> None:
+    (sandbox.root / "live.json").unlink()
+    result = deploy(sandbox)
     assert result.code != 0
-    assert serving(sandbox) == OLD
-    assert "forbidden" in result.err
-    assert not [call for call in sandbox.called("kubectl") if "annotate" in call]
+    assert "not found" in result.err
+    assert cluster.holder is None
 
 
-def test_a_deployment_that_is_not_there_changes_nothing(sandbox: Sandbox) -> None:
-    result = deploy(sandbox, kubectl="echo 'Error from server (NotFound)' >&2; exit 1")
-    assert result.code != 0
-    assert len(sandbox.calls) == 1
+def lease(holder: str, age: int, seconds: int = 150) -> dict[str, Any]:
+    renewed = time.strftime("%Y-%m-%dT%H:%M:%S.123456Z", time.gmtime(time.time() - age))
+    spec = {"holderIdentity": holder, "renewTime": renewed, "acquireTime": renewed, "leaseDurationSeconds": seconds}
+    return {"metadata": {"resourceVersion": "7"}, "spec": spec}
 
 
-def test_the_image_is_handed_on_as_it_came(sandbox: Sandbox) -> None:
+def test_the_lease_is_held_while_it_works_and_given_back(sandbox: Sandbox, cluster: Cluster) -> None:
     deploy(sandbox)
-    assert (sandbox.root / "image").read_bytes() == NEW.encode()
+    verbs = cluster.verbs()
+    assert verbs[:3] == ["get lease", "replace --field-manager", "get deployment/shop-pod"]
+    assert set(verbs[-2:]) == {"get lease", "replace --field-manager"}
+    assert cluster.holder is None
+
+
+def test_a_lease_that_somebody_took_first_is_asked_for_again(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.put("after-lease", {"metadata": {"resourceVersion": "2"}, "spec": {}})
+    assert deploy(sandbox).code == 0
+    assert cluster.image == NEW
+
+
+def test_another_deploy_is_waited_for(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.put("lease.json", lease("another", age=1))
+    cluster.put("after-lease", {"metadata": {"resourceVersion": "8"}, "spec": {}})
+    result = deploy(sandbox)
+    assert result.code == 0, result.err
+    assert "waiting for another deploy of shop-pod to end" in result.out
+    assert cluster.image == NEW
+
+
+def test_a_holder_that_died_blocks_nobody_for_long(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.put("lease.json", lease("dead", age=151))
+    result = deploy(sandbox)
+    assert result.code == 0, result.err
+    assert "waiting" not in result.out
+
+
+def test_a_lease_that_cannot_be_read_ends_the_step_instead_of_waiting_for_ever(sandbox: Sandbox, cluster: Cluster) -> None:
+    (sandbox.root / "lease.json").unlink()
+    result = deploy(sandbox)
+    assert result.code != 0
+    assert "is forbidden" in result.err
+    assert cluster.image == OLD
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A repository with two merges on one branch, and one on another."""
+    folder = tmp_path_factory.mktemp("history")
+    git(folder, "init", "--quiet", "--initial-branch=base")
+    commits = {"path": str(folder)}
+    for name in ("first", "second"):
+        git(folder, "commit", "--quiet", "--allow-empty", "--message", name)
+        commits[name] = git(folder, "rev-parse", "HEAD")
+    git(folder, "checkout", "--quiet", "--orphan", "other")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "other")
+    commits["other"] = git(folder, "rev-parse", "HEAD")
+    return commits
+
+
+@pytest.mark.parametrize(
+    ("running", "merged", "code", "image", "said"),
+    [
+        ("first", "second", 0, NEW, "serves on staging"),
+        ("second", "first", 0, OLD, "superseded: what runs was merged later"),
+        ("first", "first", 0, NEW, "serves on staging"),
+        ("other", "first", 1, OLD, "was the branch rewritten?"),
+    ],
+)
+def test_an_older_merge_never_replaces_a_newer_one(
+    sandbox: Sandbox, history: dict[str, str], running: str, merged: str, code: int, image: str, said: str
+) -> None:
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/merge-commit": history[running]})
+    result = deploy(sandbox, PARAM_MERGE_SHA=history[merged], PARAM_MERGED_BY="alice", HISTORY=history["path"])
+    assert result.code == code, result.err
+    assert cluster.image == image
+    assert said in reason(sandbox)
+    assert cluster.holder is None
