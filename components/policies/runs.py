@@ -61,7 +61,7 @@ def runs(
             ),
             validation(
                 f"a run's params are among {', '.join(carried)}, in the form of numbers, full commit shas and logins",
-                f"variables.params.all(p, {' || '.join(forms)})",
+                f"variables.params.all(p, type(p.value) == string && ({' || '.join(forms)}))",
             ),
             validation(
                 "the labels of a run are those that its TriggerTemplate declares, with the values of its params",
