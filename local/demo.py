@@ -1,6 +1,7 @@
 """The main job, shown step by step: a pull request to staging, its merge to production, and one that ships nothing."""
 
 import json
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ APPLICATION = "chespirito"
 DEPLOYMENT = f"{APPLICATION}-pod"
 PORTS = {"staging": 30080, "production": 30081}
 RESULT = STATE / "demo.json"
+# How long an environment may take to answer after its pipeline has ended.
+ANSWER_SECONDS = 20.0
 # How long production is watched for a run that must not come, counted from the forge's having delivered the webhook.
 # A run that does come was there after 0.2-0.6 s.
 NOTHING_SECONDS = 5.0
@@ -41,6 +44,40 @@ class Timeline:
         now = time.monotonic()
         self.hops.append((name, now - self._last))
         self._last = now
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add what was measured beside the hops."""
+        self.hops.append((name, seconds))
+
+
+class Answer(threading.Thread):
+    """Asks an environment's URL, from now on, until it shows a message."""
+
+    def __init__(self, url: str, message: str) -> None:
+        super().__init__(daemon=True)
+        self.seconds: float | None = None
+        self._url, self._message, self._begun = url, message, time.monotonic()
+        self._stopped = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        with httpx.Client(timeout=2, trust_env=False) as client:
+            while not self._stopped.is_set():
+                try:
+                    if self._message in client.get(self._url).text:
+                        self.seconds = time.monotonic() - self._begun
+                        return
+                except httpx.HTTPError:
+                    pass  # a rollout is going on
+                self._stopped.wait(0.1)
+
+    def wait(self) -> float:
+        """Return after how many seconds the message was there. Raises UserError if it is not there soon."""
+        self.join(ANSWER_SECONDS)
+        self._stopped.set()
+        if self.seconds is None:
+            raise UserError(f"{self._url} does not show “{self._message}”")
+        return self.seconds
 
 
 def run(progress: Progress) -> bool:
@@ -76,18 +113,22 @@ def _deliver(running: Machine, timeline: Timeline, progress: Progress) -> dict[s
     developer, digests = running.forge.developer, {}
 
     progress.line("\nA pull request is opened")
+    answer = Answer(running.url(PORTS["staging"]), message)
     number, head = _open(running, message, timeline)
     progress.line(f"  #{number} at {head[:12]}: “{message}”")
     _run(running, "staging", number, timeline, progress)
-    _answers(running, "staging", message, timeline, progress)
+    timeline.add("pull request to staging's answer", answer.wait())
+    progress.line(f"  {running.url(PORTS['staging'])} answers: “{message}”")
     digests["staging"] = digest(running, "staging")
 
     progress.line("\nThe pull request is merged")
+    answer = Answer(running.url(PORTS["production"]), message)
     timeline.start()
     developer.merge(REPOSITORY, number)
     timeline.hop("merge")
     _run(running, "production", number, timeline, progress)
-    _answers(running, "production", message, timeline, progress)
+    timeline.add("merge to production's answer", answer.wait())
+    progress.line(f"  {running.url(PORTS['production'])} answers: “{message}”")
     digests["production"] = digest(running, "production")
     for context, status in sorted(developer.statuses(REPOSITORY, head).items()):
         progress.line(f"  status {context}: {status.state}, {status.description}")
@@ -102,15 +143,20 @@ def _reject(running: Machine, timeline: Timeline, progress: Progress, digests: d
     before = running.kubernetes.deployment("production", DEPLOYMENT).metadata.resource_version
     timeline.start()
     running.forge.developer.close(REPOSITORY, number)
+    wait_until(
+        lambda: digest(running, "staging") == digests["staging"], 60, "staging did not return to what it served before"
+    )
+    timeline.hop("closed unmerged: staging is back")
     deadline = time.monotonic() + NOTHING_SECONDS
     while time.monotonic() < deadline:
         if running.kubernetes.runs("production-ci", pull_request=str(number)):
             raise UserError(f"closing pull request #{number} unmerged started a run in production-ci")
         time.sleep(0.5)
-    timeline.hop("closed unmerged: nothing happened for")
+    timeline.hop("production watched: nothing happened")
     after = running.kubernetes.deployment("production", DEPLOYMENT).metadata.resource_version
     if before != after or digest(running, "production") != digests["production"]:
         raise UserError("closing a pull request unmerged changed production")
+    progress.line("  staging serves again what it served before")
     progress.line("  nothing shipped: no run in production-ci, and production's Deployment is untouched")
 
 
@@ -132,20 +178,6 @@ def _run(running: Machine, environment: str, number: int, timeline: Timeline, pr
     timeline.hop(f"{environment}'s pipeline")
     if not succeeded:
         raise UserError(f"the run {found['metadata']['name']} in {environment}-ci failed: {message}")
-
-
-def _answers(running: Machine, environment: str, message: str, timeline: Timeline, progress: Progress) -> None:
-    url = running.url(PORTS[environment])
-
-    def seen() -> bool:
-        try:
-            return message in httpx.get(url, timeout=2, trust_env=False).text
-        except httpx.HTTPError:
-            return False
-
-    wait_until(seen, 20, f"{url} does not show “{message}”")
-    timeline.hop(f"{environment} answers")
-    progress.line(f"  {url} answers: “{message}”")
 
 
 def digest(running: Machine, environment: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from kubernetes import client
+from kubernetes.dynamic import DynamicClient
 
 from local.demo import DEPLOYMENT
 from local.forge.setup import REPOSITORY
@@ -18,16 +19,12 @@ VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletec
 
 def _resources(world: World) -> list[tuple[str, str]]:
     """Every namespaced resource that the API server knows: group and plural, subresources included."""
-    found = [
-        ("", item.name) for item in client.CoreV1Api(world.kubernetes.api).get_api_resources().resources if item.namespaced
-    ]
-    for group in client.ApisApi(world.kubernetes.api).get_api_versions().groups:
-        version = group.preferred_version.group_version
-        listed = world.kubernetes.api.call_api(
-            f"/apis/{version}", "GET", response_type="object", auth_settings=["BearerToken"], _return_http_data_only=True
-        )
-        found += [(group.name, item["name"]) for item in listed["resources"] if item["namespaced"]]
-    return found
+    found = set()
+    for resource in DynamicClient(world.kubernetes.api).resources.search(namespaced=True):
+        group, plural = resource.group or "", resource.name
+        if plural:
+            found |= {(group, plural), *((group, f"{plural}/{name}") for name in resource.subresources)}
+    return sorted(found)
 
 
 def _allowed(world: World, account: str, namespace: str) -> set[tuple[str, str, str]]:
@@ -41,7 +38,7 @@ def _allowed(world: World, account: str, namespace: str) -> set[tuple[str, str, 
         for verb in VERBS:
             attributes = client.V1ResourceAttributes(
                 group=group, resource=resource, subresource=subresource or None, verb=verb, namespace=namespace,
-                name=DEPLOYMENT if resource == "deployments" else None,
+                name=DEPLOYMENT if resource in ("deployments", "leases") else None,
             )  # fmt: skip
             spec = client.V1SubjectAccessReviewSpec(user=user, groups=groups, resource_attributes=attributes)
             answer = review.create_subject_access_review(client.V1SubjectAccessReview(spec=spec))
@@ -57,13 +54,14 @@ def test_the_api_server_refuses_stagings_deployer_everything_in_production(world
 
 def test_stagings_deployer_may_do_in_staging_what_it_is_for_and_no_more(world: World) -> None:
     assert _allowed(world, "deployer", "staging") == {
-        ("apps", "deployments", verb) for verb in ("get", "list", "watch", "patch")
+        *(("apps", "deployments", verb) for verb in ("get", "list", "watch", "patch")),
+        *(("coordination.k8s.io", "leases", verb) for verb in ("get", "update")),
     }
 
 
 def test_a_stolen_deployer_token_changes_staging_only(world: World) -> None:
     apps = client.AppsV1Api(world.as_account("staging-ci", "deployer"))
-    patch = {"metadata": {"annotations": {"stolen": "yes"}}}
+    patch = {"metadata": {"annotations": {"tekton-delivery/run": "stolen"}}}
     apps.patch_namespaced_deployment(DEPLOYMENT, "staging", patch, dry_run="All")  # the control: the token works
     with pytest.raises(client.ApiException) as refused:
         apps.patch_namespaced_deployment(DEPLOYMENT, "production", patch, dry_run="All")

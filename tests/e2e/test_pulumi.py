@@ -113,6 +113,7 @@ def test_destroy_leaves_nothing_behind(pulumi: Run, world: World, tmp_path: Path
     finally:
         pulumi("destroy", *flags, "--yes", "--skip-preview")
         pulumi("stack", "rm", "passing", "--yes", "--preserve-config")
+        (ROOT / "Pulumi.passing.yaml").unlink(missing_ok=True)
     assert _everything(world) == before
 
 
