@@ -2,14 +2,19 @@
 # Cancels the runs of a pull request that are older than this one, or all of them when the pull request was rejected.
 set -eu
 
-kubectl --namespace "$NAMESPACE" get pipelineruns.tekton.dev --output json \
-    --selector "tekton-delivery/pull-request=$PARAM_PULL_REQUEST,app.kubernetes.io/name=$APPLICATION" |
-    jq --raw-output --arg run "$PARAM_RUN" '
-        (.items[] | select(.metadata.name == $run).metadata.creationTimestamp) as $mine
-        | .items[]
-        | select(.metadata.name != $run and .metadata.creationTimestamp <= $mine and .status.completionTime == null
-                 and .metadata.labels["tekton-delivery/event"] != "rejected" and .spec.status == null)
-        | .metadata.name' |
+runs=$(kubectl --namespace "$NAMESPACE" get pipelineruns.tekton.dev --output json \
+    --selector "tekton-delivery/pull-request=$PARAM_PULL_REQUEST,app.kubernetes.io/name=$APPLICATION")
+# Times have whole seconds. Of two runs of the same second the one whose name sorts last goes on, so that they do not end
+# each other; a rejection ends both.
+printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
+    (.items[] | select(.metadata.name == $run)) as $mine
+    | .items[]
+    | select(.metadata.name != $run and .status.completionTime == null and .spec.status == null
+             and .metadata.labels["tekton-delivery/event"] != "rejected")
+    | select(.metadata.creationTimestamp < $mine.metadata.creationTimestamp
+             or (.metadata.creationTimestamp == $mine.metadata.creationTimestamp
+                 and ($mine.metadata.labels["tekton-delivery/event"] == "rejected" or .metadata.name < $run)))
+    | .metadata.name' |
     while IFS= read -r older; do
         # Finally tasks still run: the older commit's status must not stay pending.
         kubectl --namespace "$NAMESPACE" patch pipelineruns.tekton.dev "$older" --type merge \

@@ -13,6 +13,10 @@ from components.tasks.step import SCRIPTS
 
 # The tools image has busybox alone; a laptop has dash or bash with GNU's commands.
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"]}
+# jq takes 30 ms to start: scripts that use it often are run as they run in the pipelines, and in one shell.
+in_the_tools_images_shell = pytest.mark.parametrize("shell", ["busybox"], indirect=True)
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+
 FIELD, CALL = "\x1f", "\x1e"
 
 HOSTILE = (

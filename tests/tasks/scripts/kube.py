@@ -5,54 +5,53 @@ annotation of null goes away. What an image does when it is rolled out is decide
 """
 
 import json
-import shutil
+import sys
 from typing import Any
-
-import pytest
 
 from tests.tasks.scripts.conftest import Sandbox
 
-needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
-
-STUB = r"""
-state='@ROOT@'
-modified='Error from server (Conflict): the object has been modified; please apply your changes to the latest version'
-refuse() { echo "$1" >&2; exit 1; }
-shift 2
-case "$*" in
-'get lease '*)
-    [ -f "$state/lease.json" ] || refuse 'Error from server (Forbidden): leases.coordination.k8s.io is forbidden'
-    cat "$state/lease.json"
-    [ ! -f "$state/after-lease" ] || mv "$state/after-lease" "$state/lease.json" ;;
-'replace '*)
-    jq --slurp '.[1] as $new | .[0]
-        | if .metadata.resourceVersion != $new.metadata.resourceVersion then error("old") else . end
-        | .spec = $new.spec | .metadata.resourceVersion |= (tonumber + 1 | tostring)' "$state/lease.json" - \
-        >"$state/new.json" 2>/dev/null || refuse "$modified"
-    mv "$state/new.json" "$state/lease.json" ;;
+GET = """
+case "$3 $4" in
+'get lease')
+    [ -f '{root}/lease.json' ] || {{ echo 'Error from server (Forbidden): leases is forbidden' >&2; exit 1; }}
+    cat '{root}/lease.json'
+    [ ! -f '{root}/after-lease' ] || mv '{root}/after-lease' '{root}/lease.json'
+    exit ;;
 'get deployment/'*)
-    [ -f "$state/live.json" ] || refuse 'Error from server (NotFound): deployments.apps "shop-pod" not found'
-    cat "$state/live.json"
-    [ ! -f "$state/after-get" ] || mv "$state/after-get" "$state/live.json" ;;
-'patch deployment/'*)
-    for argument; do [ "$last" != --patch-file ] || file=$argument; last=$argument; done
-    image=$(jq --raw-output '.spec.template.spec.containers[0].image // ""' "$file")
-    case ' @REFUSED@ ' in *" $image "*) refuse 'Error from server: admission webhook denied the request' ;; esac
-    jq --slurp '.[1] as $patch | .[0]
-        | if (.metadata.resourceVersion, null) == $patch.metadata.resourceVersion then . else empty end
-        | .metadata.annotations = ((.metadata.annotations // {}) + ($patch.metadata.annotations // {})
-            | with_entries(select(.value != null)))
-        | .metadata.resourceVersion |= (tonumber + 1 | tostring)
-        | reduce ($patch.spec.template.spec.containers // [])[] as $new (.;
-            (.spec.template.spec.containers[] | select(.name == $new.name)) += $new)' \
-        "$state/live.json" "$file" >"$state/new.json"
-    [ -s "$state/new.json" ] || refuse "$modified"
-    mv "$state/new.json" "$state/live.json" ;;
-'rollout status '*)
-    image=$(jq --raw-output '.spec.template.spec.containers[] | select(.name == "app").image' "$state/live.json")
-    case ' @BROKEN@ ' in *" $image "*) refuse 'error: timed out waiting for the condition' ;; esac ;;
-*) refuse "no such call: $*" ;;
+    [ -f '{root}/live.json' ] || {{ echo 'Error from server (NotFound): "shop-pod" not found' >&2; exit 1; }}
+    cat '{root}/live.json'
+    [ ! -f '{root}/after-get' ] || mv '{root}/after-get' '{root}/live.json'
+    exit ;;
 esac
+exec '{python}' -ISc '
+import json, pathlib, sys
+root, behaviour, arguments = pathlib.Path("{root}"), json.load(open("{root}/behaviour.json")), sys.argv[3:]
+def refuse(text):
+    sys.exit("Error from server: " + text)
+def save(name, old, new):
+    if new["metadata"].get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
+        refuse("the object has been modified; please apply your changes to the latest version")
+    old["metadata"]["resourceVersion"] = str(int(old["metadata"]["resourceVersion"]) + 1)
+    (root / name).write_text(json.dumps(old))
+if arguments[0] == "replace":
+    old, new = json.loads((root / "lease.json").read_text()), json.load(sys.stdin)
+    old["spec"] = new["spec"]
+    save("lease.json", old, new)
+    sys.exit()
+live = json.loads((root / "live.json").read_text())
+containers = live["spec"]["template"]["spec"]["containers"]
+if arguments[0] == "patch":
+    patch = json.load(open(arguments[arguments.index("--patch-file") + 1]))
+    notes = live["metadata"]["annotations"] | patch["metadata"].get("annotations", {{}})
+    live["metadata"]["annotations"] = {{name: value for name, value in notes.items() if value is not None}}
+    for new in patch.get("spec", {{}}).get("template", {{}}).get("spec", {{}}).get("containers", []):
+        if new["image"] in behaviour["refused"]:
+            refuse("admission webhook denied the request")
+        [old.update(new) for old in containers if old["name"] == new["name"]]
+    save("live.json", live, patch)
+if arguments[0] == "rollout" and [old for old in containers if old["image"] in behaviour["broken"]]:
+    sys.exit("error: timed out waiting for the condition")
+' "$@"
 """
 
 
@@ -73,11 +72,11 @@ class Cluster:
         self.put("live.json", deployment(image, notes))
         self.put("lease.json", {"metadata": {"resourceVersion": "1"}, "spec": {}})
         self.behave()
+        sandbox.stub("kubectl", GET.format(root=sandbox.root, python=sys.executable))
 
     def behave(self, *, broken: tuple[str, ...] = (), refused: tuple[str, ...] = ()) -> None:
         """Which images never get ready, and which ones the API server does not let in."""
-        text = STUB.replace("@ROOT@", str(self.sandbox.root))
-        self.sandbox.stub("kubectl", text.replace("@BROKEN@", " ".join(broken)).replace("@REFUSED@", " ".join(refused)))
+        self.put("behaviour.json", {"broken": list(broken), "refused": list(refused)})
 
     def put(self, name: str, value: dict[str, Any]) -> None:
         self.sandbox.file(name, json.dumps(value))

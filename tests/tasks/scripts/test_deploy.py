@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.tasks.scripts.conftest import Result, Sandbox, git
-from tests.tasks.scripts.kube import Cluster, deployment, needs_jq
+from tests.tasks.scripts.conftest import Result, Sandbox, git, in_the_tools_images_shell, needs_jq
+from tests.tasks.scripts.kube import Cluster, deployment
 
-pytestmark = needs_jq
+pytestmark = [needs_jq, in_the_tools_images_shell]
 
 OLD = "registry.internal:5000/shop@sha256:" + "a" * 64
 NEW = "registry.internal:5000/shop@sha256:" + "b" * 64
@@ -51,37 +51,38 @@ def reason(sandbox: Sandbox) -> str:
     return text
 
 
-def test_the_image_is_rolled_out_and_waited_for(sandbox: Sandbox, cluster: Cluster) -> None:
+def test_the_image_is_rolled_out_and_waited_for_one_at_a_time(sandbox: Sandbox, cluster: Cluster) -> None:
     result = deploy(sandbox)
     assert result.code == 0, result.err
     assert cluster.image == NEW
-    assert cluster.verbs().index("patch deployment/shop-pod") < cluster.verbs().index("rollout status")
-    (wait,) = [call for call in sandbox.called("kubectl") if "rollout" in call]
-    assert wait[wait.index("--timeout") + 1] == "60s"
     assert reason(sandbox) == f"serves on staging: sha256:{'b' * 64}"
+    verbs = cluster.verbs()
+    assert verbs[:5] == [
+        "get lease",
+        "replace --field-manager",
+        "get deployment/shop-pod",
+        "patch deployment/shop-pod",
+        "rollout status",
+    ]
+    assert sorted(verbs[5:]) == ["get lease", "replace --field-manager"], "the Lease is given back"
+    assert cluster.holder is None
+    calls = sandbox.called("kubectl")
+    assert {tuple(call[:2]) for call in calls} == {("--namespace", "staging")}
+    (wait,) = [call for call in calls if "rollout" in call]
+    assert wait[wait.index("--timeout") + 1] == "60s"
+    # Under this field manager Pulumi leaves the image alone.
+    for call in calls:
+        if call[2] in ("patch", "replace"):
+            assert call[call.index("--field-manager") + 1] == "tekton-delivery"
 
 
-def test_every_call_stays_in_the_environments_namespace(sandbox: Sandbox, cluster: Cluster) -> None:
-    deploy(sandbox, NAMESPACE="production")
-    assert cluster.verbs()
-    for call in sandbox.called("kubectl"):
-        assert call[:2] == ["--namespace", "production"]
-
-
-def test_what_the_pipeline_writes_is_its_own(sandbox: Sandbox, cluster: Cluster) -> None:
-    """Under this field manager Pulumi leaves the image alone."""
-    deploy(sandbox)
-    writes = [call for call in sandbox.called("kubectl") if call[2] in ("patch", "replace")]
-    assert len(writes) == 3, "take the Lease, change the Deployment, give the Lease back"
-    for call in writes:
-        assert call[call.index("--field-manager") + 1] == "tekton-delivery"
-
-
-def test_what_serves_is_noted_on_the_deployment(sandbox: Sandbox, cluster: Cluster) -> None:
+def test_what_serves_and_the_last_five_before_it_are_noted(sandbox: Sandbox) -> None:
+    history = [{"image": f"old-{number}", "commit": None, "pullRequest": str(number)} for number in range(5)]
+    cluster = Cluster(sandbox, image=OLD, notes=OLD_NOTES | {"tekton-delivery/before": json.dumps(history)})
     deploy(sandbox, PARAM_MERGE_SHA="d" * 40, PARAM_MERGED_BY="alice", HISTORY="/nowhere")
     notes = cluster.notes
     assert notes.pop("delivered-at").endswith("Z")
-    assert json.loads(notes.pop("before")) == [{"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]
+    assert json.loads(notes.pop("before")) == [*history[1:], {"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]
     assert notes == {
         "commit": SHA,
         "pull-request": "7",
@@ -93,21 +94,11 @@ def test_what_serves_is_noted_on_the_deployment(sandbox: Sandbox, cluster: Clust
     }
 
 
-def test_what_a_pull_request_replaced_is_remembered_once_however_often_it_is_updated(
-    sandbox: Sandbox, cluster: Cluster
-) -> None:
+def test_an_update_of_the_same_pull_request_remembers_nothing_new(sandbox: Sandbox) -> None:
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/pull-request": "7", "tekton-delivery/before": "[]"})
     deploy(sandbox)
-    before = cluster.notes["before"]
-    deploy(sandbox, PARAM_HEAD_SHA="f" * 40)
-    assert cluster.notes["before"] == before
-    assert cluster.notes["commit"] == "f" * 40
-
-
-def test_only_the_last_five_are_remembered(sandbox: Sandbox) -> None:
-    history = [{"image": f"old-{number}", "commit": None, "pullRequest": str(number)} for number in range(5)]
-    cluster = Cluster(sandbox, image=OLD, notes=OLD_NOTES | {"tekton-delivery/before": json.dumps(history)})
-    deploy(sandbox)
-    assert [entry["image"] for entry in json.loads(cluster.notes["before"])] == ["old-1", "old-2", "old-3", "old-4", OLD]
+    assert cluster.notes["before"] == "[]"
+    assert cluster.notes["commit"] == SHA
 
 
 def test_an_image_that_never_gets_ready_is_taken_back_with_its_notes(sandbox: Sandbox, cluster: Cluster) -> None:
@@ -175,14 +166,6 @@ def lease(holder: str, age: int, seconds: int = 150) -> dict[str, Any]:
     return {"metadata": {"resourceVersion": "7"}, "spec": spec}
 
 
-def test_the_lease_is_held_while_it_works_and_given_back(sandbox: Sandbox, cluster: Cluster) -> None:
-    deploy(sandbox)
-    verbs = cluster.verbs()
-    assert verbs[:3] == ["get lease", "replace --field-manager", "get deployment/shop-pod"]
-    assert set(verbs[-2:]) == {"get lease", "replace --field-manager"}
-    assert cluster.holder is None
-
-
 def test_a_lease_that_somebody_took_first_is_asked_for_again(sandbox: Sandbox, cluster: Cluster) -> None:
     cluster.put("after-lease", {"metadata": {"resourceVersion": "2"}, "spec": {}})
     assert deploy(sandbox).code == 0
@@ -233,7 +216,6 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     [
         ("first", "second", 0, NEW, "serves on staging"),
         ("second", "first", 0, OLD, "superseded: what runs was merged later"),
-        ("first", "first", 0, NEW, "serves on staging"),
         ("other", "first", 1, OLD, "was the branch rewritten?"),
     ],
 )

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.tasks.scripts.conftest import HOSTILE, Result, Sandbox
+from tests.tasks.scripts.conftest import HOSTILE, Result, Sandbox, in_the_tools_images_shell, needs_jq
 
-pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+pytestmark = [needs_jq, in_the_tools_images_shell]
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "token-of-the-forge"

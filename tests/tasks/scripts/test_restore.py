@@ -1,0 +1,99 @@
+"""restore.sh: a rejected pull request leaves nothing behind, and a newer one is not disturbed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.tasks.scripts.conftest import Result, Sandbox, in_the_tools_images_shell, needs_jq
+from tests.tasks.scripts.kube import Cluster
+
+pytestmark = [needs_jq, in_the_tools_images_shell]
+
+FIRST = "registry.internal:5000/shop@sha256:" + "a" * 64
+SECOND = "registry.internal:5000/shop@sha256:" + "b" * 64
+PLACEHOLDER = "registry.internal:5000/platform/tools@sha256:" + "0" * 64
+
+
+def before(image: str, commit: str | None, pull_request: str | None) -> dict[str, Any]:
+    return {"image": image, "commit": commit, "pullRequest": pull_request}
+
+
+def restore(sandbox: Sandbox) -> Result:
+    return sandbox.run(
+        "restore",
+        PARAM_PULL_REQUEST="7",
+        PARAM_DEPLOYMENT="shop-pod",
+        PARAM_CONTAINER="app",
+        PARAM_TIMEOUT="60s",
+        NAMESPACE="staging",
+        RUN="run-2",
+        FIELD_MANAGER="tekton-delivery",
+        SCRATCH=sandbox.root,
+    )
+
+
+def served(sandbox: Sandbox, pull_request: str, history: list[dict[str, Any]]) -> Cluster:
+    """A Deployment that runs the second image for a pull request."""
+    notes = {
+        "tekton-delivery/pull-request": pull_request,
+        "tekton-delivery/commit": "b" * 40,
+        "tekton-delivery/digest": "sha256:" + "b" * 64,
+        "tekton-delivery/before": json.dumps(history),
+    }
+    return Cluster(sandbox, image=SECOND, notes=notes)
+
+
+def test_what_was_served_before_comes_back(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "6")])
+    result = restore(sandbox)
+    assert result.code == 0, result.err
+    assert cluster.image == FIRST
+    notes = cluster.notes
+    assert json.loads(notes["before"]) == [before(PLACEHOLDER, None, None)]
+    assert (notes["commit"], notes["pull-request"], notes["digest"]) == ("a" * 40, "6", "sha256:" + "a" * 64)
+    assert f"restored {FIRST}" in result.out
+
+
+def test_before_the_first_delivery_that_is_the_placeholder(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(PLACEHOLDER, None, None)])
+    assert restore(sandbox).code == 0
+    assert cluster.image == PLACEHOLDER
+    assert not cluster.notes.keys() & {"commit", "pull-request", "digest"}
+
+
+def test_another_pull_request_that_came_later_stays_and_forgets_the_rejected_one(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "8", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "7")])
+    result = restore(sandbox)
+    assert result.code == 0, result.err
+    assert cluster.image == SECOND
+    assert cluster.notes["pull-request"] == "8"
+    assert json.loads(cluster.notes["before"]) == [before(PLACEHOLDER, None, None)]
+    assert "nothing to restore" in result.out
+
+
+def test_a_pull_request_that_never_got_here_changes_nothing(sandbox: Sandbox) -> None:
+    cluster = Cluster(sandbox, image=FIRST)
+    result = restore(sandbox)
+    assert result.code == 0, result.err
+    assert cluster.image == FIRST
+
+
+def test_a_deploy_meanwhile_is_not_undone(sandbox: Sandbox) -> None:
+    """The patch names the version it was made for: what somebody else changed is read again first."""
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
+    newer = cluster.get("live.json")
+    newer["metadata"] |= {"resourceVersion": "2"}
+    newer["metadata"]["annotations"]["tekton-delivery/pull-request"] = "8"
+    cluster.put("after-get", newer)
+    assert restore(sandbox).code == 0
+    assert cluster.image == SECOND
+
+
+@pytest.mark.parametrize("behaviour", ["broken", "refused"])
+def test_a_way_back_that_fails_fails_the_step(sandbox: Sandbox, behaviour: str) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
+    cluster.behave(**{behaviour: (FIRST,)})
+    result = restore(sandbox)
+    assert result.code != 0
+    assert result.err
