@@ -1,0 +1,55 @@
+"""What the documents say is true of the program."""
+
+import re
+from typing import Any
+
+import yaml
+
+from components.settings import Stack
+from offline.render import program
+from offline.run import PLACEHOLDER_DIGEST, ROOT, placeholder, run
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_stack_file_for_real_clusters_is_accepted() -> None:
+    """The lines of docs/real-clusters.md replace those of the shipped staging stack, as the document says."""
+    document = (ROOT / "docs" / "real-clusters.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", document, re.M | re.S)
+    lines = yaml.safe_load(block.replace("sha256:…", PLACEHOLDER_DIGEST))["config"]
+    shipped = yaml.safe_load((ROOT / "Pulumi.staging.yaml").read_text())["config"]
+    config = {name: _text(value) for name, value in (shipped | lines).items()}
+    keys = {name for value in re.findall(r"\{config: (\w+)\}", block) for name in [value]}
+    config |= {f"tekton-delivery:{name}": f"secret-{name}" for name in keys}
+    recording = run(
+        lambda: program()(Stack.load(read=placeholder)),
+        stack="real",
+        config=config,
+        secrets=tuple(f"tekton-delivery:{name}" for name in keys),
+    )
+    assert recording.of_type("kubernetes:apps/v1:Deployment")
+
+
+def _text(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def test_every_command_of_the_readme_is_a_verb_of_the_makefile() -> None:
+    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M))
+    named = set(re.findall(r"`make ([a-z-]+)`", README)) | set(re.findall(r"^make ([a-z-]+)", README, re.M))
+    assert named
+    assert named <= verbs
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    named = set(re.findall(r"`((?:e2e/)?test_\w+\.py)`", (ROOT / "SECURITY.md").read_text()))
+    assert named
+    assert {name for name in named if not (ROOT / "tests" / name).exists()} == set()
+
+
+def test_every_link_of_the_documents_leads_somewhere() -> None:
+    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
