@@ -7,6 +7,7 @@ from components.access import LISTENER, Access, ListenerAccess
 from components.application import Application
 from components.credentials import Credentials
 from components.environment import Environment
+from components.network import Network
 from components.pipelines.pipelines import Pipelines
 from components.plan import StackPlan
 from components.policies.policies import Policies
@@ -25,6 +26,7 @@ def main(loaded: Stack | None = None) -> None:
     for part in plan.environments:
         environment = Environment(part.name, part.environment, opts)
         namespaces[part.name] = environment
+        Network(f"{part.name}-network", plan.network(part, environment), opts)
         Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
         policies.append(Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
         Access(f"{part.name}-access", part.access(environment), opts)

@@ -1,234 +1,16 @@
-"""From settings to the arguments of components: the one module between `settings` and everything that is declared."""
+"""From settings to the arguments of components: with `environment_plan`, all that lies between `settings` and the rest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pulumi
-
-from components.access import LISTENER, AccessArgs, ListenerAccessArgs
-from components.application import CONTAINER, ApplicationArgs, deployment_name
-from components.conventions import Manifest
-from components.credentials import (
-    QUARANTINE_PUSH,
-    REGISTRY_PULL,
-    SSH_DIRECTORY,
-    CredentialsArgs,
-    RegistryLogin,
-    SigningKey,
-    SshKey,
-)
-from components.environment import Environment, EnvironmentArgs
-from components.pipelines import promotion, pull_request
-from components.pipelines.pipelines import PipelinesArgs
-from components.pipelines.target import Target
-from components.policies.pods import ImageStep
-from components.policies.policies import PoliciesArgs
+from components.access import LISTENER, ListenerAccessArgs
+from components.environment import Environment
+from components.environment_plan import EnvironmentPlan
+from components.network import NetworkArgs
 from components.policies.policy import account
-from components.settings import Application as ApplicationSettings
-from components.settings import Build, Registry, Stack
-from components.settings import Environment as EnvironmentSettings
-from components.tasks import build, promote, report, restore, stage, supersede
-from components.triggers import EVENTS, ListenerArgs, Trigger, template
-
-SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def seconds(duration: str) -> int:
-    """Return a duration such as `5m` in seconds."""
-    return int(duration[:-1]) * SECONDS[duration[-1]]
-
-
-@dataclass(frozen=True)
-class EnvironmentPlan:
-    """The arguments of one environment's components."""
-
-    stack: Stack
-    settings: EnvironmentSettings
-
-    @property
-    def name(self) -> str:
-        """The environment's name."""
-        return self.settings.name
-
-    @property
-    def _builds(self) -> Build | None:
-        return self.stack.settings.build if self.settings.deliver_on == "pull-request" else None
-
-    @property
-    def _pull_secret(self) -> str | None:
-        return REGISTRY_PULL if self.stack.settings.registry.read else None
-
-    @property
-    def environment(self) -> EnvironmentArgs:
-        """Namespaces and quotas."""
-        return EnvironmentArgs(
-            name=self.name,
-            delivery_namespace=self.settings.delivery_namespace,
-            builds_images=self._builds is not None,
-            max_pods=self.settings.max_pods,
-        )
-
-    def credentials(self, environment: Environment) -> CredentialsArgs:
-        """Secrets. An environment that only promotes gets neither SSH key nor a way to write to a registry."""
-        loaded, builds, settings = self.stack, self._builds, self.stack.settings
-        registry, mark = settings.registry, settings.mark
-        return CredentialsArgs(
-            environment=self.name,
-            workload_namespace=environment.workload_namespace,
-            delivery_namespace=environment.delivery_namespace,
-            forge_token=loaded.secret(settings.forge.token),
-            pull=self._logins(registry, "read"),
-            push=(*self._logins(registry, "write"), *self._logins(builds.quarantine, "read")) if builds else (),
-            quarantine=self._logins(builds.quarantine, "write") if builds else (),
-            ssh=SshKey(
-                private_key=loaded.secret(settings.forge.ssh.private_key),
-                known_hosts=loaded.secret(settings.forge.ssh.known_hosts),
-            ),
-            mark=SigningKey(private_key=loaded.secret(mark.private_key), password=loaded.secret(mark.password))
-            if builds and mark.private_key and mark.password
-            else None,
-        )
-
-    def _logins(self, registry: Registry, right: str) -> tuple[RegistryLogin, ...]:
-        login = registry.write if right == "write" else registry.read
-        if login is None:
-            return ()
-        password = self.stack.secret(login.password)
-        return (RegistryLogin(host=registry.host, username=login.username, password=password),)
-
-    def access(self, environment: Environment) -> AccessArgs:
-        """Service accounts and roles."""
-        return AccessArgs(
-            environment=self.name,
-            workload_namespace=environment.workload_namespace,
-            delivery_namespace=environment.delivery_namespace,
-            deployments=tuple(deployment_name(application.name) for application in self.stack.settings.applications),
-            pull_secret=self._pull_secret,
-            runs_untrusted_code=self._builds is not None,
-        )
-
-    def pipelines(self, environment: Environment) -> PipelinesArgs:
-        """Tasks, and a Pipeline for each application."""
-        settings, builds = self.stack.settings, self._builds
-        registry = settings.registry
-        tasks: dict[str, Manifest] = {
-            report.NAME: report.spec(environment=self.name, api_url=settings.forge.api_url, after_merge=builds is None),
-        }
-        if builds:
-            tasks[build.NAME] = build.spec(
-                build.BuildTaskArgs(quarantine_insecure=builds.quarantine.insecure, seccomp_profile=builds.seccomp_profile)
-            )
-            tasks[stage.NAME] = stage.spec(environment=self.name, insecure=registry.insecure or builds.quarantine.insecure)
-            tasks[supersede.NAME] = supersede.spec(namespace=self.settings.delivery_namespace)
-            tasks[restore.NAME] = restore.spec()
-        else:
-            tasks[promote.NAME] = promote.spec(
-                promote.PromoteTaskArgs(
-                    insecure=registry.insecure,
-                    authenticated=registry.read is not None,
-                    promotes_from=self.settings.promotes_from,
-                    public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
-                    mark_seconds=seconds(settings.mark.timeout),
-                )
-            )
-        return PipelinesArgs(
-            environment=self.name,
-            namespace=environment.delivery_namespace,
-            tools_image=self.stack.tools_image,
-            tasks=tasks,
-            pipelines={
-                name: spec for application in settings.applications for name, spec in self._pipelines(application).items()
-            },
-        )
-
-    def _pipelines(self, application: ApplicationSettings) -> dict[str, Manifest]:
-        target = Target(
-            application=application.name,
-            environment=self.name,
-            repository=application.repository,
-            image=self.stack.settings.registry.image(application.name),
-            namespace=self.name,
-            deployment=deployment_name(application.name),
-            container=CONTAINER,
-            repository_url=f"{self.stack.settings.forge.ssh.url}/{application.repository}.git",
-            base_branch=application.base_branch,
-            rollout_timeout=self.settings.rollout_timeout,
-            rollout_seconds=seconds(self.settings.rollout_timeout),
-        )
-        builds = self._builds
-        if not builds:
-            return {target.pipeline: promotion.spec(target)}
-        source = pull_request.Source(
-            test_command=application.test_command,
-            dockerfile=application.dockerfile,
-            context=application.context,
-            build_args={name: self.stack.text(value) for name, value in application.build_args.items()},
-            quarantine_image=builds.quarantine.image(application.name),
-        )
-        return {
-            target.pipeline: pull_request.spec(target, source),
-            target.rejected_pipeline: pull_request.rejected_spec(target),
-        }
-
-    def applications(self, environment: Environment) -> list[ApplicationArgs]:
-        """Deployments and Services."""
-        return [
-            ApplicationArgs(
-                application=application.name,
-                environment=self.name,
-                namespace=environment.workload_namespace,
-                placeholder_image=self.stack.tools_image,
-                port=application.port,
-                health_path=application.health_path,
-                replicas=self.settings.replicas,
-                cpu=application.resources.cpu,
-                memory=application.resources.memory,
-                pull_secret=self._pull_secret,
-                node_port=self.settings.node_ports.get(application.name),
-                rollout_timeout_seconds=seconds(self.settings.rollout_timeout),
-            )
-            for application in self.stack.settings.applications
-        ]
-
-    def triggers(self, namespace: pulumi.Input[str]) -> list[Trigger]:
-        """What brings events here; `namespace` is the delivery namespace."""
-        builds = self._builds
-        runs = (
-            {"pull-request": pull_request.run(builds.timeout), "rejected": pull_request.rejected_run()}
-            if builds
-            else {"merge": promotion.run()}
-        )
-        return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]
-
-    def policies(self, listener: str) -> PoliciesArgs:
-        """What identities are held to; `listener` is the user name of the listener's service account."""
-        settings, builds = self.stack.settings, self._builds
-        return PoliciesArgs(
-            environment=self.name,
-            workload_namespace=self.name,
-            delivery_namespace=self.settings.delivery_namespace,
-            listener=listener,
-            applications=tuple(application.name for application in settings.applications),
-            runs={
-                trigger.event: template(trigger, EVENTS[trigger.event])["resourcetemplates"][0]
-                for trigger in self.triggers(self.settings.delivery_namespace)
-            },
-            container=CONTAINER,
-            repositories={
-                deployment_name(application.name): settings.registry.image(application.name)
-                for application in settings.applications
-            },
-            placeholder_repository=self.stack.tools_image.split("@")[0],
-            image_step=ImageStep(
-                container="step-image",
-                security_context=build.image_security_context(builds.seccomp_profile),
-                secrets={SSH_DIRECTORY: "step-fetch", QUARANTINE_PUSH: "step-image"},
-            )
-            if builds
-            else None,
-        )
+from components.settings import Stack
+from components.triggers import ListenerArgs
 
 
 class StackPlan:
@@ -253,6 +35,10 @@ class StackPlan:
     def _home(self) -> EnvironmentPlan:
         """The environment in whose delivery namespace the listener lives: the first."""
         return self.environments[0]
+
+    def network(self, part: EnvironmentPlan, environment: Environment) -> NetworkArgs:
+        """What may be reached in an environment."""
+        return part.network(environment, self._stack.settings.listener.name if part is self._home else None)
 
     @property
     def listener_address(self) -> str:

@@ -63,6 +63,11 @@ class Registry(Model):
     read: Credential | None = Field(default=None, description="the user that pulls")
     write: Credential | None = Field(default=None, description="the user that pushes")
 
+    @property
+    def url(self) -> str:
+        """Where the registry answers, e.g. `http://registry.internal:5000`."""
+        return f"{'http' if self.insecure else 'https'}://{self.host}"
+
     def image(self, name: str) -> str:
         """Return the repository of an image here, e.g. `registry.internal:5000/chespirito`."""
         return "/".join(part for part in (self.host, self.path.strip("/"), name) if part)

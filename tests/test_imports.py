@@ -14,15 +14,22 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel"),
-    ("components.access", "components.application", "components.credentials", "components.environment"),
+    (
+        "components.access",
+        "components.application",
+        "components.credentials",
+        "components.environment",
+        "components.network",
+    ),
     ("components.tasks",),
     ("components.pipelines",),
     ("components.triggers", "components.policies"),
     ("components.policies",),
+    ("components.environment_plan",),
     ("components.plan",),
 ]
 SETTINGS = ("components.settings", "components.settings_errors", "components.settings_types", "components.settings_checks")
-READERS_OF_SETTINGS = {*SETTINGS, "components.plan", "__main__"}
+READERS_OF_SETTINGS = {*SETTINGS, "components.plan", "components.environment_plan", "__main__"}
 
 
 def module(path: Path) -> str:
@@ -115,5 +122,5 @@ def test_the_direction_would_be_noticed() -> None:
     """A control: the parser sees both forms of import."""
     assert layer("components.tasks.step") == layer("components.tasks") == 2
     assert "components.settings" in imports(COMPONENTS["components.plan"])
-    assert "components.tasks.build" in imports(COMPONENTS["components.plan"])
+    assert "components.tasks.build" in imports(COMPONENTS["components.environment_plan"])
     assert "components.cel" in imports(COMPONENTS["components.triggers"])
