@@ -48,8 +48,8 @@ esac
 
 if [ "$AFTER_MERGE" = true ]; then
     # Each forge ignores the other one's word for the page's size.
-    forge "$API_URL/repos/$PARAM_REPOSITORY/pulls?state=open&per_page=100&limit=100" |
-        jq --raw-output --arg base "$PARAM_BASE_BRANCH" '.[] | select(.base.ref == $base).head.sha' |
+    open=$(forge "$API_URL/repos/$PARAM_REPOSITORY/pulls?state=open&per_page=100&limit=100")
+    printf '%s' "$open" | jq --raw-output --arg base "$PARAM_BASE_BRANCH" '.[] | select(.base.ref == $base).head.sha' |
         while IFS= read -r sha; do
             set_status "$sha" promotable failure "$PARAM_BASE_BRANCH has moved: update the branch"
         done

@@ -12,114 +12,168 @@ pytestmark = [needs_jq, in_the_tools_images_shell]
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "token-of-the-forge"
+API = "http://forge.internal:3000/api/v1/repos/acme/shop"
+
+CURL = """
+cat >'{root}/config'
+for url; do :; done
+case $url in
+*/pulls*) cat '{root}/pulls.json' ;;
+esac
+{body}
+"""
 
 
 def step(name: str, code: int) -> dict[str, Any]:
     return {"name": name, "terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}}
 
 
-def task_run(status: str, *steps: dict[str, Any], message: str = "") -> dict[str, Any]:
-    return {"status": {"conditions": [{"type": "Succeeded", "status": status, "message": message}], "steps": list(steps)}}
+def task_run(status: str, *steps: dict[str, Any], message: str = "", **results: str) -> dict[str, Any]:
+    return {
+        "status": {
+            "conditions": [{"type": "Succeeded", "status": status, "message": message}],
+            "steps": list(steps),
+            "results": [{"name": name, "value": value} for name, value in results.items()],
+        }
+    }
 
 
 def report(
     sandbox: Sandbox,
     runs: list[dict[str, Any]],
     status: str = "Failed",
+    *,
     curl: str = "",
     kubectl: str = "cat",
+    pulls: list[dict[str, Any]] | None = None,
     **changed: str,
 ) -> Result:
+    sandbox.file("pulls.json", json.dumps(pulls or []))
     sandbox.stub("kubectl", f"{kubectl} '{sandbox.file('runs.json', json.dumps({'items': runs}))}'")
     sandbox.stub("jq", f"exec '{shutil.which('jq')}' \"$@\"")
-    sandbox.stub("curl", f"cat >'{sandbox.root}/config'\n{curl}")
+    sandbox.stub("curl", CURL.format(root=sandbox.root, body=curl))
     env = {
         "PARAM_REPOSITORY": "acme/shop",
         "PARAM_HEAD_SHA": SHA,
         "PARAM_STATUS": status,
         "PARAM_RUN": "shop-staging-7",
+        "PARAM_BASE_BRANCH": "main",
         "NAMESPACE": "staging-ci",
         "ENVIRONMENT": "staging",
         "API_URL": "http://forge.internal:3000/api/v1",
-        "TOKEN_FILE": str(sandbox.file("token", TOKEN)),
+        "AFTER_MERGE": "false",
+        "TOKEN_FILE": str(sandbox.file("token", f"{TOKEN}\n")),
     }
     return sandbox.run("report", **env | changed)
 
 
-def sent(sandbox: Sandbox) -> dict[str, str]:
-    """The body of the request."""
-    (call,) = sandbox.called("curl")
-    body: dict[str, str] = json.loads(call[call.index("--data") + 1])
-    return body
+def statuses(sandbox: Sandbox) -> dict[tuple[str, str], tuple[str, str]]:
+    """What the forge was told: commit and context to state and description."""
+    told = {}
+    for call in sandbox.called("curl"):
+        if "--data" in call:
+            body = json.loads(call[call.index("--data") + 1])
+            assert body.keys() == {"state", "context", "description"}
+            assert call[-1].startswith(f"{API}/statuses/")
+            told[call[-1].rsplit("/", 1)[1], body["context"]] = (body["state"], body["description"])
+    return told
 
 
-@pytest.mark.parametrize("status", ["Succeeded", "Completed"])
-def test_a_run_that_succeeded_is_a_success(sandbox: Sandbox, status: str) -> None:
-    result = report(sandbox, [task_run("True", step("fetch", 0))], status)
+def status(sandbox: Sandbox) -> tuple[str, str]:
+    """The status of the run's own commit in its environment."""
+    return statuses(sandbox)[SHA, "tekton-delivery/staging"]
+
+
+@pytest.mark.parametrize("aggregate", ["Succeeded", "Completed"])
+def test_a_run_that_succeeded_says_how_it_ended(sandbox: Sandbox, aggregate: str) -> None:
+    result = report(sandbox, [task_run("True", step("fetch", 0)), task_run("True", reason="serves")], aggregate)
     assert result.code == 0, result.err
-    assert sent(sandbox) == {
-        "state": "success",
-        "context": "tekton-delivery/staging",
-        "description": "shop-staging-7: serves on staging",
-    }
+    assert statuses(sandbox) == {(SHA, "tekton-delivery/staging"): ("success", "serves")}
 
 
-def test_the_status_is_about_the_head_commit(sandbox: Sandbox) -> None:
-    report(sandbox, [], "Succeeded")
-    (call,) = sandbox.called("curl")
-    assert call[-1] == f"http://forge.internal:3000/api/v1/repos/acme/shop/statuses/{SHA}"
-
-
-@pytest.mark.parametrize("status", ["None", "anything else"])
-def test_everything_but_success_is_a_failure(sandbox: Sandbox, status: str) -> None:
-    report(sandbox, [task_run("False", message="gone")], status)
-    assert sent(sandbox)["state"] == "failure"
+@pytest.mark.parametrize("aggregate", ["None", "anything else"])
+def test_everything_but_success_is_a_failure(sandbox: Sandbox, aggregate: str) -> None:
+    report(sandbox, [task_run("False", message="gone")], aggregate)
+    assert status(sandbox)[0] == "failure"
 
 
 def test_the_failing_step_is_named(sandbox: Sandbox) -> None:
     """Steps before it ended with 0, and Tekton gives the ones after it a code that is not theirs."""
-    runs = [task_run("Unknown"), task_run("False", step("fetch", 0), step("test", 3), step("image", 1))]
+    runs = [
+        task_run("True", step("supersede", 0)),
+        task_run("Unknown"),
+        task_run("False", step("fetch", 0), step("test", 3), step("image", 1)),
+    ]
     report(sandbox, runs)
-    assert sent(sandbox)["description"] == "shop-staging-7: step test failed (exit code 3)"
+    assert status(sandbox) == ("failure", "shop-staging-7: step test failed (exit code 3)")
 
 
-def test_only_the_failed_task_is_looked_at(sandbox: Sandbox) -> None:
-    runs = [task_run("True", step("fetch", 0)), task_run("False", step("copy", 0), step("deploy", 1))]
-    report(sandbox, runs)
-    assert sent(sandbox)["description"] == "shop-staging-7: step deploy failed (exit code 1)"
+def test_a_reason_that_a_step_gives_says_more_than_its_name(sandbox: Sandbox) -> None:
+    report(sandbox, [task_run("False", step("deploy", 1), reason="was not ready within 60s")])
+    assert status(sandbox) == ("failure", "was not ready within 60s")
 
 
 def test_a_failure_outside_of_steps_says_why(sandbox: Sandbox) -> None:
     report(sandbox, [task_run("False", message='TaskRun "x" failed to finish within "20m0s"')])
-    assert sent(sandbox)["description"] == 'shop-staging-7: TaskRun "x" failed to finish within "20m0s"'
+    assert status(sandbox)[1] == 'shop-staging-7: TaskRun "x" failed to finish within "20m0s"'
 
 
 @pytest.mark.parametrize("runs", [[], [{}, {"status": {}}, {"status": {"conditions": []}}, task_run("Unknown")]])
 def test_a_failure_without_any_trace_is_still_reported(sandbox: Sandbox, runs: list[dict[str, Any]]) -> None:
     result = report(sandbox, runs)
     assert result.code == 0, result.err
-    assert sent(sandbox) == {
-        "state": "failure",
-        "context": "tekton-delivery/staging",
-        "description": "shop-staging-7: failed",
-    }
-
-
-@pytest.mark.parametrize("text", [" ".join(HOSTILE), "one\nline\r\nonly\x1b[31m", "ü" * 300])
-def test_any_message_becomes_one_short_line(sandbox: Sandbox, text: str) -> None:
-    """GitHub refuses a description of more than 140 characters."""
-    result = report(sandbox, [task_run("False", message=text)])
-    assert result.code == 0, result.err
-    description = sent(sandbox)["description"]
-    assert len(description) <= 140
-    assert description.isprintable()
-    assert description.startswith(f"shop-staging-7: {text[:3]}")
+    assert status(sandbox) == ("failure", "shop-staging-7: failed")
 
 
 def test_a_reason_that_cannot_be_had_does_not_keep_the_status_back(sandbox: Sandbox) -> None:
     result = report(sandbox, [], kubectl="false")
     assert result.code == 0, result.err
-    assert sent(sandbox)["state"] == "failure"
+    assert status(sandbox)[0] == "failure"
+
+
+@pytest.mark.parametrize("text", [" ".join(HOSTILE), "one\nline\r\nonly\x1b[31m", "ü" * 300])
+@pytest.mark.parametrize("given", ["message", "reason"])
+def test_any_text_becomes_one_short_line(sandbox: Sandbox, given: str, text: str) -> None:
+    """GitHub refuses a description of more than 140 characters."""
+    result = report(sandbox, [task_run("False", **{given: text})])
+    assert result.code == 0, result.err
+    description = status(sandbox)[1]
+    assert len(description) <= 140
+    assert description.isprintable()
+    assert description.removeprefix("shop-staging-7: ").startswith(text[:3])
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "words"), [("yes", "success", "main has not moved since"), ("no", "failure", "update the branch")]
+)
+def test_branch_rules_learn_whether_a_commit_can_be_promoted_as_it_is(
+    sandbox: Sandbox, result: str, state: str, words: str
+) -> None:
+    report(sandbox, [task_run("True", reason="serves", promotable=result)], "Succeeded")
+    assert status(sandbox) == ("success", "serves")
+    told = statuses(sandbox)[SHA, "tekton-delivery/promotable"]
+    assert told[0] == state
+    assert words in told[1]
+
+
+def test_a_merge_makes_every_other_pull_request_to_that_branch_stale(sandbox: Sandbox) -> None:
+    pulls = [
+        {"head": {"sha": "1" * 40}, "base": {"ref": "main"}},
+        {"head": {"sha": "2" * 40}, "base": {"ref": "release"}},
+        {"head": {"sha": "3" * 40}, "base": {"ref": "main"}},
+    ]
+    result = report(sandbox, [task_run("True", reason="serves")], "Succeeded", pulls=pulls, AFTER_MERGE="true")
+    assert result.code == 0, result.err
+    told = {sha: state for (sha, context), state in statuses(sandbox).items() if context.endswith("/promotable")}
+    assert told.keys() == {"1" * 40, "3" * 40}
+    assert set(told.values()) == {("failure", "main has moved: update the branch")}
+
+
+def test_other_pull_requests_that_cannot_be_listed_fail_the_step(sandbox: Sandbox) -> None:
+    refused = "case $url in */pulls*) echo 'curl: (22) 403' >&2; exit 22 ;; esac"
+    result = report(sandbox, [task_run("True", reason="serves")], "Succeeded", curl=refused, AFTER_MERGE="true")
+    assert result.code != 0
+    assert status(sandbox) == ("success", "serves"), "the run's own status comes first"
 
 
 def test_the_runs_of_this_pipeline_run_are_asked_for(sandbox: Sandbox) -> None:
@@ -130,16 +184,11 @@ def test_the_runs_of_this_pipeline_run_are_asked_for(sandbox: Sandbox) -> None:
 
 
 def test_the_token_is_on_no_command_line_and_in_no_output(sandbox: Sandbox) -> None:
-    result = report(sandbox, [task_run("False", step("test", 1))])
+    result = report(sandbox, [task_run("True", reason="serves", promotable="yes")], "Succeeded", AFTER_MERGE="true")
     assert (sandbox.root / "config").read_text() == f'header = "Authorization: Bearer {TOKEN}"\n'
     assert {call[0] for call in sandbox.calls} == {"kubectl", "jq", "curl"}
     assert TOKEN not in json.dumps(sandbox.calls)
     assert TOKEN not in result.out + result.err
-
-
-def test_a_newline_at_the_end_of_the_token_file_does_not_matter(sandbox: Sandbox) -> None:
-    report(sandbox, [], "Succeeded", TOKEN_FILE=str(sandbox.file("other", "other\n")))
-    assert (sandbox.root / "config").read_text() == 'header = "Authorization: Bearer other"\n'
 
 
 def test_a_forge_that_refuses_fails_the_step(sandbox: Sandbox) -> None:
@@ -148,8 +197,7 @@ def test_a_forge_that_refuses_fails_the_step(sandbox: Sandbox) -> None:
     assert "401" in result.err
 
 
-def test_nothing_is_left_on_the_machine(sandbox: Sandbox) -> None:
-    """A step shares folders with others; the request's body is no file that one could meddle with."""
+def test_a_request_is_no_file_that_another_step_could_meddle_with(sandbox: Sandbox) -> None:
     report(sandbox, [], "Succeeded")
     assert list(sandbox.work.iterdir()) == []
     (call,) = sandbox.called("curl")
