@@ -32,7 +32,7 @@ while :; do
     # shellcheck disable=SC2086 # no flag, or one
     digest=$(crane digest $registry "$PARAM_IMAGE:$PARAM_HEAD_SHA" 2>"$SCRATCH/crane.log") || digest=
     found=
-    [ -n "$digest" ] && found=$(marks "$digest")
+    [ -z "$digest" ] || found=$(marks "$digest") || found=
     [ -n "$found" ] && break
     if [ "$(date +%s)" -ge "$deadline" ]; then
         cat "$SCRATCH/crane.log" "$SCRATCH/cosign.log" >&2 2>/dev/null || true

@@ -1,0 +1,232 @@
+"""sign.sh and prove.sh: what one environment vouches for, and that the next one believes nothing else.
+
+git is the real one. cosign is a stand-in that keeps what was attested; that signatures are what they claim to be is
+cosign's own matter and is seen on the cluster.
+"""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tasks.scripts.conftest import Result, Sandbox, git, in_the_tools_images_shell, needs_jq
+
+pytestmark = [needs_jq, in_the_tools_images_shell]
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+DIGEST = "sha256:" + "b" * 64
+IMAGE = "registry.internal:5000/shop"
+MARK_TYPE = "https://tekton-delivery/mark/v1"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`base` with two commits; `commit` is set by each test."""
+    folder = tmp_path_factory.mktemp("history")
+    git(folder, "init", "--quiet", "--initial-branch=base")
+    for name in ("first", "second"):
+        (folder / "file").write_text(name)
+        git(folder, "add", "file")
+        git(folder, "commit", "--quiet", "--message", name)
+    git(folder, "branch", "side", "base~1")
+    git(folder, "checkout", "--quiet", "side")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "beside")
+    return folder
+
+
+def at(repository: Path, revision: str) -> Path:
+    git(repository, "update-ref", "refs/heads/commit", git(repository, "rev-parse", revision))
+    return repository
+
+
+def tree(repository: Path, revision: str) -> str:
+    return git(repository, "rev-parse", f"{revision}^{{tree}}")
+
+
+class TestSign:
+    """staging's last step."""
+
+    def sign(self, sandbox: Sandbox, history: Path, cosign: str = "", **changed: str) -> Result:
+        sandbox.file("image", f"{IMAGE}@{DIGEST}")
+        sandbox.file("key/password", "the password\n")
+        sandbox.stub("cosign", f"printf '%s' \"$COSIGN_PASSWORD\" >'{sandbox.root}/opened-with'\n{cosign}")
+        env: dict[str, str | Path] = {
+            "PARAM_HEAD_SHA": SHA,
+            "PARAM_REPOSITORY": "acme/shop",
+            "PARAM_PULL_REQUEST": "7",
+            "ENVIRONMENT": "staging",
+            "RUN": "run-1",
+            "INSECURE": "false",
+            "DOCKER_CONFIG": "/credentials/registry",
+            "HISTORY": history,
+            "MARK_KEY": sandbox.root / "key",
+            "MARK_TYPE": MARK_TYPE,
+            "SCRATCH": sandbox.root,
+            "RESULT_IMAGE_PATH": sandbox.root / "image",
+            "RESULT_PROMOTABLE_PATH": sandbox.root / "promotable",
+        }
+        return sandbox.run("sign", **env | changed)
+
+    def test_the_statement_names_what_was_run_and_the_tree_it_came_from(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.sign(sandbox, at(repository, "base"))
+        assert result.code == 0, result.err
+        assert json.loads((sandbox.root / "mark.json").read_text()) == {
+            "repository": "acme/shop",
+            "headSha": SHA,
+            "tree": tree(repository, "base"),
+            "digest": DIGEST,
+            "environment": "staging",
+            "pullRequest": "7",
+            "run": "run-1",
+        }
+
+    def test_the_digest_is_signed_with_the_environments_key(self, sandbox: Sandbox, repository: Path) -> None:
+        self.sign(sandbox, at(repository, "base"))
+        (call,) = sandbox.called("cosign")
+        assert call[0] == "attest"
+        assert call[-1] == f"{IMAGE}@{DIGEST}"
+        assert call[call.index("--key") + 1] == f"{sandbox.root}/key/cosign.key"
+        assert call[call.index("--type") + 1] == MARK_TYPE
+        assert call[call.index("--predicate") + 1] == f"{sandbox.root}/mark.json"
+        assert "--allow-http-registry" not in call
+
+    def test_the_keys_password_is_on_no_command_line(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.sign(sandbox, at(repository, "base"))
+        assert (sandbox.root / "opened-with").read_text() == "the password"
+        assert "the password" not in json.dumps(sandbox.calls) + result.out + result.err
+
+    @pytest.mark.parametrize(("revision", "expected"), [("base", b"yes"), ("side", b"no")])
+    def test_it_is_promotable_unless_the_base_branch_has_moved(
+        self, sandbox: Sandbox, repository: Path, revision: str, expected: bytes
+    ) -> None:
+        self.sign(sandbox, at(repository, revision))
+        assert (sandbox.root / "promotable").read_bytes() == expected
+
+    def test_a_failed_signature_fails_the_step(self, sandbox: Sandbox, repository: Path) -> None:
+        assert self.sign(sandbox, at(repository, "base"), cosign="exit 1").code != 0
+        assert not (sandbox.root / "promotable").exists()
+
+
+def mark(repository: Path, **changed: str) -> dict[str, str]:
+    """What staging said about the second commit of the base branch."""
+    return {
+        "repository": "acme/shop",
+        "headSha": SHA,
+        "tree": tree(repository, "base"),
+        "digest": DIGEST,
+        "environment": "staging",
+    } | changed
+
+
+class TestProve:
+    """production's first step. `marks` are the statements whose signature cosign found good."""
+
+    def prove(
+        self, sandbox: Sandbox, history: Path, *marks: dict[str, str], crane: str = f"echo {DIGEST}", **changed: str
+    ) -> Result:
+        lines = [
+            json.dumps({"payload": base64.b64encode(json.dumps({"predicate": statement}).encode()).decode()})
+            for statement in marks
+        ]
+        verified = sandbox.file("verified", "".join(f"{line}\n" for line in lines))
+        sandbox.stub("crane", crane)
+        sandbox.stub(
+            "cosign", f"[ -s '{verified}' ] || {{ echo 'Error: no matching attestations' >&2; exit 1; }}\ncat '{verified}'"
+        )
+        env: dict[str, Any] = {
+            "PARAM_HEAD_SHA": SHA,
+            "PARAM_REPOSITORY": "acme/shop",
+            "PARAM_BASE_BRANCH": "main",
+            "PARAM_MERGE_SHA": git(history, "rev-parse", "commit"),
+            "PARAM_IMAGE": IMAGE,
+            "PROMOTES_FROM": "staging",
+            "PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----",
+            "MARK_TYPE": MARK_TYPE,
+            "MARK_TIMEOUT": "0",
+            "INSECURE": "false",
+            "DOCKER_CONFIG": "/credentials/registry",
+            "HISTORY": history,
+            "SCRATCH": sandbox.root,
+            "RESULT_IMAGE_PATH": sandbox.root / "result",
+            "RESULT_REASON_PATH": sandbox.root / "reason",
+        }
+        return sandbox.run("prove", **env | changed)
+
+    def refused(self, sandbox: Sandbox, result: Result) -> str:
+        """Why a merge was refused. Nothing was handed on to the step that deploys."""
+        assert result.code != 0
+        assert not (sandbox.root / "result").exists()
+        reason = (sandbox.root / "reason").read_text()
+        assert reason
+        assert "\n" not in reason
+        assert f"refused: {reason}" in result.err
+        return reason
+
+    def test_the_tested_tree_is_promoted_by_digest(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "base"), mark(repository))
+        assert result.code == 0, result.err
+        assert (sandbox.root / "result").read_bytes() == f"{IMAGE}@{DIGEST}".encode()
+        assert sandbox.called("crane") == [["digest", f"{IMAGE}:{SHA}"]]
+
+    def test_the_signature_is_verified_with_the_key_of_the_settings(self, sandbox: Sandbox, repository: Path) -> None:
+        self.prove(sandbox, at(repository, "base"), mark(repository))
+        (call,) = sandbox.called("cosign")
+        assert call[0] == "verify-attestation"
+        assert call[call.index("--key") + 1] == "env://PUBLIC_KEY"
+        assert call[call.index("--type") + 1] == MARK_TYPE
+        assert call[-1] == f"{IMAGE}@{DIGEST}"
+
+    def test_a_merge_that_is_not_on_the_base_branch_is_refused(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "side"), mark(repository, tree=tree(repository, "side")))
+        assert "is not on the branch main" in self.refused(sandbox, result)
+        assert sandbox.called("cosign") == []
+
+    def test_a_tree_that_nobody_tested_is_refused(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "base"), mark(repository, tree=tree(repository, "base~1")))
+        assert "main has moved since staging ran this" in self.refused(sandbox, result)
+
+    @pytest.mark.parametrize(
+        "lie",
+        [
+            {"repository": "acme/other"},
+            {"headSha": "f" * 40},
+            {"digest": "sha256:" + "c" * 64},
+            {"environment": "preview"},
+        ],
+    )
+    def test_a_mark_about_something_else_is_no_mark(self, sandbox: Sandbox, repository: Path, lie: dict[str, str]) -> None:
+        result = self.prove(sandbox, at(repository, "base"), mark(repository, **lie))
+        assert "staging has not vouched for" in self.refused(sandbox, result)
+
+    def test_without_a_good_signature_there_is_no_mark(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "base"))
+        assert "staging has not vouched for" in self.refused(sandbox, result)
+        assert "no matching attestations" in result.err
+
+    def test_an_image_that_staging_never_built_is_refused(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "base"), crane="echo MANIFEST_UNKNOWN >&2; exit 1")
+        assert f"has not vouched for {SHA}" in self.refused(sandbox, result)
+        assert "MANIFEST_UNKNOWN" in result.err
+
+    def test_of_several_marks_one_about_this_tree_is_enough(self, sandbox: Sandbox, repository: Path) -> None:
+        older = mark(repository, tree=tree(repository, "base~1"))
+        assert self.prove(sandbox, at(repository, "base"), older, mark(repository)).code == 0
+
+    def test_what_cosign_prints_beside_is_refused_in_words(self, sandbox: Sandbox, repository: Path) -> None:
+        history = at(repository, "base")
+        self.prove(sandbox, history, mark(repository))
+        (sandbox.root / "result").unlink()
+        sandbox.file("verified", "this is no JSON\n")
+        sandbox.stub("cosign", f"cat '{sandbox.root}/verified'")
+        env = {"PARAM_HEAD_SHA": SHA, "PARAM_REPOSITORY": "acme/shop", "PARAM_BASE_BRANCH": "main", "PARAM_MERGE_SHA": SHA}
+        paths = {
+            "HISTORY": history,
+            "SCRATCH": sandbox.root,
+            "RESULT_IMAGE_PATH": sandbox.root / "result",
+            "RESULT_REASON_PATH": sandbox.root / "reason",
+        }
+        more = {"PARAM_IMAGE": IMAGE, "PROMOTES_FROM": "staging", "PUBLIC_KEY": "x", "MARK_TYPE": MARK_TYPE}
+        result = sandbox.run("prove", MARK_TIMEOUT="0", INSECURE="false", **env, **paths, **more)
+        assert "staging has not vouched for" in self.refused(sandbox, result)
