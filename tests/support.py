@@ -12,11 +12,12 @@ import yaml
 
 from components.conventions import PROJECT
 from components.settings import Stack
-from offline.render import manifests, program, record
-from offline.run import Recording, Resource, placeholder, run
+from offline.render import manifests, program
+from offline.run import Recording, Resource, placeholder, run, stack_config
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ("staging", "production")
+CANARY = "canary-3f9c of "
 
 Object = dict[str, Any]
 
@@ -61,9 +62,10 @@ class Declared:
         return found
 
 
-def record_stack(name: str, *, preview: bool = False) -> Declared:
-    """Run a shipped stack file under mocks."""
-    return Declared(record(stack_file(name), preview=preview))
+def record_stack(name: str, *, preview: bool = False, read: Callable[[str], str] = placeholder) -> Declared:
+    """Run a shipped stack file under mocks; `read` returns the content of the files that it names."""
+    config = stack_config(stack_file(name))
+    return Declared(run(lambda: program()(Stack.load(read=read)), stack=name, config=config, preview=preview))
 
 
 def record_config(config: Mapping[str, Any]) -> Declared:
@@ -77,11 +79,29 @@ def _record_text(text: str) -> Declared:
     return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=config))
 
 
-def both_environments() -> Declared:
+def both_environments(forge: str = "gitea") -> Declared:
     """One stack with the environments of both shipped ones, as where staging and production share a cluster."""
     staging, production = shipped_config("staging"), shipped_config("production")
-    environments = [*staging["environments"], *production["environments"]]
-    return record_config(staging | {"environments": environments, "mark": staging["mark"] | production["mark"]})
+    changed = {
+        "environments": [*staging["environments"], *production["environments"]],
+        "mark": staging["mark"] | production["mark"],
+        "forge": staging["forge"] | {"kind": forge},
+    }
+    return record_config(staging | changed)
+
+
+LONGEST_NAME = "a" * 23
+
+
+def several_applications() -> Declared:
+    """The shipped staging with two more applications, one of the longest name that fits beside the environment's."""
+    staging = shipped_config("staging")
+    build_args = {"ZERO": "0", "BASE": {"file": ".local/images/base"}, "TEXT": "a b=c"}
+    more = [
+        {"name": "shop", "repository": "acme/shop", "baseBranch": "release", "buildArgs": build_args},
+        {"name": LONGEST_NAME, "repository": "acme/long"},
+    ]
+    return record_config(staging | {"applications": [*staging["applications"], *more]})
 
 
 def shipped_config(name: str) -> dict[str, Any]:
@@ -97,6 +117,11 @@ def stack_file(name: str) -> Path:
 def declare(program: Callable[[], object]) -> Declared:
     """Run a few lines that create components, under mocks."""
     return Declared(run(lambda: (program(), None)[1]))
+
+
+def canary(path: str) -> str:
+    """A file's content that is found again wherever it goes; images and public keys are no secrets."""
+    return placeholder(path) if "/images/" in path or path.endswith(".pub") else CANARY + path
 
 
 def secret(text: str) -> pulumi.Output[str]:

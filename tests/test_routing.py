@@ -10,7 +10,7 @@ import pytest
 
 from local.forge.replay import rewrite
 from tests.sink import HEADERS, deliver
-from tests.support import STACKS, Declared, Object, both_environments, record_config, shipped_config
+from tests.support import LONGEST_NAME, Declared, Object, both_environments, several_applications
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = "acme/chespirito"
@@ -24,17 +24,6 @@ def payload(forge: str, name: str) -> Object:
     if forge == "gitea":
         return body
     return rewrite(body, repository=REPOSITORY, head_sha=SHA, merge_sha=MERGED if "merged" in name else None)
-
-
-@pytest.fixture(scope="module")
-def forges(stacks: dict[str, Declared]) -> dict[str, dict[str, Declared]]:
-    """Both stacks, for each forge. The shipped ones are for Gitea."""
-    assert shipped_config("staging")["forge"]["kind"] == "gitea"
-    github = {}
-    for name in STACKS:
-        config = shipped_config(name)
-        github[name] = record_config(config | {"forge": config["forge"] | {"kind": "github"}})
-    return {"gitea": stacks, "github": github}
 
 
 @pytest.mark.parametrize(
@@ -56,12 +45,12 @@ def forges(stacks: dict[str, Declared]) -> dict[str, dict[str, Declared]]:
         ("gitea", "fork_opened", False, False),
     ],
 )
-def test_who_starts_what(
-    forges: dict[str, dict[str, Declared]], forge: str, name: str, staging: bool, production: bool
-) -> None:
-    body = payload(forge, name)
-    assert len(deliver(forges[forge]["staging"], body)) == staging
-    assert len(deliver(forges[forge]["production"], body)) == production
+def test_who_starts_what(forge: str, name: str, staging: bool, production: bool) -> None:
+    runs = deliver(both_environments(forge), payload(forge, name))
+    expected = {"staging-ci": staging, "production-ci": production}
+    assert sorted(run["metadata"]["namespace"] for run in runs) == sorted(
+        namespace for namespace, starts in expected.items() if starts
+    )
 
 
 def test_the_table_names_every_recorded_body() -> None:
@@ -212,14 +201,11 @@ def test_a_new_event_asks_for_a_new_run(staging: Declared, change: Callable[[Obj
 @pytest.mark.parametrize("time", ["2026-11-22T17:20:01Z", "2026-11-22T17:20:01+02:00", "2026-11-22T17:20:01.123456Z"])
 def test_the_longest_name_fits_a_label(time: str) -> None:
     """Tekton labels every TaskRun and Pod with the run's name. Gitea writes times in its server's zone."""
-    config = shipped_config("staging")
-    config["applications"][0]["name"] = "a" * 23
-    config["environments"][0] |= {"name": "staging", "nodePorts": {}}
-    body = payload("gitea", "opened")
+    body = json.loads(json.dumps(payload("gitea", "opened")).replace(REPOSITORY, "acme/long"))
     body["number"] = 9_999_999
     body["pull_request"]["updated_at"] = time
-    name = run_of(record_config(config), body)["metadata"]["name"]
-    assert name == f"{'a' * 23}-staging-9999999-{body['pull_request']['head']['sha'][:8]}-20261122172001"
+    name = run_of(several_applications(), body)["metadata"]["name"]
+    assert name == f"{LONGEST_NAME}-staging-9999999-{body['pull_request']['head']['sha'][:8]}-20261122172001"
     assert len(name) <= 63
 
 
@@ -249,22 +235,25 @@ def test_no_free_text_of_a_payload_reaches_a_run(stacks: dict[str, Declared], st
     assert "canary" not in json.dumps(run_of(stacks[stack], body))
 
 
-def test_one_stack_may_hold_both_environments() -> None:
+def test_the_stacks_on_their_own_do_the_same(stacks: dict[str, Declared]) -> None:
+    opened, merged = payload("gitea", "opened"), payload("gitea", "closed_merged")
+    assert run_of(stacks["staging"], opened)["metadata"]["namespace"] == "staging-ci"
+    assert deliver(stacks["staging"], merged) == []
+    assert run_of(stacks["production"], merged)["metadata"]["namespace"] == "production-ci"
+    assert deliver(stacks["production"], opened) == []
+
+
+def test_one_stack_with_both_environments_has_one_listener() -> None:
     both = both_environments()
     assert both.names("EventListener") == ["chespirito-github-el"]
     assert both.names("Trigger") == ["pr-rejected-trigger", "pr-trigger", "push-main-trigger"]
-    opened, merged = payload("gitea", "opened"), payload("gitea", "closed_merged")
-    assert [run["metadata"]["namespace"] for run in deliver(both, opened)] == ["staging-ci"]
-    assert [run["metadata"]["namespace"] for run in deliver(both, merged)] == ["production-ci"]
 
 
 def test_each_repository_starts_its_own_application_from_its_own_branch() -> None:
-    config = shipped_config("staging")
-    shop = {"name": "shop", "repository": "acme/shop", "baseBranch": "release"}
-    two = record_config(config | {"applications": [*config["applications"], shop]})
+    several = several_applications()
     chespirito = payload("gitea", "opened")
     other = json.loads(json.dumps(chespirito).replace(REPOSITORY, "acme/shop"))
-    assert run_of(two, chespirito)["spec"]["pipelineRef"]["name"] == "chespirito-staging-pipeline"
-    assert deliver(two, other) == []
+    assert run_of(several, chespirito)["spec"]["pipelineRef"]["name"] == "chespirito-staging-pipeline"
+    assert deliver(several, other) == []
     other["pull_request"]["base"]["ref"] = "release"
-    assert run_of(two, other)["spec"]["pipelineRef"]["name"] == "shop-staging-pipeline"
+    assert run_of(several, other)["spec"]["pipelineRef"]["name"] == "shop-staging-pipeline"

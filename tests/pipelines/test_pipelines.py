@@ -1,9 +1,8 @@
 """Pipelines: where trust changes, who runs as whom, and that the end is always told."""
 
-import pytest
 
 from tests.sink import deliver
-from tests.support import Declared, Object, record_config, shipped_config
+from tests.support import LONGEST_NAME, Declared, Object, several_applications
 from tests.test_routing import payload
 
 EVENTS = {"staging": "opened", "production": "closed_merged"}
@@ -84,25 +83,20 @@ def test_the_repository_and_its_commands_come_from_the_settings(staging: Declare
 
 
 def test_build_arguments_are_lines_in_a_stable_order() -> None:
-    config = shipped_config("staging")
-    config["applications"][0]["buildArgs"] = {"ZERO": "0", "BASE": {"file": ".local/images/base"}, "TEXT": "a b=c"}
-    build = params(named(record_config(config).one("Pipeline", "chespirito-staging-pipeline")["spec"], "build"))
-    base, text, zero = build["build-args"].split("\n")
+    pipeline = several_applications().one("Pipeline", "shop-staging-pipeline")["spec"]
+    base, text, zero = params(named(pipeline, "build"))["build-args"].split("\n")
     assert base.startswith("BASE=registry.internal:5000/platform/base@sha256:")
     assert (text, zero) == ("TEXT=a b=c", "ZERO=0")
 
 
-@pytest.mark.parametrize("name", ["staging", "production"])
-def test_each_application_has_a_pipeline_and_they_share_the_tasks(name: str) -> None:
-    config = shipped_config(name)
-    two = record_config(config | {"applications": [*config["applications"], {"name": "shop", "repository": "acme/shop"}]})
-    one = record_config(config)
-    assert two.names("Pipeline") == sorted(
+def test_each_application_has_its_pipelines_and_they_share_the_tasks(staging: Declared) -> None:
+    several = several_applications()
+    assert several.names("Pipeline") == sorted(
         pipeline.replace("chespirito", application)
-        for pipeline in one.names("Pipeline")
-        for application in ("chespirito", "shop")
+        for pipeline in staging.names("Pipeline")
+        for application in ("chespirito", "shop", LONGEST_NAME)
     )
-    assert two.names("Task") == one.names("Task")
+    assert several.names("Task") == staging.names("Task")
 
 
 def test_a_pod_with_pull_request_code_has_a_deadline(staging: Declared) -> None:
