@@ -49,11 +49,12 @@ SUPERVISOR_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pip
 REPORTER_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["list"]}]
 
 # The minimum that the sink of Triggers 0.37 needs: informers for the trigger objects of its namespace, and creating runs.
+# An informer streams by `watch` alone where the API server can (Kubernetes 1.34); before, it also has to `list`.
 LISTENER_RULES: list[Rule] = [
     {
         "apiGroups": ["triggers.tekton.dev"],
         "resources": ["eventlisteners", "triggers", "triggerbindings", "triggertemplates", "interceptors"],
-        "verbs": ["get", "list", "watch"],
+        "verbs": ["list", "watch"],
     }
 ]
 RUN_CREATOR_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create"]}]
@@ -61,7 +62,7 @@ LISTENER_CLUSTER_RULES: list[Rule] = [
     {
         "apiGroups": ["triggers.tekton.dev"],
         "resources": ["clustertriggerbindings", "clusterinterceptors"],
-        "verbs": ["get", "list", "watch"],
+        "verbs": ["list", "watch"],
     }
 ]
 
