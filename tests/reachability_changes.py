@@ -106,6 +106,10 @@ def privileged_step(objects: list[Object]) -> None:
     step(objects, "image")["securityContext"]["privileged"] = True
 
 
+def privileged_application(objects: list[Object]) -> None:
+    application(objects)["containers"][0]["securityContext"]["privileged"] = True
+
+
 def folder_of_the_node(objects: list[Object]) -> None:
     task("build")(objects)["volumes"].append({"name": "node", "hostPath": {"path": "/"}})
     step(objects, "test")["volumeMounts"].append({"name": "node", "mountPath": "/node"})
@@ -183,6 +187,7 @@ WAYS_OUT: dict[str, tuple[tuple[str, ...], Change]] = {
     "a second run does": ((TOGETHER, ONE_STACK), second_run_in_production),
     "an open pull request is promoted": ((TOGETHER, ONE_STACK), promote_what_is_open),
     "a step is privileged": (WORLDS, privileged_step),
+    "the application is privileged": (WORLDS, privileged_application),
     "a step mounts a folder of the node": (WORLDS, folder_of_the_node),
     "pods share the node's network": (WORLDS, network_of_the_node),
     "the delivered image runs as an account with rights in production": (WORLDS, application_with_rights),
@@ -273,9 +278,24 @@ def account_that_nobody_declared(objects: list[Object]) -> None:
             own["podTemplate"] = {}
 
 
-def secret_of_the_application(objects: list[Object]) -> None:
-    pod = find(objects, "Deployment", "chespirito-pod", "staging")["spec"]["template"]["spec"]
-    pod["containers"][0]["envFrom"] = [{"secretRef": {"name": "registry-pull"}}]
+def application(objects: list[Object]) -> Object:
+    """The pod that runs the delivered image."""
+    found: Object = find(objects, "Deployment", "chespirito-pod", "staging")["spec"]["template"]["spec"]
+    return found
+
+
+def environment_of_the_application(objects: list[Object]) -> None:
+    application(objects)["containers"][0]["envFrom"] = [{"secretRef": {"name": "registry-pull"}}]
+
+
+def volume_of_the_application(objects: list[Object]) -> None:
+    pod = application(objects)
+    pod["volumes"] = [{"name": "added", "secret": {"secretName": "registry-pull"}}]
+    pod["containers"][0]["volumeMounts"] = [{"name": "added", "mountPath": "/added"}]
+
+
+def token_of_the_application(objects: list[Object]) -> None:
+    application(objects)["automountServiceAccountToken"] = True
 
 
 STOLEN: dict[str, tuple[tuple[str, ...], Change]] = {
@@ -307,5 +327,7 @@ STOLEN: dict[str, tuple[tuple[str, ...], Change]] = {
     "the pod's is": (WORLDS, token_for_the_pod),
     "the account lists secrets": (WORLDS, credentials_for_every_step),
     "the account is not declared": (WORLDS, account_that_nobody_declared),
-    "the application holds a secret": (WORLDS, secret_of_the_application),
+    "the application has a secret in its environment": (WORLDS, environment_of_the_application),
+    "the application mounts a secret": (WORLDS, volume_of_the_application),
+    "the application gets a token": (WORLDS, token_of_the_application),
 }
