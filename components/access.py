@@ -43,8 +43,11 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
     ]
 
 
-# Cancelling a run is a patch of its spec.status; Tekton's webhook refuses every other change of a started run.
-SUPERVISOR_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["list", "patch"]}]
+# Cancelling a run is a patch of its spec.status, which kubectl begins with a get. Tekton's webhook refuses every other
+# change of a started run.
+SUPERVISOR_RULES: list[Rule] = [
+    {"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["get", "list", "patch"]}
+]
 
 REPORTER_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["list"]}]
 

@@ -24,6 +24,7 @@ class Kubernetes:
         # The client declares every field as possibly absent, and custom objects as anything.
         self.core: Any = client.CoreV1Api(self.api)
         self.apps: Any = client.AppsV1Api(self.api)
+        self.coordination: Any = client.CoordinationV1Api(self.api)
         self.custom: Any = client.CustomObjectsApi(self.api)
 
     def runs(self, namespace: str, kind: str = "pipelineruns", **labels: str) -> list[Object]:
