@@ -103,28 +103,34 @@ def test_destroy_leaves_nothing_behind(pulumi: Run, world: World, tmp_path: Path
         environment |= {"name": "passing", "nodePorts": {}}
 
     flags = ["--stack", "passing", "--config-file", str(_altered(tmp_path, rename))]
-    before = _everything(world)
+    assert _everything(world) == set()
     pulumi("stack", "select", "--create", "passing")
     try:
         pulumi("up", *flags, "--yes", "--skip-preview")
-        made = _everything(world) - before
+        made = _everything(world)
         assert ("Namespace", "passing") in made
         assert ("ClusterRole", "chespirito-github-el-passing") in made
     finally:
         pulumi("destroy", *flags, "--yes", "--skip-preview")
         pulumi("stack", "rm", "passing", "--yes", "--preserve-config")
         (ROOT / "Pulumi.passing.yaml").unlink(missing_ok=True)
-    assert _everything(world) == before
+    assert _everything(world) == set()
 
 
 def _everything(world: World) -> set[tuple[str, str]]:
-    """What is cluster-scoped and could be left: a namespace takes all that is in it along."""
+    """What is cluster-scoped and named after the environment: a namespace takes all that is in it along."""
     rbac = client.RbacAuthorizationV1Api(world.kubernetes.api)
-    return {("Namespace", item.metadata.name) for item in world.kubernetes.core.list_namespace().items} | {
+    admission = client.AdmissionregistrationV1Api(world.kubernetes.api)
+    kinds = {
+        "Namespace": world.kubernetes.core.list_namespace(),
+        "ClusterRole": rbac.list_cluster_role(),
+        "ClusterRoleBinding": rbac.list_cluster_role_binding(),
+        "ValidatingAdmissionPolicy": admission.list_validating_admission_policy(),
+        "ValidatingAdmissionPolicyBinding": admission.list_validating_admission_policy_binding(),
+    }
+    return {
         (kind, item.metadata.name)
-        for kind, items in (
-            ("ClusterRole", rbac.list_cluster_role().items),
-            ("ClusterRoleBinding", rbac.list_cluster_role_binding().items),
-        )
-        for item in items
+        for kind, found in kinds.items()
+        for item in found.items
+        if "passing" in item.metadata.name
     }
