@@ -7,6 +7,7 @@ run on the cluster, and so is that Tekton agrees with this file.
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
@@ -61,11 +62,20 @@ def evaluate(
     extensions: Mapping[str, Any] | None = None,
 ) -> Any:
     """The value of a CEL expression about a webhook. Raises EvaluationError where it has none."""
-    data = {"body": _doubles(body), "header": dict(header), "extensions": dict(extensions or {}), "requestURL": "/"}
-    result = _ENVIRONMENT.compile(expression).eval(data=data)
+    return _evaluate(expression, _doubles(body), header, extensions or {})
+
+
+def _evaluate(expression: str, body: Object, header: Mapping[str, list[str]], extensions: Mapping[str, Any]) -> Any:
+    data = {"body": body, "header": dict(header), "extensions": dict(extensions), "requestURL": "/"}
+    result = _compiled(expression).eval(data=data)
     if result.type() == cel.Type.ERROR:
         raise EvaluationError(str(result.value()))
     return result.value()
+
+
+@cache
+def _compiled(expression: str) -> cel.Expression:
+    return _ENVIRONMENT.compile(expression)
 
 
 def _doubles(value: Any) -> Any:
@@ -82,6 +92,7 @@ def deliver(stack: Declared, body: Object, *, header: Mapping[str, list[str]] = 
     listener = stack.one("EventListener")
     namespace = listener["metadata"]["namespace"]
     started: list[Object] = []
+    body = _doubles(body)
     for group in listener["spec"]["triggerGroups"]:
         extensions = _pass(group["interceptors"], body, header, {})
         if extensions is None:
@@ -122,10 +133,10 @@ def _pass(
                 return None
             continue
         try:
-            if evaluate(params["filter"], body, header=header, extensions=known) is not True:
+            if _evaluate(params["filter"], body, header, known) is not True:
                 return None
             for overlay in params.get("overlays", []):
-                known[overlay["key"]] = evaluate(overlay["expression"], body, header=header, extensions=known)
+                known[overlay["key"]] = _evaluate(overlay["expression"], body, header, known)
         except EvaluationError:
             return None
     return known
@@ -145,7 +156,7 @@ def _substitute(text: str, pattern: str, known: Mapping[str, Any]) -> str:
         found: Any = known
         for part in match.group(1).split("."):
             found = found[part]
-        assert found is None or isinstance(found, str | int), f"{match.group(0)} is no plain value"
-        return "null" if found is None else str(found)
+        assert found is None or isinstance(found, str | int | float), f"{match.group(0)} is no plain value"
+        return "null" if found is None else f"{found:.0f}" if isinstance(found, float) else str(found)
 
     return re.sub(pattern, value, text)

@@ -91,9 +91,8 @@ def test_a_run_that_succeeded_says_how_it_ended(sandbox: Sandbox, aggregate: str
     assert statuses(sandbox) == {(SHA, "tekton-delivery/staging"): ("success", "serves")}
 
 
-@pytest.mark.parametrize("aggregate", ["None", "anything else"])
-def test_everything_but_success_is_a_failure(sandbox: Sandbox, aggregate: str) -> None:
-    report(sandbox, [task_run("False", message="gone")], aggregate)
+def test_everything_but_success_is_a_failure(sandbox: Sandbox) -> None:
+    report(sandbox, [task_run("False", message="gone")], "anything else")
     assert status(sandbox)[0] == "failure"
 
 
@@ -118,9 +117,8 @@ def test_a_failure_outside_of_steps_says_why(sandbox: Sandbox) -> None:
     assert status(sandbox)[1] == 'shop-staging-7: TaskRun "x" failed to finish within "20m0s"'
 
 
-@pytest.mark.parametrize("runs", [[], [{}, {"status": {}}, {"status": {"conditions": []}}, task_run("Unknown")]])
-def test_a_failure_without_any_trace_is_still_reported(sandbox: Sandbox, runs: list[dict[str, Any]]) -> None:
-    result = report(sandbox, runs)
+def test_a_failure_without_any_trace_is_still_reported(sandbox: Sandbox) -> None:
+    result = report(sandbox, [{}, {"status": {}}, {"status": {"conditions": []}}, task_run("Unknown")])
     assert result.code == 0, result.err
     assert status(sandbox) == ("failure", "shop-staging-7: failed")
 
@@ -131,16 +129,16 @@ def test_a_reason_that_cannot_be_had_does_not_keep_the_status_back(sandbox: Sand
     assert status(sandbox)[0] == "failure"
 
 
-@pytest.mark.parametrize("text", [" ".join(HOSTILE), "one\nline\r\nonly\x1b[31m", "ü" * 300])
 @pytest.mark.parametrize("given", ["message", "reason"])
-def test_any_text_becomes_one_short_line(sandbox: Sandbox, given: str, text: str) -> None:
+def test_any_text_becomes_one_short_line(sandbox: Sandbox, given: str) -> None:
     """GitHub refuses a description of more than 140 characters."""
+    text = "one\nline\r\nonly\x1b[31m " + " ".join(HOSTILE) + "ü" * 300
     result = report(sandbox, [task_run("False", **{given: text})])
     assert result.code == 0, result.err
     description = status(sandbox)[1]
     assert len(description) <= 140
     assert description.isprintable()
-    assert description.removeprefix("shop-staging-7: ").startswith(text[:3])
+    assert description.removeprefix("shop-staging-7: ").startswith(f"one line  only [31m {HOSTILE[0]} {HOSTILE[1]}")
 
 
 @pytest.mark.parametrize(
