@@ -10,7 +10,7 @@ import pytest
 from offline.reachability import revision
 from offline.reachability.escalation import leads_to
 from offline.reachability.limits import limit
-from offline.reachability.objects import Objects, ReachabilityError
+from offline.reachability.objects import Objects, ReachabilityError, selects
 from offline.reachability.rows import Row, rows
 from offline.reachability.table import difference, difference_text, text
 from offline.reachability.things import Account, Right
@@ -261,6 +261,34 @@ def test_a_trigger_may_start_a_task_alone(staging: Declared) -> None:
         ("test", "nothing"),
         ("image", "secret staging-ci/quarantine-push"),
     }
+
+
+def test_a_listener_starts_the_triggers_with_its_label_only(staging: Declared) -> None:
+    objects = copy.deepcopy(staging.objects)
+    find(objects, "Trigger", "pr-trigger")["metadata"]["labels"]["tekton-delivery/listener"] = "another"
+    assert started(objects) == set()
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        (None, True),
+        ({}, True),
+        ({"matchLabels": {"tier": "ci"}}, True),
+        ({"matchLabels": {"tier": "web"}}, False),
+        ({"matchLabels": {"other": "ci"}}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["ci", "web"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["web"]}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["ci"]}]}, False),
+        ({"matchExpressions": [{"key": "other", "operator": "NotIn", "values": ["ci"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}, True),
+        ({"matchExpressions": [{"key": "other", "operator": "Exists"}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, False),
+        ({"matchLabels": {"tier": "ci"}, "matchExpressions": [{"key": "other", "operator": "Exists"}]}, False),
+    ],
+)
+def test_a_label_selector_selects_as_kubernetes_does(selector: Object | None, expected: bool) -> None:
+    assert selects(selector, {"tier": "ci"}) is expected
 
 
 def test_a_listener_without_triggers_starts_nothing(staging: Declared) -> None:
