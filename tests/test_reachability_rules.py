@@ -388,6 +388,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "offline").mkdir()
     (tmp_path / "offline" / "render.py").write_text(
         "import pathlib, sys\n"
+        "assert sys.argv[1:], 'no stack named'\n"
         "pathlib.Path('rendered').mkdir()\n"
         "for name in sys.argv[1:]:\n"
         "    pathlib.Path('rendered', name + '.yaml').write_text(pathlib.Path('declared').read_text())\n"
