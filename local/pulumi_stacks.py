@@ -1,5 +1,6 @@
 """The shipped stacks on the embedded cluster: Pulumi's environment, `pulumi up`, and the webhooks that it makes possible."""
 
+import json
 import os
 import re
 import secrets
@@ -42,7 +43,7 @@ def needed_tools() -> tuple[str, ...]:
 
 def environment(cluster: Cluster, folders: Mapping[str, Path]) -> dict[str, str]:
     """Return the variables under which plain `pulumi` and `kubectl` work on the embedded cluster."""
-    first = [LAUNCHER, *(folders[name] for name in (LANGUAGE_HOST, "kubernetes") if name in folders), ROOT / ".venv/bin"]
+    first = [LAUNCHER, folders["kubernetes"], ROOT / ".venv/bin"]
     inherited = [part for part in os.environ.get("PATH", "").split(os.pathsep) if Path(part) not in first]
     return {
         "PATH": os.pathsep.join([*map(str, first), *inherited]),
@@ -65,7 +66,7 @@ def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -
     _INCARNATION.write_text(incarnation)
     if not PASSPHRASE.exists():
         secret_files.write(PASSPHRASE, secrets.token_urlsafe(24))
-    cli = official_cli() or folders["pulumi"] / "pulumi"
+    cli = official_cli() or pulumi_cli.bundle(PULUMI / "cli", folders["pulumi"], folders[LANGUAGE_HOST]) / "pulumi"
     pulumi_cli.install(LAUNCHER, cli=cli, backend=BACKEND)
     used = install.ensure(HOME, progress, cli, BACKEND)
     progress.line(f"  Pulumi: {'your own CLI' if official_cli() else 'CLI built here'}, {used} plugins")
@@ -84,9 +85,53 @@ def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> dic
 
 def _up(stack: str, variables: Mapping[str, str]) -> str:
     _pulumi(stack, variables, "stack", "select", "--create", stack)
-    output = _pulumi(stack, variables, "up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs")
+    interrupted = _release_dead_locks(stack)
+    if interrupted:
+        # What that run had begun to create may or may not exist: a refresh finds out.
+        _pulumi(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
+    try:
+        output = _deploy(stack, variables)
+    except UserError as error:
+        if not (interrupted and "already exists" in str(error)):
+            raise
+        # Made by the killed run, which did not live to write it down.
+        _forget(stack, variables)
+        return "started anew, since a killed run had left it half-made: " + _counts(_deploy(stack, variables))
+    return _counts(output)
+
+
+def _deploy(stack: str, variables: Mapping[str, str]) -> str:
+    return _pulumi(stack, variables, "up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs")
+
+
+def _counts(output: str) -> str:
+    """Return what Pulumi says it did, e.g. `2 created, 46 unchanged`."""
     counts: list[str] = re.findall(r"^\s+[+~\-]*\s*(\d+ (?:created|updated|deleted|replaced|unchanged))\s*$", output, re.M)
     return ", ".join(counts) or "done"
+
+
+def _forget(stack: str, variables: Mapping[str, str]) -> None:
+    """Remove a stack's state and, by their label, its objects. The shipped stacks hold the environment of their name."""
+    kinds = "namespaces,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+    selector = f"app.kubernetes.io/part-of=tekton-delivery,tekton-delivery/environment={stack}"
+    command = ["kubectl", "delete", kinds, "--selector", selector, "--wait", "--timeout=120s"]
+    answer = subprocess.run(command, env=dict(variables), capture_output=True, text=True)
+    if answer.returncode != 0:
+        raise UserError(
+            f"could not remove what a killed run left of {stack}: {answer.stderr.strip()}\nStart anew: make down, make up"
+        )
+    _pulumi(stack, variables, "stack", "rm", stack, "--force", "--yes", "--preserve-config")
+    _pulumi(stack, variables, "stack", "select", "--create", stack)
+
+
+def _release_dead_locks(stack: str) -> bool:
+    """Remove the locks of runs that were killed. Returns whether there was one; a living run's lock stays."""
+    found = False
+    for lock in BACKEND.glob(f".pulumi/locks/**/{stack}/*.json"):
+        if not Path(f"/proc/{json.loads(lock.read_text())['pid']}").exists():
+            lock.unlink()
+            found = True
+    return found
 
 
 def _pulumi(stack: str, variables: Mapping[str, str], *arguments: str) -> str:
