@@ -35,11 +35,7 @@ def main(loaded: Stack | None = None) -> None:
             Application(f"{part.name}-{application.application}", application, opts)
 
     access = ListenerAccess("listener-access", plan.listener_access(namespaces), opts)
-    listener = Listener(
-        "listener",
-        plan.listener(namespaces, LISTENER),
-        pulumi.ResourceOptions(provider=provider, depends_on=[access, *policies]),
-    )
+    listener = Listener("listener", plan.listener(namespaces, LISTENER), opts, after=[access, *policies])
     pulumi.export("listener", plan.listener_address)
     pulumi.export("webhookSecret", listener.webhook_secret)
 

@@ -5,7 +5,7 @@ branch, sha's form, no fork), then its trigger's own filter. Values that reach a
 name made of both; free text of a payload never does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -104,7 +104,15 @@ class Listener(pulumi.ComponentResource):
     webhook_secret: pulumi.Output[str]
     """To be entered in the forge's webhook; secret."""
 
-    def __init__(self, name: str, args: ListenerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: ListenerArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Declare the listener; it answers only once `after` is there. A child would not wait for `opts.depends_on`."""
         super().__init__(token("Listener"), name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         common = labels(environment=args.environment)
@@ -139,7 +147,7 @@ class Listener(pulumi.ComponentResource):
                 declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
             routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args.forge), group, parts))
-        declare("EventListener", args.name, listener_spec(args, group), {}, [secret, *routes])
+        declare("EventListener", args.name, listener_spec(args, group), {}, [secret, *routes, *after])
         self.webhook_secret = pulumi.Output.secret(password.result)
         self.register_outputs({"webhookSecret": self.webhook_secret})
 

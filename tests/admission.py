@@ -1,0 +1,43 @@
+"""What the declared admission policies say to a request, as far as it can be known without a cluster.
+
+Expressions are evaluated by Google's own CEL runtime. That the API server agrees is what tests/e2e/test_policies.py shows.
+"""
+
+from functools import cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
+
+from tests.support import Declared, Object
+
+_NAMES = ("object", "oldObject", "request")
+
+
+def refusals(stack: Declared, policy: str, made: Object, *, old: Object | None = None, user: str = "") -> list[str]:
+    """The messages of all that does not hold for a request; an expression that fails refuses as well."""
+    spec = stack.one("ValidatingAdmissionPolicy", policy)["spec"]
+    assert spec["failurePolicy"] == "Fail"
+    known: Object = {"object": made, "oldObject": old or {}, "request": {"userInfo": {"username": user}}}
+    if not all(_evaluate(item["expression"], known, {}) for item in spec.get("matchConditions", [])):
+        return []
+    variables: dict[str, Any] = {}
+    for variable in spec.get("variables", []):
+        variables[variable["name"]] = _evaluate(variable["expression"], known, variables)
+    return [item["message"] for item in spec["validations"] if _evaluate(item["expression"], known, variables) is not True]
+
+
+def _evaluate(expression: str, known: Object, variables: Object) -> Any:
+    result = _compiled(expression).eval(data=known | {"variables": variables})
+    return None if result.type() == cel.Type.ERROR else result.plain_value()
+
+
+@cache
+def _compiled(expression: str) -> Any:
+    return _ENVIRONMENT.compile(expression)
+
+
+_ENVIRONMENT = cel.NewEnv(
+    variables=dict.fromkeys((*_NAMES, "variables"), cel.Type.DYN),
+    extensions=[ext_strings.ExtStrings()],
+)

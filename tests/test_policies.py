@@ -1,0 +1,236 @@
+"""Admission policies: each identity's own work passes, and what is not its work does not."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from local.forge.replay import rewrite
+from tests.admission import refusals
+from tests.sink import deliver
+from tests.support import STACKS, Declared, Object, both_environments
+from tests.test_routing import payload
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+LISTENERS = {name: f"system:serviceaccount:{name}-ci:listener" for name in STACKS}
+DEPLOYERS = {name: f"system:serviceaccount:{name}-ci:deployer" for name in STACKS}
+SUPERVISOR = "system:serviceaccount:staging-ci:supervisor"
+IMAGE = f"registry.internal:5000/chespirito@sha256:{'a' * 64}"
+
+POLICIES = {
+    "staging": dict.fromkeys(("runs", "cancellations", "pods"), "staging-ci")
+    | dict.fromkeys(("deploys", "leases"), "staging"),
+    "production": {"runs": "production-ci", "deploys": "production", "leases": "production"},
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_policy_denies_in_its_one_namespace(stacks: dict[str, Declared], name: str) -> None:
+    stack = stacks[name]
+    expected = {f"tekton-delivery-{name}-{policy}": namespace for policy, namespace in POLICIES[name].items()}
+    assert stack.names("ValidatingAdmissionPolicy") == sorted(expected)
+    assert stack.names("ValidatingAdmissionPolicyBinding") == sorted(expected)
+    for policy, namespace in expected.items():
+        assert stack.one("ValidatingAdmissionPolicyBinding", policy)["spec"] == {
+            "policyName": policy,
+            "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+        }
+
+
+def test_what_cannot_be_evaluated_is_refused(stack: Declared) -> None:
+    for policy in stack.all("ValidatingAdmissionPolicy"):
+        assert policy["spec"]["failurePolicy"] == "Fail"
+        for validation in policy["spec"]["validations"]:
+            assert validation["message"]
+            assert "\n" not in validation["message"]
+
+
+def test_the_listener_starts_nothing_before_it_is_held_to_its_shapes(stack: Declared) -> None:
+    policies = {resource.urn for resource in stack.resources if "Policies$" in resource.urn}
+    listener = stack.resource("EventListener", "chespirito-github-el")
+    assert policies <= set(listener.dependencies)
+
+
+def run(stack: Declared, event: str = "opened") -> Object:
+    """The run that a webhook starts."""
+    body = rewrite(payload("github", event), repository="acme/chespirito", head_sha=SHA, merge_sha=SHA, number=7)
+    (made,) = deliver(stack, body)
+    # The webhook of Tekton has gone over it by then.
+    made["spec"]["timeouts"] = {"pipeline": "1h0m0s"}
+    for task in made["spec"]["taskRunSpecs"]:
+        if "timeout" in task:
+            task["timeout"] = "20m0s"
+    return made
+
+
+def start(stack: Declared, made: Object, environment: str = "staging") -> list[str]:
+    return refusals(stack, f"tekton-delivery-{environment}-runs", made, user=LISTENERS["staging"])
+
+
+@pytest.mark.parametrize("event", ["opened", "closed_unmerged"])
+def test_what_templates_start_is_admitted(staging: Declared, event: str) -> None:
+    assert start(staging, run(staging, event)) == []
+
+
+def test_what_a_merge_starts_is_admitted(production: Declared) -> None:
+    user = LISTENERS["production"]
+    assert refusals(production, "tekton-delivery-production-runs", run(production, "closed_merged"), user=user) == []
+
+
+@pytest.mark.parametrize("environment", STACKS)
+def test_one_listener_for_both_environments_is_held_to_each_ones_shapes(environment: str) -> None:
+    both = both_environments()
+    made = run(both, "opened" if environment == "staging" else "closed_merged")
+    assert start(both, made, environment) == []
+    made["spec"]["taskRunTemplate"]["serviceAccountName"] = "other"
+    assert len(start(both, made, environment)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "taskRunSpecs", 0, "serviceAccountName"), "deployer"),
+        (("spec", "taskRunSpecs", 0, "podTemplate", "hostUsers"), True),
+        (("spec", "taskRunSpecs", 0, "timeout"), "9h0m0s"),
+        (("spec", "taskRunTemplate", "podTemplate"), {"hostNetwork": True}),
+        (("spec", "pipelineSpec"), {"tasks": []}),
+        (("spec", "pipelineRef", "resolver"), "git"),
+        (("spec", "pipelineRef", "name"), "other"),
+        (("spec", "workspaces", 0, "secret", "secretName"), "registry-push"),
+        (("spec", "timeouts", "tasks"), "0s"),
+        (("spec", "managedBy"), "somebody"),
+        (("spec", "params", 1, "value"), "main"),
+        (("spec", "params", 0, "value"), "07"),
+        (("spec", "params", 0, "name"), "number"),
+        (("metadata", "labels", "tekton-delivery/commit"), SHA[::-1]),
+        (("metadata", "labels", "tekton-delivery/event"), "merge"),
+        (("metadata", "labels", "app.kubernetes.io/name"), "other"),
+        (("metadata", "labels", "more"), "x"),
+        (("metadata", "annotations"), {"more": "x"}),
+        (("metadata", "name"), "other"),
+    ],
+    ids=lambda value: ".".join(str(part) for part in value) if isinstance(value, tuple) else "",
+)
+def test_a_run_of_another_shape_is_refused(staging: Declared, path: tuple[Any, ...], value: Any) -> None:
+    made = run(staging)
+    item: Any = made
+    for part in path[:-1]:
+        item = item[part]
+    item[path[-1]] = value
+    assert start(staging, made) != []
+
+
+def test_people_are_not_held_to_the_listeners_shapes(staging: Declared) -> None:
+    made = {"metadata": {"name": "by-hand"}, "spec": {"pipelineRef": {"name": "other"}}}
+    assert refusals(staging, "tekton-delivery-staging-runs", made, user="somebody") == []
+
+
+def deployment(stack: Declared) -> Object:
+    """The Deployment as the API server hands it over."""
+    made = copy.deepcopy(stack.one("Deployment"))
+    made["metadata"] |= {"resourceVersion": "1", "generation": 1, "annotations": {"deployment.kubernetes.io/revision": "1"}}
+    return made
+
+
+def deploy(stack: Declared, new: Object) -> list[str]:
+    name = stack.recording.stack
+    policy = f"tekton-delivery-{name}-deploys"
+    return refusals(stack, policy, new, old=deployment(stack), user=DEPLOYERS[name])
+
+
+def test_a_deployer_changes_image_and_annotations(stack: Declared) -> None:
+    new = deployment(stack)
+    new["metadata"] |= {"resourceVersion": "2", "generation": 2}
+    new["metadata"]["annotations"]["tekton-delivery/commit"] = SHA
+    new["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
+    assert deploy(stack, new) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        IMAGE.replace("chespirito", "other"),
+        IMAGE.replace("registry.internal", "registry.example"),
+        IMAGE.split("@")[0] + ":main",
+        IMAGE[:-1],
+        IMAGE + "\n",
+        "x@" + IMAGE,
+        "",
+    ],
+)
+def test_a_deployer_runs_nothing_but_the_applications_digests(stack: Declared, image: str) -> None:
+    new = deployment(stack)
+    new["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    assert deploy(stack, new) != []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "replicas"), 0),
+        (("spec", "template", "spec", "serviceAccountName"), "default"),
+        (("spec", "template", "spec", "containers", 0, "env"), []),
+        (("spec", "template", "spec", "containers", 0, "command"), ["sh"]),
+        (("spec", "template", "spec", "hostNetwork"), True),
+        (("spec", "template", "metadata", "annotations"), {"a": "b"}),
+        (("metadata", "labels", "a"), "b"),
+        (("metadata", "annotations", "a"), "b"),
+        (("metadata", "annotations"), {}),
+        (("metadata", "ownerReferences"), [{}]),
+    ],
+    ids=lambda value: ".".join(str(part) for part in value) if isinstance(value, tuple) else "",
+)
+def test_a_deployer_changes_nothing_else(stack: Declared, path: tuple[Any, ...], value: Any) -> None:
+    new = deployment(stack)
+    new["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
+    item: Any = new
+    for part in path[:-1]:
+        item = item[part]
+    item[path[-1]] = value
+    assert len(deploy(stack, new)) == 1
+
+
+def test_a_deployer_adds_no_container(stack: Declared) -> None:
+    new = deployment(stack)
+    containers = new["spec"]["template"]["spec"]["containers"]
+    containers[0]["image"] = IMAGE
+    containers.append(containers[0] | {"name": "more"})
+    assert deploy(stack, new) != []
+
+
+def test_a_supervisor_cancels_and_does_nothing_else(staging: Declared) -> None:
+    old = run(staging)
+    for change, admitted in (
+        ({"status": "CancelledRunFinally"}, True),
+        ({"status": "Cancelled"}, False),
+        ({}, False),
+        ({"status": "CancelledRunFinally", "params": []}, False),
+    ):
+        new = old | {"spec": old["spec"] | change}
+        found = refusals(staging, "tekton-delivery-staging-cancellations", new, old=old, user=SUPERVISOR)
+        assert (found == []) is admitted, change
+
+
+def test_a_lease_changes_hands_and_nothing_else(stack: Declared) -> None:
+    policy, user = f"tekton-delivery-{stack.recording.stack}-leases", DEPLOYERS[stack.recording.stack]
+    old = {"metadata": {"name": "chespirito-pod", "labels": {"a": "b"}}, "spec": {}}
+    assert refusals(stack, policy, old | {"spec": {"holderIdentity": "x"}}, old=old, user=user) == []
+    assert refusals(stack, policy, old | {"metadata": {"name": "chespirito-pod"}}, old=old, user=user) != []
+
+
+def test_the_image_step_is_held_to_what_its_task_declares(staging: Declared) -> None:
+    (step,) = (item for item in staging.one("Task", "build")["spec"]["steps"] if item["name"] == "image")
+    pod: Object = {
+        "spec": {
+            "serviceAccountName": "untrusted",
+            "hostUsers": False,
+            "automountServiceAccountToken": False,
+            "containers": [{"name": "step-image", "securityContext": step["securityContext"]}],
+        }
+    }
+    policy = "tekton-delivery-staging-pods"
+    assert refusals(staging, policy, pod) == []
+    assert refusals(staging, policy, {"spec": pod["spec"] | {"serviceAccountName": "deployer"}}) != []
+    assert refusals(staging, policy, {"spec": pod["spec"] | {"hostUsers": True}}) != []
+    assert refusals(staging, policy, {"spec": pod["spec"] | {"containers": [{"name": "step-image"}]}}) != []
