@@ -44,6 +44,11 @@ release() {
         kube replace --field-manager "$FIELD_MANAGER" --filename - >/dev/null 2>&1 || true
 }
 
+image_in() {
+    printf '%s' "$1" | jq --raw-output --arg container "$PARAM_CONTAINER" \
+        '.spec.template.spec.containers[] | select(.name == $container).image'
+}
+
 # Decides by ancestry, not by clock, whether what runs now is newer.
 is_older() {
     running=$(printf '%s' "$live" | jq --raw-output '.metadata.annotations["tekton-delivery/merge-commit"] // ""')
@@ -58,8 +63,7 @@ acquire
 trap release EXIT
 while :; do
     live=$(kube get "$target" --output json)
-    former=$(printf '%s' "$live" | jq --raw-output --arg container "$PARAM_CONTAINER" \
-        '.spec.template.spec.containers[] | select(.name == $container).image')
+    former=$(image_in "$live")
     if [ -n "$PARAM_MERGE_SHA" ] && is_older; then
         say "superseded: what runs was merged later"
         exit 0
@@ -100,7 +104,12 @@ if kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
     exit 0
 fi
 reason="${image##*@} was not ready within $PARAM_TIMEOUT"
-# What was there before comes back, image and annotations, unless somebody has already changed it again.
+now=$(kube get "$target" --output json)
+if [ "$(image_in "$now")" != "$image" ]; then
+    say "$reason; something else has been rolled out meanwhile"
+    exit 1
+fi
+# What was there before comes back, image and annotations.
 printf '%s' "$live" | jq --arg container "$PARAM_CONTAINER" --arg image "$former" --slurpfile patch "$SCRATCH/patch.json" '
     (.metadata.annotations // {}) as $notes
     | {metadata: {annotations: ($patch[0].metadata.annotations | with_entries(.value = $notes[.key]))},

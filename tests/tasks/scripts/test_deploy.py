@@ -134,6 +134,16 @@ def test_the_same_image_again_has_nothing_to_go_back_to(sandbox: Sandbox) -> Non
     assert cluster.get("live.json")["metadata"]["annotations"] == OLD_NOTES
 
 
+def test_what_somebody_else_rolled_out_meanwhile_is_not_taken_back(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(broken=(NEW,))
+    cluster.put("after-rollout", deployment("somebody-elses", {"theirs": "new"}, version=9))
+    result = deploy(sandbox)
+    assert result.code != 0
+    assert cluster.image == "somebody-elses"
+    assert cluster.notes == {"theirs": "new"}
+    assert reason(sandbox) == f"sha256:{'b' * 64} was not ready within 60s; something else has been rolled out meanwhile"
+
+
 def test_a_refused_change_changes_nothing_and_says_why(sandbox: Sandbox, cluster: Cluster) -> None:
     cluster.behave(refused=(NEW,))
     result = deploy(sandbox)
