@@ -32,6 +32,7 @@ OPENED_BY = {
     "registry-pull": ("registry",),
     "registry-push": ("registry", "quarantine"),
     "quarantine-push": ("quarantine",),
+    "mark-signing": (),
 }
 
 
