@@ -15,9 +15,10 @@ from local.errors import UserError
 from local.forge import secret_files
 from local.forge import setup as forge
 from local.kubernetes_api import Kubernetes
-from local.paths import CLUSTERS, IMAGE_REFS, PULUMI, SECRETS
+from local.paths import CLUSTERS, IMAGE_REFS, PULUMI, ROOT, SECRETS
 from local.progress import Progress
 from local.tekton import install as tekton
+from offline import render
 
 LISTENER = "el-chespirito-github-el"
 # What the stack files name as base of the sample's Dockerfile: in the quarantine registry, because that is the only one
@@ -47,6 +48,7 @@ def needed_tools() -> list[str]:
 def up(progress: Progress) -> Machine:
     """Bring everything up; what already runs as it should is left alone."""
     cluster = Cluster()
+    _check_stack_files()
     cluster.check(progress)
     folders = tools.ensure(needed_tools(), progress)
     images = build.ensure(folders, progress)
@@ -62,6 +64,14 @@ def up(progress: Progress) -> Machine:
     kubernetes = Kubernetes(cluster.kubeconfig)
     _connect(kubernetes, state, progress)
     return Machine(cluster, folders, state, kubernetes)
+
+
+def _check_stack_files() -> None:
+    """Refuse a stack file that cannot be used before a cluster is made for it."""
+    for stack in pulumi_stacks.STACKS:
+        refusal = render.refusal(ROOT / f"Pulumi.{stack}.yaml")
+        if refusal:
+            raise UserError(refusal)
 
 
 def _publish(cluster: Cluster, images: Mapping[str, build.Image], crane: Path, progress: Progress) -> None:

@@ -28,6 +28,19 @@ def record(path: Path, *, preview: bool = False) -> Recording:
     )
 
 
+def refusal(path: Path) -> str | None:
+    """Return why a stack file cannot be used, with every mistake in it. Files that it names are not read."""
+
+    def load() -> None:
+        Stack.load(read=placeholder)
+
+    try:
+        run(load, stack=path.stem.removeprefix("Pulumi."), config=stack_config(path))
+    except SettingsError as error:
+        return str(error)
+    return None
+
+
 def program() -> Any:
     """Return `main` of the project's `__main__.py`."""
     return runpy.run_path(str(ROOT / "__main__.py"), run_name="program")["main"]
@@ -72,15 +85,15 @@ _Dumper.add_representer(str, _text)
 def main(names: list[str]) -> int:
     """Render the named stacks, or all. Returns the exit code."""
     paths = [ROOT / f"Pulumi.{name}.yaml" for name in names] or sorted(ROOT.glob("Pulumi.*.yaml"))
+    try:
+        rendered = {path.stem.removeprefix("Pulumi."): manifests(record(path)) for path in paths}
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     target = ROOT / "rendered"
     target.mkdir(exist_ok=True)
-    for path in paths:
-        try:
-            objects = manifests(record(path))
-        except SettingsError as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
-            return 1
-        written = target / f"{path.stem.removeprefix('Pulumi.')}.yaml"
+    for name, objects in rendered.items():
+        written = target / f"{name}.yaml"
         written.write_text(to_yaml(objects))
         print(f"{written.relative_to(ROOT)}: {len(objects)} objects")  # noqa: T201
     return 0

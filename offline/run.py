@@ -105,7 +105,7 @@ def stack_config(path: Path) -> dict[str, str]:
         known = sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml"))
         raise SettingsError(f"there is no {path.name}; stacks: {', '.join(known)}")
     try:
-        loaded = yaml.safe_load(path.read_text())
+        loaded = yaml.safe_load(path.read_bytes())
     except yaml.YAMLError as error:
         raise SettingsError(f"{path.name} is no YAML: {error}") from None
     config = loaded.get("config") if isinstance(loaded, dict) else None

@@ -78,11 +78,14 @@ def test_a_wrong_stack_file_ends_in_one_line_and_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "Pulumi.broken.yaml").write_text("config:\n  tekton-delivery:forge: gitea\n")
-    (tmp_path / "__main__.py").symlink_to(render.ROOT / "__main__.py")
+    root = render.ROOT
+    (tmp_path / "__main__.py").symlink_to(root / "__main__.py")
     monkeypatch.setattr(render, "ROOT", tmp_path)
     assert render.main(["broken"]) == 1
     assert capsys.readouterr().err.startswith("error: Pulumi.broken.yaml cannot be used:\n")
-    assert not (tmp_path / "rendered" / "broken.yaml").exists()
+    (tmp_path / "Pulumi.a-good-one.yaml").write_bytes((root / "Pulumi.production.yaml").read_bytes())
+    assert render.main([]) == 1
+    assert not (tmp_path / "rendered").exists()
 
 
 def test_a_stack_that_is_not_there_is_named_with_those_that_are(
@@ -101,12 +104,13 @@ def test_a_stack_that_is_not_there_is_named_with_those_that_are(
         ("", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
         ("- config\n", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
         ("config: none\n", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
+        ("config: \udcfa\n", "error: Pulumi.broken.yaml is no YAML: "),
     ],
 )
 def test_a_file_that_is_no_stack_ends_in_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, message: str
 ) -> None:
-    (tmp_path / "Pulumi.broken.yaml").write_text(text)
+    (tmp_path / "Pulumi.broken.yaml").write_text(text, errors="surrogateescape")
     monkeypatch.setattr(render, "ROOT", tmp_path)
     assert render.main(["broken"]) == 1
     assert capsys.readouterr().err.startswith(message)
