@@ -87,6 +87,9 @@ class Application(pulumi.ComponentResource):
                                     "periodSeconds": 1,
                                     "failureThreshold": 3,
                                 },
+                                # Until the node has stopped sending requests here: a pod that is told to end is
+                                # still among the Service's addresses for a moment.
+                                "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
                                 "resources": {
                                     "requests": {"cpu": "10m", "memory": "16Mi"},
                                     "limits": {"cpu": args.cpu, "memory": args.memory},
