@@ -55,7 +55,9 @@ def publish(
     if refs is not None:
         refs.mkdir(parents=True, exist_ok=True)
         for name in names:
-            (refs / name).write_text(images[name].ref + "\n")
+            path, text = refs / name, images[name].ref + "\n"
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
     return published
 
 
