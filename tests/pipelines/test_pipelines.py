@@ -1,6 +1,5 @@
 """Pipelines: where trust changes, who runs as whom, and that the end is always told."""
 
-
 from tests.sink import deliver
 from tests.support import LONGEST_NAME, Declared, Object, several_applications
 from tests.test_routing import payload
