@@ -1,6 +1,8 @@
 """One recording of each shipped stack for the whole run. Tests read plain dicts afterwards; none of them calls `apply`."""
 
+import dataclasses
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,20 +19,28 @@ def stacks() -> dict[str, Declared]:
     return {name: record_stack(name) for name in STACKS}
 
 
-@pytest.fixture(scope="session")
-def files() -> dict[str, list[str]]:
-    """The files that each stack has read in its preview."""
-    return {name: [] for name in STACKS}
+@dataclasses.dataclass
+class Preview:
+    """What `pulumi preview` would show of a stack, with secrets that are found again wherever they go."""
+
+    declared: Declared
+    files: list[str]
+    """What the stack has read."""
+    seconds: float
+    """Of processor time."""
 
 
 @pytest.fixture(scope="session")
-def previews(files: dict[str, list[str]]) -> dict[str, Declared]:
-    """Each shipped stack as `pulumi preview` would show it, with secrets that are found again wherever they go."""
+def previews(stacks: dict[str, Declared]) -> dict[str, Preview]:
+    """Each shipped stack as a preview, once everything is imported."""
 
-    def preview(name: str) -> Declared:
-        return record_stack(name, preview=True, read=lambda path: (files[name].append(path), canary(path))[1])
+    def preview(name: str) -> Preview:
+        files: list[str] = []
+        start = time.process_time()
+        declared = record_stack(name, preview=True, read=lambda path: (files.append(path), canary(path))[1])
+        return Preview(declared, files, time.process_time() - start)
 
-    return {name: preview(name) for name in STACKS}
+    return {name: preview(name) for name in stacks}
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from offline.run import HIDDEN, Recording, run, stack_config
+from tests.conftest import Preview
 from tests.support import CANARY, ROOT, STACKS, Declared, canary
 
 
@@ -29,11 +30,9 @@ def leaks(recording: Recording) -> list[str]:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_no_secret_of_a_shipped_stack_is_readable(
-    previews: dict[str, Declared], files: dict[str, list[str]], name: str
-) -> None:
-    recording = previews[name].recording
-    assert [path for path in files[name] if canary(path).startswith(CANARY)]
+def test_no_secret_of_a_shipped_stack_is_readable(previews: dict[str, Preview], name: str) -> None:
+    recording = previews[name].declared.recording
+    assert [path for path in previews[name].files if canary(path).startswith(CANARY)]
     assert leaks(recording) == []
     assert "result-of-listener-webhook-secret" not in repr(recording)
 
