@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -110,6 +111,7 @@ def test_destroy_leaves_nothing_behind(pulumi: Run, world: World, tmp_path: Path
         made = _everything(world)
         assert ("Namespace", "passing") in made
         assert ("ClusterRole", "chespirito-github-el-passing") in made
+        assert ("ValidatingAdmissionPolicy", "tekton-delivery-passing-runs") in made
     finally:
         pulumi("destroy", *flags, "--yes", "--skip-preview")
         pulumi("stack", "rm", "passing", "--yes", "--preserve-config")
@@ -120,6 +122,7 @@ def test_destroy_leaves_nothing_behind(pulumi: Run, world: World, tmp_path: Path
 def _everything(world: World) -> set[tuple[str, str]]:
     """What is cluster-scoped and named after the environment: a namespace takes all that is in it along."""
     rbac = client.RbacAuthorizationV1Api(world.kubernetes.api)
+    admission: Any = client.AdmissionregistrationV1Api(world.kubernetes.api)
     admission = client.AdmissionregistrationV1Api(world.kubernetes.api)
     kinds = {
         "Namespace": world.kubernetes.core.list_namespace(),
