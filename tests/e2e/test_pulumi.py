@@ -5,7 +5,6 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -122,7 +121,6 @@ def test_destroy_leaves_nothing_behind(pulumi: Run, world: World, tmp_path: Path
 def _everything(world: World) -> set[tuple[str, str]]:
     """What is cluster-scoped and named after the environment: a namespace takes all that is in it along."""
     rbac = client.RbacAuthorizationV1Api(world.kubernetes.api)
-    admission: Any = client.AdmissionregistrationV1Api(world.kubernetes.api)
     admission = client.AdmissionregistrationV1Api(world.kubernetes.api)
     kinds = {
         "Namespace": world.kubernetes.core.list_namespace(),
