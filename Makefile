@@ -52,3 +52,11 @@ test-unit: install ## tests that need no cluster
 .PHONY: test
 test: install ## every test, those on the embedded cluster included
 	@$(PYTHON) -m local.testing
+
+.PHONY: bench
+bench: install ## how long a delivery takes beside a bare rollout on the running cluster (ROUNDS=5)
+	@$(PYTHON) -m bench.delivery $(ROUNDS)
+
+.PHONY: soak
+soak: install ## pull requests in a row, watching digests, processes and memory (ROUNDS=3)
+	@$(PYTHON) -m bench.soak $(ROUNDS)
