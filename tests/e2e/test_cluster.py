@@ -104,7 +104,7 @@ def test_two_clusters_have_addresses_of_their_own_and_both_answer(scratch: Scrat
 
 def test_a_pod_starts_in_the_second_while_the_first_serves(scratch: Scratch, running: Machine) -> None:
     api, pages = scratch.api, set()
-    wait_until(lambda: api.core.read_namespaced_service_account("default", "default"), 20, "no default service account")
+    wait_until(lambda: api.core.list_namespaced_service_account("default").items, 20, "no default service account")
     container = {"name": POD, "image": reference(scratch.archives[SHELL]), "command": ["/bin/sleep", "3600"]}
     # It does not react to a polite end, as process 1.
     spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
@@ -226,7 +226,8 @@ def test_the_whole_machines_down_covers_every_cluster(scratch: Scratch, monkeypa
     monkeypatch.setattr(machine, "Cluster", Recorder)
     monkeypatch.setattr(machine.shutil, "rmtree", lambda folder, ignore_errors: asked.append(folder.name))
     machine.down(Progress(write=lambda text: None, tty=False))
-    assert asked == [DEFAULT_NAME, NAME, "pulumi", "images"]
+    assert {DEFAULT_NAME, NAME} <= {*asked}
+    assert asked[-2:] == ["pulumi", "images"], "what is void without the clusters"
 
 
 def test_down_leaves_no_trace(scratch: Scratch) -> None:
