@@ -47,7 +47,11 @@ check: install ## linters and types
 
 .PHONY: test-unit
 test-unit: install ## tests that need no cluster
-	@.venv/bin/pytest -q
+	@.venv/bin/pytest -q -n 2
+
+.PHONY: test-scripts
+test-scripts: install ## tests that run the steps' scripts, without a cluster
+	@.venv/bin/pytest -q -n 2 -m scripts
 
 .PHONY: test
 test: install ## every test, those on the embedded cluster included

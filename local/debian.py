@@ -32,6 +32,9 @@ PACKAGES = {
     "mmdebstrap": Package("the images' root file system comes from Debian packages", "mmdebstrap"),
     "iproute2": Package("the cluster's network namespace", "ip"),
     "iptables": Package("Services (kube-proxy) inside that namespace", "iptables"),
+    "openssh-client": Package("ssh-keygen makes the deploy key", "ssh-keygen"),
+    "jq": Package("the tests run the steps' scripts, which use it", "jq"),
+    "busybox-static": Package("the tests run the steps' scripts in the tools image's shell", "busybox"),
     "util-linux": Package("nsenter and setpriv start the cluster's and the forge's processes", "nsenter"),
 }
 

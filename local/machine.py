@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images import build, publish
-from local import pulumi_stacks, tools
+from local import debian, pulumi_stacks, tools
 from local.cluster import Cluster
 from local.cluster.names import QUARANTINE, REGISTRY
 from local.errors import UserError
@@ -50,6 +50,7 @@ def up(progress: Progress) -> Machine:
     cluster = Cluster()
     _check_stack_files()
     cluster.check(progress)
+    debian.ensure(["openssh-client"], progress)
     folders = tools.ensure(needed_tools(), progress)
     images = build.ensure(folders, progress)
     cluster.up(progress, {name: image.archive for name, image in images.items()})

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from local import machine
+from local import debian, machine
 from local.cluster import Cluster
 from local.errors import UserError
 from local.paths import ROOT, STATE
@@ -16,8 +16,13 @@ CONFORMANCE_LOG = STATE / "conformance.log"
 def main(arguments: list[str]) -> int:
     """Run every test; further arguments go to the end-to-end tests, e.g. `-k webhook`. Returns the exit code."""
     progress = Progress()
+    try:
+        debian.ensure(("jq", "busybox-static"), progress)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     progress.line("Tests without a cluster")
-    code = subprocess.run(PYTEST, cwd=ROOT).returncode
+    code = subprocess.run([*PYTEST, "-n", "2", "-m", "not e2e and not conformance"], cwd=ROOT).returncode
     if code:
         return code
     was_running = Cluster().running()

@@ -69,7 +69,7 @@ def right(verbs: str, resource: str, group: str = "", *, names: str = "", namesp
         (right("patch", "*/scale", "apps"), NOTHING),
         (right("create", "*/exec"), {"any pod in staging"}),
     ],
-    ids=str,
+    ids=lambda value: ", ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_what_a_right_leads_to(held: Right, expected: set[str]) -> None:
     known = Objects([{"kind": "ServiceAccount", "metadata": {"name": "app", "namespace": "staging"}}])
@@ -167,7 +167,7 @@ def test_a_policy_that_is_not_in_force_limits_nothing(change: Callable[[Object],
         right("patch", "deployments", "apps", namespace="other"),
         right("patch", "deployments", "apps", namespace=None),
     ],
-    ids=str,
+    ids=lambda value: ", ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_a_policy_limits_only_what_it_looks_at(held: Right) -> None:
     assert limit(SOMEBODY, held, Objects(policy().values())) is None

@@ -29,6 +29,13 @@ HOSTILE = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here runs scripts."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("scripts")
+
+
 @dataclass
 class Result:
     """How a script ended."""
