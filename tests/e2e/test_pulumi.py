@@ -11,7 +11,7 @@ import yaml
 from kubernetes import client
 
 from local import pulumi_stacks
-from local.paths import ROOT
+from local.paths import ROOT, SECRETS
 from tests.e2e.world import World
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -92,8 +92,6 @@ def test_no_secret_is_in_plain_text_in_the_state(pulumi: Run, world: World) -> N
 
 
 def _passwords(folder: str) -> list[str]:
-    from local.paths import SECRETS
-
     return [path.read_text() for path in (SECRETS / folder).iterdir()]
 
 

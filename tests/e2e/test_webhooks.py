@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from local.follow import follow, wait_for_run
 from local.forge.replay import rewrite, send
 from local.forge.setup import REPOSITORY
 from tests.e2e.world import World, payload
@@ -28,8 +29,6 @@ def test_githubs_own_body_starts_a_run_once(world: World, staged: tuple[int, str
     known = len(world.runs("staging", number))
     for _ in range(2):
         assert send(body, url=world.listeners["staging"], secret=world.webhook_secrets["staging"]).status_code == 202
-    from local.follow import follow, wait_for_run
-
     run = wait_for_run(world.kubernetes, "staging-ci", number, known=known)
     succeeded, told = follow(world.kubernetes, run, world.log.append)
     assert succeeded, told
@@ -42,8 +41,6 @@ def test_githubs_synchronize_starts_a_run(world: World, staged: tuple[int, str])
     body = rewrite(payload("github", "synchronize"), repository=REPOSITORY, head_sha=sha, number=number)
     body["pull_request"]["updated_at"] = "2026-01-02T03:04:05Z"
     send(json.dumps(body).encode(), url=world.listeners["staging"], secret=world.webhook_secrets["staging"])
-    from local.follow import follow, wait_for_run
-
     run = wait_for_run(world.kubernetes, "staging-ci", number, known=known)
     assert follow(world.kubernetes, run, world.log.append)[0]
 

@@ -73,7 +73,14 @@ class World:
 
     def serves(self, environment: str, message: str) -> None:
         """Wait until an environment's page shows a message."""
-        wait_until(lambda: message in self.page(environment), 20, f"{environment} does not show {message!r}")
+
+        def shown() -> bool:
+            try:
+                return message in self.page(environment)
+            except httpx.HTTPError:  # a rollout is going on
+                return False
+
+        wait_until(shown, 20, f"{environment} does not show {message!r}")
 
     def digest(self, environment: str) -> str:
         return digest(self.machine, environment)
