@@ -17,6 +17,7 @@ from local.tekton.source import Manifest
 
 FIELD_MANAGER = "tekton-delivery-tekton"
 RECORD = "tekton-delivery-installation"
+INTERCEPTORS = "tekton-triggers-core-interceptors"
 TIMEOUT = 180.0
 """Seconds that everything together gets to become ready."""
 
@@ -71,12 +72,20 @@ def install(binary: Path, kubeconfig: Path, images: Mapping[str, Image], progres
     if _runs(kubectl, wanted):
         return
     first = [manifest for manifest in manifests if manifest["kind"] in ("Namespace", "CustomResourceDefinition")]
+    last = [manifest for manifest in manifests if _is_interceptors(manifest)]
     with progress.step("Install Tekton"):
         kubectl.apply(first)
         _wait(kubectl, "customresourcedefinitions", "condition=Established", _names(first, "CustomResourceDefinition"))
-        kubectl.apply(manifest for manifest in manifests if manifest not in first)
+        kubectl.apply(manifest for manifest in manifests if manifest not in first and manifest not in last)
     with progress.step("Wait for Tekton's controllers and webhooks"):
-        _wait_until_ready(kubectl, manifests)
+        deadline = time.monotonic() + TIMEOUT
+        _wait_for_webhooks(kubectl, [manifest for manifest in manifests if manifest not in last], deadline)
+        # They write their certificate into the ClusterInterceptors when they start, through the webhook. Where that fails
+        # because they were earlier than the webhook or the ClusterInterceptors, they try again a minute later.
+        kubectl.apply(last)
+        _wait_for_deployments(kubectl, last, deadline)
+        condition = "jsonpath={.spec.clientConfig.caBundle}"
+        _wait(kubectl, "clusterinterceptors", condition, _names(manifests, "ClusterInterceptor"))
     kubectl.apply([_record(wanted)])
 
 
@@ -95,19 +104,20 @@ def _record(wanted: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"manifests": wanted}}
 
 
-def _wait_until_ready(kubectl: Kubectl, manifests: list[Manifest]) -> None:
-    deadline = time.monotonic() + TIMEOUT
+def _is_interceptors(manifest: Manifest) -> bool:
+    return manifest["kind"] == "Deployment" and manifest["metadata"]["name"] == INTERCEPTORS
+
+
+def _wait_for_deployments(kubectl: Kubectl, manifests: list[Manifest], deadline: float) -> None:
     for name in _names(manifests, "Deployment"):
         left = f"--timeout={max(1, int(deadline - time.monotonic()))}s"
         rollout = kubectl.run("rollout", "status", f"deployment/{name}", f"--namespace={NAMESPACE}", left)
         if rollout.returncode != 0:
             raise UserError(f"Tekton's {name} did not become ready.\n{explain(kubectl)}")
-    _wait(
-        kubectl,
-        "clusterinterceptors",
-        "jsonpath={.spec.clientConfig.caBundle}",
-        _names(manifests, "ClusterInterceptor"),
-    )
+
+
+def _wait_for_webhooks(kubectl: Kubectl, manifests: list[Manifest], deadline: float) -> None:
+    _wait_for_deployments(kubectl, manifests, deadline)
     for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
         _wait(kubectl, kind, "jsonpath={.webhooks[0].clientConfig.caBundle}", _names(manifests, kind))
     # A ready pod is not yet a routed one, and nothing announces that: ask, as users of the webhooks will.

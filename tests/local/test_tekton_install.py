@@ -33,6 +33,7 @@ MANIFESTS: list[Manifest] = [
     {"kind": "ValidatingWebhookConfiguration", "metadata": {"name": "validation.webhook"}},
     {"kind": "MutatingWebhookConfiguration", "metadata": {"name": "mutating.webhook"}},
     {"kind": "Deployment", "metadata": {"name": "controller", "namespace": NAMESPACE}},
+    {"kind": "Deployment", "metadata": {"name": subject.INTERCEPTORS, "namespace": NAMESPACE}},
 ]
 
 
@@ -68,7 +69,10 @@ def calls(kubectl: Path) -> list[str]:
 def test_a_new_cluster_gets_definitions_first_and_is_recorded_when_ready(kubectl: Path, tmp_path: Path) -> None:
     subject.install(kubectl, tmp_path / "kubeconfig", {}, QUIET)
     verbs = [call.split()[0] for call in calls(kubectl)]
-    assert verbs == ["get", "apply", "wait", "apply", "rollout", "wait", "wait", "wait", "create", "apply"]
+    webhooks = ["rollout", "wait", "wait", "create"]
+    interceptors = ["apply", "rollout", "wait"]
+    assert verbs == ["get", "apply", "wait", "apply", *webhooks, *interceptors, "apply"]
+    assert f"deployment/{subject.INTERCEPTORS}" in calls(kubectl)[9]
     assert f"--field-manager={subject.FIELD_MANAGER}" in calls(kubectl)[1]
     assert "customresourcedefinitions tasks.tekton.dev" in calls(kubectl)[2]
 
