@@ -105,7 +105,7 @@ def _record(wanted: str) -> Manifest:
 
 
 def _is_interceptors(manifest: Manifest) -> bool:
-    return manifest["kind"] == "Deployment" and manifest["metadata"]["name"] == INTERCEPTORS
+    return bool(manifest["kind"] == "Deployment" and manifest["metadata"]["name"] == INTERCEPTORS)
 
 
 def _wait_for_deployments(kubectl: Kubectl, manifests: list[Manifest], deadline: float) -> None:
