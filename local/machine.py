@@ -41,7 +41,7 @@ class Machine:
 
 
 def needed_tools() -> list[str]:
-    """Return every tool that the embedded default needs, in the order in which they are best compiled."""
+    """Return the names of every tool that the embedded default needs."""
     return sorted({*tools.TOOLS} - {"pulumi", pulumi_stacks.LANGUAGE_HOST} | {*pulumi_stacks.needed_tools()})
 
 
@@ -86,10 +86,10 @@ def _publish(cluster: Cluster, images: Mapping[str, build.Image], crane: Path, p
 
     publish.publish(images, crane, registry(REGISTRY, "platform"), progress, IMAGE_REFS)
     publish.publish(images, crane, registry(QUARANTINE, "deployer"), progress, names=["base"])
-    _write(BASE_FOR_BUILDS, f"{QUARANTINE}/platform/base@{images['base'].digest}\n")
+    secret_files.write_if_changed(BASE_FOR_BUILDS, f"{QUARANTINE}/platform/base@{images['base'].digest}\n")
     for host, folder in ((REGISTRY, "registry"), (QUARANTINE, "quarantine")):
         for user, password in cluster.registry_credentials(host).items():
-            _write(SECRETS / folder / user, password)
+            secret_files.write_if_changed(SECRETS / folder / user, password)
 
 
 def _ensure_mark_key(cosign: Path) -> None:
@@ -110,11 +110,6 @@ def _ensure_mark_key(cosign: Path) -> None:
     )
     if made.returncode != 0:
         raise UserError(f"cosign made no key pair in {folder}: {made.stderr.strip()}")
-
-
-def _write(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text() != text:
-        secret_files.write(path, text)
 
 
 def _connect(kubernetes: Kubernetes, state: forge.ForgeState, progress: Progress) -> None:

@@ -72,15 +72,14 @@ def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -
     progress.line(f"  Pulumi: {'your own CLI' if official_cli() else 'CLI built here'}, {used} plugins")
 
 
-def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> dict[str, str]:
-    """Bring both stacks up side by side. Returns a summary for each, e.g. `38 created` or `40 unchanged`."""
+def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> None:
+    """Bring both stacks up side by side, and say what that took, e.g. `38 created` or `40 unchanged`."""
     variables = {**os.environ, **environment(cluster, folders)}
     variables.pop("PULUMI_CONFIG_PASSPHRASE", None)  # it would win over the file
     with progress.step("pulumi up: staging and production"), ThreadPoolExecutor(len(STACKS)) as pool:
         summaries = list(pool.map(lambda stack: _up(stack, variables), STACKS))
     for stack, summary in zip(STACKS, summaries, strict=True):
         progress.line(f"    {stack}: {summary}")
-    return dict(zip(STACKS, summaries, strict=True))
 
 
 def _up(stack: str, variables: Mapping[str, str]) -> str:

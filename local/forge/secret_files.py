@@ -20,6 +20,12 @@ def write(path: Path, text: str) -> None:
     Path(name).rename(path)
 
 
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a file as `write` does, unless it holds the text already."""
+    if not path.exists() or path.read_text() != text:
+        write(path, text)
+
+
 def ensure_passwords(path: Path, users: Iterable[str]) -> dict[str, str]:
     """The users' passwords, as JSON in one file; those that are missing are made up."""
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}

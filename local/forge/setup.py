@@ -66,7 +66,7 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
     deploy_key = secrets / "ssh" / "id_ed25519"
     admin.ensure_deploy_key(REPOSITORY, "tekton-delivery", secret_files.ensure_key_pair(deploy_key, "tekton-delivery"))
     known_hosts = secrets / "ssh" / "known_hosts"
-    _write_if_changed(known_hosts, forge.known_hosts)
+    secret_files.write_if_changed(known_hosts, forge.known_hosts)
     ssh_url, clone_url = admin.clone_urls(REPOSITORY)
     return ForgeState(
         url=forge.url,
@@ -102,8 +102,3 @@ def _works(url: str, token: str) -> bool:
     except ApiError:
         return False
     return True
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text() != text:
-        secret_files.write(path, text)

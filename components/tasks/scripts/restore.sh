@@ -1,5 +1,5 @@
 #!/bin/sh
-# After a pull request was closed unmerged: finds what the environment served before it and hands it to the deploy step.
+# After a pull request was closed unmerged: the environment returns to what it served before it.
 set -eu
 
 while :; do
