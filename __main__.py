@@ -11,8 +11,8 @@ from components.network import Network
 from components.pipelines.pipelines import Pipelines
 from components.plan import StackPlan
 from components.policies.policies import Policies
-from components.settings import Stack
-from components.settings_errors import SettingsError
+from components.settings.errors import SettingsError
+from components.settings.stack import Stack
 from components.triggers import Listener
 
 

@@ -23,9 +23,11 @@ from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import Target
 from components.policies.pods import ImageStep
 from components.policies.policies import PoliciesArgs
-from components.settings import Application as ApplicationSettings
-from components.settings import Build, Registry, Stack
-from components.settings import Environment as EnvironmentSettings
+from components.settings.application import Application as ApplicationSettings
+from components.settings.build import Build
+from components.settings.environment import Environment as EnvironmentSettings
+from components.settings.registry import Registry
+from components.settings.stack import Stack
 from components.tasks import build, promote, report, restore, stage, supersede
 from components.triggers import EVENTS, Trigger, template
 

@@ -9,7 +9,7 @@ from components.environment import Environment
 from components.environment_plan import EnvironmentPlan
 from components.network import NetworkArgs
 from components.policies.policy import account
-from components.settings import Stack
+from components.settings.stack import Stack
 from components.triggers import ListenerArgs
 
 

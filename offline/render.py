@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from components.settings import Stack
-from components.settings_errors import SettingsError
+from components.settings.errors import SettingsError
+from components.settings.stack import Stack
 from offline.run import ROOT, Recording, placeholder, run, stack_config
 
 KUBERNETES = "kubernetes:"

@@ -18,7 +18,7 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_in_stack
 
 from components.conventions import PROJECT
-from components.settings_errors import SettingsError
+from components.settings.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY, SECRET_MARK = rpc._special_sig_key, rpc._special_secret_sig

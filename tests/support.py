@@ -11,7 +11,7 @@ import pulumi
 import yaml
 
 from components.conventions import PROJECT
-from components.settings import Stack
+from components.settings.stack import Stack
 from offline.render import manifests, program
 from offline.run import Recording, Resource, placeholder, run, stack_config
 

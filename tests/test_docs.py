@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from components.settings import Stack
+from components.settings.stack import Stack
 from offline.render import program
 from offline.run import PLACEHOLDER_DIGEST, ROOT, placeholder, run
 

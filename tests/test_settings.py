@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from components.settings import Stack
-from components.settings_errors import SettingsError
+from components.settings.errors import SettingsError
+from components.settings.stack import Stack
 from offline.run import placeholder, run, stack_config
 from tests.support import ROOT, STACKS
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from components.settings_errors import SettingsError
+from components.settings.errors import SettingsError
 from offline.reachability.objects import ReachabilityError
 from offline.reachability.revision import declared_here, declared_in
 from offline.reachability.rows import rows

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.alias_generators import to_camel
 
-from components.settings_errors import SOURCE_ARM, TEXT_ARM
+from components.settings.errors import SOURCE_ARM, TEXT_ARM
 
 
 def _matching(pattern: str, allowed: str) -> BeforeValidator:

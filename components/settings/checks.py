@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from components.settings_errors import Location, path
-
-if TYPE_CHECKING:
-    from components.settings import Build, Mark, Registry, Settings
+from components.settings.build import Build
+from components.settings.errors import Location, path
+from components.settings.mark import Mark
+from components.settings.registry import Registry
+from components.settings.settings import Settings
 
 # A PipelineRun is named application-environment-number-sha8-timestamp14 and must fit a label value of 63 characters;
 # with pull request numbers of up to 7 digits, 30 characters are left for application and environment together.
 NAMES_TOGETHER = 30
 
 
-def inconsistencies(settings: "Settings") -> Iterator[str]:
+def inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting that contradicts another one."""
     environments, applications = settings.environments, settings.applications
     yield from _repeated("environments", "name", [environment.name for environment in environments])
@@ -52,14 +52,14 @@ def inconsistencies(settings: "Settings") -> Iterator[str]:
         yield from _open_quarantine(settings.build, settings.registry)
 
 
-def _missing_keys(deliver_on: str, mark: "Mark") -> list[str]:
+def _missing_keys(deliver_on: str, mark: Mark) -> list[str]:
     """Who delivers pull requests signs marks, who delivers merges verifies them."""
     if deliver_on == "merge":
         return [] if mark.public_key else ["publicKey"]
     return [name for name, value in (("privateKey", mark.private_key), ("password", mark.password)) if value is None]
 
 
-def _shared_ports(settings: "Settings") -> Iterator[str]:
+def _shared_ports(settings: Settings) -> Iterator[str]:
     """A port of the nodes belongs to one Service of the whole cluster."""
     taken: dict[int, str] = {}
     for index, environment in enumerate(settings.environments):
@@ -70,7 +70,7 @@ def _shared_ports(settings: "Settings") -> Iterator[str]:
             taken.setdefault(port, place)
 
 
-def _open_quarantine(build: "Build", registry: "Registry") -> Iterator[str]:
+def _open_quarantine(build: Build, registry: Registry) -> Iterator[str]:
     """Pods with pull-request code hold the quarantine's credential, so it must not open the applications' repository."""
     quarantine, place = build.quarantine, ("build", "quarantine")
     if quarantine.image("") == registry.image(""):

@@ -1,0 +1,34 @@
+"""Where applications run."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.settings import types as form
+from components.settings.types import Model
+
+
+class Environment(Model):
+    """Where applications run, and what brings them there."""
+
+    name: form.ShortName = Field(description="also the workload namespace's name", examples=["staging"])
+    deliver_on: Literal["pull-request", "merge"] = Field(
+        description="`pull-request`: build and roll out when one is opened or updated; `merge`: promote when merged",
+        examples=["merge"],
+    )
+    promotes_from: form.ShortName = Field(
+        default="staging", description="where it delivers on merge: the environment whose mark it demands"
+    )
+    rollout_timeout: form.Duration = Field(default="5m", description="how long a rollout may take to get ready")
+    replicas: form.Replicas = Field(default=1, description="pods of each application")
+    node_ports: dict[str, form.NodePort] = Field(
+        default_factory=dict,
+        description="applications that are exposed on a port of every node",
+        examples=[{"shop": 30080}],
+    )
+    max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
+
+    @property
+    def delivery_namespace(self) -> str:
+        """The namespace of this environment's listener and runs, e.g. `staging-ci`."""
+        return f"{self.name}-ci"

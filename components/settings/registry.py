@@ -1,0 +1,32 @@
+"""Where images are."""
+
+from pydantic import Field
+
+from components.settings import types as form
+from components.settings.types import Model, Source
+
+
+class Credential(Model):
+    """A user of a registry."""
+
+    username: str = Field(min_length=1, description="name of the user", examples=["deployer"])
+    password: Source = Field(description="its password or token", examples=[{"file": "secrets/registry-password"}])
+
+
+class Registry(Model):
+    """An OCI registry, and who reads and writes there. Without `read` its images are pulled anonymously."""
+
+    host: form.Host = Field(description="where the registry answers", examples=["ghcr.io"])
+    path: form.ImagePath = Field(default="", description="path before image names", examples=["acme"])
+    insecure: bool = Field(default=False, description="true for a registry without TLS")
+    read: Credential | None = Field(default=None, description="the user that pulls")
+    write: Credential | None = Field(default=None, description="the user that pushes")
+
+    @property
+    def url(self) -> str:
+        """Where the registry answers, e.g. `http://registry.internal:5000`."""
+        return f"{'http' if self.insecure else 'https'}://{self.host}"
+
+    def image(self, name: str) -> str:
+        """Return the repository of an image here, e.g. `registry.internal:5000/chespirito`."""
+        return "/".join(part for part in (self.host, self.path.strip("/"), name) if part)

@@ -1,0 +1,32 @@
+"""All settings of a stack."""
+
+from pydantic import Field
+
+from components.settings.application import Application
+from components.settings.build import Build
+from components.settings.cluster import Cluster
+from components.settings.environment import Environment
+from components.settings.forge import Forge
+from components.settings.listener import Listener
+from components.settings.mark import Mark
+from components.settings.registry import Registry
+from components.settings.types import Model, TextOrSource
+
+
+class Settings(Model):
+    """All settings of a stack."""
+
+    cluster: Cluster = Field(default_factory=Cluster, description="where the stack lives")
+    forge: Forge = Field(description="where the repositories are")
+    registry: Registry = Field(description="where the applications' images are")
+    mark: Mark = Field(
+        description="the key pair by which staging vouches for what production may run",
+        examples=[{"publicKey": {"file": "mark.pub"}}],
+    )
+    build: Build | None = Field(default=None, description="needed where an environment delivers on pull-request")
+    tools_image: TextOrSource = Field(
+        description="the image that the Tasks run, by digest", examples=["registry.example/tools@sha256:<64 hex digits>"]
+    )
+    listener: Listener = Field(default_factory=Listener, description="the stack's EventListener")
+    environments: list[Environment] = Field(min_length=1, description="where applications run")
+    applications: list[Application] = Field(min_length=1, description="what is delivered")

@@ -1,0 +1,131 @@
+"""A stack's configuration as the program uses it: read, checked, its sources resolved. Only this reads `pulumi.Config`."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime.config import CONFIG
+from pydantic import BaseModel, ValidationError
+
+from components.settings.checks import inconsistencies
+from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
+from components.settings.settings import Settings
+from components.settings.types import IMAGE_BY_DIGEST, Source
+
+Reader = Callable[[str], str]
+
+
+class Stack:
+    """The loaded settings, with their sources resolved to texts and secrets."""
+
+    def __init__(self, settings: Settings, texts: Mapping[Source, str]) -> None:
+        self.settings = settings
+        self._texts = texts
+
+    @classmethod
+    def load(cls, read: Reader | None = None) -> "Stack":
+        """Load the current stack's configuration. Raises SettingsError with every mistake found.
+
+        `read` returns a file's text by its path as it stands in the settings; by default the project's own files.
+        """
+        config = pulumi.Config()
+        known = [field.alias or name for name, field in Settings.model_fields.items()]
+        raw = {name: value for name in known if (value := _parsed(config.get(name))) is not None}
+        mistakes = list(_unknown_keys(known, raw))
+        try:
+            settings = Settings.model_validate(raw)
+        except ValidationError as error:
+            raise refusal(pulumi.get_stack(), [*mistakes, *describe(error, Settings)]) from None
+        texts: dict[Source, str] = {}
+        for location, source in _sources(settings, ()):
+            try:
+                texts[source] = _content(source, config, read or _read_file)
+            except (OSError, ValueError, LookupError) as error:
+                mistakes.append(_unusable(location, source, error))
+        mistakes += inconsistencies(settings)
+        stack = cls(settings, texts)
+        if not mistakes and not IMAGE_BY_DIGEST.fullmatch(stack.tools_image):
+            mistakes.append(
+                f"{path(('toolsImage',))} = {json.dumps(stack.tools_image[:200])}: must be named by its digest, e.g. "
+                f"`{PREFIX}:toolsImage: registry.example/tools@sha256:<64 hex digits>` (a tag can be moved)"
+            )
+        if mistakes:
+            raise refusal(pulumi.get_stack(), mistakes)
+        return stack
+
+    def text(self, value: str | Source) -> str:
+        """Return a value that is no secret."""
+        return value if isinstance(value, str) else self._texts[value].strip()
+
+    def secret(self, source: Source) -> pulumi.Output[str]:
+        """Return a value that stays secret in state, logs and outputs."""
+        return pulumi.Output.secret(self._texts[source])
+
+    @property
+    def tools_image(self) -> str:
+        """The tools image, by digest."""
+        return self.text(self.settings.tools_image)
+
+
+def _parsed(text: str | None) -> Any:
+    """Return a key's value. The engine hands objects over as JSON, and an empty key as an empty text or `null`."""
+    if text is None or text in ("", "null"):
+        return None
+    try:
+        return json.loads(text) if text.lstrip().startswith(("{", "[")) else text
+    except ValueError:
+        return text
+
+
+def _unknown_keys(known: list[str], raw: Any) -> Iterator[str]:
+    """Yield a line for each key of the project that is neither a setting nor named by a `config` source."""
+    named = set(_config_keys(raw))
+    for key in CONFIG.get():
+        namespace, _, name = key.partition(":")
+        if namespace == PREFIX and name not in known and name not in named:
+            yield unknown((name,), known)
+
+
+def _config_keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("config"), str):
+            yield value["config"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _config_keys(item)
+
+
+def _sources(value: Any, location: Location) -> Iterator[tuple[Location, Source]]:
+    """Yield every source in the settings, with its place."""
+    if isinstance(value, Source):
+        yield location, value
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from _sources(getattr(value, name), (*location, field.alias or name))
+    elif isinstance(value, list | dict):
+        for part, item in enumerate(value) if isinstance(value, list) else value.items():
+            yield from _sources(item, (*location, part))
+
+
+def _content(source: Source, config: pulumi.Config, read: Reader) -> str:
+    text = read(source.file) if source.file else config.get(source.config or "")
+    if text is None:
+        raise LookupError("no such key")
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+def _unusable(location: Location, source: Source, error: Exception) -> str:
+    place = f"{path(location)}.{'file' if source.file else 'config'} = {json.dumps(source.file or source.config)}"
+    if source.config:
+        return f"{place}: {error}; set it with `pulumi config set --secret {source.config}`"
+    reason = error.strerror if isinstance(error, OSError) else "it is no text" if isinstance(error, UnicodeError) else error
+    return f"{place}: {reason}; make the file (`make up` makes those of the embedded cluster) or name another source"
+
+
+def _read_file(path: str) -> str:
+    return Path(path).expanduser().read_text()
