@@ -1,5 +1,6 @@
 """Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
 
+from components.access import UNTRUSTED
 from components.conventions import Manifest
 from components.credentials import FORGE_TOKEN
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
@@ -40,6 +41,7 @@ def spec(*, environment: str, api_url: str, after_merge: bool) -> Manifest:
                     "API_URL": api_url,
                     "AFTER_MERGE": str(after_merge).lower(),
                     "PARAM_RUN": "$(params.run)",
+                    "UNTRUSTED_ACCOUNT": UNTRUSTED,
                     "TOKEN_FILE": f"{TOKEN_PATH}/token",
                 },
                 mounts=[

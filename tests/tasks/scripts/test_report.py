@@ -28,8 +28,11 @@ def step(name: str, code: int) -> dict[str, Any]:
     return {"name": name, "terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}}
 
 
-def task_run(status: str, *steps: dict[str, Any], message: str = "", **results: str) -> dict[str, Any]:
+def task_run(
+    status: str, *steps: dict[str, Any], message: str = "", account: str = "deployer", **results: str
+) -> dict[str, Any]:
     return {
+        "spec": {"serviceAccountName": account},
         "status": {
             "conditions": [{"type": "Succeeded", "status": status, "message": message}],
             "steps": list(steps),
@@ -62,6 +65,7 @@ def report(
         "ENVIRONMENT": "staging",
         "API_URL": "http://forge.internal:3000/api/v1",
         "AFTER_MERGE": "false",
+        "UNTRUSTED_ACCOUNT": "untrusted",
         "TOKEN_FILE": str(sandbox.file("token", f"{TOKEN}\n")),
     }
     return sandbox.run("report", **env | changed)
@@ -152,6 +156,21 @@ def test_branch_rules_learn_whether_a_commit_can_be_promoted_as_it_is(
     told = statuses(sandbox)[SHA, "tekton-delivery/promotable"]
     assert told[0] == state
     assert words in told[1]
+
+
+def test_a_pod_with_pull_request_code_has_no_say(sandbox: Sandbox) -> None:
+    """Any step can add results to its TaskRun, declared or not, by what it writes to Tekton's folder."""
+    forged = task_run("True", account="untrusted", reason="all is well", promotable="yes")
+    report(sandbox, [forged, task_run("True", reason="serves", promotable="no")], "Succeeded")
+    assert status(sandbox) == ("success", "serves")
+    assert statuses(sandbox)[SHA, "tekton-delivery/promotable"][0] == "failure"
+
+
+def test_a_pull_request_that_was_not_staged_cannot_call_itself_promotable(sandbox: Sandbox) -> None:
+    report(sandbox, [task_run("False", step("test", 1), account="untrusted", reason="all is well", promotable="yes")])
+    assert statuses(sandbox) == {
+        (SHA, "tekton-delivery/staging"): ("failure", "shop-staging-7: step test failed (exit code 1)")
+    }
 
 
 def test_a_merge_makes_every_other_pull_request_to_that_branch_stale(sandbox: Sandbox) -> None:
