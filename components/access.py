@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import labels, token
+from components.conventions import FREEZE, labels, token
 
 UNTRUSTED = "untrusted"
 DEPLOYER = "deployer"
@@ -23,7 +23,8 @@ Rule = dict[str, Any]
 
 
 def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
-    """Return the rights of a deployer: read, watch and patch the named Deployments, and hold the Leases of those names.
+    """Return the rights of a deployer: read, watch and patch the named Deployments, hold the Leases of those names, and see
+    whether the environment is frozen.
 
     `kubectl rollout status` lists and watches with a field selector on the name, which RBAC matches by resourceNames.
     """
@@ -40,6 +41,7 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
             "resourceNames": list(deployments),
             "verbs": ["get", "update"],
         },
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [FREEZE], "verbs": ["get"]},
     ]
 
 

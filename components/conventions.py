@@ -12,6 +12,12 @@ TRIGGERS = "triggers.tekton.dev/v1beta1"
 # Pulumi's Kubernetes provider folds managers with those prefixes into its own and would roll the image back.
 FIELD_MANAGER = "tekton-delivery"
 
+# The ConfigMap of a workload namespace that says whether the environment is frozen.
+FREEZE = "freeze"
+
+# The annotation by which people keep a Deployment as it is: compact JSON with by, reason, since and maybe pullRequest.
+HOLD = f"{PROJECT}/hold"
+
 # The numeric user of the tools image and of Tekton's own containers (tekton config-defaults use the same).
 NONROOT = 65532
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import labels, token
+from components.conventions import FREEZE, key, labels, token
 
 POD_SECURITY = "pod-security.kubernetes.io"
 
@@ -20,6 +20,8 @@ class EnvironmentArgs:
     builds_images: bool
     """Whether pods with pull-request code run here. Image builds need Pod Security `baseline` instead of `restricted`:
     buildah writes id maps, which takes SETUID and SETGID inside its user namespace."""
+    frozen: str | None
+    """Why nothing is rolled out here for now."""
     max_pods: int
     """Quota of each of the two namespaces."""
 
@@ -69,5 +71,16 @@ class Environment(pulumi.ComponentResource):
         self.workload_namespace = namespace("workload", args.name, "restricted")
         self.delivery_namespace = namespace(
             "delivery", args.delivery_namespace, "baseline" if args.builds_images else "restricted"
+        )
+        # The switch: its data belongs to people (`python -m operate freeze`), its annotation to the settings.
+        k8s.core.v1.ConfigMap(
+            f"{name}-freeze",
+            metadata={
+                "name": FREEZE,
+                "namespace": self.workload_namespace,
+                "labels": labels(environment=args.name),
+                "annotations": {key("frozen"): args.frozen} if args.frozen else {},
+            },
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["data"]),
         )
         self.register_outputs({"workloadNamespace": self.workload_namespace, "deliveryNamespace": self.delivery_namespace})

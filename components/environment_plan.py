@@ -66,6 +66,7 @@ class EnvironmentPlan:
             name=self.name,
             delivery_namespace=self.settings.delivery_namespace,
             builds_images=self._builds is not None,
+            frozen=self.settings.frozen,
             max_pods=self.settings.max_pods,
         )
 

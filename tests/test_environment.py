@@ -8,8 +8,10 @@ from tests.support import Declared, declare
 POD_SECURITY = "pod-security.kubernetes.io"
 
 
-def environment(*, builds_images: bool = True, max_pods: int = 20) -> Declared:
-    args = EnvironmentArgs(name="staging", delivery_namespace="staging-ci", builds_images=builds_images, max_pods=max_pods)
+def environment(*, builds_images: bool = True, max_pods: int = 20, frozen: str | None = None) -> Declared:
+    args = EnvironmentArgs(
+        name="staging", delivery_namespace="staging-ci", builds_images=builds_images, max_pods=max_pods, frozen=frozen
+    )
     return declare(lambda: Environment("staging", args))
 
 
@@ -60,3 +62,15 @@ def test_what_is_in_a_namespace_waits_for_it() -> None:
     namespaces = {resource.urn for resource in declared.recording.of_type("kubernetes:core/v1:Namespace")}
     for resource in declared.recording.of_type("kubernetes:core/v1:ResourceQuota"):
         assert set(resource.dependencies) & namespaces, resource.urn
+
+
+@pytest.mark.parametrize(("frozen", "expected"), [(None, {}), ("stock-taking", {"tekton-delivery/frozen": "stock-taking"})])
+def test_the_switch_that_freezes_an_environment_is_there_and_its_data_belongs_to_people(
+    frozen: str | None, expected: dict[str, str]
+) -> None:
+    declared = environment(frozen=frozen)
+    switch = declared.one("ConfigMap", "freeze")
+    assert switch["metadata"]["namespace"] == "staging"
+    assert switch["metadata"].get("annotations", {}) == expected
+    assert "data" not in switch
+    assert declared.resource("ConfigMap", "freeze").ignore_changes == ("data",)

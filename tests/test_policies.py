@@ -133,10 +133,10 @@ def deployment(stack: Declared) -> Object:
     return made
 
 
-def deploy(stack: Declared, new: Object) -> list[str]:
+def deploy(stack: Declared, new: Object, old: Object | None = None) -> list[str]:
     name = stack.recording.stack
     policy = f"tekton-delivery-{name}-deploys"
-    return refusals(stack, policy, new, old=deployment(stack), user=DEPLOYERS[name])
+    return refusals(stack, policy, new, old=old or deployment(stack), user=DEPLOYERS[name])
 
 
 def test_a_deployer_changes_image_and_annotations(stack: Declared) -> None:
@@ -189,6 +189,33 @@ def test_a_deployer_changes_nothing_else(stack: Declared, path: tuple[Any, ...],
         item = item[part]
     item[path[-1]] = value
     assert len(deploy(stack, new)) == 1
+
+
+HELD = '{"by":"ana","reason":"by hand","since":"2026-11-22T12:00:00Z"}'
+HELD_FOR = '{"by":"ana","reason":"by hand","since":"2026-11-22T12:00:00Z","pullRequest":"7"}'
+
+
+def with_hold(stack: Declared, hold: str | None, image: str | None = None) -> Object:
+    made = deployment(stack)
+    made["metadata"]["annotations"] |= {"tekton-delivery/hold": hold} if hold else {}
+    made["spec"]["template"]["spec"]["containers"][0] |= {"image": image} if image else {}
+    return made
+
+
+@pytest.mark.parametrize(("old", "new"), [(None, HELD), (HELD, None), (HELD, HELD_FOR), (HELD_FOR, HELD)])
+def test_a_deployer_neither_sets_nor_lifts_a_hold(stack: Declared, old: str | None, new: str | None) -> None:
+    refused = deploy(stack, with_hold(stack, new, IMAGE), with_hold(stack, old, IMAGE))
+    assert refused == ["the deployer neither sets nor lifts a hold"]
+
+
+def test_a_deployer_leaves_a_held_image_alone(stack: Declared) -> None:
+    noted = with_hold(stack, HELD, IMAGE)
+    noted["metadata"]["annotations"]["tekton-delivery/before"] = "[]"
+    assert deploy(stack, noted, with_hold(stack, HELD, IMAGE)) == []
+    other = IMAGE.replace("a" * 64, "b" * 64)
+    (refused,) = deploy(stack, with_hold(stack, HELD, other), with_hold(stack, HELD, IMAGE))
+    assert "held Deployment" in refused
+    assert deploy(stack, with_hold(stack, HELD_FOR, other), with_hold(stack, HELD_FOR, IMAGE)) == [], "for its own update"
 
 
 def test_a_deployer_adds_no_container(stack: Declared) -> None:

@@ -46,7 +46,6 @@ def params(values: Mapping[str, str]) -> list[Manifest]:
 def rollout_params(target: Target) -> dict[str, str]:
     """Return the param values that both rollout Tasks share."""
     return target_params(target) | {
-        "timeout-seconds": str(target.rollout_seconds),
         "repository": target.repository,
         "repository-url": target.repository_url,
         "base-branch": target.base_branch,
@@ -63,6 +62,7 @@ def target_params(target: Target) -> dict[str, str]:
         "deployment": target.deployment,
         "container": target.container,
         "timeout": target.rollout_timeout,
+        "timeout-seconds": str(target.rollout_seconds),
     }
 
 

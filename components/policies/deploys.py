@@ -1,9 +1,9 @@
-"""What the deployer may change: an image by digest and this project's annotations, and its Leases' spec."""
+"""What the deployer may change: an image by digest and this project's annotations but a hold, and its Leases' spec."""
 
 from collections.abc import Mapping
 
 from components.cel import lookup, quote
-from components.conventions import PROJECT
+from components.conventions import HOLD, PROJECT
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, validation
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
@@ -21,6 +21,7 @@ def deploys(
     repository = (
         f"variables.image.split('@')[0] in [{lookup(repositories, 'object.metadata.name')}, {quote(placeholder_repository)}]"
     )
+    hold = quote(HOLD)
     return Policy(
         name="deploys",
         namespace=namespace,
@@ -29,6 +30,7 @@ def deploys(
         variables={
             "notes": optional("object.metadata", "annotations", "{}"),
             "former": optional("oldObject.metadata", "annotations", "{}"),
+            "running": f"{_OLD}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')",
             "image": f"{_NEW}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')",
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "
             "variables.former.filter(k, !(k in variables.notes))",
@@ -43,6 +45,16 @@ def deploys(
                 f"the deployer changes no annotations but {PROJECT}/…",
                 f"variables.changed.all(k, k.startsWith({quote(PROJECT + '/')}))",
                 "variables.changed.join(', ')",
+            ),
+            validation(
+                "the deployer neither sets nor lifts a hold",
+                f"!({hold} in variables.changed)",
+            ),
+            validation(
+                "the deployer leaves the image of a held Deployment alone; `python -m operate lift` ends the hold",
+                # Held for a pull request, it may still change by that pull request's own deliveries.
+                f'!({hold} in variables.former) || variables.former[{hold}].contains(\'"pullRequest":"\') || '
+                "variables.image == variables.running",
             ),
             validation(
                 "the deployer changes no metadata but annotations",

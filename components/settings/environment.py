@@ -26,6 +26,11 @@ class Environment(Model):
         description="applications that are exposed on a port of every node",
         examples=[{"shop": 30080}],
     )
+    frozen: form.Reason | None = Field(
+        default=None,
+        description="why nothing is rolled out for now; `python -m operate freeze` does it without `pulumi up`",
+        examples=["stock-taking until Monday"],
+    )
     max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
 
     @property

@@ -44,6 +44,7 @@ RelativePath = Annotated[
 ]
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
 Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)")]
+Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h")]
 Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
 Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]

@@ -8,6 +8,7 @@ from components.tasks import rollout
 from components.tasks.step import docker_config, empty_dir, mount, ssh_workspace, string_params, string_results
 
 NAME = "promote"
+RESULTS = rollout.RESULTS | {"mark": "the statement that proved it, as JSON"}
 
 PARAMS = rollout.PARAMS | {
     "merge-sha": "the merge commit on the base branch: 40 hex digits",
@@ -50,6 +51,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "SCRATCH": rollout.SCRATCH,
             "RESULT_REASON_PATH": "$(results.reason.path)",
+            "RESULT_MARK_PATH": "$(results.mark.path)",
         },
     )
     prove["volumeMounts"].append(mount(rollout.HISTORY, "/history", read_only=True))
@@ -57,12 +59,12 @@ def spec(args: PromoteTaskArgs) -> Manifest:
     return {
         "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
         "params": string_params(PARAMS),
-        "results": string_results(rollout.RESULTS),
+        "results": string_results(RESULTS),
         "workspaces": [ssh_workspace()],
         "volumes": [credential, *rollout.volumes()],
         "steps": [
             rollout.commits("$(params.merge-sha)"),
             prove,
-            rollout.deploy(merge_sha="$(params.merge-sha)", merged_by="$(params.merged-by)"),
+            rollout.deploy(merge_sha="$(params.merge-sha)", merged_by="$(params.merged-by)", mark="$(results.mark.path)"),
         ],
     }

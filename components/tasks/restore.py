@@ -2,7 +2,7 @@
 
 from components.conventions import Manifest
 from components.tasks import rollout
-from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params, string_results
 
 NAME = "restore"
 
@@ -14,6 +14,7 @@ def spec() -> Manifest:
     return {
         "description": "Return to what was served before a rejected pull request.",
         "params": string_params(PARAMS),
+        "results": string_results(rollout.REASON),
         "volumes": [api_token(rollout.API_TOKEN)],
         "steps": [
             step(

@@ -20,16 +20,17 @@ TARGET_PARAMS = {
     "deployment": "the Deployment to roll out; its Lease has the same name",
     "container": "the container that runs the image",
     "timeout": "how long a rollout may take, e.g. 5m",
+    "timeout-seconds": "the same in seconds",
 }
 PARAMS = TARGET_PARAMS | {
-    "timeout-seconds": "the same in seconds",
     "repository": "owner/name on the forge",
     "repository-url": "git over SSH",
     "base-branch": "the branch that pull requests are merged to",
     "head-sha": "the pull request's head commit: 40 hex digits",
     "image": "repository of the application's images",
 }
-RESULTS = {"image": "what was rolled out, by digest", "reason": "how it ended, in one line"}
+REASON = {"reason": "how it ended, in one line"}
+RESULTS = {"image": "what was rolled out, by digest"} | REASON
 
 # The predicate type of the mark's in-toto statement.
 MARK_TYPE = "https://tekton-delivery/mark/v1"
@@ -72,14 +73,17 @@ def target_env() -> dict[str, str]:
         "NAMESPACE": "$(params.namespace)",
         "RUN": "$(context.taskRun.name)",
         "FIELD_MANAGER": FIELD_MANAGER,
+        "ROLLOUT_SECONDS": "$(params.timeout-seconds)",
         "SCRATCH": SCRATCH,
+        "RESULT_REASON_PATH": "$(results.reason.path)",
     }
 
 
-def deploy(*, merge_sha: str = "", merged_by: str = "") -> Manifest:
+def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "") -> Manifest:
     """Return the step that rolls out the image of the result `image`, and restores the former one if it fails.
 
-    `merge_sha`, an expression, makes it keep the order of merges; the step then reads the fetched history.
+    `merge_sha`, an expression, makes it keep the order of merges; the step then reads the fetched history. `mark` is the
+    path of the statement that proved the image.
     """
     return step(
         "deploy",
@@ -88,11 +92,10 @@ def deploy(*, merge_sha: str = "", merged_by: str = "") -> Manifest:
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_MERGE_SHA": merge_sha,
             "PARAM_MERGED_BY": merged_by,
-            "ROLLOUT_SECONDS": "$(params.timeout-seconds)",
+            "MARK_PATH": mark,
             "HISTORY": HISTORY_PATH,
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "RESULT_IMAGE_PATH": "$(results.image.path)",
-            "RESULT_REASON_PATH": "$(results.reason.path)",
         },
         mounts=[mount(API_TOKEN, API_TOKEN_PATH, read_only=True), mount(HISTORY, "/history", read_only=True)],
     )

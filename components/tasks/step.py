@@ -1,5 +1,6 @@
 """Builders for what all Tasks have in common: steps, volumes and the scripts that steps run."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from components.credentials import SSH_DIRECTORY
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
+# How one script takes in another; beside it, when it is run as a file.
+_SOURCED = re.compile(r'^# shellcheck source=.*\n\. "\$\{0%/\*\}/(?P<name>[a-z]+\.sh)"$', re.MULTILINE)
+
 # Where clients look for a pod's own credential.
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 DOCKER_CONFIG_PATH = "/credentials/registry"
@@ -15,8 +19,12 @@ SSH_PATH = "/credentials/ssh"
 
 
 def script(name: str) -> str:
-    """Return a script of `scripts/` as Tekton embeds it. Values reach it by environment only."""
-    return (SCRIPTS / name).read_text()
+    """Return a script of `scripts/` as Tekton embeds it, with what it sources. Values reach it by environment only."""
+    return _SOURCED.sub(lambda line: _body(line["name"]), (SCRIPTS / name).read_text())
+
+
+def _body(name: str) -> str:
+    return (SCRIPTS / name).read_text().split("\nset -eu\n", 1)[1].strip("\n")
 
 
 def step(

@@ -42,7 +42,8 @@ while :; do
     sleep 2
 done
 
-printf '%s' "$found" | jq --exit-status --slurp --arg tree "$tree" 'any(.tree == $tree)' >/dev/null ||
+printf '%s' "$found" |
+    jq --exit-status --compact-output --slurp --arg tree "$tree" 'map(select(.tree == $tree))[0]' >"$RESULT_MARK_PATH" ||
     refuse "$PARAM_BASE_BRANCH has moved since $PROMOTES_FROM ran this: the merged tree is not the tested one; a pull request built on $PARAM_BASE_BRANCH ships both"
 
 printf '%s' "$PARAM_IMAGE@$digest" >"$RESULT_IMAGE_PATH"

@@ -33,6 +33,8 @@ Succeeded | Completed)
     ;;
 *)
     state=failure
+    # People hold it back; their `lift` starts it anew.
+    case $description in "queued: "*) state=pending ;; esac
     [ -n "$description" ] || description=$(printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
         [.items[] | select(.status.conditions[0].status == "False")][0]
         | ([.status.steps[]? | select((.terminated.exitCode // 0) != 0)][0]) as $step

@@ -6,6 +6,7 @@ annotation of null goes away. What an image does when it is rolled out is decide
 
 import json
 import sys
+import time
 from typing import Any
 
 from tests.tasks.scripts.conftest import Sandbox
@@ -16,6 +17,10 @@ case "$3 $4" in
     [ -f '{root}/lease.json' ] || {{ echo 'Error from server (Forbidden): leases is forbidden' >&2; exit 1; }}
     cat '{root}/lease.json'
     [ ! -f '{root}/after-lease' ] || mv '{root}/after-lease' '{root}/lease.json'
+    exit ;;
+'get configmap')
+    [ -f '{root}/freeze.json' ] || {{ echo 'Error from server (NotFound): "freeze" not found' >&2; exit 1; }}
+    cat '{root}/freeze.json'
     exit ;;
 'get deployment/'*)
     [ -f '{root}/live.json' ] || {{ echo 'Error from server (NotFound): "shop-pod" not found' >&2; exit 1; }}
@@ -66,6 +71,13 @@ def deployment(image: str, notes: dict[str, str] | None = None, version: int = 1
     }
 
 
+def lease(holder: str, age: int, seconds: int = 150) -> dict[str, Any]:
+    """A Lease that somebody took a while ago."""
+    renewed = time.strftime("%Y-%m-%dT%H:%M:%S.123456Z", time.gmtime(time.time() - age))
+    spec = {"holderIdentity": holder, "renewTime": renewed, "acquireTime": renewed, "leaseDurationSeconds": seconds}
+    return {"metadata": {"resourceVersion": "7"}, "spec": spec}
+
+
 class Cluster:
     """What the stand-in holds."""
 
@@ -73,6 +85,7 @@ class Cluster:
         self.sandbox = sandbox
         self.put("live.json", deployment(image, notes))
         self.put("lease.json", {"metadata": {"resourceVersion": "1"}, "spec": {}})
+        self.put("freeze.json", {"metadata": {}})
         self.behave()
         sandbox.stub("kubectl", GET.format(root=sandbox.root, python=sys.executable))
 

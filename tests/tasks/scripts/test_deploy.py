@@ -1,14 +1,13 @@
 """deploy.sh: one at a time, never an older merge over a newer one, and what does not get ready is taken back."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.tasks.scripts.conftest import Result, Sandbox, git, in_the_tools_images_shell, needs_jq
-from tests.tasks.scripts.kube import Cluster, deployment
+from tests.tasks.scripts.kube import Cluster, deployment, lease
 
 pytestmark = [needs_jq, in_the_tools_images_shell]
 
@@ -26,6 +25,7 @@ def cluster(sandbox: Sandbox) -> Cluster:
 def deploy(sandbox: Sandbox, **changed: str | Path) -> Result:
     sandbox.file("image", NEW)
     env: dict[str, str | Path] = {
+        "MARK_PATH": "",
         "PARAM_HEAD_SHA": SHA,
         "PARAM_PULL_REQUEST": "7",
         "PARAM_MERGE_SHA": "",
@@ -57,14 +57,15 @@ def test_the_image_is_rolled_out_and_waited_for_one_at_a_time(sandbox: Sandbox, 
     assert cluster.image == NEW
     assert reason(sandbox) == f"serves on staging: sha256:{'b' * 64}"
     verbs = cluster.verbs()
-    assert verbs[:5] == [
+    assert verbs[:6] == [
         "get lease",
         "replace --field-manager",
         "get deployment/shop-pod",
+        "get configmap",
         "patch deployment/shop-pod",
         "rollout status",
     ]
-    assert sorted(verbs[5:]) == ["get lease", "replace --field-manager"], "the Lease is given back"
+    assert sorted(verbs[6:]) == ["get lease", "replace --field-manager"], "the Lease is given back"
     assert cluster.holder is None
     calls = sandbox.called("kubectl")
     assert {tuple(call[:2]) for call in calls} == {("--namespace", "staging")}
@@ -79,9 +80,23 @@ def test_the_image_is_rolled_out_and_waited_for_one_at_a_time(sandbox: Sandbox, 
 def test_what_serves_and_the_last_five_before_it_are_noted(sandbox: Sandbox) -> None:
     history = [{"image": f"old-{number}", "commit": None, "pullRequest": str(number)} for number in range(5)]
     cluster = Cluster(sandbox, image=OLD, notes=OLD_NOTES | {"tekton-delivery/before": json.dumps(history)})
-    deploy(sandbox, PARAM_MERGE_SHA="d" * 40, PARAM_MERGED_BY="alice", HISTORY="/nowhere")
+    mark = sandbox.file("mark", json.dumps({"tree": "e" * 40}))
+    deploy(sandbox, PARAM_MERGE_SHA="d" * 40, PARAM_MERGED_BY="alice", HISTORY="/nowhere", MARK_PATH=mark)
     notes = cluster.notes
-    assert notes.pop("delivered-at").endswith("Z")
+    at = notes.pop("delivered-at")
+    assert at.endswith("Z")
+    assert json.loads(notes.pop("history")) == [
+        {
+            "image": NEW,
+            "commit": SHA,
+            "pullRequest": "7",
+            "mergeCommit": "d" * 40,
+            "mergedBy": "alice",
+            "run": "run-1",
+            "at": at,
+            "mark": {"tree": "e" * 40},
+        }
+    ]
     assert json.loads(notes.pop("before")) == [*history[1:], {"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]
     assert notes == {
         "commit": SHA,
@@ -99,6 +114,15 @@ def test_an_update_of_the_same_pull_request_remembers_nothing_new(sandbox: Sandb
     deploy(sandbox)
     assert cluster.notes["before"] == "[]"
     assert cluster.notes["commit"] == SHA
+
+
+def test_the_record_keeps_the_last_twenty(sandbox: Sandbox) -> None:
+    served = [{"image": f"old-{number}"} for number in range(20)]
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/history": json.dumps(served)})
+    deploy(sandbox)
+    history = json.loads(cluster.notes["history"])
+    assert history[:-1] == served[1:]
+    assert history[-1]["image"] == NEW
 
 
 def test_an_image_that_never_gets_ready_is_taken_back_with_its_notes(sandbox: Sandbox, cluster: Cluster) -> None:
@@ -170,12 +194,6 @@ def test_a_deployment_that_is_not_there_fails(sandbox: Sandbox, cluster: Cluster
     assert cluster.holder is None
 
 
-def lease(holder: str, age: int, seconds: int = 150) -> dict[str, Any]:
-    renewed = time.strftime("%Y-%m-%dT%H:%M:%S.123456Z", time.gmtime(time.time() - age))
-    spec = {"holderIdentity": holder, "renewTime": renewed, "acquireTime": renewed, "leaseDurationSeconds": seconds}
-    return {"metadata": {"resourceVersion": "7"}, "spec": spec}
-
-
 def test_a_lease_that_somebody_took_first_is_asked_for_again(sandbox: Sandbox, cluster: Cluster) -> None:
     cluster.put("after-lease", {"metadata": {"resourceVersion": "2"}, "spec": {}})
     assert deploy(sandbox).code == 0
@@ -238,3 +256,76 @@ def test_an_older_merge_never_replaces_a_newer_one(
     assert cluster.image == image
     assert said in reason(sandbox)
     assert cluster.holder is None
+
+
+ANA = {"by": "ana", "reason": "testing by hand", "since": "2026-11-22T12:00:00Z"}
+
+
+def held(sandbox: Sandbox, **more: str) -> Cluster:
+    return Cluster(sandbox, image=OLD, notes=OLD_NOTES | {"tekton-delivery/hold": json.dumps(ANA | more)})
+
+
+@pytest.mark.parametrize(
+    ("hold", "said"),
+    [
+        ({}, "queued: staging is held by ana: testing by hand"),
+        ({"pullRequest": "6"}, "queued: staging is held for #6 by ana: testing by hand"),
+    ],
+)
+def test_what_people_hold_stays_and_the_delivery_is_queued(sandbox: Sandbox, hold: dict[str, str], said: str) -> None:
+    """It fails, so that no later step vouches for what was not rolled out."""
+    cluster = held(sandbox, **hold)
+    assert deploy(sandbox).code == 1
+    assert cluster.image == OLD
+    assert reason(sandbox) == said
+    assert cluster.holder is None
+
+
+def test_the_pull_request_that_an_environment_is_held_for_goes_on(sandbox: Sandbox) -> None:
+    cluster = held(sandbox, pullRequest="7")
+    assert deploy(sandbox).code == 0
+    assert cluster.image == NEW
+    assert json.loads(cluster.notes["hold"])["pullRequest"] == "7", "and stays held"
+
+
+@pytest.mark.parametrize(
+    ("freeze", "said"),
+    [
+        ({"metadata": {}, "data": {"frozen": json.dumps(ANA)}}, "queued: staging is frozen by ana: testing by hand"),
+        (
+            {"metadata": {"annotations": {"tekton-delivery/frozen": "stock-taking"}}},
+            "queued: staging is frozen by its settings: stock-taking",
+        ),
+    ],
+)
+def test_nothing_is_rolled_out_in_a_frozen_environment(
+    sandbox: Sandbox, cluster: Cluster, freeze: dict[str, Any], said: str
+) -> None:
+    cluster.put("freeze.json", freeze)
+    assert deploy(sandbox).code == 1
+    assert cluster.image == OLD
+    assert reason(sandbox) == said
+
+
+def test_what_cannot_be_asked_counts_as_frozen(sandbox: Sandbox, cluster: Cluster) -> None:
+    (sandbox.root / "freeze.json").unlink()
+    result = deploy(sandbox)
+    assert result.code != 0
+    assert cluster.image == OLD
+    assert "not found" in result.err
+
+
+def test_a_hold_that_comes_between_reading_and_changing_is_seen(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.put("after-get", deployment(OLD, OLD_NOTES | {"tekton-delivery/hold": json.dumps(ANA)}, version=2))
+    assert deploy(sandbox).code == 1
+    assert cluster.image == OLD
+
+
+def test_an_older_merge_is_not_queued(sandbox: Sandbox, history: dict[str, str]) -> None:
+    cluster = held(sandbox)
+    live = cluster.get("live.json")
+    live["metadata"]["annotations"]["tekton-delivery/merge-commit"] = history["second"]
+    cluster.put("live.json", live)
+    result = deploy(sandbox, PARAM_MERGE_SHA=history["first"], PARAM_MERGED_BY="alice", HISTORY=history["path"])
+    assert result.code == 0, result.err
+    assert reason(sandbox) == "superseded: what runs was merged later"

@@ -156,6 +156,7 @@ class TestProve:
             "SCRATCH": sandbox.root,
             "RESULT_IMAGE_PATH": sandbox.root / "result",
             "RESULT_REASON_PATH": sandbox.root / "reason",
+            "RESULT_MARK_PATH": sandbox.root / "mark",
         }
         return sandbox.run("prove", **env | changed)
 
@@ -218,6 +219,7 @@ class TestProve:
     def test_of_several_marks_one_about_this_tree_is_enough(self, sandbox: Sandbox, repository: Path) -> None:
         older = mark(repository, tree=tree(repository, "base~1"))
         assert self.prove(sandbox, at(repository, "base"), older, mark(repository)).code == 0
+        assert json.loads((sandbox.root / "mark").read_text()) == mark(repository), "handed on, to be recorded"
 
     def test_what_cosign_prints_beside_is_refused_in_words(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.prove(sandbox, at(repository, "base"), cosign="echo this is no JSON")

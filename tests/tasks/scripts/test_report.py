@@ -116,6 +116,11 @@ def test_a_reason_that_a_step_gives_says_more_than_its_name(sandbox: Sandbox) ->
     assert status(sandbox) == ("failure", "was not ready within 60s")
 
 
+def test_what_people_hold_back_is_pending(sandbox: Sandbox) -> None:
+    report(sandbox, [task_run("False", step("deploy", 1), reason="queued: staging is held by ana: by hand")])
+    assert status(sandbox) == ("pending", "queued: staging is held by ana: by hand")
+
+
 def test_a_failure_outside_of_steps_says_why(sandbox: Sandbox) -> None:
     report(sandbox, [task_run("False", message='TaskRun "x" failed to finish within "20m0s"')])
     assert status(sandbox)[1] == 'shop-staging-7: TaskRun "x" failed to finish within "20m0s"'

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.tasks.scripts.conftest import Result, Sandbox, in_the_tools_images_shell, needs_jq
-from tests.tasks.scripts.kube import Cluster
+from tests.tasks.scripts.kube import Cluster, lease
 
 pytestmark = [needs_jq, in_the_tools_images_shell]
 
@@ -30,6 +30,8 @@ def restore(sandbox: Sandbox) -> Result:
         RUN="run-2",
         FIELD_MANAGER="tekton-delivery",
         SCRATCH=sandbox.root,
+        ROLLOUT_SECONDS="60",
+        RESULT_REASON_PATH=sandbox.root / "reason",
     )
 
 
@@ -53,6 +55,8 @@ def test_what_was_served_before_comes_back(sandbox: Sandbox) -> None:
     assert json.loads(notes["before"]) == [before(PLACEHOLDER, None, None)]
     assert (notes["commit"], notes["pull-request"], notes["digest"]) == ("a" * 40, "6", "sha256:" + "a" * 64)
     assert f"restored {FIRST}" in result.out
+    (entry,) = json.loads(notes["history"])
+    assert entry == before(FIRST, "a" * 40, "6") | {"run": "run-2", "at": notes["delivered-at"]}
 
 
 def test_before_the_first_delivery_that_is_the_placeholder(sandbox: Sandbox) -> None:
@@ -97,3 +101,33 @@ def test_a_way_back_that_fails_fails_the_step(sandbox: Sandbox, behaviour: str) 
     result = restore(sandbox)
     assert result.code != 0
     assert result.err
+
+
+def test_it_waits_its_turn_like_a_deploy(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
+    cluster.put("lease.json", lease("another", age=1))
+    cluster.put("after-lease", {"metadata": {"resourceVersion": "8"}, "spec": {}})
+    result = restore(sandbox)
+    assert "waiting for another deploy" in result.out
+    assert cluster.image == FIRST
+    assert cluster.holder is None
+
+
+def test_what_people_hold_is_not_restored_before_they_lift_it(sandbox: Sandbox) -> None:
+    """Not even if it is held for the very pull request that was closed: somebody is looking at it."""
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
+    live = cluster.get("live.json")
+    hold = {"by": "ana", "reason": "testing by hand", "pullRequest": "7"}
+    live["metadata"]["annotations"]["tekton-delivery/hold"] = json.dumps(hold)
+    cluster.put("live.json", live)
+    result = restore(sandbox)
+    assert result.code == 1
+    assert cluster.image == SECOND
+    assert (sandbox.root / "reason").read_text() == "queued: staging is held for #7 by ana: testing by hand"
+
+
+def test_another_pull_request_is_forgotten_in_a_frozen_environment(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "8", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "7")])
+    cluster.put("freeze.json", {"metadata": {"annotations": {"tekton-delivery/frozen": "stock-taking"}}})
+    assert restore(sandbox).code == 0
+    assert json.loads(cluster.notes["before"]) == [before(PLACEHOLDER, None, None)]
