@@ -40,6 +40,10 @@ render: install ## every stack's manifests as YAML in rendered/, without a clust
 reach: install ## what the pods of each trigger can reach: secrets, tokens, rights
 	@$(PYTHON) -m offline.reachability
 
+.PHONY: reference
+reference: install ## docs/settings.md and the JSON schema for editors, from the settings' model
+	@$(PYTHON) -m offline.reference
+
 .PHONY: check
 check: install ## linters and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -1,4 +1,4 @@
-"""One recording of each shipped stack for the whole run. Tests read plain dicts afterwards; none of them calls `apply`."""
+"""One recording of each shipped stack file for the whole run. Tests read plain dicts; none of them calls `apply`."""
 
 import dataclasses
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import STACKS, Declared, canary, record_stack
+from tests.support import STACK_FILES, STACKS, Declared, canary, record_stack
 
 # An Output put into text by mistake raises, where it would otherwise write a warning's text into a manifest.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
@@ -16,7 +16,7 @@ os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
 @pytest.fixture(scope="session")
 def stacks() -> dict[str, Declared]:
     """Each shipped stack, as `pulumi up` would declare it."""
-    return {name: record_stack(name) for name in STACKS}
+    return {name: record_stack(name) for name in STACK_FILES}
 
 
 @dataclasses.dataclass
@@ -54,6 +54,12 @@ def production(stacks: dict[str, Declared]) -> Declared:
 
 
 @pytest.fixture(params=STACKS)
+def single(request: pytest.FixtureRequest, stacks: dict[str, Declared]) -> Declared:
+    """Each shipped stack of one environment in turn; the stack has its name."""
+    return stacks[request.param]
+
+
+@pytest.fixture(params=STACK_FILES)
 def stack(request: pytest.FixtureRequest, stacks: dict[str, Declared]) -> Iterator[Declared]:
-    """Each shipped stack in turn."""
+    """Each shipped stack file in turn."""
     return stacks[request.param]

@@ -16,7 +16,9 @@ from offline.render import manifests, program
 from offline.run import Recording, Resource, placeholder, run, stack_config
 
 ROOT = Path(__file__).resolve().parent.parent
+# The two that `make up` brings up, and with them the example that holds both environments.
 STACKS = ("staging", "production")
+STACK_FILES = (*STACKS, "both")
 CANARY = "canary-3f9c of "
 
 Object = dict[str, Any]

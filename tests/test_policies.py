@@ -48,7 +48,7 @@ def test_what_cannot_be_evaluated_is_refused(stack: Declared) -> None:
 
 def test_the_listener_starts_nothing_before_it_is_held_to_its_shapes(stack: Declared) -> None:
     policies = {resource.urn for resource in stack.resources if "Policies$" in resource.urn}
-    listener = stack.resource("EventListener", "chespirito-github-el")
+    listener = stack.resource("EventListener", *stack.names("EventListener"))
     assert policies <= set(listener.dependencies)
 
 
@@ -139,12 +139,12 @@ def deploy(stack: Declared, new: Object, old: Object | None = None) -> list[str]
     return refusals(stack, policy, new, old=old or deployment(stack), user=DEPLOYERS[name])
 
 
-def test_a_deployer_changes_image_and_annotations(stack: Declared) -> None:
-    new = deployment(stack)
+def test_a_deployer_changes_image_and_annotations(single: Declared) -> None:
+    new = deployment(single)
     new["metadata"] |= {"resourceVersion": "2", "generation": 2}
     new["metadata"]["annotations"]["tekton-delivery/commit"] = SHA
     new["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
-    assert deploy(stack, new) == []
+    assert deploy(single, new) == []
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_a_deployer_changes_image_and_annotations(stack: Declared) -> None:
         "",
     ],
 )
-def test_a_deployer_runs_nothing_but_the_applications_digests(stack: Declared, image: str) -> None:
-    new = deployment(stack)
+def test_a_deployer_runs_nothing_but_the_applications_digests(single: Declared, image: str) -> None:
+    new = deployment(single)
     new["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    assert deploy(stack, new) != []
+    assert deploy(single, new) != []
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,14 @@ def test_a_deployer_runs_nothing_but_the_applications_digests(stack: Declared, i
     ],
     ids=lambda value: ".".join(str(part) for part in value) if isinstance(value, tuple) else "",
 )
-def test_a_deployer_changes_nothing_else(stack: Declared, path: tuple[Any, ...], value: Any) -> None:
-    new = deployment(stack)
+def test_a_deployer_changes_nothing_else(single: Declared, path: tuple[Any, ...], value: Any) -> None:
+    new = deployment(single)
     new["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
     item: Any = new
     for part in path[:-1]:
         item = item[part]
     item[path[-1]] = value
-    assert len(deploy(stack, new)) == 1
+    assert len(deploy(single, new)) == 1
 
 
 HELD = '{"by":"ana","reason":"by hand","since":"2026-11-22T12:00:00Z"}'
@@ -203,27 +203,27 @@ def with_hold(stack: Declared, hold: str | None, image: str | None = None) -> Ob
 
 
 @pytest.mark.parametrize(("old", "new"), [(None, HELD), (HELD, None), (HELD, HELD_FOR), (HELD_FOR, HELD)])
-def test_a_deployer_neither_sets_nor_lifts_a_hold(stack: Declared, old: str | None, new: str | None) -> None:
-    refused = deploy(stack, with_hold(stack, new, IMAGE), with_hold(stack, old, IMAGE))
+def test_a_deployer_neither_sets_nor_lifts_a_hold(single: Declared, old: str | None, new: str | None) -> None:
+    refused = deploy(single, with_hold(single, new, IMAGE), with_hold(single, old, IMAGE))
     assert refused == ["the deployer neither sets nor lifts a hold"]
 
 
-def test_a_deployer_leaves_a_held_image_alone(stack: Declared) -> None:
-    noted = with_hold(stack, HELD, IMAGE)
+def test_a_deployer_leaves_a_held_image_alone(single: Declared) -> None:
+    noted = with_hold(single, HELD, IMAGE)
     noted["metadata"]["annotations"]["tekton-delivery/before"] = "[]"
-    assert deploy(stack, noted, with_hold(stack, HELD, IMAGE)) == []
+    assert deploy(single, noted, with_hold(single, HELD, IMAGE)) == []
     other = IMAGE.replace("a" * 64, "b" * 64)
-    (refused,) = deploy(stack, with_hold(stack, HELD, other), with_hold(stack, HELD, IMAGE))
+    (refused,) = deploy(single, with_hold(single, HELD, other), with_hold(single, HELD, IMAGE))
     assert "held Deployment" in refused
-    assert deploy(stack, with_hold(stack, HELD_FOR, other), with_hold(stack, HELD_FOR, IMAGE)) == [], "for its own update"
+    assert deploy(single, with_hold(single, HELD_FOR, other), with_hold(single, HELD_FOR, IMAGE)) == [], "for its own update"
 
 
-def test_a_deployer_adds_no_container(stack: Declared) -> None:
-    new = deployment(stack)
+def test_a_deployer_adds_no_container(single: Declared) -> None:
+    new = deployment(single)
     containers = new["spec"]["template"]["spec"]["containers"]
     containers[0]["image"] = IMAGE
     containers.append(containers[0] | {"name": "more"})
-    assert deploy(stack, new) != []
+    assert deploy(single, new) != []
 
 
 def test_a_supervisor_cancels_and_does_nothing_else(staging: Declared) -> None:
@@ -239,11 +239,11 @@ def test_a_supervisor_cancels_and_does_nothing_else(staging: Declared) -> None:
         assert (found == []) is admitted, change
 
 
-def test_a_lease_changes_hands_and_nothing_else(stack: Declared) -> None:
-    policy, user = f"tekton-delivery-{stack.recording.stack}-leases", DEPLOYERS[stack.recording.stack]
+def test_a_lease_changes_hands_and_nothing_else(single: Declared) -> None:
+    policy, user = f"tekton-delivery-{single.recording.stack}-leases", DEPLOYERS[single.recording.stack]
     old = {"metadata": {"name": "chespirito-pod", "labels": {"a": "b"}}, "spec": {}}
-    assert refusals(stack, policy, old | {"spec": {"holderIdentity": "x"}}, old=old, user=user) == []
-    assert refusals(stack, policy, old | {"metadata": {"name": "chespirito-pod"}}, old=old, user=user) != []
+    assert refusals(single, policy, old | {"spec": {"holderIdentity": "x"}}, old=old, user=user) == []
+    assert refusals(single, policy, old | {"metadata": {"name": "chespirito-pod"}}, old=old, user=user) != []
 
 
 def test_the_image_step_is_held_to_what_its_task_declares(staging: Declared) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from offline.run import HIDDEN, Recording, run, stack_config
 from tests.conftest import Preview
-from tests.support import CANARY, ROOT, STACKS, Declared, canary
+from tests.support import CANARY, ROOT, STACK_FILES, Declared, canary
 
 
 def encodings(text: str) -> list[str]:
@@ -29,7 +29,7 @@ def leaks(recording: Recording) -> list[str]:
     return [form for form in encodings(CANARY) if form in everything]
 
 
-@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("name", STACK_FILES)
 def test_no_secret_of_a_shipped_stack_is_readable(previews: dict[str, Preview], name: str) -> None:
     recording = previews[name].declared.recording
     assert [path for path in previews[name].files if canary(path).startswith(CANARY)]
@@ -100,7 +100,7 @@ def test_the_webhook_secret_is_a_secret_output(stack: Declared) -> None:
 
 def test_the_shipped_stack_files_hold_no_secret() -> None:
     """They name files; every password, token and key in them is a mapping with `file`."""
-    for name in STACKS:
+    for name in STACK_FILES:
         for value in stack_config(ROOT / f"Pulumi.{name}.yaml").values():
             if value.startswith("{"):
                 for word in ("token", "password", "privateKey"):

@@ -14,7 +14,7 @@ import pytest
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
 from offline.run import placeholder, run, stack_config
-from tests.support import ROOT, STACKS
+from tests.support import ROOT, STACK_FILES
 
 HERE = Path(__file__).parent / "settings"
 VALID = HERE / "valid.yaml"
@@ -62,7 +62,7 @@ def test_a_wrong_configuration_is_refused_in_these_words(file: Path) -> None:
     assert refused(file).splitlines() == ["Pulumi.test.yaml cannot be used:", *(f"  {line}" for line in expected)]
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", STACK_FILES)
 def test_the_shipped_stacks_are_accepted(stack: str) -> None:
     assert load(stack_config(ROOT / f"Pulumi.{stack}.yaml")).settings.applications[0].name == "chespirito"
 

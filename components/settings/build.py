@@ -12,6 +12,8 @@ class Build(Model):
 
     quarantine: Registry = Field(description="the only registry that pods with pull-request code can write to")
     seccomp_profile: str | None = Field(
-        default=None, description="a Localhost seccomp profile that lets buildah unshare; default Unconfined"
+        default=None,
+        description="a Localhost seccomp profile that lets buildah unshare; default Unconfined",
+        examples=["tekton-delivery/image-build.json"],
     )
     timeout: form.Duration = Field(default="20m", description="for fetch, tests and image together")

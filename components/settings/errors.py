@@ -64,9 +64,9 @@ def _line(finding: Any, model: type[BaseModel]) -> str:
     if finding["type"] == "extra_forbidden":
         return unknown(location, [known.alias or name for name, known in owner.model_fields.items()] if owner else [])
     purpose = f" ({field.description})" if field and field.description else ""
-    example = _fix(location, field)
+    fix = _fix(location, field)
     if finding["type"] == "missing":
-        return f"{path(location)}: missing; add {example}{purpose}"
+        return f"{path(location)}: missing; add {fix}{purpose}"
     allowed = SHAPES.get(finding["type"]) or str(finding["msg"]).removeprefix("Value error, ")
     if finding["type"] == "literal_error":
         allowed = str(finding["ctx"]["expected"]).replace("'", "`")
@@ -76,7 +76,7 @@ def _line(finding: Any, model: type[BaseModel]) -> str:
         # What stands in a secret's place may be one, so it is not shown.
         is_text = not isinstance(finding["input"], dict | list)
         value, subject = "", "no secret belongs into this file: must be" if is_text else subject
-    return f"{path(location)}{value}: {subject} {allowed}" + (f", e.g. {example}" if example else "") + purpose
+    return f"{path(location)}{value}: {subject} {allowed}" + (f", e.g. {fix}" if fix else "") + purpose
 
 
 def _shown(value: Any) -> str:
@@ -119,15 +119,16 @@ def _fix(location: Location, field: FieldInfo | None) -> str:
     names = [part for part in _keys(location) if isinstance(part, str)]
     if field is None or not names:
         return ""
-    example = _example(field)
-    if isinstance(location[-1], int) and isinstance(example, list):
-        return "`- " + yaml.safe_dump(example[0], default_flow_style=True, sort_keys=False, width=1000).strip() + "`"
+    right = example(field)
+    if isinstance(location[-1], int) and isinstance(right, list):
+        return "`- " + yaml.safe_dump(right[0], default_flow_style=True, sort_keys=False, width=1000).strip() + "`"
     name = f"{PREFIX}:{names[-1]}" if len(names) == 1 else names[-1]
-    text = yaml.safe_dump(example, default_flow_style=True, sort_keys=False, width=1000)
+    text = yaml.safe_dump(right, default_flow_style=True, sort_keys=False, width=1000)
     return f"`{name}: {text.removesuffix('...' + chr(10)).strip()}`"
 
 
-def _example(field: FieldInfo) -> Any:
+def example(field: FieldInfo) -> Any:
+    """Return a value that would be right for a field: its example, its default, or what its model needs."""
     if field.examples:
         return field.examples[0]
     if isinstance(field.default, str | int):
@@ -135,5 +136,5 @@ def _example(field: FieldInfo) -> Any:
     model = _model_in(field.annotation)
     if model is None:
         return {}
-    inner = {info.alias or name: _example(info) for name, info in model.model_fields.items() if info.is_required()}
+    inner = {info.alias or name: example(info) for name, info in model.model_fields.items() if info.is_required()}
     return [inner] if typing.get_origin(field.annotation) is list else inner

@@ -1,30 +1,61 @@
 """The forms that single settings have. Each says in words what is allowed, whatever the mistake is."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from components.settings.errors import SOURCE_ARM, TEXT_ARM
 
 
-def _matching(pattern: str, allowed: str) -> BeforeValidator:
-    def check(value: Any) -> Any:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-            raise ValueError(allowed)
+class Form:
+    """What a value has to look like: in words for people, in JSON schema for editors."""
+
+    def __init__(self, allowed: str, is_right: Callable[[Any], bool], schema: Mapping[str, Any]) -> None:
+        self.allowed = allowed
+        self._is_right = is_right
+        self._schema = schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), **self._schema}
+
+    def _check(self, value: Any) -> Any:
+        if not self._is_right(value):
+            raise ValueError(self.allowed)
         return value
 
-    return BeforeValidator(check)
+
+def _matching(pattern: str, allowed: str) -> Form:
+    compiled = re.compile(pattern, re.ASCII)
+    return Form(
+        allowed,
+        lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None,
+        {"pattern": f"^(?:{pattern})$", "patternErrorMessage": f"must be {allowed}"},
+    )
 
 
-def _whole(lowest: int, highest: int) -> BeforeValidator:
-    def check(value: Any) -> Any:
-        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-            raise ValueError(f"a whole number from {lowest} to {highest}, without quotes")
-        return value
-
-    return BeforeValidator(check)
+def _whole(lowest: int, highest: int) -> Form:
+    return Form(
+        f"a whole number from {lowest} to {highest}, without quotes",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest,
+        {"minimum": lowest, "maximum": highest},
+    )
 
 
 _LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at most {} characters"
@@ -64,6 +95,8 @@ class Model(BaseModel):
 
 class Source(Model):
     """Where a text comes from: a file (relative to the project) or a secret of the stack's own configuration."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     file: str | None = Field(default=None, min_length=1, description="path of a file, relative to the project")
     config: str | None = Field(default=None, min_length=1, description="name of a key set with `pulumi config set --secret`")

@@ -6,6 +6,7 @@ import pytest
 
 from local import machine
 from local.machine import Machine
+from tests.e2e.stacks import Pulumi, cli
 from tests.e2e.world import World, expose_listeners, hide_listeners
 
 
@@ -26,3 +27,9 @@ def world(running: Machine) -> Iterator[World]:
     ports = expose_listeners(running.kubernetes)
     yield World(running, {name: running.url(port) for name, port in ports.items()})
     hide_listeners(running.kubernetes)
+
+
+@pytest.fixture(scope="session")
+def pulumi(world: World) -> Pulumi:
+    """Run the CLI as a user does."""
+    return cli(world)

@@ -1,35 +1,14 @@
 """Pulumi and the pipeline share a Deployment: the running image belongs to the pipeline, all else to Pulumi."""
 
-import json
-import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 from kubernetes import client
 
-from local import pulumi_stacks
 from local.paths import ROOT, SECRETS
+from tests.e2e.stacks import Pulumi, altered, stack
 from tests.e2e.world import World
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def pulumi(world: World) -> Run:
-    """Run the CLI as a user does after `eval "$(make env)"`."""
-    variables = os.environ | pulumi_stacks.environment(world.machine.cluster, world.machine.folders)
-    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)
-
-    def run(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
-        answer = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
-        assert not check or answer.returncode == 0, answer.stdout + answer.stderr
-        return answer
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +18,7 @@ def delivered(world: World) -> str:
     return world.digest("staging")
 
 
-def _altered(tmp_path: Path, change: Callable[[dict[str, object]], None]) -> Path:
-    config = yaml.safe_load((ROOT / "Pulumi.staging.yaml").read_text())
-    change(config["config"])
-    path = tmp_path / "Pulumi.altered.yaml"
-    path.write_text(json.dumps(config))
-    return path
-
-
-def test_nothing_to_change_after_a_delivery(pulumi: Run, delivered: str, world: World) -> None:
+def test_nothing_to_change_after_a_delivery(pulumi: Pulumi, delivered: str, world: World) -> None:
     pulumi("preview", "--stack", "staging", "--expect-no-changes")
     pulumi("up", "--stack", "staging", "--yes", "--skip-preview", "--expect-no-changes")
     assert world.digest("staging") == delivered
@@ -55,14 +26,14 @@ def test_nothing_to_change_after_a_delivery(pulumi: Run, delivered: str, world: 
 
 @pytest.mark.parametrize("preview", [True, False], ids=["with-preview", "skip-preview"])
 def test_another_edit_of_the_deployment_leaves_the_running_image(
-    pulumi: Run, delivered: str, world: World, tmp_path: Path, preview: bool
+    pulumi: Pulumi, delivered: str, world: World, tmp_path: Path, preview: bool
 ) -> None:
-    def memory(config: dict[str, object]) -> None:
-        config["tekton-delivery:applications"][0]["resources"] = {"memory": "300Mi"}  # type: ignore[index]
+    def memory(settings: dict[str, Any]) -> None:
+        settings["applications"][0]["resources"] = {"memory": "300Mi"}
 
     flags = ["--stack", "staging", "--yes", *([] if preview else ["--skip-preview"])]
     try:
-        pulumi("up", *flags, "--config-file", str(_altered(tmp_path, memory)))
+        pulumi("up", *flags, "--config-file", str(altered("staging", tmp_path, memory)))
         container = world.deployment("staging").spec.template.spec.containers[0]
         assert container.resources.limits["memory"] == "300Mi", "the control: the edit arrived"
         assert world.digest("staging") == delivered
@@ -71,13 +42,13 @@ def test_another_edit_of_the_deployment_leaves_the_running_image(
     assert world.digest("staging") == delivered
 
 
-def test_the_tracked_stack_files_are_not_written_to(pulumi: Run) -> None:
+def test_the_tracked_stack_files_are_not_written_to(pulumi: Pulumi) -> None:
     before = {path: path.read_bytes() for path in ROOT.glob("Pulumi*.yaml")}
     pulumi("preview", "--stack", "production")
     assert {path: path.read_bytes() for path in ROOT.glob("Pulumi*.yaml")} == before
 
 
-def test_no_secret_is_in_plain_text_in_the_state(pulumi: Run, world: World) -> None:
+def test_no_secret_is_in_plain_text_in_the_state(pulumi: Pulumi, world: World) -> None:
     state = pulumi("stack", "export", "--stack", "staging").stdout
     secrets = [
         *world.kubernetes.secret("staging-ci", "webhook-secret").values(),
@@ -95,24 +66,16 @@ def _passwords(folder: str) -> list[str]:
     return [path.read_text() for path in (SECRETS / folder).iterdir()]
 
 
-def test_destroy_leaves_nothing_behind(pulumi: Run, world: World, tmp_path: Path) -> None:
-    def rename(config: dict[str, object]) -> None:
-        environment = config["tekton-delivery:environments"][0]  # type: ignore[index]
-        environment |= {"name": "passing", "nodePorts": {}}
+def test_destroy_leaves_nothing_behind(pulumi: Pulumi, world: World, tmp_path: Path) -> None:
+    def rename(settings: dict[str, Any]) -> None:
+        settings["environments"][0] |= {"name": "passing", "nodePorts": {}}
 
-    flags = ["--stack", "passing", "--config-file", str(_altered(tmp_path, rename))]
     assert _everything(world) == set()
-    pulumi("stack", "select", "--create", "passing")
-    try:
-        pulumi("up", *flags, "--yes", "--skip-preview")
+    with stack(pulumi, "passing", altered("staging", tmp_path, rename)):
         made = _everything(world)
         assert ("Namespace", "passing") in made
         assert ("ClusterRole", "chespirito-github-el-passing") in made
         assert ("ValidatingAdmissionPolicy", "tekton-delivery-passing-runs") in made
-    finally:
-        pulumi("destroy", *flags, "--yes", "--skip-preview")
-        pulumi("stack", "rm", "passing", "--yes", "--preserve-config")
-        (ROOT / "Pulumi.passing.yaml").unlink(missing_ok=True)
     assert _everything(world) == set()
 
 

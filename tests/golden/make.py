@@ -1,4 +1,4 @@
-"""Writes every shipped stack's URNs beside this file: python -m tests.golden.make
+"""Writes every shipped stack file's URNs beside this file: python -m tests.golden.make
 
 A URN is how Pulumi knows a resource again. One that changes means: delete and create anew. So a change of these files is
 a change that needs an alias, or a good reason.
@@ -6,7 +6,7 @@ a change that needs an alias, or a good reason.
 
 from pathlib import Path
 
-from tests.support import STACKS, Declared, record_stack
+from tests.support import STACK_FILES, Declared, record_stack
 
 HERE = Path(__file__).resolve().parent
 
@@ -17,7 +17,7 @@ def urns(stack: Declared) -> str:
 
 
 def main() -> None:
-    for name in STACKS:
+    for name in STACK_FILES:
         (HERE / f"{name}.urns").write_text(urns(record_stack(name)))
 
 

@@ -27,14 +27,14 @@ def named(pipeline: Object, name: str) -> Object:
     return found
 
 
-def test_whatever_happens_the_end_is_reported(stack: Declared) -> None:
-    report = named(pipeline(stack), "report")
-    assert report in pipeline(stack)["finally"]
+def test_whatever_happens_the_end_is_reported(single: Declared) -> None:
+    report = named(pipeline(single), "report")
+    assert report in pipeline(single)["finally"]
     assert params(report)["status"] == "$(tasks.status)"
 
 
-def test_every_pod_of_a_run_has_the_account_of_its_job(stack: Declared) -> None:
-    accounts = {spec["pipelineTaskName"]: spec["serviceAccountName"] for spec in run(stack)["spec"]["taskRunSpecs"]}
+def test_every_pod_of_a_run_has_the_account_of_its_job(single: Declared) -> None:
+    accounts = {spec["pipelineTaskName"]: spec["serviceAccountName"] for spec in run(single)["spec"]["taskRunSpecs"]}
     expected = {"build": "untrusted", "stage": "deployer", "promote": "deployer", "report": "reporter"}
     assert {name: account for name, account in accounts.items() if name in expected} == {
         name: account for name, account in expected.items() if name in accounts
@@ -68,9 +68,9 @@ def test_a_merge_is_promoted_without_a_build(production: Declared) -> None:
     assert [task["name"] for task in pipeline(production)["tasks"]] == ["promote"]
 
 
-def test_tasks_are_this_projects_own(stack: Declared) -> None:
+def test_tasks_are_this_projects_own(single: Declared) -> None:
     """No catalog, hub or remote resolver at run time."""
-    for task in [*pipeline(stack)["tasks"], *pipeline(stack)["finally"]]:
+    for task in [*pipeline(single)["tasks"], *pipeline(single)["finally"]]:
         assert task["taskRef"] == {"kind": "Task", "name": task["name"]}
 
 

@@ -1,0 +1,59 @@
+"""Pulumi as a user runs it on the embedded cluster, and stacks of a test's own beside the shipped ones."""
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local import pulumi_stacks
+from local.paths import ROOT
+from tests.e2e.world import World
+
+Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def cli(world: World) -> Pulumi:
+    """The CLI as after `eval "$(make env)"`. A command that fails is an error, unless `check=False`."""
+    variables = os.environ | pulumi_stacks.environment(world.machine.cluster, world.machine.folders)
+    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)
+
+    def run(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
+        answer = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        assert not check or answer.returncode == 0, answer.stdout + answer.stderr
+        return answer
+
+    return run
+
+
+def altered(stack: str, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a shipped stack file; `change` edits its settings, by key without the project's prefix."""
+    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    settings = {key.removeprefix("tekton-delivery:"): value for key, value in config.items()}
+    change(settings)
+    prefixed = {key if ":" in key else f"tekton-delivery:{key}": value for key, value in settings.items()}
+    path = folder / "Pulumi.altered.yaml"
+    path.write_text(json.dumps({"config": prefixed}))
+    return path
+
+
+@contextlib.contextmanager
+def stack(pulumi: Pulumi, name: str, file: Path) -> Iterator[None]:
+    """Bring a stack up, and destroy it when the test is done with it."""
+    flags = ["--stack", name, "--config-file", str(file), "--yes", "--skip-preview"]
+    own = ROOT / f"Pulumi.{name}.yaml"
+    shipped = own.exists()
+    pulumi("stack", "select", "--create", name)
+    try:
+        pulumi("up", *flags)
+        yield
+    finally:
+        pulumi("destroy", *flags)
+        pulumi("stack", "rm", name, "--yes", "--preserve-config")
+        if not shipped:
+            own.unlink(missing_ok=True)

@@ -1,0 +1,92 @@
+"""The reference page and the schema for editors say what the program checks."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from components.settings.errors import example
+from components.settings.settings import Settings
+from offline.reference import page, schema
+from offline.reference.__main__ import FILES
+from tests.support import ROOT, STACK_FILES, stack_file
+
+HERE = Path(__file__).parent / "settings"
+INVALID = sorted((HERE / "invalid").glob("*.yaml"))
+
+# What one key means for another: the program knows, a schema does not.
+BEYOND_A_SCHEMA = {
+    "duplicate_application",
+    "duplicate_environment",
+    "duplicate_repository",
+    "environment_named_as_a_delivery_namespace",
+    "missing_build",
+    "missing_public_key",
+    "missing_signing_key",
+    "names_too_long_together",
+    "node_port_of_no_application",
+    "node_port_taken",
+    "promotes_from_itself",
+    "quarantine_is_the_registry",
+    "quarantine_shares_the_writer",
+    "two_environments_for_one_event",
+    # What a source leads to.
+    "image_without_digest",
+    "secret_key_not_set",
+}
+
+
+def mistakes(document: Any) -> list[str]:
+    """What an editor would underline."""
+    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema.document()).iter_errors(document)]
+
+
+def changed(file: Path) -> Any:
+    """The valid configuration, changed as a file of settings/invalid/ says."""
+    text = file.read_text()
+    removed = {
+        f"tekton-delivery:{key}"
+        for line in text.splitlines()
+        if line.startswith("# without: ")
+        for key in line.removeprefix("# without: ").split()
+    }
+    config = yaml.safe_load((HERE / "valid.yaml").read_text())["config"] | (yaml.safe_load(text) or {}).get("config", {})
+    return {"config": {key: value for key, value in config.items() if key not in removed}}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_are_those_of_the_model(name: str) -> None:
+    assert (ROOT / name).read_text() == FILES[name](), "run `make reference`"
+
+
+@pytest.mark.parametrize("name", STACK_FILES)
+def test_the_shipped_stack_files_fit_the_schema_and_name_it(name: str) -> None:
+    first, *_ = stack_file(name).read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=docs/settings.schema.json"
+    assert mistakes(yaml.safe_load(stack_file(name).read_text())) == []
+
+
+def test_the_schema_is_one_that_editors_read() -> None:
+    Draft7Validator.check_schema(schema.document())
+
+
+@pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
+def test_an_editor_sees_what_the_program_refuses(file: Path) -> None:
+    assert bool(mistakes(changed(file))) is (file.stem not in BEYOND_A_SCHEMA)
+
+
+def test_a_secret_of_the_stack_may_stand_beside_the_settings_and_nothing_else() -> None:
+    document = changed(HERE / "valid.yaml")
+    assert mistakes(document) == []
+    document["config"] |= {"tekton-delivery:forgeToken": {"secure": "v1:abc"}, "kubernetes:context": "mine"}
+    assert mistakes(document) == []
+    document["config"] |= {"tekton-delivery:forgeToken": "ghp_in_the_clear"}
+    assert len(mistakes(document)) == 1
+
+
+def test_every_key_says_what_it_is_for_and_how_it_looks() -> None:
+    for place, field, _ in page.rows(Settings):
+        assert field.description, place
+        assert example(field) not in (None, "", {}, []), place
