@@ -37,7 +37,7 @@ def task_run(
             "conditions": [{"type": "Succeeded", "status": status, "message": message}],
             "steps": list(steps),
             "results": [{"name": name, "value": value} for name, value in results.items()],
-        }
+        },
     }
 
 
