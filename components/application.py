@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import labels, restricted, token
-
-CONTAINER = "app"
+from components.conventions import CONTAINER, labels, restricted, token
 
 
 def deployment_name(application: str) -> str:

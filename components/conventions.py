@@ -12,11 +12,18 @@ TRIGGERS = "triggers.tekton.dev/v1beta1"
 # Pulumi's Kubernetes provider folds managers with those prefixes into its own and would roll the image back.
 FIELD_MANAGER = "tekton-delivery"
 
+# The container of a Deployment whose image is delivered.
+CONTAINER = "app"
+
 # The ConfigMap of a workload namespace that says whether the environment is frozen.
 FREEZE = "freeze"
 
 # The annotation by which people keep a Deployment as it is: compact JSON with by, reason, since and maybe pullRequest.
 HOLD = f"{PROJECT}/hold"
+
+# The label of an approval, whose value is the Deployment's name; and how the annotations begin that tell what waits for one.
+APPROVAL = f"{PROJECT}/approval"
+AWAITS = f"{PROJECT}/awaits-approval-"
 
 # The numeric user of the tools image and of Tekton's own containers (tekton config-defaults use the same).
 NONROOT = 65532
@@ -30,6 +37,11 @@ Manifest = dict[str, Any]
 def token(component: str) -> str:
     """Return the Pulumi type token of a component class, e.g. `tekton-delivery:index:Environment`."""
     return f"{PROJECT}:index:{component}"
+
+
+def delivery_namespace(environment: str) -> str:
+    """Return the namespace of an environment's listener and runs, e.g. `staging-ci`."""
+    return f"{environment}-ci"
 
 
 def key(name: str) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pulumi
 
 from components.access import AccessArgs
-from components.application import CONTAINER, ApplicationArgs, deployment_name
-from components.conventions import Manifest
+from components.application import ApplicationArgs, deployment_name
+from components.conventions import CONTAINER, Manifest
 from components.credentials import (
     QUARANTINE_PUSH,
     REGISTRY_PULL,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.application import CONTAINER, Application, ApplicationArgs, deployment_name
-from components.conventions import restricted
+from components.application import Application, ApplicationArgs, deployment_name
+from components.conventions import CONTAINER, restricted
 from tests.support import Declared, Object, declare
 
 IMAGE = "registry.example/tools@sha256:" + "0" * 64

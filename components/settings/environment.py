@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from components.conventions import delivery_namespace
 from components.settings import types as form
 from components.settings.types import Model
 
@@ -36,4 +37,4 @@ class Environment(Model):
     @property
     def delivery_namespace(self) -> str:
         """The namespace of this environment's listener and runs, e.g. `staging-ci`."""
-        return f"{self.name}-ci"
+        return delivery_namespace(self.name)

@@ -1,0 +1,121 @@
+"""By hand: python -m operate history|rollback|hold|lift|freeze|unfreeze|approve|retry. See docs/operating.md."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+import urllib3
+from kubernetes import client
+
+from operate import approvals, holds, printing, queue, rollback
+from operate.cluster import Cluster
+from operate.errors import OperateError
+from operate.target import applications, target
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    made = argparse.ArgumentParser(prog="python -m operate", description="What people do to an environment by hand.")
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, help: str, *, application: bool = True, reason: bool = True) -> argparse.ArgumentParser:
+        command = verbs.add_parser(name, help=help, description=help)
+        command.add_argument("environment", metavar="ENVIRONMENT")
+        if application:
+            command.add_argument("application", metavar="APPLICATION")
+        if reason:
+            command.add_argument("--reason", help="why; it is told on pull requests that have to wait")
+        command.add_argument("--context", help="a context of the kubeconfig; default its current one")
+        return command
+
+    verb("history", "what an environment served, newest first", reason=False).add_argument(
+        "--json", action="store_true", help="as data"
+    )
+    verb("rollback", "return to an earlier digest and hold it").add_argument(
+        "to", nargs="?", metavar="DIGEST|COMMIT", help="default: what served before"
+    )
+    verb("hold", "roll nothing out until `lift`").add_argument(
+        "--pull-request", type=_number, metavar="NUMBER", help="whose updates are rolled out nevertheless"
+    )
+    verb("lift", "end a hold and start what was queued", reason=False)
+    verb("freeze", "roll nothing out in the whole environment until `unfreeze`", application=False)
+    verb("unfreeze", "end a freeze and start what was queued", application=False, reason=False)
+    verb("approve", "approve the digest of a merge that waits for it").add_argument(
+        "wanted", nargs="?", metavar="RUN|PULL_REQUEST", help="default: the only one that waits"
+    )
+    verb("retry", "start the newest delivery of a pull request anew", reason=False).add_argument(
+        "pull_request", type=_number, metavar="PULL_REQUEST"
+    )
+    return made
+
+
+def run(given: argparse.Namespace, cluster: Cluster) -> None:
+    """Run one verb."""
+    if given.verb == "freeze":
+        applications(cluster, given.environment)
+        print(f"{given.environment} is frozen {holds.freeze(cluster, given.environment, given.reason)}")
+        return
+    if given.verb == "unfreeze":
+        known = applications(cluster, given.environment)
+        print(f"{given.environment} was frozen {holds.unfreeze(cluster, given.environment)}")
+        for each in known:
+            _started(queue.start_queued(each))
+        return
+    found = target(cluster, given.environment, given.application)
+    match given.verb:
+        case "history":
+            text = json.dumps(printing.data(found), indent=2) if given.json else "\n".join(printing.lines(found))
+            print(text)
+        case "rollback":
+            served = rollback.roll_back(found, given.to, given.reason, print)
+            print(f"{found} serves {served.image}, commit {served.commit}, and is held: operate lift {found}")
+        case "hold":
+            print(f"{found} is held {holds.take(found, print, reason=given.reason, pull_request=given.pull_request)}")
+        case "lift":
+            print(f"{found} was held {holds.lift(found, print)}")
+            _started(queue.start_queued(found))
+        case "approve":
+            item = approvals.approve(found, given.wanted, given.reason)
+            print(f"approved {item.digest} of #{item.pull_request} for {found}")
+        case "retry":
+            _started([queue.retry(found, given.pull_request)])
+
+
+def _started(names: Sequence[str]) -> None:
+    for name in names:
+        print(f"started {name}")
+
+
+def _number(text: str) -> int:
+    if not text.removeprefix("#").isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a pull request")
+    return int(text.removeprefix("#"))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command. Returns the exit code."""
+    given = parser().parse_args(arguments)
+    try:
+        run(given, Cluster(given.context))
+    except OperateError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except client.ApiException as error:
+        print(f"error: the cluster refuses: {_message(error)}", file=sys.stderr)
+        return 1
+    except urllib3.exceptions.HTTPError as error:
+        print(f"error: the cluster does not answer: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _message(error: client.ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "")["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

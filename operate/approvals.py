@@ -1,0 +1,73 @@
+"""Saying yes to a digest before production gets it: by name and for good. The admission policy `approvals` sees to it."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from components.conventions import APPROVAL, AWAITS, labels
+from operate.cluster import ConflictError
+from operate.errors import OperateError
+from operate.records import Record, notes
+from operate.target import Target
+
+
+class Awaiting(Record):
+    """A merge that waits for approvals, as approve.sh notes it on the Deployment."""
+
+    digest: str
+    commit: str
+    pull_request: str
+    merged_by: str
+    run: str
+    task_run: str
+    task_run_uid: str
+    count: int
+    until: str
+
+    def __str__(self) -> str:
+        return f"#{self.pull_request}  {self.digest}  merged by {self.merged_by}, until {self.until}  ({self.run})"
+
+
+def awaiting(target: Target) -> list[Awaiting]:
+    """Return the merges that wait. What is left of a run that was killed ends by its time."""
+    found = [
+        Awaiting.model_validate_json(text)
+        for name, text in sorted(notes(target.deployment()).items())
+        if name.startswith(AWAITS)
+    ]
+    return [item for item in found if datetime.fromisoformat(item.until) > datetime.now(UTC)]
+
+
+def approve(target: Target, wanted: str | None, reason: str | None) -> Awaiting:
+    """Approve the digest of a waiting merge: the named run or pull request, or the only one."""
+    waiting = awaiting(target)
+    there = "\n".join(f"  {item}" for item in waiting)
+    if not waiting:
+        raise OperateError(f"nothing waits for approval on {target}")
+    found = [item for item in waiting if wanted is None or wanted.removeprefix("#") in (item.run, item.pull_request)]
+    if not found:
+        raise OperateError(f"{wanted} does not wait for approval on {target}; what waits:\n{there}")
+    if len(found) > 1:
+        raise OperateError(f"several wait for approval on {target}; name one by its pull request:\n{there}")
+    (item,) = found
+    by = target.cluster.whoami()
+    who = hashlib.sha256(by.encode()).hexdigest()[:8]
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": f"approval-{target.application}-{item.digest.removeprefix('sha256:')[:12]}-{who}",
+            "labels": labels(environment=target.environment, application=target.application)
+            | {"app.kubernetes.io/managed-by": "operate", APPROVAL: target.name},
+            # It goes when the run goes.
+            "ownerReferences": [
+                {"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "name": item.task_run, "uid": item.task_run_uid}
+            ],
+        },
+        "immutable": True,
+        "data": {"digest": item.digest, "approver": by} | ({"reason": reason} if reason else {}),
+    }
+    try:
+        target.cluster.create_config_map(target.environment, body)
+    except ConflictError:
+        raise OperateError(f"{by} has approved {item.digest} already; it takes {item.count} people") from None
+    return item

@@ -1,0 +1,132 @@
+"""The API server with the person's own rights. Objects are plain manifests, as `kubectl get --output json` shows them."""
+
+from typing import Any
+
+from kubernetes import client, config
+
+from components.conventions import FIELD_MANAGER, FREEZE, PROJECT, Manifest, delivery_namespace
+from operate.errors import OperateError
+
+APPLICATION_LABEL = "app.kubernetes.io/name"
+OURS = f"app.kubernetes.io/part-of={PROJECT},{APPLICATION_LABEL}"
+
+_DEPLOYMENTS = ("apps", "v1", "deployments")
+_LEASES = ("coordination.k8s.io", "v1", "leases")
+_TEKTON = ("tekton.dev", "v1")
+_CONFLICT = 409
+_STRATEGIC = "application/strategic-merge-patch+json"
+
+
+class ConflictError(Exception):
+    """The object is another one by now than the one that the change was made for, or it exists already."""
+
+
+class Cluster:
+    """What the commands ask of a cluster. A kubeconfig is found as kubectl does; in a pod its service account serves."""
+
+    def __init__(self, context: str | None) -> None:
+        try:
+            self._api = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call]
+        except config.ConfigException as error:
+            if context:
+                raise OperateError(f"{error}; `kubectl config get-contexts` lists the contexts") from None
+            self._api = _in_cluster(error)
+        self._objects: Any = client.CustomObjectsApi(self._api)
+        self._core: Any = client.CoreV1Api(self._api)
+
+    def whoami(self) -> str:
+        """Return the user name by which the cluster knows the person."""
+        review: Any = client.AuthenticationV1Api(self._api).create_self_subject_review(client.V1SelfSubjectReview())
+        return str(review.status.user_info.username)
+
+    def environments(self) -> list[str]:
+        """Return the environments that have applications. It takes a right over the whole cluster."""
+        group, version, plural = _DEPLOYMENTS
+        found = self._objects.list_cluster_custom_object(group, version, plural, label_selector=OURS)
+        return sorted({item["metadata"]["namespace"] for item in found["items"]})
+
+    def deployments(self, environment: str) -> list[Manifest]:
+        """Return the Deployments of an environment's applications."""
+        group, version, plural = _DEPLOYMENTS
+        found = self._objects.list_namespaced_custom_object(group, version, environment, plural, label_selector=OURS)
+        return list(found["items"])
+
+    def deployment(self, environment: str, name: str) -> Manifest:
+        """Return a Deployment."""
+        return self._get(_DEPLOYMENTS, environment, name)
+
+    def patch_deployment(self, environment: str, name: str, body: Manifest) -> None:
+        """Change a Deployment as deploys do. Raises ConflictError if it is not the version that the change names."""
+        group, version, plural = _DEPLOYMENTS
+        _checked(
+            lambda: self._objects.patch_namespaced_custom_object(
+                group, version, environment, plural, name, body, field_manager=FIELD_MANAGER, _content_type=_STRATEGIC
+            )
+        )
+
+    def lease(self, environment: str, name: str) -> Manifest:
+        """Return the Lease of a Deployment."""
+        return self._get(_LEASES, environment, name)
+
+    def replace_lease(self, environment: str, name: str, body: Manifest) -> None:
+        """Change a Lease. Raises ConflictError if somebody was faster."""
+        group, version, plural = _LEASES
+        _checked(
+            lambda: self._objects.replace_namespaced_custom_object(
+                group, version, environment, plural, name, body, field_manager=FIELD_MANAGER
+            )
+        )
+
+    def freeze(self, environment: str) -> Manifest:
+        """Return the switch that freezes an environment."""
+        return self._manifest(self._core.read_namespaced_config_map(FREEZE, environment))
+
+    def patch_freeze(self, environment: str, data: Manifest) -> None:
+        """Set or remove what the switch says."""
+        self._core.patch_namespaced_config_map(
+            FREEZE, environment, {"data": data}, field_manager=FIELD_MANAGER, _content_type=_STRATEGIC
+        )
+
+    def runs(self, environment: str, plural: str, application: str) -> list[Manifest]:
+        """Return an application's PipelineRuns (`pipelineruns`) or TaskRuns (`taskruns`), oldest first."""
+        selector = f"{APPLICATION_LABEL}={application}"
+        found = self._objects.list_namespaced_custom_object(
+            *_TEKTON, delivery_namespace(environment), plural, label_selector=selector
+        )
+        return sorted(found["items"], key=lambda run: (run["metadata"]["creationTimestamp"], run["metadata"]["name"]))
+
+    def create_run(self, environment: str, body: Manifest) -> None:
+        """Start a PipelineRun. Raises ConflictError if there is one of that name."""
+        namespace = delivery_namespace(environment)
+        _checked(lambda: self._objects.create_namespaced_custom_object(*_TEKTON, namespace, "pipelineruns", body))
+
+    def create_config_map(self, environment: str, body: Manifest) -> None:
+        """Create a ConfigMap in an environment's delivery namespace. Raises ConflictError if there is one of that name."""
+        _checked(lambda: self._core.create_namespaced_config_map(delivery_namespace(environment), body))
+
+    def _get(self, kind: tuple[str, str, str], namespace: str, name: str) -> Manifest:
+        group, version, plural = kind
+        found: Manifest = self._objects.get_namespaced_custom_object(group, version, namespace, plural, name)
+        return found
+
+    def _manifest(self, typed: Any) -> Manifest:
+        made: Manifest = self._api.sanitize_for_serialization(typed)
+        return made
+
+
+def _in_cluster(no_kubeconfig: Exception) -> client.ApiClient:
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        raise OperateError(f'{no_kubeconfig}; name a kubeconfig with $KUBECONFIG, or run `eval "$(make env)"`') from None
+    return client.ApiClient(configuration)
+
+
+def _checked(request: Any) -> None:
+    try:
+        request()
+    except client.ApiException as error:
+        if error.status == _CONFLICT:
+            raise ConflictError(error.body) from None
+        raise

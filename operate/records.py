@@ -1,0 +1,94 @@
+"""What is written down on a Deployment: what it served, and why it is held."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from components.conventions import CONTAINER, HOLD, Manifest, key
+
+HISTORY = key("history")
+# As many as deploy.sh keeps.
+KEPT = 20
+
+
+class Record(BaseModel):
+    """JSON with camelCase keys; what is not known is left out."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    def data(self) -> Manifest:
+        """Return it as JSON values."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+    def text(self) -> str:
+        """Return compact JSON; the admission policy looks for `"pullRequest":"` in a hold."""
+        return json.dumps(self.data(), separators=(",", ":"))
+
+
+class Hold(Record):
+    """Why automation leaves a Deployment, or a whole environment, alone."""
+
+    by: str
+    reason: str
+    since: str
+    pull_request: str | None = None
+    """Whose deliveries go on."""
+
+    def __str__(self) -> str:
+        subject = f"for #{self.pull_request} " if self.pull_request else ""
+        return f"{subject}by {self.by} since {self.since}: {self.reason}"
+
+
+class Served(Record):
+    """A digest that an environment served, and how it came there."""
+
+    image: str
+    commit: str | None = None
+    pull_request: str | None = None
+    merge_commit: str | None = None
+    merged_by: str | None = None
+    run: str | None = None
+    at: str | None = None
+    mark: dict[str, Any] | None = None
+    """The signed statement by which the environment before vouched for it."""
+    approved_by: list[str] | None = None
+    rolled_back_by: str | None = None
+    reason: str | None = None
+    """Why it was rolled back to."""
+
+    @property
+    def digest(self) -> str:
+        """The image's digest."""
+        return self.image.rpartition("@")[2]
+
+
+def notes(deployment: Manifest) -> Mapping[str, str]:
+    """Return a Deployment's annotations."""
+    found: Mapping[str, str] = deployment["metadata"].get("annotations") or {}
+    return found
+
+
+def hold(deployment: Manifest) -> Hold | None:
+    """Return why a Deployment is held, if it is."""
+    text = notes(deployment).get(HOLD)
+    return Hold.model_validate_json(text) if text else None
+
+
+def history(deployment: Manifest) -> list[Served]:
+    """Return what a Deployment served, the latest last."""
+    return [Served.model_validate(entry) for entry in json.loads(notes(deployment).get(HISTORY, "[]"))]
+
+
+def running(deployment: Manifest) -> str:
+    """Return the image that a Deployment is to run now."""
+    (image,) = (item["image"] for item in deployment["spec"]["template"]["spec"]["containers"] if item["name"] == CONTAINER)
+    return str(image)
+
+
+def timestamp() -> str:
+    """Return now, as everything here is dated."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

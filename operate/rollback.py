@@ -1,0 +1,131 @@
+"""Going back to what an environment served before, and staying there."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components.conventions import CONTAINER, HOLD, Manifest, key
+from operate.cluster import ConflictError
+from operate.errors import OperateError
+from operate.holds import NO_REASON
+from operate.lease import lease
+from operate.records import HISTORY, KEPT, Hold, Served, history, notes, running, timestamp
+from operate.target import Target
+
+POLL_SECONDS = 0.5
+# What Kubernetes takes where a Deployment does not say it.
+_USUAL_DEADLINE = 600
+_SHORTEST = 7
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A change of a Deployment, and the change that undoes it."""
+
+    to: Served
+    patch: Manifest
+    undo: Manifest
+
+
+def roll_back(target: Target, wanted: str | None, reason: str | None, say: Callable[[str], None]) -> Served:
+    """Roll out an earlier digest, wait until it serves, and hold it. What served before comes back if it does not."""
+    by = target.cluster.whoami()
+    deadline = int(target.deployment()["spec"].get("progressDeadlineSeconds", _USUAL_DEADLINE))
+    with lease(target, f"rollback by {by}", 2 * deadline + 30, say):
+        while True:
+            live = target.deployment()
+            made = plan(live, chosen(live, wanted), by=by, reason=reason or NO_REASON)
+            try:
+                target.cluster.patch_deployment(target.environment, target.name, made.patch)
+                break
+            except ConflictError:
+                continue
+        say(f"rolling out {made.to.digest}")
+        if not _served(target, deadline):
+            say(f"{made.to.digest} does not get ready; going back")
+            target.cluster.patch_deployment(target.environment, target.name, made.undo)
+            back = "restored" if _served(target, deadline) else "restoring it failed as well:"
+            raise OperateError(
+                f"{made.to.digest} was not ready within {deadline} s; {back} {running(live)}, held as before or not at all"
+            )
+    return made.to
+
+
+def chosen(live: Manifest, wanted: str | None) -> Served:
+    """Return what to go back to: a digest or commit that was served before, or the one before what serves now."""
+    served, now = history(live), running(live)
+    others = list({entry.image: entry for entry in served if entry.image != now and entry.commit}.values())
+    there = "\n".join(f"  {entry.digest}  commit {entry.commit}  #{entry.pull_request}" for entry in reversed(others))
+    if not others:
+        raise OperateError("nothing else is known to have been served here before")
+    if wanted is None:
+        return _before(served, now)
+    if len(wanted.removeprefix("sha256:")) < _SHORTEST:
+        raise OperateError(f"{wanted!r} is too short: {_SHORTEST} characters of a digest or a commit are needed")
+    found = [entry for entry in others if wanted in _names(entry, len(wanted))]
+    if len(found) != 1:
+        if not found and wanted in _names(Served(image=now, commit=notes(live).get(key("commit"))), len(wanted)):
+            raise OperateError(f"{wanted} is what serves now; before it served\n{there}")
+        problem = "is more than one of" if found else "was never served here;"
+        raise OperateError(f"{wanted} {problem} what was served:\n{there}")
+    return found[0]
+
+
+def _before(served: list[Served], now: str) -> Served:
+    """Return what served before the delivery that brought what serves now. Rollbacks brought nothing new."""
+    delivered = [entry for entry in served if not entry.rolled_back_by and entry.commit]
+    latest = max((index for index, entry in enumerate(delivered) if entry.image == now), default=len(delivered))
+    for entry in reversed(delivered[:latest]):
+        if entry.image != now:
+            return entry
+    raise OperateError("nothing is known to have been served before this; `history` shows what was served since")
+
+
+def _names(entry: Served, length: int) -> set[str]:
+    """Return the beginnings by which an entry can be named."""
+    full = (entry.digest, entry.digest.removeprefix("sha256:"), entry.commit or "", entry.merge_commit or "")
+    return {name[:length] for name in full}
+
+
+def plan(live: Manifest, to: Served, *, by: str, reason: str) -> Rollback:
+    """Return the change that rolls a Deployment back to `to` and holds it there."""
+    now = timestamp()
+    entry = to.model_copy(update={"at": now, "rolled_back_by": by, "reason": reason})
+    noted = {
+        key("commit"): to.commit,
+        key("pull-request"): to.pull_request,
+        key("digest"): to.digest,
+        key("merge-commit"): to.merge_commit,
+        key("merged-by"): to.merged_by,
+        key("run"): to.run,
+        key("delivered-at"): now,
+        HISTORY: _json([*history(live), entry][-KEPT:]),
+        HOLD: Hold(by=by, reason=f"rolled back: {reason}", since=now).text(),
+    }
+    return Rollback(
+        to=entry,
+        patch=_patch(to.image, noted, version=live["metadata"]["resourceVersion"]),
+        undo=_patch(running(live), {name: notes(live).get(name) for name in noted}),
+    )
+
+
+def _json(entries: list[Served]) -> str:
+    return "[" + ",".join(entry.text() for entry in entries) + "]"
+
+
+def _patch(image: str, noted: dict[str, str | None], version: str | None = None) -> Manifest:
+    metadata: Manifest = {"annotations": noted} | ({"resourceVersion": version} if version else {})
+    return {"metadata": metadata, "spec": {"template": {"spec": {"containers": [{"name": CONTAINER, "image": image}]}}}}
+
+
+def _served(target: Target, seconds: int) -> bool:
+    """Wait until all pods of a Deployment are of its latest version and ready."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        live = target.deployment()
+        status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
+        counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+        if status.get("observedGeneration") == live["metadata"]["generation"] and counts == [wanted] * 3:
+            return True
+        time.sleep(POLL_SECONDS)
+    return False
