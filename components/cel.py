@@ -6,9 +6,13 @@ The fields are those of GitHub's `pull_request` webhook
 
 from collections.abc import Iterable, Mapping
 
-# Gitea says `synchronized` where GitHub says `synchronize`; every other action that matters has one name. A listener for
-# Gitea takes GitHub's word as well, so that GitHub's own bodies can be replayed at it.
-UPDATED = {"github": ("synchronize",), "gitea": ("synchronize", "synchronized")}
+# The actions that bring something new to stage. Gitea says `synchronized` where GitHub says `synchronize`, and has no
+# `ready_for_review`; a listener for Gitea takes GitHub's words as well, so that GitHub's own bodies can be replayed at it.
+_DELIVERED = ("opened", "reopened", "synchronize", "ready_for_review")
+DELIVERED = {"github": _DELIVERED, "gitea": (*_DELIVERED, "synchronized")}
+
+# What makes a title a draft's on Gitea, unless its WORK_IN_PROGRESS_PREFIXES say otherwise.
+DRAFT_TITLE = r"(?i)^(WIP:|\[WIP\])"
 
 SHA = "^[0-9a-f]{40}$"
 # A user's or an app's name on GitHub and Gitea: it ends up in an annotation.
@@ -31,12 +35,13 @@ def every(conditions: Iterable[str]) -> str:
     return " && ".join(conditions)
 
 
-def known_pull_request(base_branches: Mapping[str, str]) -> str:
+def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
     """Return the filter that all triggers share.
 
-    `base_branches` maps each repository (`owner/name`) to the branch its pull requests must target. The head must lie
-    in the same repository, so a fork starts nothing; its `repo` is null when a fork was deleted. The header that makes
-    Tekton's github interceptor call another API host is not covered by the signature, so a request with it is refused.
+    `base_branches` maps each repository (`owner/name`) to the branch its pull requests must target, or have targeted until
+    this very event. The head must lie in the same repository, so a fork starts nothing; its `repo` is null when a fork was
+    deleted. The header that makes Tekton's github interceptor call another API host is not covered by the signature, so a
+    request with it is refused.
     """
     repositories = ", ".join(quote(name) for name in sorted(base_branches))
     return every(
@@ -44,7 +49,7 @@ def known_pull_request(base_branches: Mapping[str, str]) -> str:
             "!('X-Github-Enterprise-Host' in header)",
             f"body.repository.full_name in [{repositories}]",
             "body.pull_request.base.repo.full_name == body.repository.full_name",
-            f"body.pull_request.base.ref == {lookup(base_branches, 'body.repository.full_name')}",
+            f"({_targets(base_branches)} || ({moved_away(forge, base_branches)}))",
             "body.pull_request.head.repo != null",
             "body.pull_request.head.repo.full_name == body.repository.full_name",
             f"body.pull_request.head.sha.matches({quote(SHA)})",
@@ -52,34 +57,76 @@ def known_pull_request(base_branches: Mapping[str, str]) -> str:
     )
 
 
-def opened_or_updated(forge: str) -> str:
-    """Return the filter for a pull request with something new to stage."""
-    actions = ", ".join(quote(action) for action in ("opened", "reopened", *UPDATED[forge]))
-    return every([f"body.action in [{actions}]", "body.pull_request.state == 'open'"])
+def to_stage(forge: str, base_branches: Mapping[str, str]) -> str:
+    """Return the filter for a pull request with something new to stage: it is new here, its head is, or it is ready now.
+
+    Gitea marks a draft by its title, so that an edited title may be what makes it ready.
+    """
+    edits = ["has(body.changes.base)"]
+    if forge == "gitea":
+        edits += [
+            "has(body.changes.ref)",
+            f"(has(body.changes.title) && body.changes.title.from.matches({quote(DRAFT_TITLE)}))",
+        ]
+    actions = ", ".join(quote(action) for action in DELIVERED[forge])
+    return every(
+        [
+            f"(body.action in [{actions}] || (body.action == 'edited' && ({' || '.join(edits)})))",
+            "body.pull_request.state == 'open'",
+            "body.pull_request.draft == false",
+            _targets(base_branches),
+        ]
+    )
 
 
-def merged() -> str:
+def moved_away(forge: str, base_branches: Mapping[str, str]) -> str:
+    """Return the filter for a pull request that no longer targets its base branch.
+
+    Gitea does not tell the former branch: its `changes.ref.from` is the new one.
+    """
+    left = f"(has(body.changes.base) && body.changes.base.ref.from == {_branch(base_branches)})"
+    return every(
+        [
+            "body.action == 'edited'",
+            left if forge == "github" else f"({left} || has(body.changes.ref))",
+            f"!({_targets(base_branches)})",
+        ]
+    )
+
+
+def merged(base_branches: Mapping[str, str]) -> str:
     """Return the filter for a pull request that was closed by merging it."""
     return every(
         [
             "body.action == 'closed'",
             "body.pull_request.merged == true",
+            _targets(base_branches),
             f"body.pull_request.merge_commit_sha.matches({quote(SHA)})",
             f"body.pull_request.merged_by.login.matches({quote(LOGIN)})",
         ]
     )
 
 
-def rejected() -> str:
-    """Return the filter for a pull request that was closed without merging it."""
-    return every(["body.action == 'closed'", "body.pull_request.merged == false"])
+def rejected(forge: str, base_branches: Mapping[str, str]) -> str:
+    """Return the filter for a pull request that was closed without merging it, or taken off its base branch."""
+    closed = every(["body.action == 'closed'", "body.pull_request.merged == false", _targets(base_branches)])
+    return f"({closed}) || ({moved_away(forge, base_branches)})"
+
+
+def _branch(base_branches: Mapping[str, str]) -> str:
+    """Return the expression for the branch that pull requests of the event's repository must target."""
+    return lookup(base_branches, "body.repository.full_name")
+
+
+def _targets(base_branches: Mapping[str, str]) -> str:
+    return f"body.pull_request.base.ref == {_branch(base_branches)}"
 
 
 def run_name(environment: str, *, closed: bool = False) -> str:
     """Return the expression for a run's name, the same for a redelivery and another for every new event.
 
     `updated_at` is part of the signed body: a redelivery repeats it, so the second PipelineRun is refused as one that
-    exists; pushing the same commit again or reopening moves it, which gives a new attempt. The end of a pull request
+    exists; pushing the same commit again or reopening moves it, which gives a new attempt. The end of a pull request here
     (`closed`) may come within the second of another event about the same commit, so its run is named otherwise.
     """
     return " + ".join(

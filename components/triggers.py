@@ -40,14 +40,14 @@ _HEAD = _PULL_REQUEST | {"head-sha": "$(body.pull_request.head.sha)"}
 
 EVENTS = {
     "pull-request": Event(
-        says="opened, reopened or updated",
+        says="opened, reopened, updated, ready or moved here",
         trigger="pr-trigger",
         objects="github-pr-trigger",
         pipeline="pipeline",
         params=_HEAD,
     ),
     "rejected": Event(
-        says="closed unmerged",
+        says="closed unmerged or moved away",
         trigger="pr-rejected-trigger",
         objects="github-rejected-trigger",
         pipeline="rejected-pipeline",
@@ -90,7 +90,7 @@ class ListenerArgs:
     namespace: pulumi.Input[str]
     service_account: str
     forge: str
-    """`github` or `gitea`: they differ in one action's name."""
+    """`github` or `gitea`: they differ in what they send."""
     applications: Mapping[str, str]
     """Repository (owner/name) to the application's name."""
     base_branches: Mapping[str, str]
@@ -146,7 +146,7 @@ class Listener(pulumi.ComponentResource):
                 declare("TriggerBinding", f"{event.objects}-binding", binding(event), {}, []),
                 declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
-            routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args.forge), group, parts))
+            routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args), group, parts))
         declare("EventListener", args.name, listener_spec(args, group), {}, [secret, *routes, *after])
         self.webhook_secret = pulumi.Output.secret(password.result)
         self.register_outputs({"webhookSecret": self.webhook_secret})
@@ -198,7 +198,7 @@ def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
                     interceptor(
                         "a pull request of a known repository to its base branch, not from a fork",
                         "cel",
-                        filter=cel.known_pull_request(args.base_branches),
+                        filter=cel.known_pull_request(args.forge, args.base_branches),
                         overlays=[
                             {
                                 "key": "application",
@@ -213,9 +213,13 @@ def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
     }
 
 
-def trigger_spec(trigger: Trigger, event: Event, forge: str) -> Manifest:
+def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs) -> Manifest:
     """Return a Trigger's spec: its own filter, and the name of the run that an event starts."""
-    condition = {"pull-request": cel.opened_or_updated(forge), "rejected": cel.rejected(), "merge": cel.merged()}
+    condition = {
+        "pull-request": cel.to_stage(args.forge, args.base_branches),
+        "rejected": cel.rejected(args.forge, args.base_branches),
+        "merge": cel.merged(args.base_branches),
+    }
     name = cel.run_name(trigger.environment, closed=trigger.event == "rejected")
     overlays = [{"key": "run", "expression": name}]
     return {

@@ -31,7 +31,7 @@ def test_every_condition_must_hold(values: list[str], expected: bool) -> None:
 
 def test_a_hostile_repository_name_does_not_open_the_filter() -> None:
     name = "acme/x'] || body.repository.full_name in ['acme/shop"
-    known = cel.known_pull_request({name: "main"})
+    known = cel.known_pull_request("github", {name: "main"})
     body = {"repository": {"full_name": "acme/shop"}, "pull_request": {"base": {"repo": {"full_name": "acme/shop"}}}}
     assert evaluate(known, body) is False
 
@@ -49,15 +49,27 @@ def test_a_hostile_repository_name_does_not_open_the_filter() -> None:
     ],
 )
 def test_each_forge_has_its_word_for_an_update(forge: str, action: str, expected: bool) -> None:
-    body = {"action": action, "pull_request": {"state": "open"}}
-    assert evaluate(cel.opened_or_updated(forge), body) is expected
+    pull = {"state": "open", "draft": False, "base": {"ref": "main"}}
+    body = {"action": action, "repository": {"full_name": "acme/shop"}, "pull_request": pull}
+    assert evaluate(cel.to_stage(forge, {"acme/shop": "main"}), body) is expected
 
 
 def test_expressions_have_the_types_that_tekton_needs() -> None:
     """A filter that is no boolean, or a name that is no text, would be found out at the first webhook only."""
-    pull = {"state": "open", "merged": True, "merge_commit_sha": "0" * 40, "updated_at": "2026-11-22T17:20:01Z"}
-    body = {"action": "opened", "number": 7, "pull_request": pull | {"head": {"sha": "a" * 40}}}
-    assert isinstance(evaluate(cel.opened_or_updated("github"), body), bool)
-    assert isinstance(evaluate(cel.merged(), body), bool)
+    pull: dict[str, object] = {
+        "state": "open",
+        "merged": True,
+        "merge_commit_sha": "0" * 40,
+        "updated_at": "2026-11-22T17:20:01Z",
+    }
+    pull |= {"draft": False, "base": {"ref": "main"}, "head": {"sha": "a" * 40}}
+    body = {"action": "opened", "number": 7, "repository": {"full_name": "acme/shop"}, "pull_request": pull}
+    base_branches = {"acme/shop": "main"}
+    for expression in (
+        cel.to_stage("github", base_branches),
+        cel.rejected("gitea", base_branches),
+        cel.merged(base_branches),
+    ):
+        assert isinstance(evaluate(expression, body), bool)
     name = evaluate(cel.run_name("staging"), body, extensions={"application": "shop"})
     assert name == "shop-staging-7-aaaaaaaa-20261122172001"

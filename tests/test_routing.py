@@ -26,39 +26,6 @@ def payload(forge: str, name: str) -> Object:
     return rewrite(body, repository=REPOSITORY, head_sha=SHA, merge_sha=MERGED if "merged" in name else None)
 
 
-@pytest.mark.parametrize(
-    ("forge", "name", "staging", "production"),
-    [
-        ("github", "opened", True, False),
-        ("github", "synchronize", True, False),
-        ("github", "reopened", True, False),
-        ("github", "closed_merged", False, True),
-        ("github", "closed_unmerged", True, False),
-        ("github", "fork_opened", False, False),
-        ("gitea", "opened", True, False),
-        ("gitea", "synchronized", True, False),
-        ("gitea", "reopened", True, False),
-        ("gitea", "closed_merged", False, True),
-        ("gitea", "closed_squashed", False, True),
-        ("gitea", "closed_rebased", False, True),
-        ("gitea", "closed_unmerged", True, False),
-        ("gitea", "fork_opened", False, False),
-    ],
-)
-def test_who_starts_what(forge: str, name: str, staging: bool, production: bool) -> None:
-    runs = deliver(both_environments(forge), payload(forge, name))
-    expected = {"staging-ci": staging, "production-ci": production}
-    assert sorted(run["metadata"]["namespace"] for run in runs) == sorted(
-        namespace for namespace, starts in expected.items() if starts
-    )
-
-
-def test_the_table_names_every_recorded_body() -> None:
-    (mark,) = [mark for mark in test_who_starts_what.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
-    listed = {(row[0], row[1]) for row in mark.args[1]}
-    assert listed == {(path.parent.name, path.stem) for path in FIXTURES.glob("git*/*.json")}
-
-
 def put(*path: str, value: Any) -> Callable[[Object], None]:
     """A change of a body: another value in one place."""
 

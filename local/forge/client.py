@@ -124,6 +124,10 @@ class Gitea(Api):
     def reopen(self, repository: str, number: int) -> PullRequest:
         return self._set_state(repository, number, "open")
 
+    def edit(self, repository: str, number: int, **changes: str) -> PullRequest:
+        """Change a pull request's `title`, `body` or `base`. A title that begins with `WIP:` makes it a draft."""
+        return self._edit(repository, number, changes, f"edit pull request {number} of {repository}")
+
     def merge(self, repository: str, number: int, style: MergeStyle = "merge", *, within: float = 30.0) -> PullRequest:
         """Merge, waiting until Gitea has found out that it can; the pull request as it is then."""
         deadline = time.monotonic() + within
@@ -183,13 +187,10 @@ class Gitea(Api):
         return [Comment(item["user"]["login"], item["body"]) for item in found]
 
     def _set_state(self, repository: str, number: int, state: Literal["open", "closed"]) -> PullRequest:
-        answer = self.call(
-            "PATCH",
-            f"/repos/{repository}/pulls/{number}",
-            f"set pull request {number} of {repository} to {state}",
-            json={"state": state},
-        )
-        return _pull_request(answer)
+        return self._edit(repository, number, {"state": state}, f"set pull request {number} of {repository} to {state}")
+
+    def _edit(self, repository: str, number: int, changes: Mapping[str, str], what: str) -> PullRequest:
+        return _pull_request(self.call("PATCH", f"/repos/{repository}/pulls/{number}", what, json=dict(changes)))
 
 
 def _pull_request(body: Mapping[str, Any]) -> PullRequest:

@@ -52,8 +52,8 @@ def rewrite(
 ) -> dict[str, Any]:
     """The body as GitHub would have sent it for this repository and these commits.
 
-    Every mention follows: names, owners, URLs, shas. The head of a fork keeps its own repository. `ssh_url` and
-    `clone_url` are for a repository that is not on github.com.
+    Every mention follows: names, owners, URLs, shas. The head of a fork keeps its own repository, and only a base that is
+    the default branch becomes `base_ref`. `ssh_url` and `clone_url` are for a repository that is not on github.com.
     """
     owner, name = repository.split("/")
     pull = payload["pull_request"]
@@ -66,8 +66,13 @@ def rewrite(
     body: dict[str, Any] = _replace(dict(payload), words)
 
     pull = body["pull_request"]
-    pull["base"]["ref"] = base_ref
-    pull["base"]["label"] = f"{owner}:{base_ref}"
+    default_branch = payload["repository"]["default_branch"]
+    if pull["base"]["ref"] == default_branch:
+        pull["base"]["ref"] = base_ref
+    pull["base"]["label"] = f"{owner}:{pull['base']['ref']}"
+    former = body.get("changes", {}).get("base", {}).get("ref", {})
+    if former.get("from") == default_branch:
+        former["from"] = base_ref
     if merge_sha is not None:
         pull["merge_commit_sha"] = merge_sha
     if number is not None:

@@ -15,7 +15,7 @@ from local.errors import UserError
 from local.forge.replay import replay, rewrite, send, sign
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "github"
-NAMES = ["opened", "synchronize", "reopened", "closed_merged", "closed_unmerged", "fork_opened"]
+NAMES = sorted(path.stem for path in FIXTURES.glob("*.json"))
 HEAD = "1" * 40
 MERGE = "2" * 40
 
