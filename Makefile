@@ -44,10 +44,15 @@ reach: install ## what the pods of each trigger can reach: secrets, tokens, righ
 reference: install ## docs/settings.md and the JSON schema for editors, from the settings' model
 	@$(PYTHON) -m offline.reference
 
+.PHONY: preview
+preview: install ## what `pulumi up` would change in each stack, with the policy pack
+	@$(PYTHON) -m local preview
+
 .PHONY: check
-check: install ## linters and types
+check: install ## linters, types and policies, without a cluster
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	@.venv/bin/shellcheck $$(git grep -l '^#!/bin/sh')
+	@$(PYTHON) -m offline.policy
 
 .PHONY: test-unit
 test-unit: install ## tests that need no cluster

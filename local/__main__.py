@@ -1,9 +1,9 @@
-"""The embedded default: python -m local up | down | status | demo | env"""
+"""The embedded default: python -m local up | down | status | preview | demo | env"""
 
 import argparse
 import sys
 
-from local import demo, machine, status
+from local import demo, machine, preview, status
 from local.cluster import Cluster
 from local.errors import UserError
 from local.kubernetes_api import Kubernetes
@@ -13,7 +13,7 @@ from local.progress import Progress
 def main(arguments: list[str]) -> int:
     """Run one action. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local", description="The embedded default.")
-    parser.add_argument("action", choices=["up", "down", "status", "demo", "env"])
+    parser.add_argument("action", choices=["up", "down", "status", "preview", "demo", "env"])
     action = parser.parse_args(arguments).action
     progress = Progress()
     try:
@@ -23,6 +23,8 @@ def main(arguments: list[str]) -> int:
             machine.down(progress)
         elif action == "demo":
             return 0 if demo.run(progress) else 1
+        elif action == "preview":
+            return preview.run()
         elif action == "env":
             sys.stdout.write(machine.environment())
         else:

@@ -43,6 +43,8 @@ class Resource:
     dependencies: tuple[str, ...]
     aliases: tuple[str, ...]
     provider: str
+    sent: dict[str, Any] = field(repr=False)
+    """The inputs as they go to the engine, each secret in its envelope."""
 
 
 @dataclass
@@ -145,7 +147,7 @@ class _Monitor(mocks.MockMonitor):
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         response: Any = super().RegisterResource(request)  # type: ignore[no-untyped-call]
-        paths = tuple(_secret_paths(request.object))
+        sent = MessageToDict(request.object)
         self.recording.resources.append(
             Resource(
                 urn=response.urn,
@@ -153,12 +155,13 @@ class _Monitor(mocks.MockMonitor):
                 name=request.name,
                 parent=request.parent,
                 custom=request.custom,
-                inputs=_plain(MessageToDict(request.object)),
-                secret_paths=paths,
+                inputs=_plain(sent),
+                secret_paths=tuple(_secret_paths(request.object)),
                 ignore_changes=tuple(request.ignoreChanges),
                 dependencies=tuple(request.dependencies),
                 aliases=tuple(str(alias) for alias in request.aliases),
                 provider=request.provider,
+                sent=sent,
             )
         )
         # The stock mock forgets which outputs a provider marks as secret.

@@ -8,6 +8,7 @@ import yaml
 from components.settings.stack import Stack
 from offline.render import program
 from offline.run import PLACEHOLDER_DIGEST, ROOT, placeholder, run
+from policy.pack import POLICIES
 
 README = (ROOT / "README.md").read_text()
 
@@ -50,6 +51,11 @@ def test_every_test_that_the_threat_model_names_exists() -> None:
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_policy_packs_readme_lists_its_policies() -> None:
+    named = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "policy" / "README.md").read_text(), re.M)
+    assert named == [policy.name for policy in POLICIES]

@@ -1,0 +1,1 @@
+"""The policy pack: what every stack keeps, and what is added to one has to keep too. See policy/README.md."""
