@@ -15,6 +15,7 @@ WEBHOOK_SECRET = "webhook-secret"
 FORGE_TOKEN = "forge-token"
 REGISTRY_PULL = "registry-pull"
 REGISTRY_PUSH = "registry-push"
+SOURCE_PULL = "source-pull"
 QUARANTINE_PUSH = "quarantine-push"
 MARK_SIGNING = "mark-signing"
 
@@ -55,6 +56,8 @@ class CredentialsArgs:
     ssh: SshKey
     pull: tuple[RegistryLogin, ...]
     push: tuple[RegistryLogin, ...] = ()
+    source: tuple[RegistryLogin, ...] = ()
+    """Reads where the environment before this one keeps its images."""
     quarantine: tuple[RegistryLogin, ...] = ()
     mark: SigningKey | None = None
 
@@ -89,6 +92,7 @@ class Credentials(pulumi.ComponentResource):
         docker(REGISTRY_PULL, args.delivery_namespace, args.pull)
         docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull)
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
+        docker(SOURCE_PULL, args.delivery_namespace, args.source)
         docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
         secret(
             SSH_DIRECTORY,

@@ -26,7 +26,7 @@ from components.policies.policies import PoliciesArgs
 from components.settings.application import Application as ApplicationSettings
 from components.settings.build import Build
 from components.settings.environment import Environment as EnvironmentSettings
-from components.settings.registry import Registry
+from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
 from components.tasks import build, promote, report, restore, stage, supersede
 from components.triggers import EVENTS, Trigger, template
@@ -37,6 +37,16 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 def seconds(duration: str) -> int:
     """Return a duration such as `5m` in seconds."""
     return int(duration[:-1]) * SECONDS[duration[-1]]
+
+
+def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
+    if login is None:
+        return ()
+    return (RegistryLogin(host=registry.host, username=login.username, password=stack.secret(login.password)),)
+
+
+def _reading(registry: ReadRegistry) -> promote.Reading:
+    return promote.Reading(insecure=registry.insecure, authenticated=registry.read is not None)
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,11 @@ class EnvironmentPlan:
         return self.stack.settings.build if self.settings.deliver_on == "pull-request" else None
 
     @property
+    def _source(self) -> ReadRegistry | None:
+        """Where images are promoted from, if that is another registry."""
+        return None if self._builds else self.stack.settings.source_registry
+
+    @property
     def _pull_secret(self) -> str | None:
         return REGISTRY_PULL if self.stack.settings.registry.read else None
 
@@ -71,7 +86,7 @@ class EnvironmentPlan:
         )
 
     def credentials(self, environment: Environment) -> CredentialsArgs:
-        """Secrets. An environment that only promotes gets neither SSH key nor a way to write to a registry."""
+        """Secrets. An environment that only promotes writes to no registry, unless it has one of its own to copy to."""
         loaded, builds, settings = self.stack, self._builds, self.stack.settings
         registry, mark = settings.registry, settings.mark
         return CredentialsArgs(
@@ -79,9 +94,14 @@ class EnvironmentPlan:
             workload_namespace=environment.workload_namespace,
             delivery_namespace=environment.delivery_namespace,
             forge_token=loaded.secret(settings.forge.token),
-            pull=self._logins(registry, "read"),
-            push=(*self._logins(registry, "write"), *self._logins(builds.quarantine, "read")) if builds else (),
-            quarantine=self._logins(builds.quarantine, "write") if builds else (),
+            pull=_logins(loaded, registry.read, registry),
+            # Of two users of one host the last one counts: the one that writes.
+            push=(
+                *(_logins(loaded, builds.quarantine.read, builds.quarantine) if builds else ()),
+                *(_logins(loaded, registry.write, registry) if builds or self._source else ()),
+            ),
+            source=_logins(loaded, self._source.read, self._source) if self._source else (),
+            quarantine=_logins(loaded, builds.quarantine.write, builds.quarantine) if builds else (),
             ssh=SshKey(
                 private_key=loaded.secret(settings.forge.ssh.private_key),
                 known_hosts=loaded.secret(settings.forge.ssh.known_hosts),
@@ -90,13 +110,6 @@ class EnvironmentPlan:
             if builds and mark.private_key and mark.password
             else None,
         )
-
-    def _logins(self, registry: Registry, right: str) -> tuple[RegistryLogin, ...]:
-        login = registry.write if right == "write" else registry.read
-        if login is None:
-            return ()
-        password = self.stack.secret(login.password)
-        return (RegistryLogin(host=registry.host, username=login.username, password=password),)
 
     def access(self, environment: Environment) -> AccessArgs:
         """Service accounts and roles."""
@@ -126,8 +139,8 @@ class EnvironmentPlan:
         else:
             tasks[promote.NAME] = promote.spec(
                 promote.PromoteTaskArgs(
-                    insecure=registry.insecure,
-                    authenticated=registry.read is not None,
+                    registry=_reading(registry),
+                    source=_reading(self._source) if self._source else None,
                     promotes_from=self.settings.promotes_from,
                     public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
                     mark_seconds=seconds(settings.mark.timeout),
@@ -158,6 +171,7 @@ class EnvironmentPlan:
             forge_api=settings.forge.api_url,
             registry=settings.registry.url,
             quarantine=builds.quarantine.url if builds else None,
+            source=self._source.url if self._source else None,
             listener=listener,
             ports={application.name: application.port for application in settings.applications},
         )
@@ -168,6 +182,7 @@ class EnvironmentPlan:
             environment=self.name,
             repository=application.repository,
             image=self.stack.settings.registry.image(application.name),
+            source_image=self._source.image(application.name) if self._source else None,
             namespace=self.name,
             deployment=deployment_name(application.name),
             container=CONTAINER,

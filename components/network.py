@@ -31,6 +31,7 @@ OPENED_BY = {
     "forge-token": ("forge-api",),
     "registry-pull": ("registry",),
     "registry-push": ("registry", "quarantine"),
+    "source-pull": ("source",),
     "quarantine-push": ("quarantine",),
     "mark-signing": (),
 }
@@ -53,6 +54,8 @@ class NetworkArgs:
     """URL of the registry."""
     quarantine: str | None
     """URL of the quarantine registry; None where no pull-request code runs."""
+    source: str | None
+    """URL of the registry that images are promoted from; None where it is `registry`."""
     listener: str | None
     """Name of the EventListener; None where it lives in another environment's delivery namespace."""
     ports: Mapping[str, int]
@@ -112,7 +115,9 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
         "forge-git": outside(port(args.forge_git)),
         "forge-api": outside(port(args.forge_api)),
         "registry": outside(port(args.registry)),
-    } | ({"quarantine": outside(port(args.quarantine))} if args.quarantine else {})
+    }
+    elsewhere = {"quarantine": args.quarantine, "source": args.source}
+    leads_to |= {target: outside(port(url)) for target, url in elsewhere.items() if url}
     made = {}
     for target, opening in leads_to.items():
         who = sorted(name for name, spec in args.tasks.items() if target in opened(spec))

@@ -119,7 +119,7 @@ def go_command(path: str) -> Recipe:
     return Recipe(make, binaries=[path])
 
 
-TOOLS_BINARIES = ["crane/crane", "cosign/cosign", "kubernetes/kubectl"]
+TOOLS_BINARIES = ["crane/crane", "cosign/cosign", "oras/oras", "kubernetes/kubectl"]
 
 RECIPES: dict[str, Recipe] = {
     "base": Recipe(base, sources=[TOOLS / "rootfs.sh", BASE_FILES], packages=["mmdebstrap"]),

@@ -92,6 +92,24 @@ def both_environments(forge: str = "gitea") -> Declared:
     return record_config(staging | changed)
 
 
+STAGINGS_REGISTRY = {
+    "host": "registry.staging.example",
+    "read": {"username": "guest", "password": {"file": "secrets/guest"}},
+}
+PRODUCTIONS_REGISTRY = {
+    "host": "registry.production.example:5000",
+    "read": {"username": "puller", "password": {"file": "secrets/puller"}},
+    "write": {"username": "promoter", "password": {"file": "secrets/promoter"}},
+}
+
+
+def registries_apart() -> Declared:
+    """The shipped production with a registry of its own."""
+    return record_config(
+        shipped_config("production") | {"registry": PRODUCTIONS_REGISTRY, "sourceRegistry": STAGINGS_REGISTRY}
+    )
+
+
 LONGEST_NAME = "a" * 23
 
 

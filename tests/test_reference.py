@@ -31,6 +31,9 @@ BEYOND_A_SCHEMA = {
     "promotes_from_itself",
     "quarantine_is_the_registry",
     "quarantine_shares_the_writer",
+    "source_registry_beside_staging",
+    "source_registry_is_the_registry",
+    "source_registry_of_nobody",
     "two_environments_for_one_event",
     # What a source leads to.
     "image_without_digest",

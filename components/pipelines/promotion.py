@@ -18,6 +18,8 @@ PARAMS = {
 def spec(target: Target) -> Manifest:
     """Return the Pipeline's spec. One pod between the merge and production, and one that reports."""
     values = {"merge-sha": "$(params.merge-sha)", "merged-by": "$(params.merged-by)"}
+    if target.source_image:
+        values["source-image"] = target.source_image
     return {
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),

@@ -17,6 +17,8 @@ class Target:
     """owner/name on the forge."""
     image: str
     """Repository of the application's images, e.g. `registry.internal:5000/chespirito`."""
+    source_image: str | None
+    """Repository that images are promoted from; None where it is the same."""
     repository_url: str
     """git over SSH."""
     base_branch: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from components.settings.build import Build
 from components.settings.errors import Location, path
 from components.settings.mark import Mark
-from components.settings.registry import Registry
+from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
 
 # A PipelineRun is named application-environment-number-sha8-timestamp14 and must fit a label value of 63 characters;
@@ -50,6 +50,8 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _shared_ports(settings)
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)
+    if settings.source_registry:
+        yield from _source_registry(settings, settings.source_registry)
 
 
 def _missing_keys(deliver_on: str, mark: Mark) -> list[str]:
@@ -81,6 +83,24 @@ def _open_quarantine(build: Build, registry: Registry) -> Iterator[str]:
     if quarantine.host == registry.host and len(writers) == 2 and writers[0] == writers[1]:
         problem = "also writes to `registry`, and pull-request code would hold its password; name a user of its own"
         yield _line((*place, "write", "username"), writers[0], problem)
+
+
+def _source_registry(settings: Settings, source: ReadRegistry) -> Iterator[str]:
+    """Images come from elsewhere only to an environment that promotes, from one of another stack."""
+    place = ("sourceRegistry", "host")
+    promoting = [environment for environment in settings.environments if environment.deliver_on == "merge"]
+    names = {environment.name for environment in settings.environments}
+    if not promoting:
+        yield _line(place, source.host, "no environment here has `deliverOn: merge`, so nothing is promoted; remove the key")
+    for environment in promoting:
+        if environment.promotes_from in names:
+            kept = f"the environment {environment.promotes_from} is in this stack and keeps its images in `registry`"
+            yield _line(place, source.host, f"{kept}; remove the key")
+    if source.image("") == settings.registry.image(""):
+        yield _line(place, source.host, "is `registry` itself, with the same path; remove the key, or name another one")
+    if promoting and settings.registry.write is None:
+        needed = f"needs the key `{path(('registry', 'write'))}`: the user that writes the copies; add it"
+        yield _line(place, source.host, needed)
 
 
 def _repeated(group: str, key: str, values: Sequence[str]) -> Iterator[str]:

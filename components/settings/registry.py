@@ -13,14 +13,13 @@ class Credential(Model):
     password: Source = Field(description="its password or token", examples=[{"file": "secrets/registry-password"}])
 
 
-class Registry(Model):
-    """An OCI registry, and who reads and writes there. Without `read` its images are pulled anonymously."""
+class ReadRegistry(Model):
+    """An OCI registry, and who reads there. Without `read` its images are pulled anonymously."""
 
     host: form.Host = Field(description="where the registry answers", examples=["ghcr.io"])
     path: form.ImagePath = Field(default="", description="path before image names", examples=["acme"])
     insecure: bool = Field(default=False, description="true for a registry without TLS")
     read: Credential | None = Field(default=None, description="the user that pulls")
-    write: Credential | None = Field(default=None, description="the user that pushes")
 
     @property
     def url(self) -> str:
@@ -30,3 +29,9 @@ class Registry(Model):
     def image(self, name: str) -> str:
         """Return the repository of an image here, e.g. `registry.internal:5000/chespirito`."""
         return "/".join(part for part in (self.host, self.path.strip("/"), name) if part)
+
+
+class Registry(ReadRegistry):
+    """An OCI registry, and who reads and writes there."""
+
+    write: Credential | None = Field(default=None, description="the user that pushes")

@@ -9,7 +9,7 @@ from components.settings.environment import Environment
 from components.settings.forge import Forge
 from components.settings.listener import Listener
 from components.settings.mark import Mark
-from components.settings.registry import Registry
+from components.settings.registry import ReadRegistry, Registry
 from components.settings.types import Model, TextOrSource
 
 
@@ -19,6 +19,12 @@ class Settings(Model):
     cluster: Cluster = Field(default_factory=Cluster, description="where the stack lives")
     forge: Forge = Field(description="where the repositories are")
     registry: Registry = Field(description="where the applications' images are")
+    source_registry: ReadRegistry | None = Field(
+        default=None,
+        description="where the environment before this one keeps its images, if that is not `registry`: "
+        "what is promoted is copied from there, unchanged and with its mark",
+        examples=[{"host": "registry.staging.example"}],
+    )
     mark: Mark = Field(
         description="the key pair by which staging vouches for what production may run",
         examples=[{"publicKey": {"file": "mark.pub"}}],

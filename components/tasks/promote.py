@@ -1,11 +1,23 @@
-"""The promotion pod: prove that a merge is what the environment before this one ran, and roll it out. Never builds."""
+"""The promotion pod: prove that a merge is what the environment before this one ran, and roll it out. Never builds.
+
+Where that environment keeps its images in another registry, image and mark are proven there, copied, and proven again
+where they are rolled out from.
+"""
 
 from dataclasses import dataclass
 
 from components.conventions import Manifest
-from components.credentials import REGISTRY_PULL
+from components.credentials import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL
 from components.tasks import rollout
-from components.tasks.step import docker_config, empty_dir, mount, ssh_workspace, string_params, string_results
+from components.tasks.step import (
+    SOURCE_CONFIG_PATH,
+    docker_config,
+    empty_dir,
+    mount,
+    ssh_workspace,
+    string_params,
+    string_results,
+)
 
 NAME = "promote"
 RESULTS = rollout.RESULTS | {"mark": "the statement that proved it, as JSON"}
@@ -14,16 +26,29 @@ PARAMS = rollout.PARAMS | {
     "merge-sha": "the merge commit on the base branch: 40 hex digits",
     "merged-by": "who merged",
 }
+SOURCE_PARAMS = {"source-image": "repository of the images of the environment before this one"}
+
+# What was copied is there at once, or its registry lost it.
+COPY_SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a registry is read."""
+
+    insecure: bool
+    """Allows it to be without TLS."""
+    authenticated: bool
+    """Whether it takes a credential."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromoteTaskArgs:
     """What differs between installations."""
 
-    insecure: bool
-    """Allows a registry without TLS."""
-    authenticated: bool
-    """Whether reading the registry takes a credential."""
+    registry: Reading
+    source: Reading | None
+    """Where the former environment keeps its images; None for the same registry."""
     promotes_from: str
     """The environment whose mark is demanded."""
     public_key: str
@@ -34,19 +59,48 @@ class PromoteTaskArgs:
 
 def spec(args: PromoteTaskArgs) -> Manifest:
     """Return the Task's spec."""
+    params, volumes = PARAMS, [_credential(REGISTRY_PULL, args.registry)]
+    proofs = [_prove(args, args.registry, REGISTRY_PULL, args.mark_seconds)]
+    if args.source:
+        params = PARAMS | SOURCE_PARAMS
+        volumes += [_credential(SOURCE_PULL, args.source), docker_config(REGISTRY_PUSH, REGISTRY_PUSH)]
+        proofs = [
+            _prove(args, args.source, SOURCE_PULL, args.mark_seconds, image="$(params.source-image)"),
+            _import(args.registry, args.source),
+            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS) | {"name": "prove-copy"},
+        ]
+    return {
+        "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
+        "params": string_params(params),
+        "results": string_results(RESULTS),
+        "workspaces": [ssh_workspace()],
+        "volumes": [*volumes, *rollout.volumes()],
+        "steps": [
+            rollout.commits("$(params.merge-sha)"),
+            *proofs,
+            rollout.deploy(merge_sha="$(params.merge-sha)", merged_by="$(params.merged-by)", mark="$(results.mark.path)"),
+        ],
+    }
+
+
+def _credential(name: str, registry: Reading) -> Manifest:
+    return docker_config(name, name) if registry.authenticated else empty_dir(name)
+
+
+def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, image: str = "$(params.image)") -> Manifest:
     prove = rollout.registry_step(
         "prove",
-        "registry-pull",
-        insecure=args.insecure,
+        volume,
+        insecure=registry.insecure,
         env={
             "PARAM_REPOSITORY": "$(params.repository)",
             "PARAM_BASE_BRANCH": "$(params.base-branch)",
             "PARAM_MERGE_SHA": "$(params.merge-sha)",
-            "PARAM_IMAGE": "$(params.image)",
+            "PARAM_IMAGE": image,
             "PROMOTES_FROM": args.promotes_from,
             "PUBLIC_KEY": args.public_key,
             "MARK_TYPE": rollout.MARK_TYPE,
-            "MARK_TIMEOUT": str(args.mark_seconds),
+            "MARK_TIMEOUT": str(seconds),
             "HISTORY": rollout.HISTORY_PATH,
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "SCRATCH": rollout.SCRATCH,
@@ -55,16 +109,20 @@ def spec(args: PromoteTaskArgs) -> Manifest:
         },
     )
     prove["volumeMounts"].append(mount(rollout.HISTORY, "/history", read_only=True))
-    credential = docker_config("registry-pull", REGISTRY_PULL) if args.authenticated else empty_dir("registry-pull")
-    return {
-        "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
-        "params": string_params(PARAMS),
-        "results": string_results(RESULTS),
-        "workspaces": [ssh_workspace()],
-        "volumes": [credential, *rollout.volumes()],
-        "steps": [
-            rollout.commits("$(params.merge-sha)"),
-            prove,
-            rollout.deploy(merge_sha="$(params.merge-sha)", merged_by="$(params.merged-by)", mark="$(results.mark.path)"),
-        ],
-    }
+    return prove
+
+
+def _import(registry: Reading, source: Reading) -> Manifest:
+    """Return the one step that may write to this environment's registry."""
+    copy = rollout.registry_step(
+        "import",
+        REGISTRY_PUSH,
+        insecure=registry.insecure,
+        env={
+            "PARAM_IMAGE": "$(params.image)",
+            "SOURCE_CONFIG": SOURCE_CONFIG_PATH,
+            "SOURCE_INSECURE": str(source.insecure).lower(),
+        },
+    )
+    copy["volumeMounts"].append(mount(SOURCE_PULL, SOURCE_CONFIG_PATH, read_only=True))
+    return copy

@@ -15,6 +15,7 @@ _SOURCED = re.compile(r'^# shellcheck source=.*\n\. "\$\{0%/\*\}/(?P<name>[a-z]+
 # Where clients look for a pod's own credential.
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 DOCKER_CONFIG_PATH = "/credentials/registry"
+SOURCE_CONFIG_PATH = "/credentials/source"
 SSH_PATH = "/credentials/ssh"
 
 

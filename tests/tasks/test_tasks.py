@@ -7,7 +7,7 @@ import pytest
 from components.tasks.step import API_TOKEN_PATH, DOCKER_CONFIG_PATH
 from tests.support import Declared, Object
 
-REGISTRY_CLIENTS = ("crane ", "buildah ", "cosign ")
+REGISTRY_CLIENTS = ("crane ", "buildah ", "cosign ", "oras ")
 
 
 def steps(stack: Declared) -> Iterator[tuple[str, Object, Object]]:
