@@ -49,6 +49,10 @@ def key(name: str) -> str:
     return f"{PROJECT}/{name}"
 
 
+# On a webhook secret: which it is, counted from 1.
+WEBHOOK_GENERATION = key("webhook-generation")
+
+
 def labels(*, environment: str, application: str | None = None) -> dict[str, str]:
     """Return the labels of everything that belongs to an environment, and to one of its applications if named."""
     common = {

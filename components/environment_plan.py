@@ -17,6 +17,7 @@ from components.credentials import (
     SshKey,
 )
 from components.environment import Environment, EnvironmentArgs
+from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
 from components.pipelines import promotion, pull_request
 from components.pipelines.pipelines import PipelinesArgs
@@ -29,7 +30,6 @@ from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
 from components.tasks import build, promote, report, restore, stage, supersede
-from components.triggers import EVENTS, Trigger, template
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 

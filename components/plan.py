@@ -11,6 +11,7 @@ from components.network import NetworkArgs
 from components.policies.policy import account
 from components.settings.stack import Stack
 from components.triggers import ListenerArgs
+from components.webhook_secret import Rotation
 
 
 class StackPlan:
@@ -63,6 +64,7 @@ class StackPlan:
     def listener(self, namespaces: Mapping[str, Environment], service_account: str) -> ListenerArgs:
         """The EventListener and all it routes to."""
         settings = self._stack.settings
+        webhook_secret = settings.listener.webhook_secret
         return ListenerArgs(
             name=settings.listener.name,
             environment=self._home.name,
@@ -70,6 +72,7 @@ class StackPlan:
             service_account=service_account,
             forge=settings.forge.kind,
             applications={application.repository: application.name for application in settings.applications},
+            rotation=Rotation(generation=webhook_secret.generation, accept_previous=webhook_secret.accept_previous),
             base_branches={application.repository: application.base_branch for application in settings.applications},
             triggers=tuple(
                 trigger for plan in self.environments for trigger in plan.triggers(namespaces[plan.name].delivery_namespace)

@@ -1,83 +1,21 @@
 """The stack's EventListener: who may start which run, and with what.
 
 An event passes the forge's signature first, once for all triggers, then what all triggers share (repository, base
-branch, sha's form, no fork), then its trigger's own filter. Values that reach a run are a commit sha, a number and a
-name made of both; free text of a payload never does.
+branch, sha's form, no fork), then its trigger's own filter. What it starts is in `events`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
-import pulumi_kubernetes as k8s
-import pulumi_random as random
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components import cel
-from components.conventions import TEKTON, TRIGGERS, Manifest, key, labels, token
-from components.credentials import WEBHOOK_SECRET
+from components.conventions import TRIGGERS, Manifest, key, labels, token
+from components.events import EVENTS, Event, Trigger, binding, template
+from components.webhook_secret import Rotation, WebhookSecrets
 
 EVENT_TYPES = ["pull_request"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """Something that happens to a pull request, and the names of the objects that react to it."""
-
-    says: str
-    """What passes, in plain words."""
-    trigger: str
-    objects: str
-    """Prefix of its TriggerBinding and TriggerTemplate."""
-    pipeline: str
-    """Suffix of the Pipeline that it starts."""
-    params: Mapping[str, str]
-    """What the Pipeline gets to know of the event."""
-
-
-_PULL_REQUEST = {"pull-request": "$(body.number)"}
-_HEAD = _PULL_REQUEST | {"head-sha": "$(body.pull_request.head.sha)"}
-
-EVENTS = {
-    "pull-request": Event(
-        says="opened, reopened, updated, ready or moved here",
-        trigger="pr-trigger",
-        objects="github-pr-trigger",
-        pipeline="pipeline",
-        params=_HEAD,
-    ),
-    "rejected": Event(
-        says="closed unmerged or moved away",
-        trigger="pr-rejected-trigger",
-        objects="github-rejected-trigger",
-        pipeline="rejected-pipeline",
-        params=_PULL_REQUEST,
-    ),
-    "merge": Event(
-        says="closed by merging",
-        trigger="push-main-trigger",
-        objects="github-main-trigger",
-        pipeline="pipeline",
-        params=_HEAD
-        | {
-            "merge-sha": "$(body.pull_request.merge_commit_sha)",
-            "merged-by": "$(body.pull_request.merged_by.login)",
-        },
-    ),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trigger:
-    """One environment's way into the listener."""
-
-    environment: str
-    event: str
-    """A key of EVENTS."""
-    namespace: pulumi.Input[str]
-    """The delivery namespace, where its runs are created."""
-    run: Manifest
-    """What its PipelineRuns hold beside pipelineRef and params."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +34,8 @@ class ListenerArgs:
     base_branches: Mapping[str, str]
     """Repository (owner/name) to the branch that pull requests must target."""
     triggers: tuple[Trigger, ...]
+    rotation: Rotation = field(default_factory=Rotation)
+    """Which webhook secrets count."""
 
 
 class Listener(pulumi.ComponentResource):
@@ -117,13 +57,7 @@ class Listener(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         common = labels(environment=args.environment)
 
-        password = random.RandomPassword(f"{name}-{WEBHOOK_SECRET}", length=40, special=False, opts=child)
-        secret = k8s.core.v1.Secret(
-            f"{name}-{WEBHOOK_SECRET}",
-            metadata={"name": WEBHOOK_SECRET, "namespace": args.namespace, "labels": common},
-            string_data={"secret": password.result},
-            opts=child,
-        )
+        secrets = WebhookSecrets(name, args.rotation, args.namespace, common, child)
 
         def declare(
             kind: str, kubernetes_name: str, spec: Manifest, extra: Mapping[str, str], needs: list[pulumi.Resource]
@@ -147,8 +81,8 @@ class Listener(pulumi.ComponentResource):
                 declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
             routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args), group, parts))
-        declare("EventListener", args.name, listener_spec(args, group), {}, [secret, *routes, *after])
-        self.webhook_secret = pulumi.Output.secret(password.result)
+        declare("EventListener", args.name, listener_spec(args, group), {}, [*secrets.declared, *routes, *after])
+        self.webhook_secret = secrets.current
         self.register_outputs({"webhookSecret": self.webhook_secret})
 
 
@@ -187,12 +121,12 @@ def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
         },
         "triggerGroups": [
             {
-                "name": "pull-requests",
+                "name": f"pull-requests-{accepted.name}",
                 "interceptors": [
                     interceptor(
                         "signed by the forge",
                         "github",
-                        secretRef={"secretName": WEBHOOK_SECRET, "secretKey": "secret"},
+                        secretRef={"secretName": accepted.secret, "secretKey": "secret"},
                         eventTypes=EVENT_TYPES,
                     ),
                     interceptor(
@@ -209,6 +143,7 @@ def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
                 ],
                 "triggerSelector": {"labelSelector": {"matchLabels": dict(group)}},
             }
+            for accepted in args.rotation.accepted
         ],
     }
 
@@ -226,39 +161,4 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs) -> Manifest
         "interceptors": [interceptor(event.says, "cel", filter=condition[trigger.event], overlays=overlays)],
         "bindings": [{"ref": f"{event.objects}-binding", "kind": "TriggerBinding"}],
         "template": {"ref": f"{event.objects}-template"},
-    }
-
-
-def binding(event: Event) -> Manifest:
-    """Return a TriggerBinding's spec: all that a run gets to know of an event."""
-    values = {"application": "$(extensions.application)", "run": "$(extensions.run)"} | dict(event.params)
-    return {"params": [{"name": name, "value": value} for name, value in values.items()]}
-
-
-def template(trigger: Trigger, event: Event) -> Manifest:
-    """Return a TriggerTemplate's spec: one PipelineRun, whose name makes a redelivery harmless."""
-    application = "$(tt.params.application)"
-    about = {key("event"): trigger.event, key("pull-request"): "$(tt.params.pull-request)"}
-    if "head-sha" in event.params:
-        about[key("commit")] = "$(tt.params.head-sha)"
-    return {
-        "params": [{"name": name} for name in ("application", "run", *event.params)],
-        "resourcetemplates": [
-            {
-                "apiVersion": TEKTON,
-                "kind": "PipelineRun",
-                "metadata": {
-                    "name": "$(tt.params.run)",
-                    "namespace": trigger.namespace,
-                    "labels": labels(environment=trigger.environment, application=application)
-                    | {"app.kubernetes.io/managed-by": "tekton-triggers"}
-                    | about,
-                },
-                "spec": {
-                    "pipelineRef": {"name": f"{application}-{trigger.environment}-{event.pipeline}"},
-                    "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in event.params],
-                    **trigger.run,
-                },
-            }
-        ],
     }

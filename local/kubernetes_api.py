@@ -8,6 +8,7 @@ from typing import Any
 
 from kubernetes import client, config
 
+from components.conventions import WEBHOOK_GENERATION
 from local.errors import UserError
 
 POLL_SECONDS = 0.2
@@ -79,8 +80,16 @@ class Kubernetes:
 
     def secret(self, namespace: str, name: str) -> dict[str, str]:
         """Return a Secret's texts."""
-        data: dict[str, str] = self.core.read_namespaced_secret(name, namespace).data or {}
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+        return _texts(self.core.read_namespaced_secret(name, namespace))
+
+    def webhook_secret(self, namespace: str) -> str:
+        """Return the newest of the secrets that the listener of a namespace accepts."""
+        found = self.core.list_namespaced_secret(namespace, label_selector=WEBHOOK_GENERATION).items
+        return _texts(max(found, key=lambda secret: int(secret.metadata.labels[WEBHOOK_GENERATION])))["secret"]
+
+
+def _texts(secret: Any) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in (secret.data or {}).items()}
 
 
 def wait_until(ready: Callable[[], object], seconds: float, otherwise: str, explain: Callable[[], str] = lambda: "") -> None:

@@ -120,7 +120,7 @@ def _connect(kubernetes: Kubernetes, state: forge.ForgeState, progress: Progress
             with progress.step(f"Wait for the listener of {environment}"):
                 kubernetes.wait_for_deployment(namespace, LISTENER, seconds=90)
         address = kubernetes.service_address(namespace, LISTENER)
-        state.ensure_webhook(environment, f"http://{address}:8080", kubernetes.secret(namespace, "webhook-secret")["secret"])
+        state.ensure_webhook(environment, f"http://{address}:8080", kubernetes.webhook_secret(namespace))
 
 
 def connect() -> Machine:

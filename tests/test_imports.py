@@ -38,6 +38,7 @@ LAYERS = [
     ),
     ("components.tasks",),
     ("components.pipelines",),
+    ("components.events", "components.webhook_secret"),
     ("components.triggers",),
     ("components.policies",),
     ("components.environment_plan",),

@@ -3,15 +3,20 @@
 Which payload starts what is in test_routing.py; this is about the listener as an object of the cluster.
 """
 
+import dataclasses
+
 import pytest
 
 from components.credentials import WEBHOOK_SECRET
-from components.triggers import Listener, ListenerArgs, Trigger
+from components.events import Trigger
+from components.triggers import Listener, ListenerArgs
+from components.webhook_secret import Rotation
 from tests.support import Declared, Object, declare
 
 
-def listener() -> Declared:
+def listener(rotation: Rotation = Rotation()) -> Declared:  # noqa: B008
     args = ListenerArgs(
+        rotation=rotation,
         name="github-el",
         environment="staging",
         namespace="staging-ci",
@@ -59,6 +64,48 @@ def test_there_is_no_listener_without_a_secret_that_nobody_chose() -> None:
     assert password.inputs["length"] >= 32
     secret = declared.resource("Secret", WEBHOOK_SECRET)
     assert password.urn in secret.dependencies
+
+
+ROTATIONS = [
+    Rotation(generation=generation, accept_previous=previous) for generation in (1, 2, 7) for previous in (False, True)
+]
+
+
+@pytest.mark.parametrize("rotation", ROTATIONS, ids=str)
+def test_in_every_state_of_a_rotation_each_way_in_checks_a_random_secret(rotation: Rotation) -> None:
+    declared = listener(rotation)
+    groups = declared.one("EventListener")["spec"]["triggerGroups"]
+    assert len(groups) == 1 + rotation.accept_previous
+    secrets = [params(group["interceptors"][0])["secretRef"]["secretName"] for group in groups]
+    assert sorted(secrets) == declared.names("Secret")
+    passwords = {password.urn for password in declared.recording.of_type("random:index/randomPassword:RandomPassword")}
+    for secret in secrets:
+        assert len(passwords & set(declared.resource("Secret", secret).dependencies)) == 1
+    assert len(passwords) == len(secrets)
+
+
+def test_a_secret_keeps_its_name_while_it_counts() -> None:
+    """Were it renamed, or its value moved, events that it signs would be refused on the way."""
+    before, overlap, after = (
+        listener(),
+        listener(Rotation(generation=2, accept_previous=True)),
+        listener(Rotation(generation=2)),
+    )
+    assert before.names("Secret") == [WEBHOOK_SECRET]
+    assert overlap.names("Secret") == [WEBHOOK_SECRET, f"{WEBHOOK_SECRET}-2"]
+    assert after.names("Secret") == [f"{WEBHOOK_SECRET}-2"]
+    types = [
+        {item.urn for item in declared.recording.of_type("random:index/randomPassword:RandomPassword")}
+        for declared in (before, overlap, after)
+    ]
+    assert types[0] | types[2] == types[1]
+
+
+def test_there_is_nothing_to_say_about_the_secret_but_which_generations_count() -> None:
+    assert {field.name: field.type for field in dataclasses.fields(Rotation)} == {"generation": int, "accept_previous": bool}
+    told = [field.name for field in dataclasses.fields(ListenerArgs) if "secret" in field.name or field.type is Rotation]
+    assert told == ["rotation"]
+    assert all(rotation.accepted for rotation in [*ROTATIONS, Rotation(generation=0), Rotation(generation=-1)])
 
 
 def test_the_listener_waits_for_its_secret_and_its_triggers() -> None:

@@ -47,6 +47,10 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
                     f"has {len(name)} characters and its environment {environment.name!r} {len(environment.name)}, together "
                     f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
                 )
+    rotation = settings.listener.webhook_secret
+    if rotation.accept_previous and rotation.generation == 1:
+        where = path(("listener", "webhookSecret", "acceptPrevious"))
+        yield f"{where} = true: there is none before generation 1; set `generation: 2`, or leave `acceptPrevious` out"
     yield from _shared_ports(settings)
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)

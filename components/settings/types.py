@@ -83,6 +83,7 @@ Port = Annotated[int, _whole(1, 65535)]
 NodePort = Annotated[int, _whole(30000, 32767)]
 Replicas = Annotated[int, _whole(0, 100)]
 Pods = Annotated[int, _whole(1, 10000)]
+Generation = Annotated[int, _whole(1, 10000)]
 
 IMAGE_BY_DIGEST = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}", re.ASCII)
 

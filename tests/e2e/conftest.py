@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from local import machine
+from local.demo import PORTS
 from local.machine import Machine
 from tests.e2e.stacks import Pulumi, cli
-from tests.e2e.world import World, expose_listeners, hide_listeners
+from tests.e2e.world import World, expose_listener, hide_listeners
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,7 +25,7 @@ def running() -> Machine:
 
 @pytest.fixture(scope="session")
 def world(running: Machine) -> Iterator[World]:
-    ports = expose_listeners(running.kubernetes)
+    ports = {name: expose_listener(running.kubernetes, f"{name}-ci") for name in PORTS}
     yield World(running, {name: running.url(port) for name, port in ports.items()})
     hide_listeners(running.kubernetes)
 

@@ -34,7 +34,7 @@ def both(world: World, pulumi: Pulumi, before: dict[str, str]) -> Iterator[None]
     with stack(pulumi, "both", ROOT / "Pulumi.both.yaml"):
         kubernetes.wait_for_deployment("qa-ci", LISTENER, seconds=90)
         address = kubernetes.service_address("qa-ci", LISTENER)
-        state.ensure_webhook("both", f"http://{address}:8080", kubernetes.secret("qa-ci", "webhook-secret")["secret"])
+        state.ensure_webhook("both", f"http://{address}:8080", kubernetes.webhook_secret("qa-ci"))
         try:
             yield
         finally:

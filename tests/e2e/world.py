@@ -39,7 +39,7 @@ class World:
 
     @cached_property
     def webhook_secrets(self) -> dict[str, str]:
-        return {name: self.kubernetes.secret(f"{name}-ci", "webhook-secret")["secret"] for name in self.listeners}
+        return {name: self.kubernetes.webhook_secret(f"{name}-ci") for name in self.listeners}
 
     def open(self, files: dict[str, str], title: str = "A change") -> PullRequest:
         """Open a pull request from a new branch that changes `files`."""
@@ -131,30 +131,28 @@ def payload(forge: str, name: str) -> dict[str, Any]:
     return loaded
 
 
-def expose_listeners(kubernetes: Kubernetes) -> dict[str, int]:
-    """Give each listener a NodePort of this suite's own: the forge reaches them inside the cluster, a test does not."""
-    ports = {}
-    for environment in PORTS:
-        body = {
-            "metadata": {"name": "e2e-listener"},
-            "spec": {
-                "type": "NodePort",
-                "selector": {"eventlistener": LISTENER.removeprefix("el-")},
-                "ports": [{"port": 8080, "targetPort": 8080}],
-            },
-        }
-        try:
-            service = kubernetes.core.create_namespaced_service(f"{environment}-ci", body)
-        except client.ApiException as error:
-            if error.status != 409:
-                raise
-            service = kubernetes.core.read_namespaced_service("e2e-listener", f"{environment}-ci")
-        ports[environment] = service.spec.ports[0].node_port
-    return ports
+def expose_listener(kubernetes: Kubernetes, namespace: str) -> int:
+    """Give a listener a NodePort of this suite's own: the forge reaches it inside the cluster, a test does not."""
+    body = {
+        "metadata": {"name": "e2e-listener"},
+        "spec": {
+            "type": "NodePort",
+            "selector": {"eventlistener": LISTENER.removeprefix("el-")},
+            "ports": [{"port": 8080, "targetPort": 8080}],
+        },
+    }
+    try:
+        service = kubernetes.core.create_namespaced_service(namespace, body)
+    except client.ApiException as error:
+        if error.status != 409:
+            raise
+        service = kubernetes.core.read_namespaced_service("e2e-listener", namespace)
+    port: int = service.spec.ports[0].node_port
+    return port
 
 
 def hide_listeners(kubernetes: Kubernetes) -> None:
-    """Remove what `expose_listeners` made."""
+    """Remove what `expose_listener` made in the shipped stacks."""
     for environment in PORTS:
         with contextlib.suppress(client.exceptions.NotFoundException):  # another run of the tests shared it
             kubernetes.core.delete_namespaced_service("e2e-listener", f"{environment}-ci")

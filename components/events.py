@@ -1,0 +1,106 @@
+"""What happens to a pull request, and the run that it starts.
+
+Values that reach a run are a commit sha, a number, a login and a name made of such; free text of a payload never does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.conventions import TEKTON, Manifest, key, labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happens to a pull request, and the names of the objects that react to it."""
+
+    says: str
+    """What passes, in plain words."""
+    trigger: str
+    objects: str
+    """Prefix of its TriggerBinding and TriggerTemplate."""
+    pipeline: str
+    """Suffix of the Pipeline that it starts."""
+    params: Mapping[str, str]
+    """What the Pipeline gets to know of the event."""
+
+
+_PULL_REQUEST = {"pull-request": "$(body.number)"}
+_HEAD = _PULL_REQUEST | {"head-sha": "$(body.pull_request.head.sha)"}
+
+EVENTS = {
+    "pull-request": Event(
+        says="opened, reopened, updated, ready or moved here",
+        trigger="pr-trigger",
+        objects="github-pr-trigger",
+        pipeline="pipeline",
+        params=_HEAD,
+    ),
+    "rejected": Event(
+        says="closed unmerged or moved away",
+        trigger="pr-rejected-trigger",
+        objects="github-rejected-trigger",
+        pipeline="rejected-pipeline",
+        params=_PULL_REQUEST,
+    ),
+    "merge": Event(
+        says="closed by merging",
+        trigger="push-main-trigger",
+        objects="github-main-trigger",
+        pipeline="pipeline",
+        params=_HEAD
+        | {
+            "merge-sha": "$(body.pull_request.merge_commit_sha)",
+            "merged-by": "$(body.pull_request.merged_by.login)",
+        },
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """One environment's way into the listener."""
+
+    environment: str
+    event: str
+    """A key of EVENTS."""
+    namespace: pulumi.Input[str]
+    """The delivery namespace, where its runs are created."""
+    run: Manifest
+    """What its PipelineRuns hold beside pipelineRef and params."""
+
+
+def binding(event: Event) -> Manifest:
+    """Return a TriggerBinding's spec: all that a run gets to know of an event."""
+    values = {"application": "$(extensions.application)", "run": "$(extensions.run)"} | dict(event.params)
+    return {"params": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def template(trigger: Trigger, event: Event) -> Manifest:
+    """Return a TriggerTemplate's spec: one PipelineRun, whose name makes a redelivery harmless."""
+    application = "$(tt.params.application)"
+    about = {key("event"): trigger.event, key("pull-request"): "$(tt.params.pull-request)"}
+    if "head-sha" in event.params:
+        about[key("commit")] = "$(tt.params.head-sha)"
+    return {
+        "params": [{"name": name} for name in ("application", "run", *event.params)],
+        "resourcetemplates": [
+            {
+                "apiVersion": TEKTON,
+                "kind": "PipelineRun",
+                "metadata": {
+                    "name": "$(tt.params.run)",
+                    "namespace": trigger.namespace,
+                    "labels": labels(environment=trigger.environment, application=application)
+                    | {"app.kubernetes.io/managed-by": "tekton-triggers"}
+                    | about,
+                },
+                "spec": {
+                    "pipelineRef": {"name": f"{application}-{trigger.environment}-{event.pipeline}"},
+                    "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in event.params],
+                    **trigger.run,
+                },
+            }
+        ],
+    }

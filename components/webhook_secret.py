@@ -1,0 +1,71 @@
+"""The secrets by which the forge signs webhooks: one a generation, so that an old one counts until the new is entered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+from components.conventions import WEBHOOK_GENERATION
+from components.credentials import WEBHOOK_SECRET
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A secret whose signature counts."""
+
+    generation: int
+    name: str
+    """`current` or `previous`."""
+
+    @property
+    def secret(self) -> str:
+        """The Secret's name; each generation has its own, so that no event meets one that changes under it."""
+        return WEBHOOK_SECRET if self.generation == 1 else f"{WEBHOOK_SECRET}-{self.generation}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """Which generations count. Whatever it says, one does: there is no listener without a signature."""
+
+    generation: int = 1
+    accept_previous: bool = False
+
+    @property
+    def accepted(self) -> tuple[Accepted, ...]:
+        """Every secret whose signature counts, the current one first."""
+        current = Accepted(self.generation, "current")
+        return (current, Accepted(self.generation - 1, "previous")) if self.accept_previous else (current,)
+
+
+class WebhookSecrets:
+    """The random secret of each generation that counts."""
+
+    current: pulumi.Output[str]
+    """What is to be entered in the forge; secret."""
+    declared: list[pulumi.Resource]
+
+    def __init__(
+        self,
+        name: str,
+        rotation: Rotation,
+        namespace: pulumi.Input[str],
+        labels: Mapping[str, str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        self.declared = []
+        passwords = []
+        for accepted in rotation.accepted:
+            password = random.RandomPassword(f"{name}-{accepted.secret}", length=40, special=False, opts=opts)
+            passwords.append(password.result)
+            metadata = {
+                "name": accepted.secret,
+                "namespace": namespace,
+                "labels": {**labels, WEBHOOK_GENERATION: str(accepted.generation)},
+            }
+            secret = k8s.core.v1.Secret(
+                f"{name}-{accepted.secret}", metadata=metadata, string_data={"secret": password.result}, opts=opts
+            )
+            self.declared.append(secret)
+        self.current = pulumi.Output.secret(passwords[0])
