@@ -56,6 +56,13 @@ def environment(cluster: Cluster, folders: Mapping[str, Path]) -> dict[str, str]
     }
 
 
+def process_environment(cluster: Cluster, folders: Mapping[str, Path]) -> dict[str, str]:
+    """Return the whole environment of a `pulumi` process."""
+    variables = {**os.environ, **environment(cluster, folders)}
+    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)  # it would win over the file
+    return variables
+
+
 def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> None:
     """Make Pulumi's home, its backend and its plugins; forget states of a cluster that is gone."""
     incarnation = cluster.incarnation or ""
@@ -74,8 +81,7 @@ def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -
 
 def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> None:
     """Bring both stacks up side by side, and say what that took, e.g. `38 created` or `40 unchanged`."""
-    variables = {**os.environ, **environment(cluster, folders)}
-    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)  # it would win over the file
+    variables = process_environment(cluster, folders)
     with progress.step("pulumi up: staging and production"), ThreadPoolExecutor(len(STACKS)) as pool:
         summaries = list(pool.map(lambda stack: _up(stack, variables), STACKS))
     for stack, summary in zip(STACKS, summaries, strict=True):
@@ -83,24 +89,25 @@ def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> Non
 
 
 def _up(stack: str, variables: Mapping[str, str]) -> str:
-    _pulumi(stack, variables, "stack", "select", "--create", stack)
+    command(stack, variables, "stack", "select", "--create", stack)
     interrupted = _release_dead_locks(stack)
     if interrupted:
         # What that run had begun to create may or may not exist: a refresh finds out.
-        _pulumi(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
+        command(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
     try:
-        output = _deploy(stack, variables)
+        return deploy(stack, variables)
     except UserError as error:
         if not (interrupted and "already exists" in str(error)):
             raise
         # Made by the killed run, which did not live to write it down.
         _forget(stack, variables)
-        return "started anew, since a killed run had left it half-made: " + _counts(_deploy(stack, variables))
-    return _counts(output)
+        return "started anew, since a killed run had left it half-made: " + deploy(stack, variables)
 
 
-def _deploy(stack: str, variables: Mapping[str, str]) -> str:
-    return _pulumi(stack, variables, "up", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs")
+def deploy(stack: str, variables: Mapping[str, str], *flags: str, project: Path = ROOT) -> str:
+    """Run `pulumi up` and return what it did, e.g. `2 created, 46 unchanged`."""
+    flags = ("--stack", stack, "--yes", "--skip-preview", "--suppress-outputs", *flags)
+    return _counts(command(stack, variables, "up", *flags, project=project))
 
 
 def _counts(output: str) -> str:
@@ -113,14 +120,14 @@ def _forget(stack: str, variables: Mapping[str, str]) -> None:
     """Remove a stack's state and, by their label, its objects. The shipped stacks hold the environment of their name."""
     kinds = "namespaces,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
     selector = f"app.kubernetes.io/part-of=tekton-delivery,tekton-delivery/environment={stack}"
-    command = ["kubectl", "delete", kinds, "--selector", selector, "--wait", "--timeout=120s"]
-    answer = subprocess.run(command, env=dict(variables), capture_output=True, text=True)
+    delete = ["kubectl", "delete", kinds, "--selector", selector, "--wait", "--timeout=120s"]
+    answer = subprocess.run(delete, env=dict(variables), capture_output=True, text=True)
     if answer.returncode != 0:
         raise UserError(
             f"could not remove what a killed run left of {stack}: {answer.stderr.strip()}\nStart anew: make down, make up"
         )
-    _pulumi(stack, variables, "stack", "rm", stack, "--force", "--yes", "--preserve-config")
-    _pulumi(stack, variables, "stack", "select", "--create", stack)
+    command(stack, variables, "stack", "rm", stack, "--force", "--yes", "--preserve-config")
+    command(stack, variables, "stack", "select", "--create", stack)
 
 
 def _release_dead_locks(stack: str) -> bool:
@@ -133,11 +140,11 @@ def _release_dead_locks(stack: str) -> bool:
     return found
 
 
-def _pulumi(stack: str, variables: Mapping[str, str], *arguments: str) -> str:
-    command = [str(LAUNCHER / "pulumi"), *arguments, "--non-interactive", "--color", "never"]
+def command(stack: str, variables: Mapping[str, str], *arguments: str, project: Path = ROOT) -> str:
+    """Run `pulumi` on a stack of a project and return what it prints. Raises UserError with the end of it."""
     answer = subprocess.run(
-        command,
-        cwd=ROOT,
+        [str(LAUNCHER / "pulumi"), *arguments, "--non-interactive", "--color", "never"],
+        cwd=project,
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -40,6 +40,8 @@ class Resource:
     """Plain values; what is secret is replaced by `[secret]`."""
     secret_paths: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    protect: bool
+    retain_on_delete: bool
     dependencies: tuple[str, ...]
     aliases: tuple[str, ...]
     provider: str
@@ -158,6 +160,8 @@ class _Monitor(mocks.MockMonitor):
                 inputs=_plain(sent),
                 secret_paths=tuple(_secret_paths(request.object)),
                 ignore_changes=tuple(request.ignoreChanges),
+                protect=request.protect,
+                retain_on_delete=request.retainOnDelete,
                 dependencies=tuple(request.dependencies),
                 aliases=tuple(str(alias) for alias in request.aliases),
                 provider=request.provider,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import ROOT
 
-PACKAGES = ("components", "offline", "policy", "local", "images", "bench")
+PACKAGES = ("components", "offline", "policy", "local", "images", "bench", "tekton")
 SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.

@@ -20,17 +20,17 @@ from local.cluster.names import (
 )
 from local.cluster.network import Namespace
 from local.cluster.processes import clean_environment
+from local.cluster.wire import Neighbour
 from local.errors import UserError
 
 APPLIED_WITHIN = 30.0
 _MANIFESTS = Path(__file__).parent / "manifests"
 
 
-def render(machine: Machine, images: Mapping[str, str]) -> str:
+def render(machine: Machine, images: Mapping[str, str], neighbour: Neighbour | None = None) -> str:
     """All manifests with this cluster's values; `images` is name → reference."""
     values = {
-        "node_ip": machine.node_ip,
-        "host_names": " ".join(HOST_NAMES),
+        "hosts": hosts(machine.node_ip, neighbour),
         "dns_address": DNS_ADDRESS,
         "dns_domain": DNS_DOMAIN,
         "volumes": machine.layout.state / "volumes",
@@ -39,6 +39,14 @@ def render(machine: Machine, images: Mapping[str, str]) -> str:
         "base": images[SHELL],
     }
     return "---\n".join(Template(path.read_text()).substitute(values) for path in sorted(_MANIFESTS.glob("*.yaml")))
+
+
+def hosts(node_ip: str, neighbour: Neighbour | None) -> str:
+    """The name service's lines: addresses, and the names that pods find there."""
+    elsewhere = neighbour.hosts if neighbour else ()
+    here = [name for name in HOST_NAMES if name not in elsewhere]
+    lines = [(node_ip, here), *([(neighbour.address, elsewhere)] if neighbour else [])]
+    return "\n            ".join(" ".join([address, *names]) for address, names in lines)
 
 
 def applied(machine: Machine, manifests: str) -> bool:

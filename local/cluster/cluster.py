@@ -9,7 +9,19 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from local import tools
-from local.cluster import addons, archives, certificates, cgroups, controlplane, host, mounts, node, preflight, registry
+from local.cluster import (
+    addons,
+    archives,
+    certificates,
+    cgroups,
+    controlplane,
+    host,
+    mounts,
+    node,
+    preflight,
+    registry,
+    wire,
+)
 from local.cluster.names import DEFAULT_NAME, IMAGES, PAUSE, Layout, Machine
 from local.cluster.network import Link, Namespace, choose, routed
 from local.cluster.processes import Component, Processes, StoppedError, stop
@@ -51,13 +63,17 @@ class Cluster:
 
     def registry_credentials(self, host: str) -> dict[str, str]:
         """User → password of one of the two registries."""
-        return registry.passwords()[host]
+        return registry.passwords(self.layout.secrets)[host]
+
+    def neighbour(self, hosts: tuple[str, ...], opens: tuple[int, ...], admitted: tuple[int, ...]) -> wire.Neighbour:
+        """This cluster as another one's neighbour: under which names, with which ports, and what it may open there."""
+        return wire.Neighbour(self._namespace, self.node_ip, hosts, opens, admitted)
 
     def check(self, progress: Progress) -> None:
         """Make sure that the cluster can run here. Ask before compiling anything for it."""
         preflight.check(self.layout, progress)
 
-    def up(self, progress: Progress, images: Mapping[str, Path]) -> None:
+    def up(self, progress: Progress, images: Mapping[str, Path], neighbour: wire.Neighbour | None = None) -> None:
         """Start whatever does not run yet. `images` holds the archives of at least `names.IMAGES`."""
         absent = [name for name in IMAGES if name not in images]
         if absent:
@@ -69,7 +85,7 @@ class Cluster:
             chosen = {name: images[name] for name in IMAGES}
             existed = (self.layout.state / controlplane.ETCD_DATA).exists()
             try:
-                self._raise(folders, chosen, progress)
+                self._raise(folders, chosen, progress, neighbour)
             except StoppedError as stopped:
                 # Over data that it cannot read etcd panics; whatever else stops it is no reason to give the data up.
                 if not (existed and stopped.component == "etcd" and stopped.panicked):
@@ -79,7 +95,7 @@ class Cluster:
                     f"nothing in it. {stopped}"
                 )
                 self._remove()
-                self._raise(folders, chosen, progress)
+                self._raise(folders, chosen, progress, neighbour)
 
     def down(self, progress: Progress) -> None:
         """Stop everything and remove every trace, from whatever state. Passwords in `.local/secrets` stay."""
@@ -179,7 +195,13 @@ class Cluster:
         recorded = {process.pid for name in self._processes.known() if (process := self._processes.find(name))}
         return recorded | self._namespace.pids() | cgroups.pids(self.layout.id)
 
-    def _raise(self, folders: Mapping[str, Path], images: Mapping[str, Path], progress: Progress) -> None:
+    def _raise(
+        self,
+        folders: Mapping[str, Path],
+        images: Mapping[str, Path],
+        progress: Progress,
+        neighbour: wire.Neighbour | None,
+    ) -> None:
         """Create what a machine would have, then start what does not run."""
         self.state.mkdir(parents=True, exist_ok=True)
         if not self._link_file.exists():
@@ -188,25 +210,26 @@ class Cluster:
         if not self._namespace.exists():
             with progress.step(f"Create the network namespace {self.layout.id}"):
                 self._namespace.create(self._link())
+        if neighbour:
+            wire.connect(self._namespace, self.node_ip, neighbour)
         host.record()
         node.prepare(machine)
         if not self.kubeconfig.exists():
             with progress.step("Make keys and certificates"):
                 certificates.make(machine)
-        self._start(machine, progress, images)
-
-    def _start(self, machine: Machine, progress: Progress, images: Mapping[str, Path]) -> None:
         references = {name: archives.reference(archive) for name, archive in images.items()}
+        self._start(machine, progress, images, addons.render(machine, references, neighbour))
+
+    def _start(self, machine: Machine, progress: Progress, images: Mapping[str, Path], manifests: str) -> None:
         space = self._namespace
         stores = [registry.component(entry, machine, space) for entry in registry.REGISTRIES]
-        runtime = node.containerd(machine, references[PAUSE])
+        runtime = node.containerd(machine, archives.reference(images[PAUSE]))
         self._begin_etcd()
         self._together(progress, [controlplane.etcd(machine, space), runtime, *stores])
         self._together(progress, [controlplane.apiserver(machine, space)])
         archives.load(machine, images.values())
         workers = (controlplane.controller_manager, controlplane.scheduler, node.kubelet, node.kube_proxy)
         self._together(progress, [worker(machine, space) for worker in workers])
-        manifests = addons.render(machine, references)
         if not addons.applied(machine, manifests):
             with progress.step("Apply the add-ons"):
                 addons.apply(machine, manifests)

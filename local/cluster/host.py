@@ -1,4 +1,4 @@
-"""What the node's programs change on the host although nobody asks them to, and the way back."""
+"""What a node changes on the host, because its programs do so unasked or because it could not run, and the way back."""
 
 import contextlib
 import json
@@ -7,8 +7,13 @@ from pathlib import Path
 from local.cluster import mounts
 from local.cluster.names import RUNTIME_FOLDERS, Layout
 
-# The kubelet sets these; they belong to the whole machine, not to a namespace.
+# inotify instances of one user. A cluster takes about twenty, the kernel's default is 128, and the kubelet does not start
+# without: two clusters and a desktop are enough to run out.
+_INOTIFY = "fs/inotify/max_user_instances"
+_INOTIFY_NEEDED = 1024
+# All of these belong to the whole machine, not to a namespace; the kubelet sets the others.
 _SETTINGS = (
+    _INOTIFY,
     "vm/overcommit_memory",
     "vm/panic_on_oom",
     "kernel/panic",
@@ -35,10 +40,13 @@ _FOLDERS = (
 
 
 def record() -> None:
-    """Remember the machine's settings before the first cluster changes them."""
-    if not _BEFORE.exists():
-        values = {name: (_SYSCTL / name).read_text().strip() for name in _SETTINGS if (_SYSCTL / name).exists()}
-        _BEFORE.write_text(json.dumps(values))
+    """Remember the machine's settings before the first cluster changes them, and make room for clusters."""
+    known: dict[str, str] = json.loads(_BEFORE.read_text()) if _BEFORE.exists() else {}
+    now = {name: (_SYSCTL / name).read_text().strip() for name in _SETTINGS if (_SYSCTL / name).exists()}
+    if now.keys() - known.keys():
+        _BEFORE.write_text(json.dumps(now | known))
+    if int(now.get(_INOTIFY, _INOTIFY_NEEDED)) < _INOTIFY_NEEDED:
+        (_SYSCTL / _INOTIFY).write_text(str(_INOTIFY_NEEDED))
 
 
 def restore(layout: Layout) -> None:

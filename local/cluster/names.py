@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import UserError
-from local.paths import CLUSTERS
+from local.paths import CLUSTERS, SECRETS
 
 # Seen inside the cluster's namespace only, so every cluster can have the same.
 POD_NETWORK = "10.244.0.0/16"
@@ -18,7 +18,7 @@ DNS_DOMAIN = "cluster.local"
 API_PORT = 6443
 REGISTRY = "registry.internal:5000"
 QUARANTINE = "quarantine.internal:5001"
-# What pods find at the node's address.
+# What pods find at the node's address, unless another cluster's node has it.
 HOST_NAMES = ("registry.internal", "quarantine.internal", "forge.internal")
 
 # The images the cluster itself runs, by the name of the archive that holds them.
@@ -62,6 +62,11 @@ class Layout:
     def state(self) -> Path:
         """What survives a reboot."""
         return self.clusters / self.name
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords of its registries, which outlive it. Those of one cluster open nothing in another."""
+        return SECRETS if self.name == DEFAULT_NAME else SECRETS / "clusters" / self.name
 
     @property
     def runtime(self) -> Path:

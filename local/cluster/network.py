@@ -133,7 +133,7 @@ class Namespace:
         return outcome[0]
 
     def _run(self, *command: str) -> None:
-        _execute([*self.enter(), *command])
+        execute([*self.enter(), *command])
 
 
 def _configure_kernel() -> None:
@@ -156,10 +156,11 @@ def _enter(path: Path) -> None:
 
 
 def _ip(*arguments: str) -> str:
-    return _execute(["ip", *arguments])
+    return execute(["ip", *arguments])
 
 
-def _execute(command: list[str]) -> str:
+def execute(command: list[str]) -> str:
+    """Run a command of the host's; what it prints. Raises UserError with its own words."""
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
         raise UserError(f"`{' '.join(command)}` failed: {result.stderr.strip()}")

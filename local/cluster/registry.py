@@ -67,7 +67,7 @@ def component(registry: Registry, machine: Machine, namespace: Namespace) -> Com
     folder = machine.layout.state / registry.component
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     users = folder / "htpasswd"
-    logins = passwords()[registry.host]
+    logins = passwords(machine.layout.secrets)[registry.host]
     if not accepts(users, logins):
         # Read again by the registry whenever it changes.
         write(users, htpasswd(logins), mode=0o600)

@@ -9,6 +9,8 @@ from typing import Any
 from images.build import Image
 from local.errors import UserError
 from local.tekton.source import Manifest
+from tekton.design import FEATURE_FLAGS, MISSING_PROBES, PIPELINES_CONTROLLER, concurrency
+from tekton.settings import Controller
 
 NAMESPACE = "tekton-pipelines"
 
@@ -20,17 +22,7 @@ SHELL_REFERENCE = re.compile(r"(cgr\.dev/chainguard/busybox|mcr\.microsoft\.com/
 # One replica of each, so a lease only delays the next start after a crash.
 LEASE = {"lease-duration": "15s", "renew-deadline": "10s", "retry-period": "2s"}
 SETTINGS = {
-    "feature-flags": {
-        # Tekton's own containers then fit a namespace that enforces Pod Security "restricted".
-        "set-security-context": "true",
-        # Credentials are mounted in the one step that needs them; nothing is copied into every step's home.
-        "disable-creds-init": "true",
-        # Steps start without waiting for a mesh that is not there.
-        "running-in-environment-with-injected-sidecars": "false",
-        "await-sidecar-readiness": "false",
-        # No task shares a volume with another.
-        "coschedule": "disabled",
-    },
+    "feature-flags": FEATURE_FLAGS,
     "config-leader-election-controller": LEASE,
     "config-leader-election-webhook": LEASE,
     "config-leader-election-triggers-controller": LEASE,
@@ -41,18 +33,12 @@ SETTINGS = {
 MISNAMED = {"config-leader-election-triggers-controllers": "config-leader-election-triggers-controller"}
 
 EXTRA_ARGUMENTS = {
-    "tekton-pipelines-controller": [
-        *("-threads-per-controller", "8"),
-        *("-kube-api-qps", "100"),
-        *("-kube-api-burst", "100"),
-    ],
+    PIPELINES_CONTROLLER: concurrency(Controller()),
     # Listeners are probed every second, so that they count as ready when they are; liveness uses the same numbers, and
     # a busy machine must not cost a listener its life. Of a flag given twice the last one counts.
     "tekton-triggers-controller": ["-period-seconds", "1", "-failure-threshold", "60"],
 }
 
-# Upstream gives it no probe, so it counts as ready before it answers.
-MISSING_PROBES = {"tekton-triggers-webhook": {"tcpSocket": {"port": "https-webhook"}}}
 PROBE_TIMES = {"initialDelaySeconds": 0, "periodSeconds": 1, "timeoutSeconds": 5}
 RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}}
 
@@ -63,7 +49,11 @@ LAST = ("Service", "Deployment")
 
 def render(manifests: Iterable[Manifest], images: Mapping[str, Image]) -> list[Manifest]:
     """The manifests to apply, in order."""
-    rendered = [_fit(manifest) for manifest in json.loads(_replace_images(json.dumps(list(manifests)), images))]
+    text = json.dumps(list(manifests))
+    # The longest first: some names begin others.
+    for name, image in sorted(replacements(text, images).items(), reverse=True):
+        text = text.replace(name, image)
+    rendered = [_fit(manifest) for manifest in json.loads(text)]
     return sorted(rendered, key=_rank)
 
 
@@ -72,14 +62,17 @@ def content_hash(manifests: Iterable[Manifest]) -> str:
     return hashlib.sha256(json.dumps(list(manifests), sort_keys=True).encode()).hexdigest()
 
 
-def _replace_images(text: str, images: Mapping[str, Image]) -> str:
+def replacements(text: str, images: Mapping[str, Image]) -> dict[str, str]:
+    """Return the images that manifests name, each with ours that takes its place."""
+
     def ours(match: re.Match[str]) -> str:
         name = f"tekton-{match[1]}-{match[2]}"
         if name not in images:
             raise UserError(f"Tekton's manifests use {match[0]}, for which images/recipes.py has no image {name!r}.")
         return images[name].ref
 
-    return SHELL_REFERENCE.sub(images["base"].ref, KO_REFERENCE.sub(ours, text))
+    shells = {match[0]: images["base"].ref for match in SHELL_REFERENCE.finditer(text)}
+    return shells | {match[0]: ours(match) for match in KO_REFERENCE.finditer(text)}
 
 
 def _fit(manifest: Manifest) -> Manifest:

@@ -30,16 +30,21 @@ def versions() -> dict[str, str]:
 
 def load(progress: Progress) -> list[Manifest]:
     """Every manifest of the pinned Pipelines and Triggers, as upstream wrote it."""
+    return [manifest for manifests in load_by_module(progress).values() for manifest in manifests]
+
+
+def load_by_module(progress: Progress) -> dict[str, list[Manifest]]:
+    """The same, module by module."""
     key = hashlib.sha256(Path(__file__).read_bytes() + json.dumps(versions()).encode()).hexdigest()[:12]
     cached = CACHE / "tekton" / f"manifests-{key}.json"
     if not cached.exists():
         with progress.step("Take Tekton's manifests out of its modules"):
-            manifests = [manifest for module in MODULES for manifest in _read(config_folder(module))]
+            manifests = {module: _read(config_folder(module)) for module in MODULES}
             cached.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=cached.parent, delete=False) as partial:
                 json.dump(manifests, partial)
             Path(partial.name).rename(cached)
-    loaded: list[Manifest] = json.loads(cached.read_text())
+    loaded: dict[str, list[Manifest]] = json.loads(cached.read_text())
     return loaded
 
 

@@ -11,6 +11,8 @@ import yaml
 
 from local.cluster import addons, archives, certificates, mounts, node, preflight, registry
 from local.cluster.names import IMAGES, QUARANTINE, REGISTRY, Layout, Machine
+from local.cluster.network import Namespace
+from local.cluster.wire import Neighbour, rules
 from local.errors import UserError
 
 NODE_IP = "10.199.0.2"
@@ -82,6 +84,27 @@ def test_the_addons_run_the_given_images_and_nothing_else(machine: Machine) -> N
     assert json.loads(storage["data"]["config.json"])["nodePathMap"][0]["paths"] == [f"{machine.layout.state}/volumes"]
     assert '"$VOL_DIR"' in storage["data"]["setup"]
     assert yaml.safe_load(storage["data"]["helperPod.yaml"])["spec"]["containers"][0]["image"] == references["base"]
+
+
+def test_a_name_that_a_neighbour_has_leads_there(machine: Machine) -> None:
+    neighbour = Neighbour(Namespace("td-0"), "10.199.0.6", ("forge.internal", "other.internal"), (3000,), (30090,))
+    assert addons.hosts(NODE_IP, neighbour).split("\n            ") == [
+        f"{NODE_IP} registry.internal quarantine.internal",
+        "10.199.0.6 forge.internal other.internal",
+    ]
+
+
+def test_a_wire_without_ports_lets_nothing_begin() -> None:
+    new = ("-m", "conntrack", "--ctstate", "NEW")
+    found = [rule for _, _, rule in rules(NODE_IP, Neighbour(Namespace("td-0"), "10.199.0.6", (), (), ()))]
+    for protocol in (("!", "-p", "tcp"), ("-p", "tcp")):
+        assert ("-i", "wire", *new, *protocol, "-j", "DROP") in found
+        assert found.count(("-o", "wire", *new, *protocol, "-j", "REJECT")) == 2, "of pods and of the node itself"
+
+
+def test_clusters_have_registry_passwords_of_their_own() -> None:
+    assert Layout("one").secrets != Layout("two").secrets
+    assert Layout("local").secrets in Layout("one").secrets.parents
 
 
 def test_registry_passwords_are_made_once(tmp_path: Path) -> None:

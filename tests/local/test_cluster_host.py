@@ -41,6 +41,21 @@ def test_the_last_cluster_gives_the_machine_its_settings_back(machine: Path) -> 
     assert not (machine / "var").exists()
 
 
+def test_a_cluster_gets_the_inotify_instances_that_it_needs_and_gives_them_back(machine: Path) -> None:
+    limit = machine / "sys/fs/inotify/max_user_instances"
+    host.record()  # by a cluster of a version that did not know of it
+    limit.parent.mkdir(parents=True)
+    limit.write_text("128\n")
+    host.record()
+    assert limit.read_text() == "1024"
+    host.record()
+    host.restore(Layout("one", machine / "clusters"))
+    assert limit.read_text() == "128"
+    limit.write_text("8192")
+    host.record()
+    assert limit.read_text() == "8192", "more than that is left alone"
+
+
 def test_another_runtimes_files_stay(machine: Path) -> None:
     layout = Layout("one", machine / "clusters")
     ours = machine / "logs" / "ours.log"

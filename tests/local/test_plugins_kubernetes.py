@@ -199,7 +199,6 @@ def test_types_that_are_taken_on(token, kind):
         "kubernetes:helm.sh/v3:Release",
         "kubernetes:yaml:ConfigFile",
         "kubernetes:kustomize/v2:Directory",
-        "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
         "kubernetes:networking.k8s.io/v1:Ingress",
         "aws:s3/bucket:Bucket",
     ],

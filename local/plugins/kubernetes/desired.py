@@ -42,13 +42,13 @@ class Desired:
         """What the state keeps of the live object."""
         return objects.outputs(self.kind, live, self.inputs, self.manager, self.api_version)
 
-    def apply(self, cluster: Cluster, *, dry_run: bool) -> dict[str, Any]:
-        """Apply it. Other managers' fields are a conflict unless the object itself asks for force."""
+    def apply(self, cluster: Cluster, *, dry_run: bool, force: bool = False) -> dict[str, Any]:
+        """Apply it. Other managers' fields are a conflict unless the provider or the object itself asks for force."""
         body = self.inputs.value
         if self.ignored:
             found = objects.reference(self.kind, body, cluster.namespaced(self.kind))
             body = objects.with_ignored(body, cluster.get(found) or {"metadata": {}}, self.ignored, self.manager)
-        force = kinds.annotation(body, kinds.PATCH_FORCE) == "true"
+        force = force or kinds.annotation(body, kinds.PATCH_FORCE) == "true"
         return cluster.apply(body, self.kind, self.manager, force=force, dry_run=dry_run)
 
     def failed(self, error: Exception) -> RefusalError:

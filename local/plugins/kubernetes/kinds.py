@@ -14,7 +14,6 @@ _ANNOTATIONS = (AUTONAMED, SKIP_AWAIT, PATCH_FORCE)
 
 # Kinds that the official plugin waits for, or treats in a way of its own, and the stand-in does not.
 _UNSUPPORTED_KINDS = {
-    ("apiextensions.k8s.io", "CustomResourceDefinition"),
     ("apps", "ReplicaSet"),
     ("extensions", "Ingress"),
     ("networking.k8s.io", "Ingress"),

@@ -121,9 +121,9 @@ class KubernetesProvider(Provider):
         kind = desired.kind
         try:
             reference = objects.reference(kind, desired.inputs.value, self.cluster.namespaced(kind))
-            if self.cluster.get(reference) is not None:
+            if not self.settings.upsert_existing_objects and self.cluster.get(reference) is not None:
                 raise ApiError(409, f'{kind.name} "{reference.id}" already exists; import it or give it another name')
-            live = desired.apply(self.cluster, dry_run=False)
+            live = desired.apply(self.cluster, dry_run=False, force=self.settings.enable_patch_force)
         except ClusterError as error:
             raise desired.failed(error) from error
         outputs = self._when_ready(desired, live, request.timeout)
@@ -137,7 +137,7 @@ class KubernetesProvider(Provider):
         if request.preview:
             return provider_pb2.UpdateResponse(properties=encode(self._preview(desired)))
         try:
-            live = desired.apply(self.cluster, dry_run=False)
+            live = desired.apply(self.cluster, dry_run=False, force=self.settings.enable_patch_force)
         except ClusterError as error:
             raise desired.failed(error) from error
         return provider_pb2.UpdateResponse(properties=encode(self._when_ready(desired, live, request.timeout)))
@@ -201,7 +201,7 @@ class KubernetesProvider(Provider):
             if not old.value and self.cluster.get(objects.reference(kind, inputs.value, self.cluster.namespaced(kind))):
                 # The predecessor that a replacement deletes first, or an object that the update itself will refuse.
                 return guess
-            dry = desired.apply(self.cluster, dry_run=True)
+            dry = desired.apply(self.cluster, dry_run=True, force=self.settings.enable_patch_force)
         except UnreachableError as error:
             self.log.warning(f"configured Kubernetes cluster is unreachable: {error}", desired.urn)
             return guess

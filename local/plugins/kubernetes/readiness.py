@@ -131,12 +131,22 @@ def _claim(cluster: Cluster, live: dict[str, Any]) -> str | None:
     return "the PersistentVolumeClaim is not bound"
 
 
+def _definition(cluster: Cluster, live: dict[str, Any]) -> str | None:
+    conditions = _conditions(live)
+    if conditions.get("NamesAccepted", {}).get("status") == "False":
+        raise WaitError(f"its names are not accepted: {conditions['NamesAccepted'].get('message')}")
+    if conditions.get("Established", {}).get("status") == "True":
+        return None
+    return "the CustomResourceDefinition is not established"
+
+
 _CHECKS: dict[Kind, Check] = {
     Kind("apps/v1", "Deployment"): _deployment,
     Kind("apps/v1", "StatefulSet"): _replicated,
     Kind("apps/v1", "DaemonSet"): _replicated,
     Kind("batch/v1", "Job"): _job,
     Kind("v1", "PersistentVolumeClaim"): _claim,
+    Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"): _definition,
     POD: _pod,
     Kind("v1", "Service"): _service,
 }

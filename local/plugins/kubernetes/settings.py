@@ -14,6 +14,8 @@ _FLAGS = {
     "enableSecretMutable": "PULUMI_K8S_ENABLE_SECRET_MUTABLE",
     "enableConfigMapMutable": "PULUMI_K8S_ENABLE_CONFIGMAP_MUTABLE",
     "enableServerSideApply": "PULUMI_K8S_ENABLE_SERVER_SIDE_APPLY",
+    "enablePatchForce": "PULUMI_K8S_ENABLE_PATCH_FORCE",
+    "upsertExistingObjects": "PULUMI_K8S_UPSERT_EXISTING_OBJECTS",
 }
 _TEXTS = ("kubeconfig", "context", "namespace")
 # Set by the engine or by resource options, not by the program's author.
@@ -29,6 +31,8 @@ class Settings:
     namespace: str | None = None
     enable_secret_mutable: bool = False
     enable_config_map_mutable: bool = False
+    enable_patch_force: bool = False
+    upsert_existing_objects: bool = False
     known: bool = True
     """False in a preview in which the kubeconfig is the output of a resource that does not exist yet."""
 
@@ -85,6 +89,8 @@ def read(values: dict[str, Any]) -> Settings:
         **{name: values[name] for name in _TEXTS if values.get(name) not in (None, "", UNKNOWN)},
         enable_secret_mutable=_flag(values, "enableSecretMutable", default=False),
         enable_config_map_mutable=_flag(values, "enableConfigMapMutable", default=False),
+        enable_patch_force=_flag(values, "enablePatchForce", default=False),
+        upsert_existing_objects=_flag(values, "upsertExistingObjects", default=False),
         known=values.get("kubeconfig") is not UNKNOWN,
     )
 

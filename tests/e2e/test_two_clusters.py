@@ -1,0 +1,254 @@
+"""Staging on one cluster, production on a second one with a registry of its own: the stack's configuration decides.
+
+The second cluster gets its Tekton from the stack in `tekton/`. Everything here belongs to it and goes with it; production on
+the first cluster gets its webhook back.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from local import apart, pulumi_stacks
+from local.cluster import Cluster
+from local.demo import DEPLOYMENT
+from local.follow import follow, wait_for_run
+from local.forge import secret_files
+from local.forge.setup import REPOSITORY
+from local.kubernetes_api import Kubernetes, wait_until
+from local.machine import LISTENER
+from local.paths import IMAGE_REFS, ROOT
+from local.progress import Progress
+from tests.e2e.stacks import altered
+from tests.e2e.world import World
+
+QUIET = Progress(write=lambda text: None, tty=False)
+LISTENER_SERVICE = "from-the-forge"
+
+
+@dataclass
+class Second:
+    """The second cluster."""
+
+    cluster: Cluster
+    tekton: str
+    """What installing Tekton took."""
+
+    @property
+    def api(self) -> Kubernetes:
+        return Kubernetes(self.cluster.kubeconfig)
+
+    def password(self, user: str) -> str:
+        return self.cluster.registry_credentials("registry.internal:5000")[user]
+
+
+@dataclass
+class Production:
+    """Production there."""
+
+    second: Second
+    file: Path
+    secrets: dict[str, str]
+    """What only it may know, by what it is."""
+
+
+@pytest.fixture(scope="module")
+def second(world: World) -> Iterator[Second]:
+    apart.down(QUIET)
+    try:
+        cluster = apart.up(world.machine, QUIET)
+        yield Second(cluster, apart.install_tekton(world.machine, cluster, QUIET))
+    finally:
+        apart.down(QUIET)
+
+
+@pytest.fixture(scope="module")
+def production(second: Second, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    folder = tmp_path_factory.mktemp("apart")
+    file = altered("production", folder, lambda settings: elsewhere(settings, world, folder))
+    variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders)
+    pulumi_stacks.command(apart.NAME, variables, "stack", "select", "--create", apart.NAME)
+    try:
+        pulumi_stacks.deploy(apart.NAME, variables, "--config-file", str(file))
+    finally:
+        (ROOT / f"Pulumi.{apart.NAME}.yaml").unlink(missing_ok=True)
+    second.api.wait_for_deployment("production-ci", LISTENER, seconds=90)
+    second.api.core.create_namespaced_service("production-ci", listener_service())
+    secret = second.api.secret("production-ci", "webhook-secret")["secret"]
+    here = world.kubernetes.service_address("production-ci", LISTENER)
+    there = f"http://{second.cluster.node_ip}:{apart.LISTENER_PORT}"
+    world.machine.forge.ensure_webhook("production", there, secret)
+    kubeconfig = yaml.safe_load(second.cluster.kubeconfig.read_text())
+    try:
+        yield Production(
+            second,
+            file,
+            {
+                "webhook secret": secret,
+                "forge token": (folder / "forge-token").read_text().strip(),
+                "deploy key": (folder / "id_ed25519").read_text().splitlines()[1],
+                "registry's reader": second.password("puller"),
+                "registry's writer": second.password("deployer"),
+                "kubeconfig's key": kubeconfig["users"][0]["user"]["client-key-data"],
+                "address": second.cluster.node_ip,
+            },
+        )
+    finally:
+        world.machine.forge.ensure_webhook("production", f"http://{here}:8080", world.webhook_secrets["production"])
+
+
+def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
+    """Make of the shipped production one of the second cluster, with credentials that no other stack has."""
+    admin = world.machine.forge.admin
+    name = f"apart-{uuid.uuid4().hex[:8]}"
+    secret_files.write(folder / "forge-token", admin.new_token("reporter-production", name, ["write:repository"]))
+    admin.ensure_deploy_key(REPOSITORY, "apart", secret_files.ensure_key_pair(folder / "id_ed25519", "apart"))
+    logins = Cluster(apart.NAME).layout.secrets / "registry"
+    settings["forge"]["token"] = {"file": str(folder / "forge-token")}
+    settings["forge"]["ssh"]["privateKey"] = {"file": str(folder / "id_ed25519")}
+    settings["cluster"] = {"kubeconfig": f".local/cluster/{apart.NAME}/kubeconfig"}
+    settings["sourceRegistry"] = settings["registry"] | {"host": apart.STAGING_REGISTRY}
+    settings["registry"] = {
+        "host": "registry.internal:5000",
+        "insecure": True,
+        "read": {"username": "puller", "password": {"file": str(logins / "puller")}},
+        "write": {"username": "deployer", "password": {"file": str(logins / "deployer")}},
+    }
+
+
+def listener_service() -> dict[str, Any]:
+    """What an ingress is elsewhere: the forge's way to the listener."""
+    port = {"port": 8080, "targetPort": 8080, "nodePort": apart.LISTENER_PORT}
+    selector = {"eventlistener": LISTENER.removeprefix("el-")}
+    return {"metadata": {"name": LISTENER_SERVICE}, "spec": {"type": "NodePort", "selector": selector, "ports": [port]}}
+
+
+def test_switching_cluster_and_registry_is_configuration_alone(production: Production) -> None:
+    shipped = yaml.safe_load((ROOT / "Pulumi.production.yaml").read_text())["config"]
+    config = json.loads(production.file.read_text())["config"]
+    changed = {key for key in shipped.keys() | config.keys() if shipped.get(key) != config.get(key)}
+    assert changed == {f"tekton-delivery:{key}" for key in ("cluster", "forge", "registry", "sourceRegistry")}
+
+
+def test_a_merge_brings_the_digest_across_with_its_mark(production: Production, world: World) -> None:
+    second = production.second
+    pull_request = world.open({"message.txt": "On a cluster of its own\n"})
+    assert world.run("staging", pull_request)[1]
+    digest, before = world.digest("staging"), world.digest("production")
+    world.merge(pull_request)
+    run = wait_for_run(second.api, "production-ci", pull_request.number)
+    succeeded, told = follow(second.api, run, world.log.append)
+    assert succeeded, told
+    (container,) = second.api.deployment("production", DEPLOYMENT).spec.template.spec.containers
+    assert container.image == f"registry.internal:5000/chespirito@{digest}", "out of its own registry"
+    assert world.status("production", pull_request.head_sha)[0] == "success"
+    assert world.digest("production") == before, "production of the first cluster heard nothing"
+
+
+def test_nothing_of_production_answers_in_staging_s_cluster(production: Production, world: World) -> None:
+    there, here = production.second.cluster.node_ip, world.machine.cluster.node_ip
+    ports = {"API": 6443, "registry": 5000, "quarantine": 5001, "kubelet": 10250, "listener": apart.LISTENER_PORT}
+    seen = answering(world.kubernetes, {name: f"{there}:{port}" for name, port in ports.items()} | {"own": f"{here}:5000"})
+    assert seen == {"own"}, "the control: its own registry answers"
+
+
+def test_production_reaches_the_forge_and_staging_s_registry_and_no_more(production: Production, world: World) -> None:
+    here = world.machine.cluster.node_ip
+    opened = {"forge": "forge.internal:3000", "git": "forge.internal:2222", "registry": apart.STAGING_REGISTRY}
+    closed = {"API": f"{here}:6443", "quarantine": f"{here}:5001", "kubelet": f"{here}:10250", "page": f"{here}:30080"}
+    assert answering(production.second.api, opened | closed) == set(opened)
+
+
+def test_no_object_of_staging_s_cluster_holds_anything_of_production_s(production: Production, world: World) -> None:
+    kubectl = [str(world.machine.folders["kubernetes"] / "kubectl"), f"--kubeconfig={world.machine.cluster.kubeconfig}"]
+    listed = subprocess.run([*kubectl, "api-resources", "--verbs=list", "--output=name"], capture_output=True, text=True)
+    kinds = ",".join(listed.stdout.split())
+    everything = subprocess.run([*kubectl, "get", kinds, "-A", "-o", "json"], capture_output=True, text=True).stdout
+    decoded = everything + "".join(texts(world.kubernetes))
+    assert world.webhook_secrets["staging"] in decoded, "the control: staging's own is found"
+    assert [name for name, secret in production.secrets.items() if secret in decoded] == []
+
+
+def texts(kubernetes: Kubernetes) -> Iterator[str]:
+    """The decoded values of every Secret, and of the logins in them."""
+    for secret in kubernetes.core.list_secret_for_all_namespaces().items:
+        for value in (secret.data or {}).values():
+            text = base64.b64decode(value).decode(errors="replace")
+            yield text
+            if secret.type == "kubernetes.io/dockerconfigjson":
+                yield from (base64.b64decode(login["auth"]).decode() for login in json.loads(text)["auths"].values())
+
+
+def answering(kubernetes: Kubernetes, addresses: dict[str, str]) -> set[str]:
+    """Which of the addresses take a connection from a pod."""
+    name = f"probe-{uuid.uuid4().hex[:8]}"
+    # 6, 7 and 28: no such name, refused, no answer in time. What is no HTTP answers in its own way.
+    script = 'for at; do curl -s -o /dev/null -m 3 "http://$at/"; case $? in 6|7|28) ;; *) echo "$at" ;; esac; done'
+    container = {
+        "name": name,
+        "image": (IMAGE_REFS / "tools").read_text().strip(),
+        "command": ["sh", "-c", script, "probe", *addresses.values()],
+    }
+    spec = {"containers": [container], "restartPolicy": "Never", "automountServiceAccountToken": False}
+    kubernetes.core.create_namespaced_pod("default", client.V1Pod(metadata=client.V1ObjectMeta(name=name), spec=spec))
+    try:
+        phase = lambda: kubernetes.core.read_namespaced_pod(name, "default").status.phase  # noqa: E731
+        wait_until(lambda: phase() in ("Succeeded", "Failed"), 90, f"{name} does not end")
+        answered = set(str(kubernetes.core.read_namespaced_pod_log(name, "default")).split())
+    finally:
+        kubernetes.core.delete_namespaced_pod(name, "default")
+    return {name for name, address in addresses.items() if address in answered}
+
+
+def test_tekton_of_the_second_cluster_is_a_stack_that_is_not_destroyed_by_accident(second: Second, world: World) -> None:
+    assert "created" in second.tekton
+    tekton = pulumi(second, world)
+    before = deployed(second)
+    tekton("preview", "--expect-no-changes")
+    refused = tekton("destroy", "--yes", "--skip-preview", check=False)
+    assert refused.returncode != 0
+    assert "protected" in refused.stdout + refused.stderr
+    assert deployed(second) == before
+
+
+def test_a_tekton_that_is_there_is_adopted_and_not_started_anew(second: Second, world: World, tmp_path: Path) -> None:
+    tekton = pulumi(second, world)
+    before = deployed(second)
+    tekton("stack", "rm", apart.NAME, "--force", "--yes", "--preserve-config")
+    tekton("stack", "select", "--create", apart.NAME)
+    refused = tekton("up", "--yes", "--skip-preview", check=False)
+    assert "already exists" in refused.stdout + refused.stderr
+    config = yaml.safe_load((apart.TEKTON / f"Pulumi.{apart.NAME}.yaml").read_text())
+    (tmp_path / "Pulumi.adopt.yaml").write_text(json.dumps({"config": config["config"] | {"tekton:adopt": "true"}}))
+    tekton("up", "--yes", "--skip-preview", "--config-file", str(tmp_path / "Pulumi.adopt.yaml"))
+    assert deployed(second) == before
+
+
+def deployed(second: Second) -> dict[str, tuple[str, int]]:
+    """Which Deployments Tekton has, and how often each was changed."""
+    found = second.api.apps.list_namespaced_deployment("tekton-pipelines").items
+    return {item.metadata.name: (item.metadata.uid, item.metadata.generation) for item in found}
+
+
+def pulumi(second: Second, world: World) -> Any:
+    """The CLI on the second cluster's Tekton stack."""
+    quick = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+    variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders) | quick
+
+    def run(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        named = [] if arguments[0] == "stack" else ["--stack", apart.NAME]
+        command = ["pulumi", *arguments, *named, "--non-interactive", "--color", "never"]
+        answer = subprocess.run(command, cwd=apart.TEKTON, env=os.environ | variables, capture_output=True, text=True)
+        assert not check or answer.returncode == 0, answer.stdout + answer.stderr
+        return answer
+
+    return run
