@@ -26,6 +26,8 @@ HOME = PULUMI / "home"
 LAUNCHER = PULUMI / "bin"
 PASSPHRASE = SECRETS / "pulumi-passphrase"
 LANGUAGE_HOST = "pulumi-language-python"
+# Objects that exist and that the state does not know are taken over as declared, instead of being an error.
+UPSERT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
 _INCARNATION = PULUMI / "incarnation"
 
 
@@ -88,20 +90,14 @@ def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> Non
         progress.line(f"    {stack}: {summary}")
 
 
-def _up(stack: str, variables: Mapping[str, str]) -> str:
+def _up(stack: str, variables: dict[str, str]) -> str:
     command(stack, variables, "stack", "select", "--create", stack)
-    interrupted = _release_dead_locks(stack)
-    if interrupted:
-        # What that run had begun to create may or may not exist: a refresh finds out.
-        command(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
-    try:
+    if not _release_dead_locks(stack):
         return deploy(stack, variables)
-    except UserError as error:
-        if not (interrupted and "already exists" in str(error)):
-            raise
-        # Made by the killed run, which did not live to write it down.
-        _forget(stack, variables)
-        return "started anew, since a killed run had left it half-made: " + deploy(stack, variables)
+    # What that run had begun to create may or may not exist: a refresh finds out.
+    command(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
+    # What it made and did not live to write down is taken over. An image that a pipeline owns would be a conflict.
+    return "after a killed run: " + deploy(stack, variables | {UPSERT: "true"})
 
 
 def deploy(stack: str, variables: Mapping[str, str], *flags: str, project: Path = ROOT) -> str:
@@ -114,20 +110,6 @@ def _counts(output: str) -> str:
     """Return what Pulumi says it did, e.g. `2 created, 46 unchanged`."""
     counts: list[str] = re.findall(r"^\s+[+~\-]*\s*(\d+ (?:created|updated|deleted|replaced|unchanged))\s*$", output, re.M)
     return ", ".join(counts) or "done"
-
-
-def _forget(stack: str, variables: Mapping[str, str]) -> None:
-    """Remove a stack's state and, by their label, its objects. The shipped stacks hold the environment of their name."""
-    kinds = "namespaces,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
-    selector = f"app.kubernetes.io/part-of=tekton-delivery,tekton-delivery/environment={stack}"
-    delete = ["kubectl", "delete", kinds, "--selector", selector, "--wait", "--timeout=120s"]
-    answer = subprocess.run(delete, env=dict(variables), capture_output=True, text=True)
-    if answer.returncode != 0:
-        raise UserError(
-            f"could not remove what a killed run left of {stack}: {answer.stderr.strip()}\nStart anew: make down, make up"
-        )
-    command(stack, variables, "stack", "rm", stack, "--force", "--yes", "--preserve-config")
-    command(stack, variables, "stack", "select", "--create", stack)
 
 
 def _release_dead_locks(stack: str) -> bool:

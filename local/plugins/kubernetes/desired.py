@@ -1,5 +1,6 @@
 """What one operation is about: the object as it should be, who applies it, and how a failure is told."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,14 @@ class Desired:
         """The subject of an operation on an object in the state, which names its field manager."""
         manager, api_version = old.value[objects.MANAGER], old.value[objects.API_VERSION]
         return cls(request.urn, kinds.of_type(request.type), inputs, manager, api_version, old, ignored)
+
+    def taking_over(self, live: dict[str, Any]) -> "Desired":
+        """The same for an object that is there already: as the manager that applied it, if one of Pulumi's did."""
+        managers = [
+            entry["manager"] for entry in live["metadata"].get("managedFields") or [] if entry["operation"] == "Apply"
+        ]
+        former = next((name for name in managers if name.startswith(objects.MANAGER_PREFIX)), self.manager)
+        return dataclasses.replace(self, manager=former)
 
     def outputs(self, live: dict[str, Any]) -> Bag:
         """What the state keeps of the live object."""

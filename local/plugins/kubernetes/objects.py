@@ -15,6 +15,7 @@ from local.plugins.wire import UNKNOWN, Bag, has_unknown, mirror_secrets
 
 SECRET = Kind("v1", "Secret")
 INPUTS, API_VERSION, MANAGER = "__inputs", "__initialApiVersion", "__fieldManager"
+MANAGER_PREFIX = "pulumi-kubernetes-"
 
 _READ_ONLY = (
     "creationTimestamp",
@@ -151,7 +152,7 @@ def _owns(fields: dict[str, Any], names: tuple[str, ...]) -> bool:
 
 def new_manager() -> str:
     """A field manager for a new object, kept in its state for life."""
-    return f"pulumi-kubernetes-{secrets.token_hex(4)}"
+    return f"{MANAGER_PREFIX}{secrets.token_hex(4)}"
 
 
 def paths(texts: Iterable[str]) -> list[Path]:

@@ -121,8 +121,10 @@ class KubernetesProvider(Provider):
         kind = desired.kind
         try:
             reference = objects.reference(kind, desired.inputs.value, self.cluster.namespaced(kind))
-            if not self.settings.upsert_existing_objects and self.cluster.get(reference) is not None:
+            found = self.cluster.get(reference)
+            if found is not None and not self.settings.upsert_existing_objects:
                 raise ApiError(409, f'{kind.name} "{reference.id}" already exists; import it or give it another name')
+            desired = desired.taking_over(found) if found else desired
             live = desired.apply(self.cluster, dry_run=False, force=self.settings.enable_patch_force)
         except ClusterError as error:
             raise desired.failed(error) from error
