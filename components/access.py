@@ -4,7 +4,7 @@ No service account's token is mounted by default. The one step that talks to the
 its own (see `components/tasks/step.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ SUPERVISOR = "supervisor"
 LISTENER = "listener"
 
 Rule = dict[str, Any]
+Subject = dict[str, str]
 
 
 def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
@@ -44,6 +45,12 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [FREEZE], "verbs": ["get"]},
     ]
 
+
+# Approvals are ConfigMaps of the delivery namespace. Which ones count is for an admission policy to say.
+APPROVAL_READER_RULES: list[Rule] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
+APPROVER_RULES: list[Rule] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}]
+# What waits for them is noted on the Deployments.
+APPROVER_WORKLOAD_RULES: list[Rule] = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]}]
 
 # Cancelling a run is a patch of its spec.status, which kubectl begins with a get. Tekton's webhook refuses every other
 # change of a started run.
@@ -84,6 +91,8 @@ class AccessArgs:
     pull_secret: str | None
     """Secret by which images of steps are pulled; None for a registry that needs none."""
     runs_untrusted_code: bool
+    approvers: tuple[Subject, ...] = ()
+    """People who approve what is rolled out; none where it takes no approval."""
 
 
 class Access(pulumi.ComponentResource):
@@ -121,6 +130,11 @@ class Access(pulumi.ComponentResource):
         bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, REPORTER_RULES, common, child)
         if args.runs_untrusted_code:
             bind(name, SUPERVISOR, args.delivery_namespace, args.delivery_namespace, SUPERVISOR_RULES, common, child)
+        if args.approvers:
+            delivery, workload = args.delivery_namespace, args.workload_namespace
+            bind(name, "approval-reader", delivery, delivery, APPROVAL_READER_RULES, common, child, DEPLOYER)
+            grant(f"{name}-approver", "approver", delivery, APPROVER_RULES, args.approvers, common, child)
+            grant(f"{name}-workload-approver", "approver", workload, APPROVER_WORKLOAD_RULES, args.approvers, common, child)
         self.register_outputs({})
 
 
@@ -189,12 +203,32 @@ def bind(
     account: str | None = None,
 ) -> None:
     """Declare a Role in `namespace` and bind it to the service account of the same name in `account_namespace`."""
+    subject = {"kind": "ServiceAccount", "name": account or role, "namespace": account_namespace}
+    grant(f"{prefix}-{role}", role, namespace, rules, [subject], common, opts)
+
+
+def grant(
+    resource: str,
+    role: str,
+    namespace: pulumi.Input[str],
+    rules: list[Rule],
+    subjects: Sequence[Mapping[str, pulumi.Input[str]]],
+    common: dict[str, str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Declare a Role in `namespace` and bind it to subjects."""
     metadata = {"name": role, "namespace": namespace, "labels": common}
-    k8s.rbac.v1.Role(f"{prefix}-{role}", metadata=metadata, rules=rules, opts=opts)
+    k8s.rbac.v1.Role(resource, metadata=metadata, rules=rules, opts=opts)
     k8s.rbac.v1.RoleBinding(
-        f"{prefix}-{role}",
+        resource,
         metadata=metadata,
         role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
-        subjects=[{"kind": "ServiceAccount", "name": account or role, "namespace": account_namespace}],
+        subjects=list(subjects),
         opts=opts,
     )
+
+
+def people(users: Sequence[str], groups: Sequence[str]) -> tuple[Subject, ...]:
+    """Return people as the subjects of a binding."""
+    kinds = [("User", name) for name in users] + [("Group", name) for name in groups]
+    return tuple({"kind": kind, "name": name, "apiGroup": "rbac.authorization.k8s.io"} for kind, name in kinds)

@@ -39,6 +39,11 @@ def token(component: str) -> str:
     return f"{PROJECT}:index:{component}"
 
 
+def seconds(duration: str) -> int:
+    """Return a duration such as `5m` in seconds."""
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
 def delivery_namespace(environment: str) -> str:
     """Return the namespace of an environment's listener and runs, e.g. `staging-ci`."""
     return f"{environment}-ci"

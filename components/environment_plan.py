@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components import approval_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name
-from components.conventions import CONTAINER, Manifest
+from components.conventions import CONTAINER, Manifest, seconds
 from components.credentials import (
     QUARANTINE_PUSH,
     REGISTRY_PULL,
@@ -30,13 +31,6 @@ from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
 from components.tasks import build, promote, report, restore, stage, supersede
-
-SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def seconds(duration: str) -> int:
-    """Return a duration such as `5m` in seconds."""
-    return int(duration[:-1]) * SECONDS[duration[-1]]
 
 
 def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
@@ -120,6 +114,7 @@ class EnvironmentPlan:
             deployments=tuple(deployment_name(application.name) for application in self.stack.settings.applications),
             pull_secret=self._pull_secret,
             runs_untrusted_code=self._builds is not None,
+            approvers=approval_plan.subjects(self.settings),
         )
 
     @property
@@ -144,6 +139,7 @@ class EnvironmentPlan:
                     promotes_from=self.settings.promotes_from,
                     public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
                     mark_seconds=seconds(settings.mark.timeout),
+                    approval=approval_plan.task(self.settings),
                 )
             )
         return tasks
@@ -232,7 +228,7 @@ class EnvironmentPlan:
         runs = (
             {"pull-request": pull_request.run(builds.timeout), "rejected": pull_request.rejected_run()}
             if builds
-            else {"merge": promotion.run()}
+            else {"merge": promotion.run(approval_plan.timeout(self.stack.settings, self.settings))}
         )
         return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]
 
@@ -255,6 +251,7 @@ class EnvironmentPlan:
                 for application in settings.applications
             },
             placeholder_repository=self.stack.tools_image.split("@")[0],
+            approval=approval_plan.policy(self.settings),
             image_step=ImageStep(
                 container="step-image",
                 security_context=build.image_security_context(builds.seccomp_profile),

@@ -14,11 +14,14 @@ from tests.support import Declared, Object
 _NAMES = ("object", "oldObject", "request")
 
 
-def refusals(stack: Declared, policy: str, made: Object, *, old: Object | None = None, user: str = "") -> list[str]:
+def refusals(
+    stack: Declared, policy: str, made: Object, *, old: Object | None = None, user: str = "", groups: tuple[str, ...] = ()
+) -> list[str]:
     """The messages of all that does not hold for a request; an expression that fails refuses as well."""
     spec = stack.one("ValidatingAdmissionPolicy", policy)["spec"]
     assert spec["failurePolicy"] == "Fail"
-    known: Object = {"object": made, "oldObject": old or {}, "request": {"userInfo": {"username": user}}}
+    request = {"operation": "UPDATE" if old else "CREATE", "userInfo": {"username": user, "groups": list(groups)}}
+    known: Object = {"object": made, "oldObject": old or {}, "request": request}
     if not all(_evaluate(item["expression"], known, {}) for item in spec.get("matchConditions", [])):
         return []
     variables: dict[str, Any] = {}

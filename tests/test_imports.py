@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import ROOT
 
-PACKAGES = ("components", "offline", "policy", "local", "images", "bench", "tekton")
+PACKAGES = ("components", "offline", "policy", "local", "operate", "images", "bench", "tekton")
 SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
@@ -17,14 +17,14 @@ LAYERS = [
     ("components.settings.types",),
     (
         "components.settings.application",
+        "components.settings.approval",
         "components.settings.cluster",
-        "components.settings.environment",
         "components.settings.forge",
         "components.settings.listener",
         "components.settings.mark",
         "components.settings.registry",
     ),
-    ("components.settings.build",),
+    ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
     ("components.settings.checks",),
     ("components.settings.stack",),
@@ -41,11 +41,12 @@ LAYERS = [
     ("components.events", "components.webhook_secret"),
     ("components.triggers",),
     ("components.policies",),
+    ("components.approval_plan",),
     ("components.environment_plan",),
     ("components.plan",),
 ]
 SETTINGS = "components.settings"
-READERS_OF_SETTINGS = {"components.plan", "components.environment_plan", "__main__"}
+READERS_OF_SETTINGS = {"components.plan", "components.environment_plan", "components.approval_plan", "__main__"}
 
 
 def module(path: Path) -> str:

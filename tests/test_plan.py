@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.conventions import PROJECT
-from components.environment_plan import seconds
+from components.conventions import PROJECT, seconds
 from tests.support import Declared, Object, record_config
 
 VALID = Path(__file__).parent / "settings" / "valid.yaml"

@@ -17,7 +17,11 @@ PARAMS = {
 
 def spec(target: Target) -> Manifest:
     """Return the Pipeline's spec. One pod between the merge and production, and one that reports."""
-    values = {"merge-sha": "$(params.merge-sha)", "merged-by": "$(params.merged-by)"}
+    values = {
+        "merge-sha": "$(params.merge-sha)",
+        "merged-by": "$(params.merged-by)",
+        "run": "$(context.pipelineRun.name)",
+    }
     if target.source_image:
         values["source-image"] = target.source_image
     return {
@@ -29,8 +33,11 @@ def spec(target: Target) -> Manifest:
     }
 
 
-def run() -> Manifest:
-    """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
+def run(timeout: str | None = None) -> Manifest:
+    """Return what a PipelineRun of this pipeline adds to its pipelineRef and params.
+
+    `timeout` is for one that may wait longer than runs usually take.
+    """
     return {
         "taskRunTemplate": {"serviceAccountName": DEPLOYER},
         "taskRunSpecs": [
@@ -38,4 +45,4 @@ def run() -> Manifest:
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
         "workspaces": ssh_secret(),
-    }
+    } | ({"timeouts": {"pipeline": timeout}} if timeout else {})

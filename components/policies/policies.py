@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 
 from components.access import DEPLOYER, SUPERVISOR, UNTRUSTED
 from components.conventions import PROJECT, Manifest, labels, token
+from components.policies.approvals import Approvers, approvals
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
@@ -31,6 +32,8 @@ class PoliciesArgs:
     """Deployment to the repository of its images."""
     placeholder_repository: str
     """Repository of the image that runs before the first delivery."""
+    approval: Approvers | None
+    """Whose approvals count; None where it takes none."""
     image_step: ImageStep | None
     """How images are built; None where no pull-request code runs."""
 
@@ -79,6 +82,8 @@ def declared(args: PoliciesArgs) -> list[Policy]:
         ),
         leases(namespace=args.workload_namespace, account=deployer),
     ]
+    if args.approval:
+        made.append(approvals(namespace=args.delivery_namespace, approvers=args.approval))
     if args.image_step:
         made += [
             cancellations(namespace=args.delivery_namespace, account=account(args.delivery_namespace, SUPERVISOR)),

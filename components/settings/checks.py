@@ -33,6 +33,9 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         for key in _missing_keys(environment.deliver_on, settings.mark):
             needed = f"needs the key `{path(('mark', key))}`; add it, with `file` or `config`"
             yield _line((*place, "deliverOn"), environment.deliver_on, needed)
+        if environment.deliver_on == "pull-request" and environment.approval:
+            problem = "takes no `approval`: nobody waits for a pull request; remove it, or give it to the next environment"
+            yield _line((*place, "deliverOn"), environment.deliver_on, problem)
         if environment.deliver_on == "merge" and environment.promotes_from == environment.name:
             problem = "is the environment itself; name the one whose mark it demands"
             yield _line((*place, "promotesFrom"), environment.promotes_from, problem)

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.conventions import delivery_namespace
 from components.settings import types as form
+from components.settings.approval import Approval
 from components.settings.types import Model
 
 
@@ -32,9 +32,14 @@ class Environment(Model):
         description="why nothing is rolled out for now; `python -m operate freeze` does it without `pulumi up`",
         examples=["stock-taking until Monday"],
     )
+    approval: Approval | None = Field(
+        default=None,
+        description="where it delivers on merge: the people without whose word nothing is rolled out",
+        examples=[{"users": ["ana@example.com"]}],
+    )
     max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
 
     @property
     def delivery_namespace(self) -> str:
         """The namespace of this environment's listener and runs, e.g. `staging-ci`."""
-        return delivery_namespace(self.name)
+        return f"{self.name}-ci"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from components.conventions import Manifest
 from components.credentials import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL
-from components.tasks import rollout
+from components.tasks import approve, rollout
 from components.tasks.step import (
     SOURCE_CONFIG_PATH,
     docker_config,
@@ -20,11 +20,15 @@ from components.tasks.step import (
 )
 
 NAME = "promote"
-RESULTS = rollout.RESULTS | {"mark": "the statement that proved it, as JSON"}
+RESULTS = rollout.RESULTS | {
+    "mark": "the statement that proved it, as JSON",
+    "approved-by": "who approved it, as JSON; nothing where it takes no approval",
+}
 
 PARAMS = rollout.PARAMS | {
     "merge-sha": "the merge commit on the base branch: 40 hex digits",
     "merged-by": "who merged",
+    "run": "name of the PipelineRun",
 }
 SOURCE_PARAMS = {"source-image": "repository of the images of the environment before this one"}
 
@@ -55,6 +59,8 @@ class PromoteTaskArgs:
     """Its public key, PEM."""
     mark_seconds: int
     """How long a merge waits for a mark that is not there yet."""
+    approval: approve.ApprovalArgs | None
+    """Whose word it takes."""
 
 
 def spec(args: PromoteTaskArgs) -> Manifest:
@@ -78,7 +84,13 @@ def spec(args: PromoteTaskArgs) -> Manifest:
         "steps": [
             rollout.commits("$(params.merge-sha)"),
             *proofs,
-            rollout.deploy(merge_sha="$(params.merge-sha)", merged_by="$(params.merged-by)", mark="$(results.mark.path)"),
+            *([approve.step(args.approval)] if args.approval else []),
+            rollout.deploy(
+                merge_sha="$(params.merge-sha)",
+                merged_by="$(params.merged-by)",
+                mark="$(results.mark.path)",
+                approved_by="$(results.approved-by.path)" if args.approval else "",
+            ),
         ],
     }
 

@@ -79,11 +79,11 @@ def target_env() -> dict[str, str]:
     }
 
 
-def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "") -> Manifest:
+def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved_by: str = "") -> Manifest:
     """Return the step that rolls out the image of the result `image`, and restores the former one if it fails.
 
-    `merge_sha`, an expression, makes it keep the order of merges; the step then reads the fetched history. `mark` is the
-    path of the statement that proved the image.
+    `merge_sha`, an expression, makes it keep the order of merges; the step then reads the fetched history. `mark` and
+    `approved_by` are the paths of the statement that proved the image and of the people's names who approved it.
     """
     return step(
         "deploy",
@@ -93,6 +93,7 @@ def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "") -> Manif
             "PARAM_MERGE_SHA": merge_sha,
             "PARAM_MERGED_BY": merged_by,
             "MARK_PATH": mark,
+            "APPROVED_BY_PATH": approved_by,
             "HISTORY": HISTORY_PATH,
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "RESULT_IMAGE_PATH": "$(results.image.path)",

@@ -9,6 +9,8 @@ set -eu
 image=$(cat "$RESULT_IMAGE_PATH")
 mark=null
 [ -z "$MARK_PATH" ] || mark=$(cat "$MARK_PATH")
+approved_by=null
+[ -z "$APPROVED_BY_PATH" ] || approved_by=$(cat "$APPROVED_BY_PATH")
 image_in() {
     printf '%s' "$1" | jq --raw-output --arg container "$PARAM_CONTAINER" \
         '.spec.template.spec.containers[] | select(.name == $container).image'
@@ -35,7 +37,7 @@ while :; do
     respect_people "$live" "$PARAM_PULL_REQUEST"
     printf '%s' "$live" | jq --arg container "$PARAM_CONTAINER" --arg image "$image" --arg commit "$PARAM_HEAD_SHA" \
         --arg pull "$PARAM_PULL_REQUEST" --arg merge "$PARAM_MERGE_SHA" --arg by "$PARAM_MERGED_BY" --arg run "$RUN" \
-        --argjson mark "$mark" '
+        --argjson mark "$mark" --argjson approvedBy "$approved_by" '
         def given: if . == "" then null else . end;
         (.metadata.annotations // {}) as $notes
         | ($notes["tekton-delivery/before"] // "[]" | fromjson) as $before
@@ -58,7 +60,8 @@ while :; do
                                   pullRequest: $notes["tekton-delivery/pull-request"]}])[-5:] end | tojson),
               "tekton-delivery/history": (
                 $history + [{image: $image, commit: $commit, pullRequest: $pull, mergeCommit: ($merge | given),
-                             mergedBy: ($by | given), run: $run, at: $now, mark: $mark}
+                             mergedBy: ($by | given), run: $run, at: $now, mark: $mark,
+                             approvedBy: $approvedBy}
                             | with_entries(select(.value != null))] | .[-20:] | tojson)
             }
           } as $metadata

@@ -26,6 +26,7 @@ def deploy(sandbox: Sandbox, **changed: str | Path) -> Result:
     sandbox.file("image", NEW)
     env: dict[str, str | Path] = {
         "MARK_PATH": "",
+        "APPROVED_BY_PATH": "",
         "PARAM_HEAD_SHA": SHA,
         "PARAM_PULL_REQUEST": "7",
         "PARAM_MERGE_SHA": "",
@@ -80,8 +81,16 @@ def test_the_image_is_rolled_out_and_waited_for_one_at_a_time(sandbox: Sandbox, 
 def test_what_serves_and_the_last_five_before_it_are_noted(sandbox: Sandbox) -> None:
     history = [{"image": f"old-{number}", "commit": None, "pullRequest": str(number)} for number in range(5)]
     cluster = Cluster(sandbox, image=OLD, notes=OLD_NOTES | {"tekton-delivery/before": json.dumps(history)})
+    approved = sandbox.file("approved", json.dumps(["bob"]))
     mark = sandbox.file("mark", json.dumps({"tree": "e" * 40}))
-    deploy(sandbox, PARAM_MERGE_SHA="d" * 40, PARAM_MERGED_BY="alice", HISTORY="/nowhere", MARK_PATH=mark)
+    deploy(
+        sandbox,
+        PARAM_MERGE_SHA="d" * 40,
+        PARAM_MERGED_BY="alice",
+        HISTORY="/nowhere",
+        MARK_PATH=mark,
+        APPROVED_BY_PATH=approved,
+    )
     notes = cluster.notes
     at = notes.pop("delivered-at")
     assert at.endswith("Z")
@@ -95,6 +104,7 @@ def test_what_serves_and_the_last_five_before_it_are_noted(sandbox: Sandbox) -> 
             "run": "run-1",
             "at": at,
             "mark": {"tree": "e" * 40},
+            "approvedBy": ["bob"],
         }
     ]
     assert json.loads(notes.pop("before")) == [*history[1:], {"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]

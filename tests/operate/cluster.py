@@ -1,0 +1,174 @@
+"""A cluster in memory, with the API server's rules that the commands rely on: versions, and strategic merge patches."""
+
+import copy
+import json
+from typing import Any
+
+from components.conventions import Manifest, labels
+from operate.cluster import Cluster, ConflictError
+from operate.target import Target
+
+REPOSITORY = "registry.internal:5000/shop"
+NAME = "shop-pod"
+
+
+def image(letter: str) -> str:
+    return f"{REPOSITORY}@sha256:{letter * 64}"
+
+
+def served(letter: str, number: int, **more: Any) -> Manifest:
+    """An entry of a Deployment's history, as deploy.sh writes it."""
+    return {
+        "image": image(letter),
+        "commit": letter * 40,
+        "pullRequest": str(number),
+        "run": f"shop-production-{number}-promote",
+        "at": f"2026-11-22T12:0{number}:00Z",
+    } | more
+
+
+def run(number: int, at: str, *, ended: bool = True, event: str = "pull-request") -> Manifest:
+    """A PipelineRun that a webhook started at a time of the day."""
+    name = f"shop-staging-{number}-{'abcdef01'}-20261122{at.replace(':', '')}"
+    about = {"tekton-delivery/event": event, "tekton-delivery/pull-request": str(number)}
+    theirs = {"tekton.dev/pipeline": "shop-staging-pipeline", "triggers.tekton.dev/trigger": "pr-trigger"}
+    return {
+        "apiVersion": "tekton.dev/v1",
+        "kind": "PipelineRun",
+        "metadata": {
+            "name": name,
+            "namespace": "staging-ci",
+            "creationTimestamp": f"2026-11-22T{at}Z",
+            "uid": "1",
+            "labels": labels(environment="staging", application="shop") | about | theirs,
+        },
+        "spec": {
+            "pipelineRef": {"name": "shop-staging-pipeline"},
+            "params": [{"name": "pull-request", "value": str(number)}],
+        },
+        "status": {"completionTime": "later"} if ended else {},
+    }
+
+
+def task_run(of: Manifest, reason: str) -> Manifest:
+    """The TaskRun of a PipelineRun that gave a reason."""
+    metadata = of["metadata"] | {"labels": of["metadata"]["labels"] | {"tekton.dev/pipelineRun": of["metadata"]["name"]}}
+    return {"metadata": metadata, "status": {"results": [{"name": "reason", "value": reason}]}}
+
+
+class Memory(Cluster):
+    """An environment with the application shop."""
+
+    def __init__(self, environment: str = "production", *history: Manifest, user: str = "ana") -> None:
+        self.user, self.environment = user, environment
+        self.broken: set[str] = set()
+        """Images that never get ready."""
+        self.before_patch: list[Manifest] = []
+        """Annotations that somebody else writes just before the next patches."""
+        self.pipeline_runs: list[Manifest] = []
+        self.task_runs: list[Manifest] = []
+        self.created: list[Manifest] = []
+        self.config_maps: dict[str, Manifest] = {}
+        self.switch: Manifest = {"metadata": {}}
+        self.held: Manifest = {"metadata": {"name": NAME, "resourceVersion": "1"}, "spec": {}}
+        last = history[-1] if history else None
+        notes = {"tekton-delivery/history": json.dumps(history)} if history else {}
+        if last:
+            notes |= {"tekton-delivery/commit": last["commit"], "tekton-delivery/pull-request": last["pullRequest"]}
+        self.live: Manifest = {
+            "metadata": {
+                "name": NAME,
+                "namespace": environment,
+                "labels": labels(environment=environment, application="shop"),
+                "annotations": notes,
+                "resourceVersion": "1",
+                "generation": 1,
+            },
+            "spec": {
+                "replicas": 2,
+                "progressDeadlineSeconds": 1,
+                "template": {"spec": {"containers": [{"name": "app", "image": last["image"] if last else "tools"}]}},
+            },
+        }
+
+    @property
+    def target(self) -> Target:
+        return Target(self, self.environment, "shop", NAME)
+
+    @property
+    def image(self) -> str:
+        return str(self.live["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    @property
+    def notes(self) -> Manifest:
+        found: Manifest = self.live["metadata"]["annotations"]
+        return found
+
+    def whoami(self) -> str:
+        return self.user
+
+    def environments(self) -> list[str]:
+        return ["production", "staging"]
+
+    def deployments(self, environment: str) -> list[Manifest]:
+        return [copy.deepcopy(self.live)] if environment == self.environment else []
+
+    def deployment(self, environment: str, name: str) -> Manifest:
+        assert (environment, name) == (self.environment, NAME)
+        made = copy.deepcopy(self.live)
+        count = 1 if self.image in self.broken else 2
+        made["status"] = {
+            "observedGeneration": made["metadata"]["generation"],
+            "replicas": 2,
+            "updatedReplicas": 2,
+            "availableReplicas": count,
+        }
+        return made
+
+    def patch_deployment(self, environment: str, name: str, body: Manifest) -> None:
+        if self.before_patch:
+            self.notes.update(self.before_patch.pop())
+            self._changed(self.live)
+        metadata = self.live["metadata"]
+        if body["metadata"].get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
+            raise ConflictError
+        for key, value in body["metadata"]["annotations"].items():
+            self.notes.pop(key, None)
+            if value is not None:
+                self.notes[key] = value
+        for container in body.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            assert container["name"] == "app"
+            self.live["spec"]["template"]["spec"]["containers"][0] |= container
+            metadata["generation"] += 1
+        self._changed(self.live)
+
+    def lease(self, environment: str, name: str) -> Manifest:
+        return copy.deepcopy(self.held)
+
+    def replace_lease(self, environment: str, name: str, body: Manifest) -> None:
+        if body["metadata"]["resourceVersion"] != self.held["metadata"]["resourceVersion"]:
+            raise ConflictError
+        self.held = copy.deepcopy(body)
+        self._changed(self.held)
+
+    def freeze(self, environment: str) -> Manifest:
+        return copy.deepcopy(self.switch)
+
+    def patch_freeze(self, environment: str, data: Manifest) -> None:
+        self.switch["data"] = {key: value for key, value in data.items() if value is not None}
+
+    def runs(self, environment: str, plural: str, application: str) -> list[Manifest]:
+        return {"pipelineruns": self.pipeline_runs, "taskruns": self.task_runs}[plural]
+
+    def create_run(self, environment: str, body: Manifest) -> None:
+        if body["metadata"]["name"] in [made["metadata"]["name"] for made in self.created]:
+            raise ConflictError
+        self.created.append(body)
+
+    def create_config_map(self, environment: str, body: Manifest) -> None:
+        if body["metadata"]["name"] in self.config_maps:
+            raise ConflictError
+        self.config_maps[body["metadata"]["name"]] = body
+
+    def _changed(self, item: Manifest) -> None:
+        item["metadata"]["resourceVersion"] = str(int(item["metadata"]["resourceVersion"]) + 1)

@@ -1,0 +1,72 @@
+"""Approving: what waits is found, and said yes to in the own name."""
+
+import json
+
+import pytest
+
+from operate.approvals import approve, awaiting
+from operate.errors import OperateError
+from tests.operate.cluster import Memory, served
+
+DIGEST = "sha256:" + "b" * 64
+
+
+def waiting(number: int, until: str = "2999-01-01T00:00:00Z") -> dict[str, str]:
+    note = {
+        "digest": DIGEST,
+        "commit": "b" * 40,
+        "pullRequest": str(number),
+        "mergedBy": "bob",
+        "run": f"shop-production-{number}",
+        "taskRun": f"shop-production-{number}-promote",
+        "taskRunUid": "uid",
+        "count": 2,
+        "until": until,
+    }
+    return {f"tekton-delivery/awaits-approval-{number}": json.dumps(note)}
+
+
+def production(*notes: dict[str, str]) -> Memory:
+    cluster = Memory("production", served("a", 1))
+    for note in notes:
+        cluster.notes.update(note)
+    return cluster
+
+
+def test_the_only_one_that_waits_needs_no_name() -> None:
+    cluster = production(waiting(7))
+    assert approve(cluster.target, None, "looks good").digest == DIGEST
+    (made,) = cluster.config_maps.values()
+    assert made["data"] == {"digest": DIGEST, "approver": "ana", "reason": "looks good"}
+    assert made["immutable"] is True
+    assert made["metadata"]["labels"]["tekton-delivery/approval"] == "shop-pod"
+    (owner,) = made["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"]) == ("TaskRun", "shop-production-7-promote", "uid")
+
+
+def test_two_people_approve_and_nobody_twice() -> None:
+    cluster = production(waiting(7))
+    approve(cluster.target, "7", None)
+    with pytest.raises(OperateError, match=r"ana has approved .* already; it takes 2 people"):
+        approve(cluster.target, "#7", None)
+    cluster.user = "bob"
+    approve(cluster.target, "shop-production-7", None)
+    assert [made["data"]["approver"] for made in cluster.config_maps.values()] == ["ana", "bob"]
+
+
+def test_of_several_one_has_to_be_named() -> None:
+    cluster = production(waiting(7), waiting(8))
+    with pytest.raises(OperateError, match=r"several wait(?s:.*)#7 (?s:.*)#8 "):
+        approve(cluster.target, None, None)
+    assert approve(cluster.target, "8", None).pull_request == "8"
+
+
+def test_what_does_not_wait_cannot_be_approved() -> None:
+    with pytest.raises(OperateError, match="nothing waits for approval on production shop"):
+        approve(production().target, None, None)
+    with pytest.raises(OperateError, match=r"9 does not wait (?s:.*)#7 "):
+        approve(production(waiting(7)).target, "9", None)
+
+
+def test_what_a_killed_run_left_behind_ends_by_its_time() -> None:
+    assert awaiting(production(waiting(7, until="2026-01-01T00:00:00Z")).target) == []

@@ -1,0 +1,132 @@
+"""The command line: each verb does its work, tells it, and ends with one clear error otherwise."""
+
+import json
+
+import pytest
+from kubernetes import client
+
+from operate import __main__ as command
+from operate.cluster import Cluster
+from operate.records import hold
+from tests.operate.cluster import Memory, image, run, served, task_run
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    marked = served(
+        "b",
+        2,
+        mergeCommit="2" * 40,
+        mergedBy="bob",
+        approvedBy=["carol"],
+        mark={"environment": "staging", "tree": "t" * 40, "run": "shop-staging-2-stage"},
+    )
+    made = Memory("production", served("a", 1), marked)
+    waits = run(3, "12:01:00")
+    made.pipeline_runs, made.task_runs = [waits], [task_run(waits, "queued: production is held by ana: by hand")]
+    monkeypatch.setattr(command, "Cluster", lambda context: made)
+    return made
+
+
+def operate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = command.main(arguments)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_history_tells_what_serves_and_served(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    operate(capsys, "hold", "production", "shop", "--reason", "by hand")
+    code, out, _ = operate(capsys, "history", "production", "shop")
+    assert code == 0
+    for fact in (
+        f"production shop serves {image('b')}",
+        "merged          as " + "2" * 40 + " by bob",
+        "approved by     carol",
+        "mark            staging ran tree " + "t" * 40 + " (shop-staging-2-stage)",
+        "held by ana since",
+        "queued shop-staging-3-abcdef01-20261122120100: queued: production is held",
+    ):
+        assert fact in out, out
+    rows = [line for line in out.splitlines() if line.startswith("2026-")]
+    assert ["b" * 64 in rows[0], "a" * 64 in rows[1]] == [True, True], "newest first"
+
+
+def test_history_as_data(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = operate(capsys, "history", "production", "shop", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert [entry["image"] for entry in told["served"]] == [image("b"), image("a")]
+    assert told["served"][0]["mark"]["environment"] == "staging"
+    assert told["queued"] == [
+        {"run": "shop-staging-3-abcdef01-20261122120100", "reason": "queued: production is held by ana: by hand"}
+    ]
+    assert (told["hold"], told["frozen"], told["awaitsApproval"]) == (None, None, [])
+
+
+def test_history_of_what_somebody_put_there_by_hand(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.live["spec"]["template"]["spec"]["containers"][0]["image"] = "by-hand"
+    _, out, _ = operate(capsys, "history", "production", "shop")
+    assert "which no delivery put there" in out
+
+
+def test_a_rollback_holds_and_lifting_starts_what_was_queued(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = operate(capsys, "rollback", "production", "shop", "--reason", "slow")
+    assert code == 0
+    assert "and is held: operate lift production shop" in out
+    assert cluster.image == image("a")
+    code, out, _ = operate(capsys, "lift", "production", "shop")
+    assert code == 0
+    assert hold(cluster.live) is None
+    assert "started shop-staging-3-abcdef01-" in out
+    assert cluster.image == image("a"), "nothing brings the rolled-back version again"
+
+
+def test_a_freeze_is_for_the_whole_environment(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert operate(capsys, "freeze", "production", "--reason", "stock-taking")[0] == 0
+    assert "frozen by ana since" in operate(capsys, "history", "production", "shop")[1]
+    code, out, _ = operate(capsys, "unfreeze", "production")
+    assert code == 0
+    assert "started shop-staging-3-" in out
+
+
+def test_a_retry_tells_the_new_run(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = operate(capsys, "retry", "production", "shop", "3")
+    assert code == 0
+    assert out.startswith("started shop-staging-3-abcdef01-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("history", "prod", "shop"), "there is no environment 'prod' with applications; there are production, staging"),
+        (("freeze", "prod"), "there is no environment 'prod' with applications; there are production, staging"),
+        (("hold", "production", "shopp"), "production has no application 'shopp'; it has shop"),
+        (("lift", "production", "shop"), "production shop is not held"),
+        (("approve", "production", "shop"), "nothing waits for approval on production shop"),
+    ],
+)
+def test_a_wrong_name_gets_one_clear_error(
+    cluster: Memory, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    assert operate(capsys, *arguments) == (1, "", f"error: {says}\n")
+
+
+def test_a_missing_right_is_told_as_the_cluster_tells_it(
+    cluster: Memory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(environment: str) -> None:
+        error = client.ApiException(status=403, reason="Forbidden")
+        error.body = json.dumps({"message": 'deployments.apps is forbidden: User "ana" cannot list'})
+        raise error
+
+    monkeypatch.setattr(cluster, "deployments", forbidden)
+    code, _, err = operate(capsys, "history", "production", "shop")
+    assert (code, err) == (1, 'error: the cluster refuses: deployments.apps is forbidden: User "ana" cannot list\n')
+
+
+def test_no_kubeconfig_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", "/nonexistent")
+    code, _, err = operate(capsys, "history", "production", "shop")
+    assert code == 1
+    assert "name a kubeconfig with $KUBECONFIG" in err
+    assert Cluster

@@ -1,0 +1,105 @@
+"""Approvals: who may give them, in whose name, and what else comes with the setting."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.admission import refusals
+from tests.support import Declared, Object, record_config, shipped_config
+
+POLICY = "tekton-delivery-production-approvals"
+DIGEST = "sha256:" + "a" * 64
+ASKED = {"users": ["ana"], "groups": ["releasers"], "count": 2, "timeout": "2h"}
+
+
+def asking() -> Declared:
+    """Production, where merges wait for people."""
+    config = shipped_config("production")
+    (environment,) = config["environments"]
+    return record_config(config | {"environments": [environment | {"approval": ASKED}]})
+
+
+def approval(by: str) -> Object:
+    return {
+        "metadata": {"name": "approval-1", "labels": {"tekton-delivery/approval": "chespirito-pod"}},
+        "immutable": True,
+        "data": {"digest": DIGEST, "approver": by},
+    }
+
+
+def test_who_is_asked_approves_in_the_own_name() -> None:
+    assert refusals(asking(), POLICY, approval("ana"), user="ana") == []
+    assert refusals(asking(), POLICY, approval("bob"), user="bob", groups=("releasers", "others")) == []
+
+
+def test_nobody_else_approves() -> None:
+    (refused,) = refusals(asking(), POLICY, approval("eve"), user="eve", groups=("others",))
+    assert refused == "approvals are given by ana, the group releasers"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("data", "approver"), "bob"),
+        (("data",), {"digest": DIGEST}),
+        (("data", "digest"), "latest"),
+        (("data",), {"approver": "ana"}),
+        (("data", "more"), "x"),
+        (("immutable",), False),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else "",
+)
+def test_an_approval_of_another_form_is_refused(path: tuple[str, ...], value: Any) -> None:
+    made = approval("ana")
+    item = made
+    for part in path[:-1]:
+        item = item[part]
+    item[path[-1]] = value
+    assert len(refusals(asking(), POLICY, made, user="ana")) == 1
+
+
+def test_nobody_changes_an_approval_or_makes_one_of_something_else() -> None:
+    plain = approval("ana")
+    del plain["metadata"]["labels"]
+    for new, old in ((approval("ana"), plain), (plain, approval("ana")), (approval("ana"), approval("ana"))):
+        assert refusals(asking(), POLICY, new, old=old, user="ana") == ["an approval never changes"]
+
+
+def test_other_config_maps_are_nobodys_business() -> None:
+    other: Object = {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": "x"}}
+    assert refusals(asking(), POLICY, other, user="system:kube-controller-manager") == []
+    assert refusals(asking(), POLICY, other, old=copy.deepcopy(other), user="system:kube-controller-manager") == []
+
+
+def test_approvers_may_look_and_approve_and_the_deployer_may_read_approvals() -> None:
+    stack = asking()
+    people = [
+        {"kind": "User", "name": "ana", "apiGroup": "rbac.authorization.k8s.io"},
+        {"kind": "Group", "name": "releasers", "apiGroup": "rbac.authorization.k8s.io"},
+    ]
+    for namespace, resource, verbs in (
+        ("production-ci", "configmaps", ["create"]),
+        ("production", "deployments", ["get", "list"]),
+    ):
+        assert stack.one("RoleBinding", "approver", namespace)["subjects"] == people
+        (rule,) = stack.one("Role", "approver", namespace)["rules"]
+        assert (rule["resources"], rule["verbs"]) == ([resource], verbs)
+    (rule,) = stack.one("Role", "approval-reader", "production-ci")["rules"]
+    assert (rule["resources"], rule["verbs"]) == (["configmaps"], ["list"])
+
+
+def test_a_merge_waits_between_the_proof_and_the_rollout_and_has_the_time_for_it() -> None:
+    stack = asking()
+    steps = stack.one("Task", "promote")["spec"]["steps"]
+    assert [step["name"] for step in steps] == ["commits", "prove", "approve", "deploy"]
+    env = {item["name"]: item["value"] for item in steps[2]["env"]}
+    assert (env["APPROVERS"], env["APPROVAL_COUNT"], env["APPROVAL_SECONDS"]) == ("ana, group releasers", "2", "7200")
+    (run,) = stack.one("TriggerTemplate", "github-main-trigger-template")["spec"]["resourcetemplates"]
+    assert int(run["spec"]["timeouts"]["pipeline"].removesuffix("s")) > 7200 + 600
+
+
+def test_without_the_setting_there_is_nothing_of_it(production: Declared) -> None:
+    assert POLICY not in production.names("ValidatingAdmissionPolicy")
+    assert not {"approver", "approval-reader"} & set(production.names("Role"))
+    assert "approve" not in [step["name"] for step in production.one("Task", "promote")["spec"]["steps"]]
