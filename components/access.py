@@ -11,10 +11,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import FREEZE, labels, token
+from components.conventions import DEPLOYER, FREEZE, labels, token
 
 UNTRUSTED = "untrusted"
-DEPLOYER = "deployer"
 REPORTER = "reporter"
 SUPERVISOR = "supervisor"
 LISTENER = "listener"

@@ -12,6 +12,9 @@ TRIGGERS = "triggers.tekton.dev/v1beta1"
 # Pulumi's Kubernetes provider folds managers with those prefixes into its own and would roll the image back.
 FIELD_MANAGER = "tekton-delivery"
 
+# The service account that rolls out.
+DEPLOYER = "deployer"
+
 # The container of a Deployment whose image is delivered.
 CONTAINER = "app"
 

@@ -1,11 +1,13 @@
 """What runs where: one line for each application and environment, and the runs in flight."""
 
+import json
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from components.conventions import HOLD
 from local.kubernetes_api import Kubernetes, condition
 
 OURS = "app.kubernetes.io/part-of=tekton-delivery,app.kubernetes.io/name"
@@ -17,7 +19,9 @@ WIDTH = 120
 def show(kubernetes: Kubernetes, console: Console | None = None) -> None:
     """Print what every environment of the cluster serves and which runs are going on."""
     out = console or Console(width=max(Console().width, WIDTH))
-    served = _table("Environments", "environment", "application", "ready", "commit", "digest", "since", "pull request")
+    served = _table(
+        "Environments", "environment", "application", "ready", "commit", "digest", "since", "pull request", "held"
+    )
     namespaces = set()
     for deployment in kubernetes.deployments(OURS):
         namespaces.add(deployment.metadata.namespace)
@@ -45,6 +49,7 @@ def _row(deployment: Any) -> tuple[str, ...]:
     notes: dict[str, str] = metadata.annotations or {}
     ready = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas}"
     commit = notes.get(f"{PREFIX}commit", "")
+    held = notes.get(HOLD)
     return (
         metadata.labels[f"{PREFIX}environment"],
         metadata.labels["app.kubernetes.io/name"],
@@ -53,4 +58,5 @@ def _row(deployment: Any) -> tuple[str, ...]:
         notes.get(f"{PREFIX}digest", "")[:19],
         notes.get(f"{PREFIX}delivered-at", ""),
         f"#{notes[f'{PREFIX}pull-request']}" if f"{PREFIX}pull-request" in notes else "",
+        f"by {json.loads(held)['by']}" if held else "",
     )

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from components.conventions import Manifest, key
+from components.conventions import DEPLOYER, Manifest, key
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.records import hold
@@ -32,6 +32,9 @@ def queued(target: Target) -> dict[str, str]:
     """Return the newest runs that were held back, by name, with the reason that they gave."""
     reasons = {}
     for task in target.cluster.runs(target.environment, "taskruns", target.application):
+        # Any step can add results to its TaskRun: one that ran the pull request's code is not believed.
+        if task["spec"].get("serviceAccountName") != DEPLOYER:
+            continue
         for result in task.get("status", {}).get("results", []):
             if result["name"] == "reason" and str(result["value"]).startswith(QUEUED):
                 reasons[task["metadata"]["labels"]["tekton.dev/pipelineRun"]] = str(result["value"])

@@ -1,7 +1,7 @@
 """The promotion pipeline: what the former environment vouched for, rolled out without a build once it is proven."""
 
-from components.access import DEPLOYER, REPORTER
-from components.conventions import Manifest
+from components.access import REPORTER
+from components.conventions import DEPLOYER, Manifest
 from components.credentials import SSH_DIRECTORY
 from components.pipelines.target import Target, report, rollout_params, ssh_secret, ssh_workspace, task
 from components.tasks import promote

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.access import DEPLOYER, REPORTER, SUPERVISOR, UNTRUSTED
-from components.conventions import Manifest
+from components.access import REPORTER, SUPERVISOR, UNTRUSTED
+from components.conventions import DEPLOYER, Manifest
 from components.credentials import SSH_DIRECTORY
 from components.pipelines.target import (
     Target,

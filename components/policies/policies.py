@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import DEPLOYER, SUPERVISOR, UNTRUSTED
-from components.conventions import PROJECT, Manifest, labels, token
+from components.access import SUPERVISOR, UNTRUSTED
+from components.conventions import DEPLOYER, PROJECT, Manifest, labels, token
 from components.policies.approvals import Approvers, approvals
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods

@@ -50,10 +50,11 @@ def run(number: int, at: str, *, ended: bool = True, event: str = "pull-request"
     }
 
 
-def task_run(of: Manifest, reason: str) -> Manifest:
+def task_run(of: Manifest, reason: str, account: str = "deployer") -> Manifest:
     """The TaskRun of a PipelineRun that gave a reason."""
     metadata = of["metadata"] | {"labels": of["metadata"]["labels"] | {"tekton.dev/pipelineRun": of["metadata"]["name"]}}
-    return {"metadata": metadata, "status": {"results": [{"name": "reason", "value": reason}]}}
+    spec = {"serviceAccountName": account}
+    return {"metadata": metadata, "spec": spec, "status": {"results": [{"name": "reason", "value": reason}]}}
 
 
 class Memory(Cluster):

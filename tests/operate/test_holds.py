@@ -84,6 +84,12 @@ def test_the_newest_run_of_each_pull_request_is_queued() -> None:
     assert [name.split("-")[2] for name in queue.queued(cluster.target)] == ["8"], "a newer one was not held back"
 
 
+def test_pull_request_code_queues_nothing() -> None:
+    cluster = waiting()
+    cluster.task_runs.append(task_run(cluster.pipeline_runs[-1], QUEUED, account="untrusted"))
+    assert [name.split("-")[2] for name in queue.queued(cluster.target)] == ["9", "8"]
+
+
 def test_what_was_queued_starts_anew_in_its_order() -> None:
     cluster = waiting()
     names = queue.start_queued(cluster.target)
