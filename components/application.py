@@ -1,16 +1,33 @@
-"""An application in an environment: its Deployment and Service."""
+"""An application in an environment: its Deployment, Service and Secret, how many pods it has, and its host name."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import CONTAINER, labels, restricted, token
+from components import pod
+from components.conventions import key, labels, token
+from components.exposure import Exposure, expose
+from components.pod import Health, Resources
+
+SERVICE_PORT = 80
+SECRETS_VERSION = key("secrets-version")
 
 
 def deployment_name(application: str) -> str:
     """Return the name of an application's Deployment, e.g. `chespirito-pod`."""
     return f"{application}-pod"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Autoscaling:
+    """As many pods as the load takes, within bounds."""
+
+    lowest: int
+    highest: int
+    cpu_percent: int
+    """Of the CPU that a pod requests, on average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +40,26 @@ class ApplicationArgs:
     placeholder_image: str
     """Runs until the first delivery; its default command serves a page that says so."""
     port: int
-    health_path: str
-    replicas: int
-    cpu: str
-    memory: str
-    pull_secret: str | None
-    node_port: int | None
+    health: Health
+    resources: Resources
+    scale: int | Autoscaling = 1
+    """A number of pods, or between which numbers the load decides."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Environment variables from a Secret; the values are secret."""
+    secret_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Files in /run/secrets from the same Secret."""
+    pull_secret: str | None = None
+    node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
-    rollout_timeout_seconds: int
+    exposure: Exposure | None = None
+    """Exposes it under a host name."""
+    rollout_timeout_seconds: int = 300
+
+    @property
+    def several(self) -> bool:
+        """Whether it ever has more than one pod."""
+        return (self.scale.highest if isinstance(self.scale, Autoscaling) else self.scale) > 1
 
 
 class Application(pulumi.ComponentResource):
@@ -44,59 +73,31 @@ class Application(pulumi.ComponentResource):
     def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(token("Application"), name, None, opts)
         common = labels(environment=args.environment, application=args.application)
+        metadata = {"name": args.application, "namespace": args.namespace, "labels": common}
+        of_deployment = metadata | {"name": deployment_name(args.application)}
         patience = f"{args.rollout_timeout_seconds + 30}s"
         selector = {"app.kubernetes.io/name": args.application}
+        child = pulumi.ResourceOptions(parent=self)
         k8s.core.v1.ServiceAccount(
             f"{name}-account",
-            metadata={"name": args.application, "namespace": args.namespace, "labels": common},
+            metadata=metadata,
             automount_service_account_token=False,
             image_pull_secrets=[{"name": args.pull_secret}] if args.pull_secret else [],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child,
         )
+        notes = self._secret(name, args, metadata)
         k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata={"name": deployment_name(args.application), "namespace": args.namespace, "labels": common},
+            metadata=of_deployment,
             spec={
-                "replicas": args.replicas,
+                # Where the load decides, the number is the autoscaler's.
+                **({} if isinstance(args.scale, Autoscaling) else {"replicas": args.scale}),
                 "progressDeadlineSeconds": args.rollout_timeout_seconds,
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
                 # The old version serves until the new one is ready.
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-                "template": {
-                    "metadata": {"labels": common},
-                    "spec": {
-                        "serviceAccountName": args.application,
-                        "automountServiceAccountToken": False,
-                        "enableServiceLinks": False,
-                        "terminationGracePeriodSeconds": 10,
-                        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-                        "containers": [
-                            {
-                                "name": CONTAINER,
-                                "image": args.placeholder_image,
-                                "env": [
-                                    {"name": "PORT", "value": str(args.port)},
-                                    {"name": "HEALTH_PATH", "value": args.health_path},
-                                ],
-                                "ports": [{"name": "http", "containerPort": args.port}],
-                                "readinessProbe": {
-                                    "httpGet": {"path": args.health_path, "port": "http"},
-                                    "periodSeconds": 1,
-                                    "failureThreshold": 3,
-                                },
-                                # Until the node has stopped sending requests here: a pod that is told to end is
-                                # still among the Service's addresses for a moment.
-                                "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
-                                "resources": {
-                                    "requests": {"cpu": "10m", "memory": "16Mi"},
-                                    "limits": {"cpu": args.cpu, "memory": args.memory},
-                                },
-                                "securityContext": restricted(),
-                            }
-                        ],
-                    },
-                },
+                "template": {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -107,20 +108,76 @@ class Application(pulumi.ComponentResource):
         )
         k8s.coordination.v1.Lease(
             f"{name}-lease",
-            metadata={"name": deployment_name(args.application), "namespace": args.namespace, "labels": common},
+            metadata=of_deployment,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
         )
         k8s.core.v1.Service(
             f"{name}-service",
-            metadata={"name": args.application, "namespace": args.namespace, "labels": common},
+            metadata=metadata,
             spec={
                 "type": "NodePort" if args.node_port else "ClusterIP",
                 "selector": selector,
                 "ports": [
-                    {"name": "http", "port": 80, "targetPort": "http"}
+                    {"name": "http", "port": SERVICE_PORT, "targetPort": "http"}
                     | ({"nodePort": args.node_port} if args.node_port else {})
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child,
         )
+        if args.several:
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{name}-budget",
+                metadata=metadata,
+                # A pod that does not get ready keeps no node from being drained.
+                spec={
+                    "maxUnavailable": 1,
+                    "selector": {"matchLabels": selector},
+                    "unhealthyPodEvictionPolicy": "AlwaysAllow",
+                },
+                opts=child,
+            )
+        if isinstance(args.scale, Autoscaling):
+            target = {"type": "Utilization", "averageUtilization": args.scale.cpu_percent}
+            k8s.autoscaling.v2.HorizontalPodAutoscaler(
+                f"{name}-autoscaler",
+                metadata=metadata,
+                spec={
+                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": of_deployment["name"]},
+                    "minReplicas": args.scale.lowest,
+                    "maxReplicas": args.scale.highest,
+                    "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+                },
+                opts=child,
+            )
+        if args.exposure:
+            expose(f"{name}-exposure", args.exposure, metadata, SERVICE_PORT, child)
         self.register_outputs({})
+
+    def _secret(self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]]) -> dict[str, object]:
+        """Declare the Secret, if there is anything for it. Returns what makes a changed one roll the pods.
+
+        That is the version that the API server gave it, and not a hash, which would let readers try values.
+        """
+        data = {**args.secret_env, **args.secret_files}
+        if not data:
+            return {}
+        secret = k8s.core.v1.Secret(
+            f"{name}-secret", metadata=metadata, string_data=data, opts=pulumi.ResourceOptions(parent=self)
+        )
+        version = secret.metadata.apply(lambda live: live.resource_version or "")
+        return {"annotations": {SECRETS_VERSION: version}}
+
+
+def _pod(args: ApplicationArgs) -> pod.PodArgs:
+    return pod.PodArgs(
+        application=args.application,
+        image=args.placeholder_image,
+        port=args.port,
+        health=args.health,
+        resources=args.resources,
+        env=args.env,
+        secret=args.application if args.secret_env or args.secret_files else None,
+        secret_env=tuple(args.secret_env),
+        secret_files=tuple(args.secret_files),
+        spread=args.several,
+    )

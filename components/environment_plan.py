@@ -7,6 +7,7 @@ import pulumi
 from components import approval_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name
+from components.application_plan import application_args
 from components.conventions import CONTAINER, Manifest, seconds
 from components.credentials import (
     QUARANTINE_PUSH,
@@ -203,22 +204,9 @@ class EnvironmentPlan:
         }
 
     def applications(self, environment: Environment) -> list[ApplicationArgs]:
-        """Deployments and Services."""
+        """Deployments and what belongs to them."""
         return [
-            ApplicationArgs(
-                application=application.name,
-                environment=self.name,
-                namespace=environment.workload_namespace,
-                placeholder_image=self.stack.tools_image,
-                port=application.port,
-                health_path=application.health_path,
-                replicas=self.settings.replicas,
-                cpu=application.resources.cpu,
-                memory=application.resources.memory,
-                pull_secret=self._pull_secret,
-                node_port=self.settings.node_ports.get(application.name),
-                rollout_timeout_seconds=seconds(self.settings.rollout_timeout),
-            )
+            application_args(self.stack, self.settings, application, environment.workload_namespace, self._pull_secret)
             for application in self.stack.settings.applications
         ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components.access import LISTENER, ListenerAccessArgs
+from components.application_plan import listener_exposure
 from components.environment import Environment
 from components.environment_plan import EnvironmentPlan
 from components.network import NetworkArgs
@@ -43,7 +44,10 @@ class StackPlan:
 
     @property
     def listener_address(self) -> str:
-        """URL of the listener inside the cluster."""
+        """URL at which the forge reaches the listener; without an exposure, from inside the cluster."""
+        exposure = self._stack.settings.listener.exposure
+        if exposure:
+            return f"https://{exposure.host}"
         service = f"el-{self._stack.settings.listener.name}.{self._home.settings.delivery_namespace}"
         return f"http://{service}.svc.cluster.local:8080"
 
@@ -74,6 +78,7 @@ class StackPlan:
             applications={application.repository: application.name for application in settings.applications},
             rotation=Rotation(generation=webhook_secret.generation, accept_previous=webhook_secret.accept_previous),
             base_branches={application.repository: application.base_branch for application in settings.applications},
+            exposure=listener_exposure(settings.listener.exposure) if settings.listener.exposure else None,
             triggers=tuple(
                 trigger for plan in self.environments for trigger in plan.triggers(namespaces[plan.name].delivery_namespace)
             ),

@@ -13,6 +13,8 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from components import cel
 from components.conventions import TRIGGERS, Manifest, key, labels, token
 from components.events import EVENTS, Event, Trigger, binding, template
+from components.exposure import Exposure, expose
+from components.network import LISTENER_PORT
 from components.webhook_secret import Rotation, WebhookSecrets
 
 EVENT_TYPES = ["pull_request"]
@@ -36,6 +38,8 @@ class ListenerArgs:
     triggers: tuple[Trigger, ...]
     rotation: Rotation = field(default_factory=Rotation)
     """Which webhook secrets count."""
+    exposure: Exposure | None = None
+    """How the forge reaches it; None where the forge is inside the cluster, or something else leads to its Service."""
 
 
 class Listener(pulumi.ComponentResource):
@@ -81,7 +85,13 @@ class Listener(pulumi.ComponentResource):
                 declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
             routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args), group, parts))
-        declare("EventListener", args.name, listener_spec(args, group), {}, [*secrets.declared, *routes, *after])
+        needed = [*secrets.declared, *routes, *after]
+        listener = declare("EventListener", args.name, listener_spec(args, group), {}, needed)
+        if args.exposure:
+            # Triggers makes the Service of this name.
+            metadata = {"name": f"el-{args.name}", "namespace": args.namespace, "labels": common}
+            follows = pulumi.ResourceOptions(parent=self, depends_on=[listener])
+            expose(f"{name}-exposure", args.exposure, metadata, LISTENER_PORT, follows)
         self.webhook_secret = secrets.current
         self.register_outputs({"webhookSecret": self.webhook_secret})
 

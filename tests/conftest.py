@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import STACK_FILES, STACKS, Declared, canary, record_stack
+from tests.support import ALL_STACKS, STACKS, Declared, canary, record_stack
 
 # An Output put into text by mistake raises, where it would otherwise write a warning's text into a manifest.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
@@ -16,7 +16,7 @@ os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
 @pytest.fixture(scope="session")
 def stacks() -> dict[str, Declared]:
     """Each shipped stack, as `pulumi up` would declare it."""
-    return {name: record_stack(name) for name in STACK_FILES}
+    return {name: record_stack(name) for name in ALL_STACKS}
 
 
 @dataclasses.dataclass
@@ -59,7 +59,7 @@ def single(request: pytest.FixtureRequest, stacks: dict[str, Declared]) -> Decla
     return stacks[request.param]
 
 
-@pytest.fixture(params=STACK_FILES)
+@pytest.fixture(params=ALL_STACKS)
 def stack(request: pytest.FixtureRequest, stacks: dict[str, Declared]) -> Iterator[Declared]:
-    """Each shipped stack file in turn."""
+    """Each shipped stack file in turn, and the one that uses every setting."""
     return stacks[request.param]

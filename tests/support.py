@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # The two that `make up` brings up, and with them the example that holds both environments.
 STACKS = ("staging", "production")
 STACK_FILES = (*STACKS, "both")
+# Beside them, one that uses every setting there is; it is not shipped.
+ALL_STACKS = (*STACK_FILES, "everything")
 CANARY = "canary-3f9c of "
 
 Object = dict[str, Any]
@@ -131,7 +133,8 @@ def shipped_config(name: str) -> dict[str, Any]:
 
 
 def stack_file(name: str) -> Path:
-    return ROOT / f"Pulumi.{name}.yaml"
+    folder, prefix = (ROOT, "Pulumi.") if name in STACK_FILES else (ROOT / "tests" / "settings", "")
+    return folder / f"{prefix}{name}.yaml"
 
 
 def declare(program: Callable[[], object]) -> Declared:

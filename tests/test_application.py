@@ -1,10 +1,14 @@
 """An application: a Deployment whose image is not Pulumi's, and a Service in front of it."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from components.application import Application, ApplicationArgs, deployment_name
+from components.application import SECRETS_VERSION, Application, ApplicationArgs, Autoscaling, deployment_name
 from components.conventions import CONTAINER, restricted
-from tests.support import Declared, Object, declare
+from components.pod import Health, Resources
+from tests.support import Declared, Object, declare, secret
 
 IMAGE = "registry.example/tools@sha256:" + "0" * 64
 
@@ -18,10 +22,9 @@ def application(
         namespace="staging",
         placeholder_image=IMAGE,
         port=port,
-        health_path="/healthz",
-        replicas=replicas,
-        cpu="250m",
-        memory="128Mi",
+        health=Health(path="/healthz"),
+        resources=Resources(cpu="250m", memory="128Mi"),
+        scale=replicas,
         pull_secret=pull_secret,
         node_port=node_port,
         rollout_timeout_seconds=90,
@@ -113,3 +116,107 @@ def test_its_image_is_pulled_with_the_registrys_credential(secret: str | None, e
     declared = application(pull_secret=secret)
     assert declared.one("ServiceAccount").get("imagePullSecrets", []) == expected
     assert pod(declared)["serviceAccountName"] == declared.one("ServiceAccount")["metadata"]["name"]
+
+
+def other(**changes: Any) -> Declared:
+    return declare(lambda: Application("shop", shop(**changes)))
+
+
+def with_secrets() -> Declared:
+    def program() -> None:
+        values = {"secret_env": {"TOKEN": secret("hush")}, "secret_files": {"license.key": secret("hush")}}
+        Application("shop", shop(**values))
+
+    return declare(program)
+
+
+def shop(**changes: Any) -> ApplicationArgs:
+    args = ApplicationArgs(
+        application="shop",
+        environment="staging",
+        namespace="staging",
+        placeholder_image=IMAGE,
+        port=8080,
+        health=Health(path="/healthz"),
+        resources=Resources(cpu="250m", memory="128Mi"),
+    )
+    return replace(args, **changes)
+
+
+def test_plain_variables_follow_those_of_the_program() -> None:
+    env = container(other(env={"LOG_LEVEL": "info"}))["env"]
+    assert [(item["name"], item["value"]) for item in env] == [
+        ("PORT", "8080"),
+        ("HEALTH_PATH", "/healthz"),
+        ("LOG_LEVEL", "info"),
+    ]
+
+
+def test_secrets_reach_the_container_by_reference_only() -> None:
+    made = with_secrets()
+    assert made.one("Secret")["metadata"]["name"] == "shop", "a fixed name: it changes in place"
+    assert container(made)["env"][-1] == {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "shop", "key": "TOKEN"}}}
+    (mounted,) = container(made)["volumeMounts"]
+    assert mounted == {"name": "secret-files", "mountPath": "/run/secrets", "readOnly": True}
+    (volume,) = pod(made)["volumes"]
+    assert volume["secret"] == {"secretName": "shop", "items": [{"key": "license.key", "path": "license.key"}]}
+    assert "hush" not in repr(made.recording)
+
+
+def test_a_changed_secret_rolls_the_pods() -> None:
+    """By the version that the API server gives the Secret; a hash would let readers of the Deployment try values."""
+    deployment = with_secrets().resource("Deployment", "shop-pod")
+    (urn,) = [urn for urn in deployment.dependencies if "Secret" in urn]
+    assert urn.endswith("::shop-secret")
+    assert SECRETS_VERSION in deployment.inputs["spec"]["template"]["metadata"]["annotations"]
+    assert "annotations" not in other().one("Deployment")["spec"]["template"]["metadata"]
+
+
+def test_probes_ask_the_port_that_answers_them() -> None:
+    health = Health(path="/readyz", port=8081, liveness_path="/livez", startup_path="/startz", startup_seconds=90)
+    found = container(other(health=health))
+    assert [(port["name"], port["containerPort"]) for port in found["ports"]] == [("http", 8080), ("probes", 8081)]
+    probes = {name: found[f"{name}Probe"] for name in ("readiness", "liveness", "startup")}
+    assert {probe["httpGet"]["port"] for probe in probes.values()} == {"probes"}
+    assert {name: probe["httpGet"]["path"] for name, probe in probes.items()} == {
+        "readiness": "/readyz",
+        "liveness": "/livez",
+        "startup": "/startz",
+    }
+    assert probes["startup"]["periodSeconds"] * probes["startup"]["failureThreshold"] == 90
+    assert {"livenessProbe", "startupProbe"}.isdisjoint(container(other()))
+
+
+def test_one_pod_is_neither_spread_nor_kept_from_being_drained() -> None:
+    assert other(scale=1).all("PodDisruptionBudget") == []
+    assert "topologySpreadConstraints" not in pod(other(scale=1))
+
+
+@pytest.mark.parametrize("scale", [2, Autoscaling(lowest=1, highest=2, cpu_percent=80)], ids=["replicas", "autoscaling"])
+def test_several_pods_are_spread_and_drained_one_by_one(scale: Any) -> None:
+    made = other(scale=scale)
+    assert made.one("PodDisruptionBudget")["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": {"app.kubernetes.io/name": "shop"}},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    constraints = pod(made)["topologySpreadConstraints"]
+    assert [item["topologyKey"] for item in constraints] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert {item["whenUnsatisfiable"] for item in constraints} == {"ScheduleAnyway"}
+
+
+def test_where_the_load_decides_pulumi_does_not_own_the_number() -> None:
+    made = other(scale=Autoscaling(lowest=2, highest=5, cpu_percent=70))
+    assert "replicas" not in made.one("Deployment")["spec"]
+    spec = made.one("HorizontalPodAutoscaler")["spec"]
+    assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-pod"}
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 5)
+    assert spec["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 70}
+
+
+def test_requests_stand_beside_limits() -> None:
+    resources = Resources(cpu="1", memory="1Gi", request_cpu="100m", request_memory="64Mi")
+    assert container(other(resources=resources))["resources"] == {
+        "requests": {"cpu": "100m", "memory": "64Mi"},
+        "limits": {"cpu": "1", "memory": "1Gi"},
+    }

@@ -15,7 +15,7 @@ import components
 from components.conventions import PROJECT, key, token
 from tests.golden.make import HERE as GOLDEN
 from tests.golden.make import urns
-from tests.support import ROOT, STACK_FILES, Declared, shipped_config
+from tests.support import ALL_STACKS, ROOT, Declared, shipped_config
 
 CLUSTER_SCOPED = {
     "Namespace",
@@ -117,7 +117,7 @@ def test_every_object_says_whose_it_is(stack: Declared) -> None:
             assert LABEL_VALUE.fullmatch(value), f"{name}={value}"
 
 
-@pytest.mark.parametrize("name", STACK_FILES)
+@pytest.mark.parametrize("name", ALL_STACKS)
 def test_urns_are_the_ones_that_were_agreed_on(name: str, stacks: dict[str, Declared]) -> None:
     expected = (GOLDEN / f"{name}.urns").read_text()
     assert urns(stacks[name]) == expected, (
@@ -127,6 +127,6 @@ def test_urns_are_the_ones_that_were_agreed_on(name: str, stacks: dict[str, Decl
 
 def test_a_changed_field_does_not_change_a_urn(stacks: dict[str, Declared]) -> None:
     """The goldens hold names only: no digest, no address, no placeholder."""
-    text = "".join((GOLDEN / f"{name}.urns").read_text() for name in STACK_FILES)
+    text = "".join((GOLDEN / f"{name}.urns").read_text() for name in ALL_STACKS)
     assert "sha256" not in text
     assert str(ROOT) not in text

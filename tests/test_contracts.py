@@ -15,13 +15,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.sink import deliver
-from tests.support import STACK_FILES, Declared, Object, texts
+from tests.support import ALL_STACKS, Declared, Object, texts
 from tests.test_routing import payload
 
 SCHEMAS = Path(__file__).parent / "fixtures" / "tekton"
 EVENTS = [
-    *((stack, event) for stack in ("staging", "both") for event in ("opened", "closed_unmerged")),
-    *((stack, "closed_merged") for stack in ("production", "both")),
+    *((stack, event) for stack in ("staging", "both", "everything") for event in ("opened", "closed_unmerged")),
+    *((stack, "closed_merged") for stack in ("production", "both", "everything")),
 ]
 
 # Read by the commands that a script runs, not by the script.
@@ -297,7 +297,7 @@ def test_the_schemas_are_of_the_tekton_that_is_pinned() -> None:
     assert (SCHEMAS / "VERSION").read_text().strip() in pinned
 
 
-@pytest.mark.parametrize("name", STACK_FILES)
+@pytest.mark.parametrize("name", ALL_STACKS)
 def test_trigger_objects_have_the_version_that_the_listener_serves(stacks: dict[str, Declared], name: str) -> None:
     """Triggers' own schemas allow everything, so the shape is held here: the keys that its documentation names."""
     shapes = {

@@ -13,8 +13,10 @@ SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
+    ("components.conventions", "components.cel"),
     ("components.settings.errors",),
     ("components.settings.types",),
+    ("components.settings.exposure", "components.settings.workload"),
     (
         "components.settings.application",
         "components.settings.approval",
@@ -26,9 +28,9 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.checks",),
+    ("components.settings.checks", "components.settings.workload_checks"),
     ("components.settings.stack",),
-    ("components.conventions", "components.cel"),
+    ("components.pod", "components.exposure"),
     (
         "components.access",
         "components.application",
@@ -42,11 +44,18 @@ LAYERS = [
     ("components.triggers",),
     ("components.policies",),
     ("components.approval_plan",),
+    ("components.application_plan",),
     ("components.environment_plan",),
     ("components.plan",),
 ]
 SETTINGS = "components.settings"
-READERS_OF_SETTINGS = {"components.plan", "components.environment_plan", "components.approval_plan", "__main__"}
+READERS_OF_SETTINGS = {
+    "components.plan",
+    "components.environment_plan",
+    "components.approval_plan",
+    "components.application_plan",
+    "__main__",
+}
 
 
 def module(path: Path) -> str:

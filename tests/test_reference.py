@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator
+from pydantic import ValidationError
 
 from components.settings.errors import example
 from components.settings.settings import Settings
@@ -16,29 +17,8 @@ from tests.support import ROOT, STACK_FILES, stack_file
 HERE = Path(__file__).parent / "settings"
 INVALID = sorted((HERE / "invalid").glob("*.yaml"))
 
-# What one key means for another: the program knows, a schema does not.
-BEYOND_A_SCHEMA = {
-    "duplicate_application",
-    "duplicate_environment",
-    "duplicate_repository",
-    "environment_named_as_a_delivery_namespace",
-    "missing_build",
-    "missing_public_key",
-    "missing_signing_key",
-    "names_too_long_together",
-    "node_port_of_no_application",
-    "node_port_taken",
-    "promotes_from_itself",
-    "quarantine_is_the_registry",
-    "quarantine_shares_the_writer",
-    "source_registry_beside_staging",
-    "source_registry_is_the_registry",
-    "source_registry_of_nobody",
-    "two_environments_for_one_event",
-    # What a source leads to.
-    "image_without_digest",
-    "secret_key_not_set",
-}
+# What one key means for another below the same mapping.
+BEYOND_A_SCHEMA = {"approval_by_more_than_there_are", "approval_by_nobody", "autoscaling_upside_down"}
 
 
 def mistakes(document: Any) -> list[str]:
@@ -75,9 +55,19 @@ def test_the_schema_is_one_that_editors_read() -> None:
     Draft7Validator.check_schema(schema.document())
 
 
+def fits_the_model(document: Any) -> bool:
+    """Whether every key is right on its own; what keys mean for each other comes after, and a schema does not know it."""
+    try:
+        Settings.model_validate({key.removeprefix("tekton-delivery:"): value for key, value in document["config"].items()})
+    except ValidationError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
-def test_an_editor_sees_what_the_program_refuses(file: Path) -> None:
-    assert bool(mistakes(changed(file))) is (file.stem not in BEYOND_A_SCHEMA)
+def test_an_editor_sees_every_key_that_is_wrong_on_its_own(file: Path) -> None:
+    right = fits_the_model(changed(file)) or file.stem in BEYOND_A_SCHEMA
+    assert (mistakes(changed(file)) == []) is right
 
 
 def test_a_secret_of_the_stack_may_stand_beside_the_settings_and_nothing_else() -> None:

@@ -160,7 +160,7 @@ def test_the_names_are_the_ones_that_the_forge_and_people_know(staging: Declared
     assert "chespirito-production-pipeline" in production.names("Pipeline")
 
 
-def test_the_address_of_the_listener_is_an_output(stack: Declared) -> None:
-    listener = stack.one("EventListener")["metadata"]
+def test_the_address_of_the_listener_is_an_output(single: Declared) -> None:
+    listener = single.one("EventListener")["metadata"]
     expected = f"http://el-{listener['name']}.{listener['namespace']}.svc.cluster.local:8080"
-    assert stack.recording.outputs["listener"] == expected
+    assert single.recording.outputs["listener"] == expected

@@ -6,11 +6,40 @@ from components.settings import types as form
 from components.settings.types import Model, TextOrSource
 
 
+class Requests(Model):
+    """What an application's container is sure to get, and what autoscaling measures its CPU by."""
+
+    cpu: form.Cpu = Field(default="10m", description="cores")
+    memory: form.Memory = Field(default="16Mi", description="bytes")
+
+
 class Resources(Model):
-    """Limits of an application's container."""
+    """Limits of an application's container, and what it is sure to get of them."""
 
     cpu: form.Cpu = Field(default="500m", description="cores")
     memory: form.Memory = Field(default="256Mi", description="bytes")
+    requests: Requests = Field(default_factory=Requests, description="what it is sure to get")
+
+
+class Liveness(Model):
+    """A container that does not answer here for 30 seconds is started anew."""
+
+    path: form.HttpPath = Field(description="path of the probe", examples=["/livez"])
+
+
+class Startup(Model):
+    """Until the container answers here, the other probes wait; after the timeout it is started anew."""
+
+    path: form.HttpPath = Field(description="path of the probe", examples=["/healthz"])
+    timeout: form.Duration = Field(default="60s", description="how long it may take to start")
+
+
+class Probes(Model):
+    """How Kubernetes asks a container for its health, beside `healthPath`."""
+
+    port: form.Port | None = Field(default=None, description="where probes are answered; default `port`", examples=[8081])
+    liveness: Liveness | None = Field(default=None, description="starts a container anew that no longer answers")
+    startup: Startup | None = Field(default=None, description="gives a container time to start")
 
 
 class Application(Model):
@@ -21,7 +50,13 @@ class Application(Model):
     base_branch: form.Branch = Field(default="main", description="the branch to merge to")
     port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
     health_path: form.HttpPath = Field(default="/", description="readiness probe's path")
+    probes: Probes = Field(default_factory=Probes, description="further probes")
     resources: Resources = Field(default_factory=Resources, description="limits of the container")
+    env: dict[form.ArgumentName, form.Line] = Field(
+        default_factory=dict,
+        description="environment variables, the same everywhere; secrets are in `environments[].applications`",
+        examples=[{"LOG_LEVEL": "info"}],
+    )
     test_command: str = Field(
         default="true", min_length=1, description="run by sh in the root of the repository", examples=["make test"]
     )

@@ -6,7 +6,9 @@ from pydantic import Field
 
 from components.settings import types as form
 from components.settings.approval import Approval
+from components.settings.exposure import Exposure
 from components.settings.types import Model
+from components.settings.workload import Workload
 
 
 class Environment(Model):
@@ -37,7 +39,21 @@ class Environment(Model):
         description="where it delivers on merge: the people without whose word nothing is rolled out",
         examples=[{"users": ["ana@example.com"]}],
     )
+    exposure: Exposure | None = Field(
+        default=None,
+        description="how host names lead to applications",
+        examples=[{"ingress": {"className": "nginx", "clusterIssuer": "letsencrypt"}}],
+    )
+    applications: dict[form.Name, Workload] = Field(
+        default_factory=dict,
+        description="how single applications run here",
+        examples=[{"shop": {"replicas": 3, "host": "shop.example"}}],
+    )
     max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
+
+    def workload(self, application: str) -> Workload:
+        """Return how an application runs here."""
+        return self.applications.get(application, Workload())
 
     @property
     def delivery_namespace(self) -> str:

@@ -72,7 +72,7 @@ def _line(finding: Any, model: type[BaseModel]) -> str:
         allowed = str(finding["ctx"]["expected"]).replace("'", "`")
     subject = "the key must be" if "[key]" in location else "must be"
     value = _shown(finding["input"])
-    if field is not None and _model_in(field.annotation, "Source") and not {SOURCE_ARM, TEXT_ARM} & set(location):
+    if field is not None and _model_in(field.annotation, "Source") and not {SOURCE_ARM, TEXT_ARM, "[key]"} & set(location):
         # What stands in a secret's place may be one, so it is not shown.
         is_text = not isinstance(finding["input"], dict | list)
         value, subject = "", "no secret belongs into this file: must be" if is_text else subject
@@ -95,16 +95,27 @@ def _locate(model: type[BaseModel], location: Location) -> tuple[type[BaseModel]
     """Return the model that a location lies in, and its field there; None for what lies in a plain mapping."""
     owner: type[BaseModel] | None = model
     field: FieldInfo | None = None
+    within: Any = model
     for part in _keys(location):
         if isinstance(part, int):
             continue
-        if field is not None:
-            owner = _model_in(field.annotation)
+        values = _values_of(within)
+        if values is not None:  # a key that the user chose; what stands there belongs to the same field
+            within = values
+            continue
+        owner = _model_in(within)
         found = owner.model_fields.items() if owner else ()
         field = next((info for name, info in found if part in (name, info.alias)), None)
         if field is None:
             return owner, None
+        within = field.annotation
     return owner, field
+
+
+def _values_of(annotation: Any) -> Any:
+    """Return what the values of a mapping such as `dict[str, Model]` are, or None where keys are fixed."""
+    arguments = typing.get_args(annotation)
+    return arguments[1] if typing.get_origin(annotation) is dict else None
 
 
 def _model_in(annotation: Any, name: str = "") -> type[BaseModel] | None:
@@ -120,11 +131,19 @@ def _fix(location: Location, field: FieldInfo | None) -> str:
     if field is None or not names:
         return ""
     right = example(field)
+    if _values_of(field.annotation) is not None and isinstance(right, dict) and names[-1] != field.alias:
+        ((name, value),) = right.items()
+        return f"`{name}: {_flow(value)}`"
     if isinstance(location[-1], int) and isinstance(right, list):
-        return "`- " + yaml.safe_dump(right[0], default_flow_style=True, sort_keys=False, width=1000).strip() + "`"
+        return f"`- {_flow(right[0])}`"
     name = f"{PREFIX}:{names[-1]}" if len(names) == 1 else names[-1]
-    text = yaml.safe_dump(right, default_flow_style=True, sort_keys=False, width=1000)
-    return f"`{name}: {text.removesuffix('...' + chr(10)).strip()}`"
+    return f"`{name}: {_flow(right)}`"
+
+
+def _flow(value: Any) -> str:
+    """Return a value as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000)
+    return text.removesuffix("...\n").strip()
 
 
 def example(field: FieldInfo) -> Any:

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from components.settings import types as form
+from components.settings.exposure import ListenerExposure
 from components.settings.types import Model
 
 
@@ -22,4 +23,9 @@ class Listener(Model):
     name: form.Name = Field(default="github-el", description="its Service is `el-<name>`")
     webhook_secret: WebhookSecret = Field(
         default_factory=WebhookSecret, description="its rotation, step by step in SECURITY.md"
+    )
+    exposure: ListenerExposure | None = Field(
+        default=None,
+        description="how the forge reaches it; default only from inside the cluster",
+        examples=[{"host": "hooks.example.com", "ingress": {"className": "nginx", "tlsSecret": "hooks-tls"}}],
     )

@@ -13,6 +13,7 @@ from components.settings.checks import inconsistencies
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
 from components.settings.settings import Settings
 from components.settings.types import IMAGE_BY_DIGEST, Source
+from components.settings.workload_checks import workload_inconsistencies
 
 Reader = Callable[[str], str]
 
@@ -45,6 +46,7 @@ class Stack:
             except (OSError, ValueError, LookupError) as error:
                 mistakes.append(_unusable(location, source, error))
         mistakes += inconsistencies(settings)
+        mistakes += workload_inconsistencies(settings)
         stack = cls(settings, texts)
         if not mistakes and not IMAGE_BY_DIGEST.fullmatch(stack.tools_image):
             mistakes.append(

@@ -81,11 +81,22 @@ Count = Annotated[int, _whole(1, 20)]
 Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h")]
 Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
 Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
+HostName = Annotated[
+    str,
+    _matching(
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", "a host name, without `https://` and port"
+    ),
+]
+ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
+FileName = Annotated[
+    str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file's name of letters, digits, `_`, `.` and `-`, no folder")
+]
 Port = Annotated[int, _whole(1, 65535)]
 NodePort = Annotated[int, _whole(30000, 32767)]
 Replicas = Annotated[int, _whole(0, 100)]
 Pods = Annotated[int, _whole(1, 10000)]
 Generation = Annotated[int, _whole(1, 10000)]
+Percent = Annotated[int, _whole(1, 100)]
 
 IMAGE_BY_DIGEST = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}", re.ASCII)
 

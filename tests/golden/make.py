@@ -6,7 +6,7 @@ a change that needs an alias, or a good reason.
 
 from pathlib import Path
 
-from tests.support import STACK_FILES, Declared, record_stack
+from tests.support import ALL_STACKS, Declared, record_stack
 
 HERE = Path(__file__).resolve().parent
 
@@ -17,7 +17,7 @@ def urns(stack: Declared) -> str:
 
 
 def main() -> None:
-    for name in STACK_FILES:
+    for name in ALL_STACKS:
         (HERE / f"{name}.urns").write_text(urns(record_stack(name)))
 
 

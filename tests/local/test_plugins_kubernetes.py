@@ -199,13 +199,20 @@ def test_types_that_are_taken_on(token, kind):
         "kubernetes:helm.sh/v3:Release",
         "kubernetes:yaml:ConfigFile",
         "kubernetes:kustomize/v2:Directory",
-        "kubernetes:networking.k8s.io/v1:Ingress",
+        "kubernetes:extensions/v1beta1:Ingress",
         "aws:s3/bucket:Bucket",
     ],
 )
 def test_types_that_are_refused(token):
     with pytest.raises(RefusalError, match="does not support"):
         kinds.of_type(token)
+
+
+def test_what_the_official_plugin_waits_for_is_taken_on_only_without_waiting():
+    token, kind = "kubernetes:networking.k8s.io/v1:Ingress", Kind("networking.k8s.io/v1", "Ingress")
+    kinds.check_object(token, kind, {"metadata": {"annotations": {"pulumi.com/skipAwait": "true"}}})
+    with pytest.raises(RefusalError, match="waits for"):
+        kinds.check_object(token, kind, {"metadata": {}})
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ _ANNOTATIONS = (AUTONAMED, SKIP_AWAIT, PATCH_FORCE)
 _UNSUPPORTED_KINDS = {
     ("apps", "ReplicaSet"),
     ("extensions", "Ingress"),
-    ("networking.k8s.io", "Ingress"),
     ("", "PersistentVolume"),
     ("", "ReplicationController"),
 }
+# The official plugin waits for these unless told not to; the stand-in takes them on only then.
+_AWAITED_KINDS = {("networking.k8s.io", "Ingress")}
 _COMPONENT_MODULES = ("helm.sh/", "yaml", "kustomize", "yaml/", "kustomize/")
 
 
@@ -64,6 +65,8 @@ def check_object(token: str, kind: Kind, value: dict[str, Any]) -> None:
             raise RefusalError(f"{token}: {key} is {value[key]!r}, but the resource's type says {expected!r}")
     if lookup(value, ("metadata", "generateName")) is not MISSING:
         raise RefusalError("the `.metadata.generateName` field is not supported in Server-Side Apply mode")
+    if (kind.group, kind.name) in _AWAITED_KINDS and annotation(value, SKIP_AWAIT) != "true":
+        raise RefusalError(_refused(token, f"is a kind that the official plugin waits for; annotate it with {SKIP_AWAIT}"))
     annotations = lookup(value, ("metadata", "annotations"))
     for key in annotations if isinstance(annotations, dict) else ():
         if key.startswith(PREFIX) and key not in _ANNOTATIONS:

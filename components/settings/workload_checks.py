@@ -1,0 +1,95 @@
+"""What the settings of an application in an environment mean for each other and for the environment's."""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from components.settings.application import Application
+from components.settings.environment import Environment
+from components.settings.errors import Location, path
+from components.settings.settings import Settings
+from components.settings.workload import Workload
+
+# What the program tells every container of itself, and by which setting.
+RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath"}
+_UNITS = {"m": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def workload_inconsistencies(settings: Settings) -> Iterator[str]:
+    """Yield a line for each setting of an application in an environment that contradicts another one."""
+    names = [application.name for application in settings.applications]
+    for number, application in enumerate(settings.applications):
+        yield from _requests(("applications", number), application)
+        yield from _reserved(("applications", number, "env"), application.env)
+    for index, environment in enumerate(settings.environments):
+        place: Location = ("environments", index)
+        for name, workload in environment.applications.items():
+            where = (*place, "applications", name)
+            if name in names:
+                yield from _workload(where, environment, workload)
+            else:
+                yield f"{path(where)}: no such application; rename the key to one of {', '.join(names)}, or remove it"
+        yield from _too_many_pods(place, environment, names)
+    yield from _shared_hosts(settings)
+
+
+def _workload(where: Location, environment: Environment, workload: Workload) -> Iterator[str]:
+    if workload.autoscaling and workload.replicas is not None:
+        yield f"{path((*where, 'replicas'))} = {workload.replicas}: `autoscaling` decides the number; remove one of the two"
+    if workload.host and environment.exposure is None:
+        needed = "needs the environment's `exposure`; add it, with `ingress` or `gateway`"
+        yield f"{path((*where, 'host'))} = {json.dumps(workload.host)}: {needed}"
+    yield from _reserved((*where, "env"), workload.env)
+    yield from _reserved((*where, "secrets", "env"), workload.secrets.env)
+    for name in sorted(set(workload.env) & set(workload.secrets.env)):
+        yield f"{path((*where, 'secrets', 'env', name))}: `env` has it too; remove one of the two"
+    for name in sorted(set(workload.secrets.files) & set(workload.secrets.env)):
+        yield f"{path((*where, 'secrets', 'files', name))}: a variable has this name too; rename one of the two"
+
+
+def _reserved(where: Location, names: Iterable[str]) -> Iterator[str]:
+    for name in sorted(set(names) & RESERVED.keys()):
+        yield f"{path((*where, name))}: the program sets it, from `{RESERVED[name]}`; remove it here"
+
+
+def _requests(place: Location, application: Application) -> Iterator[str]:
+    resources = application.resources
+    for name in ("cpu", "memory"):
+        request, limit = getattr(resources.requests, name), getattr(resources, name)
+        if _quantity(request) > _quantity(limit):
+            where = path((*place, "resources", "requests", name))
+            yield f"{where} = {json.dumps(request)}: more than the limit {limit}; lower it, or raise `resources.{name}`"
+
+
+def _quantity(text: str) -> float:
+    """Return a quantity of CPU in thousandths, or of memory in bytes."""
+    unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
+    return float(text.removesuffix(unit)) * (_UNITS[unit] if unit else 1000)
+
+
+def _too_many_pods(place: Location, environment: Environment, names: list[str]) -> Iterator[str]:
+    """A rollout has one pod more than it began with, and stops at the quota."""
+    needed = 0
+    for name in names:
+        here = environment.workload(name)
+        replicas = environment.replicas if here.replicas is None else here.replicas
+        needed += (here.autoscaling.max if here.autoscaling else replicas) + 1
+    if needed > environment.max_pods:
+        yield (
+            f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, one more each "
+            "during a rollout; raise it, or lower their replicas"
+        )
+
+
+def _shared_hosts(settings: Settings) -> Iterator[str]:
+    """A host name leads to one Service."""
+    exposure = settings.listener.exposure
+    hosts: list[tuple[Location, str | None]] = [(("listener", "exposure", "host"), exposure.host if exposure else None)]
+    for index, environment in enumerate(settings.environments):
+        for name, workload in environment.applications.items():
+            hosts.append((("environments", index, "applications", name, "host"), workload.host))
+    taken: dict[str, str] = {}
+    for place, host in hosts:
+        if host and host in taken:
+            yield f"{path(place)} = {json.dumps(host)}: already taken by {taken[host]}; choose another one"
+        elif host:
+            taken[host] = path(place)

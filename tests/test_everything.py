@@ -1,0 +1,107 @@
+"""The stack that uses every setting there is: what a setting promises is declared, and no setting is forgotten."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings.settings import Settings
+from offline.reference import page
+from tests.support import Declared, Object, shipped_config, stack_file
+from tests.test_reference import mistakes
+
+
+@pytest.fixture(scope="module")
+def everything(stacks: dict[str, Declared]) -> Declared:
+    return stacks["everything"]
+
+
+def used(value: Any, place: page.Place, *, above: str = "") -> set[str]:
+    """The parts of a place that the settings have, as far as it goes."""
+    if not place:
+        return {above}
+    (part, *rest), key = place, place[0].removesuffix("[]")
+    if part == "<name>":
+        return {found for item in value.values() for found in used(item, tuple(rest), above=f"{above}.{part}")}
+    if not isinstance(value, dict) or key not in value:
+        return set()
+    inner = value[key]
+    items = inner if part.endswith("[]") else [inner]
+    return {found for item in items for found in used(item, tuple(rest), above=f"{above}.{part}".lstrip("."))}
+
+
+# The same model as an environment's exposure, which uses it; and what fits only a stack that promotes
+# (tests/test_registries.py).
+ELSEWHERE = (("listener", "exposure", "gateway"), ("sourceRegistry",))
+
+
+@pytest.mark.parametrize("place", [place for place, _, _ in page.rows(Settings)], ids=".".join)
+def test_no_setting_is_missing_here(place: page.Place) -> None:
+    if not any(place[: len(other)] == other for other in ELSEWHERE):
+        assert used(shipped_config("everything"), place) == {".".join(place)}, f"add it to {stack_file('everything').name}"
+
+
+def test_a_missing_setting_would_be_noticed() -> None:
+    config = shipped_config("everything")
+    assert used(config, ("forge", "ssh", "more")) == set()
+    assert used(config, ("environments[]", "applications", "<name>", "more")) == set()
+
+
+def pod(declared: Declared, namespace: str, name: str = "chespirito-pod") -> Object:
+    found: Object = declared.one("Deployment", name, namespace)["spec"]["template"]["spec"]
+    return found
+
+
+def test_variables_of_an_environment_come_before_those_of_the_application(everything: Declared) -> None:
+    for namespace, level in (("test", "debug"), ("live", "info")):
+        (container,) = pod(everything, namespace)["containers"]
+        plain = {item["name"]: item["value"] for item in container["env"] if "value" in item}
+        assert plain == {"PORT": "8000", "HEALTH_PATH": "/readyz", "LOG_LEVEL": level, "REGION": "north"}
+
+
+def test_each_environment_has_its_own_secrets(everything: Declared) -> None:
+    keys = {
+        namespace: everything.one("Secret", "chespirito", namespace)["stringData"].keys() for namespace in ("test", "live")
+    }
+    assert keys == {"test": {"DATABASE_URL", "license.key"}, "live": {"DATABASE_URL"}}
+
+
+def test_an_application_says_how_many_pods_it_has(everything: Declared) -> None:
+    scales = {
+        (item["metadata"]["namespace"], item["metadata"]["name"]): item["spec"].get("replicas")
+        for item in everything.all("Deployment")
+    }
+    assert scales == {
+        ("test", "chespirito-pod"): None,
+        ("live", "chespirito-pod"): 3,
+    }
+
+
+def test_hosts_are_exposed_as_the_environment_says(everything: Declared) -> None:
+    assert everything.one("Ingress", "chespirito", "test")["spec"]["ingressClassName"] == "traefik"
+    route = everything.one("HTTPRoute", "chespirito", "live")["spec"]
+    assert route["parentRefs"] == [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+    assert len(everything.all("Ingress")) == 2, "the listener's is the other one"
+
+
+def test_the_forge_is_told_where_the_listener_is_exposed(everything: Declared, staging: Declared) -> None:
+    assert everything.recording.outputs["listener"] == "https://hooks.example"
+    inside = "http://el-chespirito-github-el.staging-ci.svc.cluster.local:8080"
+    assert staging.recording.outputs["listener"] == inside
+
+
+def test_webhooks_of_every_size_pass_the_ingress(everything: Declared) -> None:
+    ingress = everything.one("Ingress", "el-every-el", "test-ci")
+    assert ingress["metadata"]["annotations"] == {
+        "pulumi.com/skipAwait": "true",
+        "cert-manager.io/cluster-issuer": "letsencrypt",
+        "nginx.ingress.kubernetes.io/proxy-body-size": "25m",
+        "example/a": "b",
+    }
+    assert ingress["spec"]["tls"] == [{"hosts": ["hooks.example"], "secretName": "hooks-tls"}]
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"] == {"service": {"name": "el-every-el", "port": {"number": 8080}}}
+
+
+def test_an_editor_accepts_it() -> None:
+    assert mistakes(yaml.safe_load(stack_file("everything").read_text())) == []

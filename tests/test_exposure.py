@@ -1,0 +1,40 @@
+"""Host names: an Ingress or an HTTPRoute, with TLS in each case."""
+
+import pulumi
+import pytest
+
+from components.exposure import Exposure, Gateway, Ingress, expose, ingress_spec
+from tests.support import Declared, Object, declare
+
+METADATA = {"name": "shop", "namespace": "staging", "labels": {}}
+
+
+def exposed(by: Ingress | Gateway) -> Declared:
+    return declare(lambda: expose("way", Exposure(host="shop.example", by=by), METADATA, 80, pulumi.ResourceOptions()))
+
+
+@pytest.mark.parametrize(
+    ("ingress", "expected"),
+    [
+        (Ingress(class_name="nginx"), {"hosts": ["shop.example"]}),
+        (Ingress(class_name="nginx", tls_secret="own"), {"hosts": ["shop.example"], "secretName": "own"}),
+        (Ingress(class_name="nginx", cluster_issuer="ca"), {"hosts": ["shop.example"], "secretName": "shop-tls"}),
+    ],
+    ids=["the controller's certificate", "a certificate of one's own", "cert-manager's"],
+)
+def test_an_ingress_always_asks_for_tls(ingress: Ingress, expected: Object) -> None:
+    assert ingress_spec("shop.example", ingress, "shop", 80)["tls"] == [expected]
+
+
+def test_an_ingress_leads_every_path_to_the_service() -> None:
+    (rule,) = exposed(Ingress(class_name="nginx")).one("Ingress", "shop", "staging")["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert (rule["host"], path["path"], path["pathType"]) == ("shop.example", "/", "Prefix")
+    assert path["backend"] == {"service": {"name": "shop", "port": {"number": 80}}}
+
+
+def test_a_route_names_its_gateway_and_the_service() -> None:
+    spec = exposed(Gateway(name="public", namespace="gateways")).one("HTTPRoute", "shop", "staging")["spec"]
+    assert spec["parentRefs"] == [{"name": "public", "namespace": "gateways"}]
+    assert spec["hostnames"] == ["shop.example"]
+    assert spec["rules"][0]["backendRefs"] == [{"name": "shop", "port": 80}]
