@@ -3,7 +3,6 @@
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -57,55 +56,6 @@ def test_stagings_deployer_may_do_in_staging_what_it_is_for_and_no_more(world: W
         *(("apps", "deployments", verb) for verb in ("get", "list", "watch", "patch")),
         *(("coordination.k8s.io", "leases", verb) for verb in ("get", "update")),
     }
-
-
-def test_a_stolen_deployer_token_changes_staging_only(world: World) -> None:
-    apps = client.AppsV1Api(world.as_account("staging-ci", "deployer"))
-    patch = {"metadata": {"annotations": {"tekton-delivery/run": "stolen"}}}
-    apps.patch_namespaced_deployment(DEPLOYMENT, "staging", patch, dry_run="All")  # the control: the token works
-    with pytest.raises(client.ApiException) as refused:
-        apps.patch_namespaced_deployment(DEPLOYMENT, "production", patch, dry_run="All")
-    assert refused.value.status == 403
-    core = client.CoreV1Api(apps.api_client)
-    for namespace in ("staging", "staging-ci", "production", "production-ci"):
-        with pytest.raises(client.ApiException) as refused:
-            core.list_namespaced_secret(namespace)
-        assert refused.value.status == 403
-
-
-def test_a_pull_requests_pod_has_no_service_account_token(world: World) -> None:
-    look = (
-        "#!/bin/sh\n"
-        "find / -xdev -path /proc -prune -o -name token -type f -print 2>/dev/null\n"
-        "test ! -e /var/run/secrets/kubernetes.io/serviceaccount && echo NO-TOKEN\n"
-        "curl -sk -m 5 https://kubernetes.default.svc/api/v1/namespaces/staging-ci/secrets\n"
-        "exit 0\n"
-    )
-    pull_request = world.open({"test.sh": look, "message.txt": "Looking around\n"})
-    run, succeeded, told = world.run("staging", pull_request)
-    assert succeeded, told
-    seen = world.logs(run, "build", "test")
-    assert "NO-TOKEN" in seen
-    assert '"code": 403' in seen, "the control: the API server was reached, and knew nobody"
-    pods = {}
-    for task_run in world.kubernetes.task_runs("staging-ci", run["metadata"]["name"]):
-        pod: Any = world.kubernetes.core.read_namespaced_pod(task_run["status"]["podName"], "staging-ci")
-        pods[task_run["metadata"]["labels"]["tekton.dev/pipelineTask"]] = pod
-    assert _token_mounts(pods["build"]) == set()
-    assert _token_mounts(pods["stage"]) == {"step-deploy"}, "the control: tokens are seen where they are"
-    assert pods["build"].spec.service_account_name == "untrusted"
-    assert pods["build"].spec.host_users is False
-
-
-def _token_mounts(pod: Any) -> set[str]:
-    """Containers that mount a volume with a service account token."""
-    volumes = {
-        volume.name
-        for volume in pod.spec.volumes
-        if volume.projected and any(source.service_account_token for source in volume.projected.sources)
-    }
-    containers = [*pod.spec.containers, *(pod.spec.init_containers or [])]
-    return {item.name for item in containers if any(mount.name in volumes for mount in item.volume_mounts or [])}
 
 
 def test_the_private_repository_cannot_be_fetched_without_the_key(world: World, tmp_path: Path) -> None:

@@ -116,13 +116,19 @@ class World:
 
     def as_account(self, namespace: str, account: str) -> client.ApiClient:
         """The API as somebody who stole a service account's token."""
-        request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=600))
-        issued = self.kubernetes.core.create_namespaced_service_account_token(account, namespace, request)
         configuration = client.Configuration()
         mine = self.kubernetes.api.configuration
         configuration.host, configuration.ssl_ca_cert = mine.host, mine.ssl_ca_cert
-        configuration.api_key = {"authorization": f"Bearer {issued.status.token}"}
+        configuration.api_key = {"authorization": f"Bearer {self.token(namespace, account)}"}
         return client.ApiClient(configuration)
+
+    def token(self, namespace: str, account: str, **spec: Any) -> str:
+        """A token of a service account; `spec` says for whom and how it is bound."""
+        values: dict[str, Any] = {"audiences": [], "expiration_seconds": 600} | spec
+        wanted = client.V1TokenRequestSpec(**values)
+        request = client.AuthenticationV1TokenRequest(spec=wanted)
+        issued = self.kubernetes.core.create_namespaced_service_account_token(account, namespace, request)
+        return str(issued.status.token)
 
 
 def payload(forge: str, name: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What attackers write: repositories, test code, Dockerfiles, webhook bodies, marks."""
