@@ -20,6 +20,12 @@ def policy(environment: Environment) -> Approvers | None:
     return Approvers(users=tuple(asked.users), groups=tuple(asked.groups)) if asked else None
 
 
+def told(environment: Environment) -> str | None:
+    """Return what pull requests are told while they wait."""
+    asked = task(environment)
+    return f"waits for {asked.count} of {asked.approvers} to approve, up to {asked.timeout}"[:139] if asked else None
+
+
 def task(environment: Environment) -> ApprovalArgs | None:
     """Return what the promotion Task waits for."""
     asked = environment.approval

@@ -31,7 +31,7 @@ from components.settings.build import Build
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
-from components.tasks import build, promote, report, restore, stage, supersede
+from components.tasks import announce, build, promote, report, restore, stage, supersede
 
 
 def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
@@ -125,6 +125,9 @@ class EnvironmentPlan:
         tasks: dict[str, Manifest] = {
             report.NAME: report.spec(environment=self.name, api_url=settings.forge.api_url, after_merge=builds is None),
         }
+        waits_for = approval_plan.told(self.settings)
+        if waits_for:
+            tasks[announce.NAME] = announce.spec(environment=self.name, api_url=settings.forge.api_url, waits_for=waits_for)
         if builds:
             tasks[build.NAME] = build.spec(
                 build.BuildTaskArgs(quarantine_insecure=builds.quarantine.insecure, seccomp_profile=builds.seccomp_profile)
@@ -190,7 +193,7 @@ class EnvironmentPlan:
         )
         builds = self._builds
         if not builds:
-            return {target.pipeline: promotion.spec(target)}
+            return {target.pipeline: promotion.spec(target, announced=self.settings.approval is not None)}
         source = pull_request.Source(
             test_command=application.test_command,
             dockerfile=application.dockerfile,

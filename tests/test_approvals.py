@@ -94,12 +94,25 @@ def test_a_merge_waits_between_the_proof_and_the_rollout_and_has_the_time_for_it
     steps = stack.one("Task", "promote")["spec"]["steps"]
     assert [step["name"] for step in steps] == ["commits", "prove", "approve", "deploy"]
     env = {item["name"]: item["value"] for item in steps[2]["env"]}
+    assert env["APPROVAL_TIMEOUT"] == "2h"
     assert (env["APPROVERS"], env["APPROVAL_COUNT"], env["APPROVAL_SECONDS"]) == ("ana, group releasers", "2", "7200")
     (run,) = stack.one("TriggerTemplate", "github-main-trigger-template")["spec"]["resourcetemplates"]
     assert int(run["spec"]["timeouts"]["pipeline"].removesuffix("s")) > 7200 + 600
 
 
+def test_the_pull_request_is_told_what_its_merge_waits_for() -> None:
+    stack = asking()
+    (step,) = stack.one("Task", "announce")["spec"]["steps"]
+    env = {item["name"]: item["value"] for item in step["env"]}
+    assert env["WAITS_FOR"] == "waits for 2 of ana, group releasers to approve, up to 2h"
+    tasks = stack.one("Pipeline", "chespirito-production-pipeline")["spec"]["tasks"]
+    assert "announce" in [task["name"] for task in tasks if "runAfter" not in task]
+    (run,) = stack.one("TriggerTemplate", "github-main-trigger-template")["spec"]["resourcetemplates"]
+    assert {"pipelineTaskName": "announce", "serviceAccountName": "reporter"} in run["spec"]["taskRunSpecs"]
+
+
 def test_without_the_setting_there_is_nothing_of_it(production: Declared) -> None:
     assert POLICY not in production.names("ValidatingAdmissionPolicy")
     assert not {"approver", "approval-reader"} & set(production.names("Role"))
+    assert "announce" not in production.names("Task")
     assert "approve" not in [step["name"] for step in production.one("Task", "promote")["spec"]["steps"]]

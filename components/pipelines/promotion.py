@@ -4,7 +4,7 @@ from components.access import REPORTER
 from components.conventions import DEPLOYER, Manifest
 from components.credentials import SSH_DIRECTORY
 from components.pipelines.target import Target, report, rollout_params, ssh_secret, ssh_workspace, task
-from components.tasks import promote
+from components.tasks import announce, promote
 from components.tasks.step import string_params
 
 PARAMS = {
@@ -15,8 +15,11 @@ PARAMS = {
 }
 
 
-def spec(target: Target) -> Manifest:
-    """Return the Pipeline's spec. One pod between the merge and production, and one that reports."""
+def spec(target: Target, *, announced: bool) -> Manifest:
+    """Return the Pipeline's spec. One pod between the merge and production, and one that reports.
+
+    One that waits for people is `announced` on the pull request.
+    """
     values = {
         "merge-sha": "$(params.merge-sha)",
         "merged-by": "$(params.merged-by)",
@@ -28,21 +31,30 @@ def spec(target: Target) -> Manifest:
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
         "workspaces": [{"name": SSH_DIRECTORY}],
-        "tasks": [task(promote.NAME, rollout_params(target) | values, workspaces=ssh_workspace())],
+        "tasks": [
+            *([_announce(target)] if announced else []),
+            task(promote.NAME, rollout_params(target) | values, workspaces=ssh_workspace()),
+        ],
         "finally": [report(target)],
     }
+
+
+def _announce(target: Target) -> Manifest:
+    return task(announce.NAME, {"repository": target.repository, "head-sha": "$(params.head-sha)"})
 
 
 def run(timeout: str | None = None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params.
 
-    `timeout` is for one that may wait longer than runs usually take.
+    `timeout` is for one that waits for people, and announces it.
     """
+    waits = [{"pipelineTaskName": announce.NAME, "serviceAccountName": REPORTER}] if timeout else []
     return {
         "taskRunTemplate": {"serviceAccountName": DEPLOYER},
         "taskRunSpecs": [
             {"pipelineTaskName": promote.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
+            *waits,
         ],
         "workspaces": ssh_secret(),
     } | ({"timeouts": {"pipeline": timeout}} if timeout else {})

@@ -182,6 +182,8 @@ def _approve(world: World, capsys: Capture, pull_request: PullRequest, bob: Pers
 
     wait_until(noted, 60, "the merge does not wait for approval")
     waiting = json.loads(noted() or "")
+    told = f"waits for 1 of {bob.user} to approve, up to 5m"
+    assert world.status("production", pull_request.head_sha) == ("pending", told)
     code, said = eve.operate(capsys, "approve", "production", APPLICATION)
     assert code == 1
     assert "forbidden" in said, "she has no rights at all"

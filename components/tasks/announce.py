@@ -1,0 +1,36 @@
+"""Tells the forge at a run's beginning what it is going to wait for."""
+
+from components.conventions import Manifest
+from components.credentials import FORGE_TOKEN
+from components.tasks.report import TOKEN_PATH
+from components.tasks.step import mount, step, string_params
+
+NAME = "announce"
+
+PARAMS = {
+    "repository": "owner/name on the forge",
+    "head-sha": "the commit that the status is about: 40 hex digits",
+}
+
+
+def spec(*, environment: str, api_url: str, waits_for: str) -> Manifest:
+    """Return the Task's spec; `waits_for` is the status's text."""
+    return {
+        "description": f"Set the commit status tekton-delivery/{environment} to pending.",
+        "params": string_params(PARAMS),
+        "volumes": [{"name": "forge-token", "secret": {"secretName": FORGE_TOKEN}}],
+        "steps": [
+            step(
+                "announce",
+                env={
+                    "PARAM_REPOSITORY": "$(params.repository)",
+                    "PARAM_HEAD_SHA": "$(params.head-sha)",
+                    "ENVIRONMENT": environment,
+                    "API_URL": api_url,
+                    "WAITS_FOR": waits_for,
+                    "TOKEN_FILE": f"{TOKEN_PATH}/token",
+                },
+                mounts=[mount("forge-token", TOKEN_PATH, read_only=True)],
+            )
+        ],
+    }

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Tells on the pull request what its merge waits for. It goes on if the forge does not answer: that is no reason to stop.
+set -eu
+
+# shellcheck source=SCRIPTDIR/forge.sh
+. "${0%/*}/forge.sh"
+
+set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT" pending "$WAITS_FOR" || echo "the forge has not been told" >&2
