@@ -52,7 +52,12 @@ preview: install ## what `pulumi up` would change in each stack, with the policy
 check: install ## linters, types and policies, without a cluster
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	@.venv/bin/shellcheck $$(git grep -l '^#!/bin/sh')
+	@$(PYTHON) -m local.workflows
 	@$(PYTHON) -m offline.policy
+
+.PHONY: pull-request-check
+pull-request-check: install ## what this branch changes, as the comment below its pull request (AGAINST=main)
+	@$(PYTHON) -m local.pull_request_check --against $(or $(AGAINST),main)
 
 .PHONY: test-unit
 test-unit: install ## tests that need no cluster
@@ -61,6 +66,10 @@ test-unit: install ## tests that need no cluster
 .PHONY: test-scripts
 test-scripts: install ## tests that run the steps' scripts, without a cluster
 	@.venv/bin/pytest -q -n 2 -m scripts
+
+.PHONY: test-contracts
+test-contracts: install ## tests that ask Tekton's own code, compiled first
+	@.venv/bin/pytest -q -m contracts
 
 .PHONY: test
 test: install ## every test, those on the embedded cluster included

@@ -42,7 +42,8 @@ class Machine:
 
 def needed_tools() -> list[str]:
     """Return the names of every tool that the embedded default needs."""
-    return sorted({*tools.TOOLS} - {"pulumi", pulumi_stacks.LANGUAGE_HOST} | {*pulumi_stacks.needed_tools()})
+    others = {"pulumi", pulumi_stacks.LANGUAGE_HOST, *tools.CHECKS}
+    return sorted({*tools.TOOLS} - others | {*pulumi_stacks.needed_tools()})
 
 
 def up(progress: Progress) -> Machine:

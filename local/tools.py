@@ -94,9 +94,9 @@ class Tool:
     def key(self, go: str) -> str:
         """Twelve hexadecimal digits for all that the binaries are made of; `go` is Go's version and target."""
         digest = hashlib.sha256()
+        sources = sorted(self.module.glob("*.go"))
         for part in (
-            (self.module / "go.mod").read_bytes(),
-            (self.module / "go.sum").read_bytes(),
+            *(path.read_bytes() for path in (self.module / "go.mod", self.module / "go.sum", *sources)),
             json.dumps([self.flags(), self.environment(), self.build.folders, self.build.copies, go]).encode(),
         ):
             digest.update(hashlib.sha256(part).digest())
@@ -131,6 +131,9 @@ def read(module: Path) -> Tool:
                 versions[rest[0]] = rest[1]
     return Tool(module.name, module, tuple(packages), versions, BUILDS.get(module.name, Build()))
 
+
+# What checks and tests use, and the cluster does not.
+CHECKS = ("actionlint", "tekton-contracts")
 
 TOOLS: dict[str, Tool] = {folder.name: read(folder) for folder in sorted(MODULES.iterdir()) if folder.is_dir()}
 

@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 
+from components.conventions import Manifest
 from components.settings.errors import SettingsError
 from offline.reachability.objects import ReachabilityError
-from offline.reachability.revision import declared_here, declared_in
 from offline.reachability.rows import rows
 from offline.reachability.table import data, difference, difference_text, text
+from offline.revision import RevisionError, declared_here, declared_in
 
 
 def main(arguments: list[str]) -> int:
@@ -23,18 +24,22 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="as data")
     options = parser.parse_args(arguments)
     try:
-        new = rows(declared_here(options.stacks))
+        new = rows(_together(declared_here(options.stacks)))
         if options.against is None:
             shown = json.dumps(data(new), indent=2) + "\n" if options.json else text(new)
         else:
-            added, removed = difference(rows(declared_in(options.against, options.stacks)), new)
+            added, removed = difference(rows(_together(declared_in(options.against, options.stacks))), new)
             changes = {"added": data(added), "removed": data(removed)}
             shown = json.dumps(changes, indent=2) + "\n" if options.json else difference_text(added, removed)
-    except (ReachabilityError, SettingsError) as error:
+    except (ReachabilityError, RevisionError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     sys.stdout.write(shown)
     return 0
+
+
+def _together(stacks: dict[str, list[Manifest]]) -> list[Manifest]:
+    return [item for objects in stacks.values() for item in objects]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+"""The pull-request check on this machine: `make pull-request-check AGAINST=main` prints the comment as Markdown.
+
+Staging is previewed too where the embedded cluster runs; production never is: its preview would run this branch's code
+with production's credentials.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from local import preview
+from local.cluster import Cluster
+from local.paths import ROOT
+
+STACK = "staging"
+
+
+def main(arguments: list[str]) -> int:
+    """Print the comment; arguments are those of `python -m offline.check`. Returns its exit code."""
+    command = [sys.executable, "-m", "offline.check", *arguments]
+    if not Cluster().running():
+        return subprocess.run(command, cwd=ROOT).returncode
+    with tempfile.TemporaryDirectory(prefix="tekton-delivery-") as folder:
+        text = Path(folder) / STACK
+        text.write_text(previewed())
+        return subprocess.run([*command, "--preview", f"{STACK}={text}"], cwd=ROOT).returncode
+
+
+def previewed() -> str:
+    """Return what a preview of staging prints, its errors included."""
+    ((command, variables),) = preview.commands([STACK])
+    answer = subprocess.run(
+        [*command, "--diff", "--color", "never"],
+        cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    return answer.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,150 @@
+"""The platform's own pull-request check: one comment on the forge, and a preview with nothing but reading rights."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from local import preview
+from local.forge.client import PullRequest
+from local.forge.setup import REPOSITORY
+from local.paths import ROOT
+from local.pulumi_stacks import BACKEND
+from offline import preview_rights
+from offline.check.report import MARKER
+from offline.render import manifests, record, to_yaml
+from tests.e2e.stacks import altered
+from tests.e2e.world import World
+
+ACCOUNT = "default/tekton-delivery-preview"
+
+
+@pytest.fixture(scope="module")
+def comment_text() -> str:
+    """What the one local command prints, staging's preview included."""
+    command = [sys.executable, "-m", "local.pull_request_check", "--against", "HEAD", "staging", "production"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def test_the_command_previews_staging_and_never_production(comment_text: str) -> None:
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in comment_text.splitlines() if line.startswith("| ")}
+    assert rows["staging"].endswith(" unchanged |"), rows["staging"]
+    assert rows["production"].endswith(" not run here |"), rows["production"]
+    assert "✅ tekton-delivery@v0.1.0" in comment_text
+
+
+@pytest.fixture
+def pull_request(world: World) -> Iterator[PullRequest]:
+    """A pull request to a branch that no trigger is for: it starts nothing."""
+    developer = world.machine.forge.developer
+    developer.commit(REPOSITORY, "check-base", "A base", {"check.txt": "base\n"}, base="main")
+    developer.commit(REPOSITORY, "check-head", "A change", {"check.txt": "head\n"}, base="check-base")
+    opened = developer.open_pull_request(REPOSITORY, "check-head", "A change of the platform", base="check-base")
+    yield opened
+    developer.close(REPOSITORY, opened.number)
+    for branch in ("check-head", "check-base"):
+        developer.delete_branch(REPOSITORY, branch)
+
+
+def test_the_forge_shows_one_comment_that_the_next_run_changes(
+    world: World, pull_request: PullRequest, comment_text: str
+) -> None:
+    forge = world.machine.forge
+    token = forge.admin.new_token(forge.developer.user, "pull-request-check", ["write:issue"])
+    command = [
+        *(sys.executable, "-m", "offline.check.comment", "--api", f"{forge.url}/api/v1", "--repository", REPOSITORY),
+        *("--pull-request", str(pull_request.number), "--user", forge.developer.user),
+    ]
+    forge.developer.comment(REPOSITORY, pull_request.number, "A remark of somebody")
+    for text in (f"{MARKER}\nfirst\n", comment_text):
+        subprocess.run(command, cwd=ROOT, input=text, env=os.environ | {"FORGE_TOKEN": token}, text=True, check=True)
+    remark, written = forge.developer.comments(REPOSITORY, pull_request.number)
+    assert remark.body == "A remark of somebody"
+    assert written.body.strip() == comment_text.strip()
+
+
+@pytest.fixture
+def reader(world: World, tmp_path: Path) -> Iterator[Path]:
+    """The kubeconfig of an account that has the rights of a preview of staging, and no others."""
+    core, kubectl = world.kubernetes.core, world.machine.folders["kubernetes"] / "kubectl"
+    namespace, _, name = ACCOUNT.partition("/")
+    objects = manifests(record(ROOT / "Pulumi.staging.yaml"))
+    granted = to_yaml(preview_rights.rights(objects, name, ACCOUNT))
+    admin = [kubectl, "--kubeconfig", world.machine.cluster.kubeconfig]
+    core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
+    try:
+        subprocess.run([*admin, "apply", "-f", "-"], input=granted, text=True, check=True, capture_output=True)
+        request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=3600))
+        token = core.create_namespaced_service_account_token(name, namespace, request).status.token
+        config = yaml.safe_load(world.machine.cluster.kubeconfig.read_text())
+        config["users"][0]["user"] = {"token": token}
+        path = tmp_path / "kubeconfig"
+        path.write_text(yaml.safe_dump(config))
+        yield path
+    finally:
+        subprocess.run([*admin, "delete", "-f", "-"], input=granted, text=True, check=True, capture_output=True)
+        core.delete_namespaced_service_account(name, namespace)
+
+
+def test_a_preview_needs_reading_rights_only(world: World, reader: Path, tmp_path: Path) -> None:
+    """The same state, on which the provider's kubeconfig is the reader's: nothing else differs."""
+    shipped = str(world.machine.cluster.kubeconfig.relative_to(ROOT))
+    backend = tmp_path / "backend"
+    shutil.copytree(BACKEND, backend)
+    (state,) = backend.glob(".pulumi/stacks/**/staging.json")
+    assert shipped in state.read_text()
+    state.write_text(state.read_text().replace(shipped, str(reader)))
+
+    def with_memory(settings: dict[str, Any], memory: str | None) -> None:
+        settings["cluster"] = {"kubeconfig": str(reader)}
+        if memory:
+            settings["applications"][0]["resources"] = {"memory": memory}
+
+    def run(memory: str | None, *flags: str) -> "subprocess.CompletedProcess[str]":
+        file = altered("staging", tmp_path, lambda settings: with_memory(settings, memory))
+        ((command, variables),) = preview.commands(["staging"])
+        return subprocess.run(
+            [*command, "--config-file", str(file), "--color", "never", *flags],
+            cwd=ROOT, env=variables | {"PULUMI_BACKEND_URL": f"file://{backend}"}, capture_output=True, text=True,
+        )  # fmt: skip
+
+    unchanged = run(None, "--expect-no-changes")
+    assert unchanged.returncode == 0, unchanged.stdout + unchanged.stderr
+    changed = run("300Mi")
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    assert "~ 1 to update" in changed.stdout
+
+
+def test_with_those_rights_nothing_can_be_written(world: World, reader: Path) -> None:
+    kubectl = world.machine.folders["kubernetes"] / "kubectl"
+    for namespace in ("staging", "staging-ci", "production", "production-ci", "default"):
+        rules = subprocess.run(
+            [kubectl, "--kubeconfig", reader, "auth", "can-i", "--list", "--namespace", namespace],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        verbs = {verb for line in rules.splitlines()[1:] for verb in line[line.rindex("[") + 1 : -1].split()}
+        reviews = {"create"}  # of access reviews, which everybody may ask for
+        assert verbs <= {"get", "list", "watch"} | reviews, rules
+        created = [line for line in rules.splitlines() if line.endswith("[create]")]
+        assert all("review" in line for line in created), rules
+    api = client.ApiClient(_configuration(reader))
+    with pytest.raises(client.ApiException) as refused:
+        client.CoreV1Api(api).read_namespaced_secret("forge-token", "production-ci")
+    assert refused.value.status == 403
+
+
+def _configuration(kubeconfig: Path) -> client.Configuration:
+    from kubernetes import config
+
+    made = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=made)
+    return made
