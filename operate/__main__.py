@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         if application:
             command.add_argument("application", metavar="APPLICATION")
         if reason:
-            command.add_argument("--reason", help="why; it is told on pull requests that have to wait")
+            command.add_argument("--reason", type=_line, help="why; it is told on pull requests that have to wait")
         command.add_argument("--context", help="a context of the kubeconfig; default its current one")
         return command
 
@@ -87,8 +88,12 @@ def _started(names: Sequence[str]) -> None:
         print(f"started {name}")
 
 
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _number(text: str) -> int:
-    if not text.removeprefix("#").isdecimal():
+    if not re.fullmatch("#?[1-9][0-9]{0,9}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of a pull request")
     return int(text.removeprefix("#"))
 

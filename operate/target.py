@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kubernetes import client
 
-from components.conventions import Manifest
+from components.conventions import Manifest, key
 from operate.cluster import APPLICATION_LABEL, Cluster
 from operate.errors import OperateError
 from operate.records import Hold
@@ -58,5 +58,5 @@ def frozen(cluster: Cluster, environment: str) -> tuple[str | None, Hold | None]
     """Return why an environment is frozen: by its settings, and by somebody."""
     switch = cluster.freeze(environment)
     text = (switch.get("data") or {}).get("frozen")
-    settings = (switch["metadata"].get("annotations") or {}).get("tekton-delivery/frozen")
+    settings = (switch["metadata"].get("annotations") or {}).get(key("frozen"))
     return settings, Hold.model_validate_json(text) if text else None

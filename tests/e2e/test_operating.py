@@ -117,8 +117,15 @@ def asking(world: World, pulumi: Pulumi, crew: dict[str, Person], tmp_path: Path
         config["environments"][0]["approval"] = {"users": [crew["bob"].user], "timeout": "5m"}
 
     stack = ("--stack", "production", "--yes", "--skip-preview")
+    core = world.kubernetes.core
+    core.patch_namespaced_config_map(
+        "freeze", "production", {"data": {"frozen": '{"by": "a", "reason": "b", "since": "c"}'}}
+    )
     try:
         pulumi("up", *stack, "--config-file", str(altered("production", tmp_path, approval)))
+        switch = core.read_namespaced_config_map("freeze", "production")
+        assert "frozen" in (switch.data or {}), "`pulumi up` has ended a freeze"
+        core.patch_namespaced_config_map("freeze", "production", {"data": {"frozen": None}})
         yield
     finally:
         pulumi("up", *stack)

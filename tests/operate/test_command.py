@@ -111,6 +111,18 @@ def test_a_wrong_name_gets_one_clear_error(
     assert operate(capsys, *arguments) == (1, "", f"error: {says}\n")
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1; id", ""])
+def test_a_wrong_number_is_refused(cluster: Memory, capsys: pytest.CaptureFixture[str], number: str) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["retry", "production", "shop", "--", number])
+    assert "is no number of a pull request" in capsys.readouterr().err
+
+
+def test_a_reason_is_one_line(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    operate(capsys, "hold", "production", "shop", "--reason", "two\n lines")
+    assert "two lines" in cluster.notes["tekton-delivery/hold"]
+
+
 def test_a_missing_right_is_told_as_the_cluster_tells_it(
     cluster: Memory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
