@@ -9,6 +9,7 @@ import pytest
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
+from components.conventions import FREEZE
 from local.demo import DEPLOYMENT
 from local.forge.setup import REPOSITORY
 from tests.e2e.world import World
@@ -37,7 +38,7 @@ def _allowed(world: World, account: str, namespace: str) -> set[tuple[str, str, 
         for verb in VERBS:
             attributes = client.V1ResourceAttributes(
                 group=group, resource=resource, subresource=subresource or None, verb=verb, namespace=namespace,
-                name=DEPLOYMENT if resource in ("deployments", "leases") else None,
+                name={"deployments": DEPLOYMENT, "leases": DEPLOYMENT, "configmaps": FREEZE}.get(resource),
             )  # fmt: skip
             spec = client.V1SubjectAccessReviewSpec(user=user, groups=groups, resource_attributes=attributes)
             answer = review.create_subject_access_review(client.V1SubjectAccessReview(spec=spec))
@@ -55,6 +56,7 @@ def test_stagings_deployer_may_do_in_staging_what_it_is_for_and_no_more(world: W
     assert _allowed(world, "deployer", "staging") == {
         *(("apps", "deployments", verb) for verb in ("get", "list", "watch", "patch")),
         *(("coordination.k8s.io", "leases", verb) for verb in ("get", "update")),
+        ("", "configmaps", "get"),
     }
 
 
