@@ -193,7 +193,7 @@ class EnvironmentPlan:
         )
         builds = self._builds
         if not builds:
-            return {target.pipeline: promotion.spec(target, announced=self.settings.approval is not None)}
+            return {target.pipeline: promotion.spec(target, approved=self.settings.approval is not None)}
         source = pull_request.Source(
             test_command=application.test_command,
             dockerfile=application.dockerfile,

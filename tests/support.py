@@ -112,6 +112,14 @@ def registries_apart() -> Declared:
     )
 
 
+def asking() -> Declared:
+    """The shipped production, where merges wait for people."""
+    config = shipped_config("production")
+    (environment,) = config["environments"]
+    approval = {"users": ["ana"], "groups": ["releasers"], "count": 2, "timeout": "2h"}
+    return record_config(config | {"environments": [environment | {"approval": approval}]})
+
+
 LONGEST_NAME = "a" * 23
 
 

@@ -6,18 +6,10 @@ from typing import Any
 import pytest
 
 from tests.admission import refusals
-from tests.support import Declared, Object, record_config, shipped_config
+from tests.support import Declared, Object, asking
 
 POLICY = "tekton-delivery-production-approvals"
 DIGEST = "sha256:" + "a" * 64
-ASKED = {"users": ["ana"], "groups": ["releasers"], "count": 2, "timeout": "2h"}
-
-
-def asking() -> Declared:
-    """Production, where merges wait for people."""
-    config = shipped_config("production")
-    (environment,) = config["environments"]
-    return record_config(config | {"environments": [environment | {"approval": ASKED}]})
 
 
 def approval(by: str) -> Object:

@@ -12,7 +12,7 @@ from components.tasks.step import SCRIPTS, script
 from offline.render import to_yaml
 from offline.run import stack_config
 from tests.conftest import Preview
-from tests.support import ROOT, STACK_FILES, Declared, Object, registries_apart, stack_file, texts
+from tests.support import ROOT, STACK_FILES, Declared, Object, asking, registries_apart, stack_file, texts
 
 TEKTON_VARIABLE = re.compile(
     r"\$\((params|tt\.params|body|header|extensions|context|results|tasks|steps|workspaces|finally)\b"
@@ -115,7 +115,7 @@ def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
 
 
 def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> None:
-    used = [step["script"] for stack in (*stacks.values(), registries_apart()) for _, step in steps(stack)]
+    used = [step["script"] for stack in (*stacks.values(), registries_apart(), asking()) for _, step in steps(stack)]
     bodies = {path.name: path.read_text().split("\nset -eu\n", 1)[1].strip("\n") for path in SCRIPTS.glob("*.sh")}
     # One that others source ends amid theirs, so it is looked for as a part.
     assert [name for name, body in bodies.items() if not any(body in text or script(name) == text for text in used)] == []

@@ -15,24 +15,22 @@ PARAMS = {
 }
 
 
-def spec(target: Target, *, announced: bool) -> Manifest:
+def spec(target: Target, *, approved: bool) -> Manifest:
     """Return the Pipeline's spec. One pod between the merge and production, and one that reports.
 
-    One that waits for people is `announced` on the pull request.
+    One that has to be `approved` says on the pull request that it waits.
     """
-    values = {
-        "merge-sha": "$(params.merge-sha)",
-        "merged-by": "$(params.merged-by)",
-        "run": "$(context.pipelineRun.name)",
-    }
+    values = {"merge-sha": "$(params.merge-sha)", "merged-by": "$(params.merged-by)"}
     if target.source_image:
         values["source-image"] = target.source_image
+    if approved:
+        values["run"] = "$(context.pipelineRun.name)"
     return {
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
         "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": [
-            *([_announce(target)] if announced else []),
+            *([_announce(target)] if approved else []),
             task(promote.NAME, rollout_params(target) | values, workspaces=ssh_workspace()),
         ],
         "finally": [report(target)],

@@ -7,6 +7,9 @@ from components.tasks import rollout
 from components.tasks import step as steps
 from components.tasks.step import API_TOKEN_PATH, mount
 
+PARAMS = {"run": "name of the PipelineRun"}
+RESULTS = {"approved-by": "who approved it, as JSON"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalArgs:
@@ -24,7 +27,7 @@ def step(args: ApprovalArgs) -> Manifest:
     """Return the step that waits for approvals of the proven digest."""
     return steps.step(
         "approve",
-        env=rollout.target_env()
+        env=rollout.note_env()
         | {
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_MERGED_BY": "$(params.merged-by)",

@@ -20,15 +20,11 @@ from components.tasks.step import (
 )
 
 NAME = "promote"
-RESULTS = rollout.RESULTS | {
-    "mark": "the statement that proved it, as JSON",
-    "approved-by": "who approved it, as JSON; nothing where it takes no approval",
-}
+RESULTS = rollout.RESULTS | {"mark": "the statement that proved it, as JSON"}
 
 PARAMS = rollout.PARAMS | {
     "merge-sha": "the merge commit on the base branch: 40 hex digits",
     "merged-by": "who merged",
-    "run": "name of the PipelineRun",
 }
 SOURCE_PARAMS = {"source-image": "repository of the images of the environment before this one"}
 
@@ -75,21 +71,22 @@ def spec(args: PromoteTaskArgs) -> Manifest:
             _import(args.registry, args.source),
             _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS) | {"name": "prove-copy"},
         ]
+    approvals = [approve.step(args.approval)] if args.approval else []
     return {
         "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
-        "params": string_params(params),
-        "results": string_results(RESULTS),
+        "params": string_params(params | (approve.PARAMS if approvals else {})),
+        "results": string_results(RESULTS | (approve.RESULTS if approvals else {})),
         "workspaces": [ssh_workspace()],
         "volumes": [*volumes, *rollout.volumes()],
         "steps": [
             rollout.commits("$(params.merge-sha)"),
             *proofs,
-            *([approve.step(args.approval)] if args.approval else []),
+            *approvals,
             rollout.deploy(
                 merge_sha="$(params.merge-sha)",
                 merged_by="$(params.merged-by)",
                 mark="$(results.mark.path)",
-                approved_by="$(results.approved-by.path)" if args.approval else "",
+                approved_by="$(results.approved-by.path)" if approvals else "",
             ),
         ],
     }

@@ -63,13 +63,11 @@ def commits(commit: str) -> Manifest:
     )
 
 
-def target_env() -> dict[str, str]:
-    """Return what tells a step which Deployment to change, and as whom."""
+def note_env() -> dict[str, str]:
+    """Return what rollout.sh takes: which Deployment to change, and as whom."""
     return {
         "PARAM_PULL_REQUEST": "$(params.pull-request)",
         "PARAM_DEPLOYMENT": "$(params.deployment)",
-        "PARAM_CONTAINER": "$(params.container)",
-        "PARAM_TIMEOUT": "$(params.timeout)",
         "NAMESPACE": "$(params.namespace)",
         "RUN": "$(context.taskRun.name)",
         "FIELD_MANAGER": FIELD_MANAGER,
@@ -77,6 +75,11 @@ def target_env() -> dict[str, str]:
         "SCRATCH": SCRATCH,
         "RESULT_REASON_PATH": "$(results.reason.path)",
     }
+
+
+def target_env() -> dict[str, str]:
+    """Return what a step takes that changes the image of a Deployment and waits for it."""
+    return note_env() | {"PARAM_CONTAINER": "$(params.container)", "PARAM_TIMEOUT": "$(params.timeout)"}
 
 
 def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved_by: str = "") -> Manifest:
