@@ -1,7 +1,7 @@
 """CEL expressions for Tekton's cel interceptor: pure functions from values to text.
 
-The fields are those of GitHub's `pull_request` webhook
-(https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request); Gitea sends the same ones.
+The fields are those of GitHub's `pull_request` and `issue_comment` webhooks
+(https://docs.github.com/en/webhooks/webhook-events-and-payloads); Gitea sends the same ones.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,12 @@ DRAFT_TITLE = r"(?i)^(WIP:|\[WIP\])"
 SHA = "^[0-9a-f]{40}$"
 # A user's or an app's name on GitHub and Gitea: it ends up in an annotation.
 LOGIN = r"^[A-Za-z0-9_.-]+(\[bot\])?$"
+# A user's name: it ends up in the path of a URL.
+PERSON = "^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+# The word by which somebody vouches for a fork's commit, and the commit in it.
+OK_TO_TEST = r"^/ok-to-test [0-9a-f]{40}\s*$"
+VOUCHED_FOR = r"body.comment.body.translate('^/ok-to-test |\\s', '')"
 
 
 def quote(text: str) -> str:
@@ -43,11 +49,9 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
     deleted. The header that makes Tekton's github interceptor call another API host is not covered by the signature, so a
     request with it is refused.
     """
-    repositories = ", ".join(quote(name) for name in sorted(base_branches))
     return every(
         [
-            "!('X-Github-Enterprise-Host' in header)",
-            f"body.repository.full_name in [{repositories}]",
+            *_known_repository(base_branches),
             "body.pull_request.base.repo.full_name == body.repository.full_name",
             f"({_targets(base_branches)} || ({moved_away(forge, base_branches)}))",
             "body.pull_request.head.repo != null",
@@ -113,6 +117,35 @@ def rejected(forge: str, base_branches: Mapping[str, str]) -> str:
     return f"({closed}) || ({moved_away(forge, base_branches)})"
 
 
+def known_comment(forge: str, base_branches: Mapping[str, str]) -> str:
+    """Return the filter for a comment on an open pull request that everybody's triggers share.
+
+    GitHub tells whether its author belongs to the repository; whether they may write is asked for later, on both forges.
+    """
+    known = [
+        *_known_repository(base_branches),
+        "body.action == 'created'",
+        "has(body.issue.pull_request)",
+        "body.issue.pull_request != null",
+        "body.issue.state == 'open'",
+        "body.sender.login == body.comment.user.login",
+        f"body.comment.user.login.matches({quote(PERSON)})",
+    ]
+    if forge == "github":
+        known.append("body.comment.author_association in ['OWNER', 'MEMBER', 'COLLABORATOR']")
+    return every(known)
+
+
+def vouched_for() -> str:
+    """Return the filter for a comment that says nothing but `/ok-to-test` and a full commit sha."""
+    return f"body.comment.body.matches({quote(OK_TO_TEST)})"
+
+
+def _known_repository(repositories: Iterable[str]) -> list[str]:
+    names = ", ".join(quote(name) for name in sorted(repositories))
+    return ["!('X-Github-Enterprise-Host' in header)", f"body.repository.full_name in [{names}]"]
+
+
 def _branch(base_branches: Mapping[str, str]) -> str:
     """Return the expression for the branch that pull requests of the event's repository must target."""
     return lookup(base_branches, "body.repository.full_name")
@@ -122,19 +155,31 @@ def _targets(base_branches: Mapping[str, str]) -> str:
     return f"body.pull_request.base.ref == {_branch(base_branches)}"
 
 
-def run_name(environment: str, *, closed: bool = False) -> str:
+# What names an event's run: the pull request's number, what tells it from others of that number, and when.
+_ATTEMPT = ("body.number", "body.pull_request.head.sha.truncate(8)", "body.pull_request.updated_at")
+_NAMED_BY = {
+    "pull-request": _ATTEMPT,
+    "merge": _ATTEMPT,
+    # May come within the second of another event about the same commit.
+    "rejected": ("body.number", "'closed'", "body.pull_request.updated_at"),
+    # No commit begins with a t, so that a comment can take no name from a push.
+    "ok-to-test": ("body.issue.number", f"'t' + {VOUCHED_FOR}.truncate(7)", "body.comment.created_at"),
+}
+
+
+def run_name(environment: str, event: str) -> str:
     """Return the expression for a run's name, the same for a redelivery and another for every new event.
 
-    `updated_at` is part of the signed body: a redelivery repeats it, so the second PipelineRun is refused as one that
-    exists; pushing the same commit again or reopening moves it, which gives a new attempt. The end of a pull request here
-    (`closed`) may come within the second of another event about the same commit, so its run is named otherwise.
+    Its time is part of the signed body: a redelivery repeats it, so the second PipelineRun is refused as one that exists;
+    pushing the same commit again or reopening moves it, which gives a new attempt.
     """
+    number, what, when = _NAMED_BY[event]
     return " + ".join(
         [
             f"extensions.application + '-{environment}-'",
-            "string(int(body.number)) + '-'",
-            "'closed-'" if closed else "body.pull_request.head.sha.truncate(8) + '-'",
+            f"string(int({number})) + '-'",
+            f"{what} + '-'",
             # To the second: what may follow is a fraction, or the zone of the forge's server.
-            "body.pull_request.updated_at.translate('[^0-9]', '').truncate(14)",
+            f"{when}.translate('[^0-9]', '').truncate(14)",
         ]
     )

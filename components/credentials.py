@@ -13,6 +13,7 @@ from components.conventions import labels, token
 SSH_DIRECTORY = "ssh-directory"
 WEBHOOK_SECRET = "webhook-secret"
 FORGE_TOKEN = "forge-token"
+FORGE_READER = "forge-reader"
 REGISTRY_PULL = "registry-pull"
 REGISTRY_PUSH = "registry-push"
 SOURCE_PULL = "source-pull"
@@ -53,6 +54,8 @@ class CredentialsArgs:
     workload_namespace: pulumi.Input[str]
     delivery_namespace: pulumi.Input[str]
     forge_token: pulumi.Output[str]
+    forge_reader: pulumi.Output[str] | None = None
+    """Tells who may write; None where forks start nothing."""
     ssh: SshKey
     pull: tuple[RegistryLogin, ...]
     push: tuple[RegistryLogin, ...] = ()
@@ -89,6 +92,8 @@ class Credentials(pulumi.ComponentResource):
                 secret(role, namespace, "kubernetes.io/dockerconfigjson", {".dockerconfigjson": docker_config(logins)})
 
         secret(FORGE_TOKEN, args.delivery_namespace, "Opaque", {"token": args.forge_token})
+        if args.forge_reader:
+            secret(FORGE_READER, args.delivery_namespace, "Opaque", {"token": args.forge_reader})
         docker(REGISTRY_PULL, args.delivery_namespace, args.pull)
         docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull)
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)

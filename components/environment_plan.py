@@ -21,7 +21,7 @@ from components.credentials import (
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
-from components.pipelines import promotion, pull_request
+from components.pipelines import fork, promotion, pull_request
 from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import Target
 from components.policies.pods import ImageStep
@@ -29,9 +29,10 @@ from components.policies.policies import PoliciesArgs
 from components.settings.application import Application as ApplicationSettings
 from components.settings.build import Build
 from components.settings.environment import Environment as EnvironmentSettings
+from components.settings.forge import OkToTest
 from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
-from components.tasks import announce, build, promote, report, restore, stage, supersede
+from components.tasks import announce, build, permit, promote, report, restore, stage, supersede, tests
 
 
 def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
@@ -66,6 +67,10 @@ class EnvironmentPlan:
         return None if self._builds else self.stack.settings.source_registry
 
     @property
+    def _ok_to_test(self) -> OkToTest | None:
+        return self.stack.settings.forge.ok_to_test if self._builds else None
+
+    @property
     def _pull_secret(self) -> str | None:
         return REGISTRY_PULL if self.stack.settings.registry.read else None
 
@@ -89,6 +94,7 @@ class EnvironmentPlan:
             workload_namespace=environment.workload_namespace,
             delivery_namespace=environment.delivery_namespace,
             forge_token=loaded.secret(settings.forge.token),
+            forge_reader=loaded.secret(self._ok_to_test.token) if self._ok_to_test else None,
             pull=_logins(loaded, registry.read, registry),
             # Of two users of one host the last one counts: the one that writes.
             push=(
@@ -135,6 +141,11 @@ class EnvironmentPlan:
             tasks[stage.NAME] = stage.spec(environment=self.name, insecure=registry.insecure or builds.quarantine.insecure)
             tasks[supersede.NAME] = supersede.spec(namespace=self.settings.delivery_namespace)
             tasks[restore.NAME] = restore.spec()
+            if self._ok_to_test:
+                api_url = settings.forge.api_url
+                tasks[permit.NAME] = permit.spec(api_url=api_url)
+                tasks[tests.NAME] = tests.spec()
+                tasks[fork.REPORT] = report.spec(environment=fork.CONTEXT, api_url=api_url)
         else:
             tasks[promote.NAME] = promote.spec(
                 promote.PromoteTaskArgs(
@@ -201,10 +212,13 @@ class EnvironmentPlan:
             build_args={name: self.stack.text(value) for name, value in application.build_args.items()},
             quarantine_image=builds.quarantine.image(application.name),
         )
-        return {
+        pipelines = {
             target.pipeline: pull_request.spec(target, source),
             target.rejected_pipeline: pull_request.rejected_spec(target),
         }
+        if self._ok_to_test:
+            pipelines[target.fork_pipeline] = fork.spec(target, application.test_command)
+        return pipelines
 
     def applications(self, environment: Environment) -> list[ApplicationArgs]:
         """Deployments and what belongs to them."""
@@ -216,11 +230,11 @@ class EnvironmentPlan:
     def triggers(self, namespace: pulumi.Input[str]) -> list[Trigger]:
         """What brings events here; `namespace` is the delivery namespace."""
         builds = self._builds
-        runs = (
-            {"pull-request": pull_request.run(builds.timeout), "rejected": pull_request.rejected_run()}
-            if builds
-            else {"merge": promotion.run(approval_plan.timeout(self.stack.settings, self.settings))}
-        )
+        runs = {} if builds else {"merge": promotion.run(approval_plan.timeout(self.stack.settings, self.settings))}
+        if builds:
+            runs |= {"pull-request": pull_request.run(builds.timeout), "rejected": pull_request.rejected_run()}
+        if builds and self._ok_to_test:
+            runs["ok-to-test"] = fork.run(builds.timeout)
         return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]
 
     def policies(self, listener: str) -> PoliciesArgs:

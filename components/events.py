@@ -24,6 +24,8 @@ class Event:
     """Suffix of the Pipeline that it starts."""
     params: Mapping[str, str]
     """What the Pipeline gets to know of the event."""
+    hears: str = "pull_request"
+    """The forge's name of what it is told by."""
 
 
 _PULL_REQUEST = {"pull-request": "$(body.number)"}
@@ -54,6 +56,18 @@ EVENTS = {
             "merge-sha": "$(body.pull_request.merge_commit_sha)",
             "merged-by": "$(body.pull_request.merged_by.login)",
         },
+    ),
+    "ok-to-test": Event(
+        says="vouched for by /ok-to-test",
+        trigger="ok-to-test-trigger",
+        objects="github-ok-to-test-trigger",
+        pipeline="fork-pipeline",
+        params={
+            "pull-request": "$(body.issue.number)",
+            "head-sha": "$(extensions.sha)",
+            "commenter": "$(body.comment.user.login)",
+        },
+        hears="issue_comment",
     ),
 }
 

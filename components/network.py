@@ -29,6 +29,7 @@ OPENED_BY = {
     "kubernetes-api": ("api-server",),
     "ssh-directory": ("forge-git",),
     "forge-token": ("forge-api",),
+    "forge-reader": ("forge-api",),
     "registry-pull": ("registry",),
     "registry-push": ("registry", "quarantine"),
     "source-pull": ("source",),

@@ -15,9 +15,7 @@ from components.conventions import TRIGGERS, Manifest, key, labels, token
 from components.events import EVENTS, Event, Trigger, binding, template
 from components.exposure import Exposure, expose
 from components.network import LISTENER_PORT
-from components.webhook_secret import Rotation, WebhookSecrets
-
-EVENT_TYPES = ["pull_request"]
+from components.webhook_secret import Accepted, Rotation, WebhookSecrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +74,6 @@ class Listener(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
             )
 
-        group = {key("listener"): args.name}
         routes: list[pulumi.Resource] = []
         for trigger in args.triggers:
             event = EVENTS[trigger.event]
@@ -84,9 +81,10 @@ class Listener(pulumi.ComponentResource):
                 declare("TriggerBinding", f"{event.objects}-binding", binding(event), {}, []),
                 declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
-            routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args), group, parts))
+            heard = group_labels(args, event.hears)
+            routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args), heard, parts))
         needed = [*secrets.declared, *routes, *after]
-        listener = declare("EventListener", args.name, listener_spec(args, group), {}, needed)
+        listener = declare("EventListener", args.name, listener_spec(args), {}, needed)
         if args.exposure:
             # Triggers makes the Service of this name.
             metadata = {"name": f"el-{args.name}", "namespace": args.namespace, "labels": common}
@@ -105,7 +103,7 @@ def interceptor(name: str, ref: str, **params: object) -> Manifest:
     }
 
 
-def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
+def listener_spec(args: ListenerArgs) -> Manifest:
     """Return the EventListener's spec."""
     return {
         "serviceAccountName": args.service_account,
@@ -130,31 +128,42 @@ def listener_spec(args: ListenerArgs, group: Mapping[str, str]) -> Manifest:
             }
         },
         "triggerGroups": [
-            {
-                "name": f"pull-requests-{accepted.name}",
-                "interceptors": [
-                    interceptor(
-                        "signed by the forge",
-                        "github",
-                        secretRef={"secretName": accepted.secret, "secretKey": "secret"},
-                        eventTypes=EVENT_TYPES,
-                    ),
-                    interceptor(
-                        "a pull request of a known repository to its base branch, not from a fork",
-                        "cel",
-                        filter=cel.known_pull_request(args.forge, args.base_branches),
-                        overlays=[
-                            {
-                                "key": "application",
-                                "expression": cel.lookup(args.applications, "body.repository.full_name"),
-                            }
-                        ],
-                    ),
-                ],
-                "triggerSelector": {"labelSelector": {"matchLabels": dict(group)}},
-            }
+            group(args, heard, accepted)
+            for heard in sorted({EVENTS[trigger.event].hears for trigger in args.triggers})
             for accepted in args.rotation.accepted
         ],
+    }
+
+
+def group_labels(args: ListenerArgs, heard: str) -> dict[str, str]:
+    """Return the labels of the triggers that hear of one of the forge's events."""
+    return {key("listener"): args.name, key("hears"): heard}
+
+
+def group(args: ListenerArgs, heard: str, accepted: Accepted) -> Manifest:
+    """Return the way in for one of the forge's events, signed with one secret; what all its triggers share comes first."""
+    says, passes = {
+        "pull_request": ("a pull request of a known repository to its base branch, not from a fork", cel.known_pull_request),
+        "issue_comment": ("a comment on a pull request of a known repository", cel.known_comment),
+    }[heard]
+    application = cel.lookup(args.applications, "body.repository.full_name")
+    return {
+        "name": f"{heard.replace('_', '-')}-{accepted.name}",
+        "interceptors": [
+            interceptor(
+                "signed by the forge",
+                "github",
+                secretRef={"secretName": accepted.secret, "secretKey": "secret"},
+                eventTypes=[heard],
+            ),
+            interceptor(
+                says,
+                "cel",
+                filter=passes(args.forge, args.base_branches),
+                overlays=[{"key": "application", "expression": application}],
+            ),
+        ],
+        "triggerSelector": {"labelSelector": {"matchLabels": group_labels(args, heard)}},
     }
 
 
@@ -164,9 +173,11 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs) -> Manifest
         "pull-request": cel.to_stage(args.forge, args.base_branches),
         "rejected": cel.rejected(args.forge, args.base_branches),
         "merge": cel.merged(args.base_branches),
+        "ok-to-test": cel.vouched_for(),
     }
-    name = cel.run_name(trigger.environment, closed=trigger.event == "rejected")
-    overlays = [{"key": "run", "expression": name}]
+    overlays = [{"key": "run", "expression": cel.run_name(trigger.environment, trigger.event)}]
+    if event.hears == "issue_comment":
+        overlays.append({"key": "sha", "expression": cel.VOUCHED_FOR})
     return {
         "interceptors": [interceptor(event.says, "cel", filter=condition[trigger.event], overlays=overlays)],
         "bindings": [{"ref": f"{event.objects}-binding", "kind": "TriggerBinding"}],

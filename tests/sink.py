@@ -48,6 +48,7 @@ _ENVIRONMENT = cel.NewEnv(
 )
 
 HEADERS = {"X-Github-Event": ["pull_request"], "Content-Type": ["application/json"]}
+COMMENT = HEADERS | {"X-Github-Event": ["issue_comment"]}
 
 
 class EvaluationError(Exception):

@@ -83,7 +83,7 @@ def _record_text(text: str) -> Declared:
     return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=config))
 
 
-def both_environments(forge: str = "gitea") -> Declared:
+def both_environments(forge: str = "gitea", *, ok_to_test: bool = True) -> Declared:
     """One stack with the environments of both shipped ones, as where staging and production share a cluster."""
     staging, production = shipped_config("staging"), shipped_config("production")
     changed = {
@@ -91,6 +91,8 @@ def both_environments(forge: str = "gitea") -> Declared:
         "mark": staging["mark"] | production["mark"],
         "forge": staging["forge"] | {"kind": forge},
     }
+    if not ok_to_test:
+        del changed["forge"]["okToTest"]
     return record_config(staging | changed)
 
 

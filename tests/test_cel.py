@@ -71,5 +71,5 @@ def test_expressions_have_the_types_that_tekton_needs() -> None:
         cel.merged(base_branches),
     ):
         assert isinstance(evaluate(expression, body), bool)
-    name = evaluate(cel.run_name("staging"), body, extensions={"application": "shop"})
+    name = evaluate(cel.run_name("staging", "pull-request"), body, extensions={"application": "shop"})
     assert name == "shop-staging-7-aaaaaaaa-20261122172001"

@@ -14,15 +14,25 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.sink import deliver
+from tests.sink import COMMENT, deliver
 from tests.support import ALL_STACKS, Declared, Object, texts
+from tests.test_fork import comment
 from tests.test_routing import payload
 
 SCHEMAS = Path(__file__).parent / "fixtures" / "tekton"
 EVENTS = [
     *((stack, event) for stack in ("staging", "both", "everything") for event in ("opened", "closed_unmerged")),
     *((stack, "closed_merged") for stack in ("production", "both", "everything")),
+    ("staging", "comment"),
 ]
+
+
+def sent(stack: Declared, event: str) -> list[Object]:
+    """The runs that a recorded body starts."""
+    if event == "comment":
+        return deliver(stack, comment("gitea"), header=COMMENT)
+    return deliver(stack, payload("gitea", event))
+
 
 # Read by the commands that a script runs, not by the script.
 FOR_COMMANDS = re.compile("HOME|DOCKER_CONFIG|GIT_[A-Z_]+")
@@ -40,9 +50,7 @@ READ = re.compile(r"(?:\$\{?#?|\benv\.|\benv://)([A-Z][A-Z0-9_]*)")
 
 def problems(stack: Declared) -> list[str]:
     """Everything that does not fit together, from the triggers down to the scripts."""
-    runs = [
-        run for name, event in EVENTS if name == stack.recording.stack for run in deliver(stack, payload("gitea", event))
-    ]
+    runs = [run for name, event in EVENTS if name == stack.recording.stack for run in sent(stack, event)]
     started = {run["spec"]["pipelineRef"]["name"] for run in runs}
     return [
         *_difference("pipelines", set(stack.names("Pipeline")), started),
@@ -112,9 +120,12 @@ def _pipeline_problems(stack: Declared, pipeline: Object) -> Iterator[str]:
         context = PIPELINE_CONTEXT | (FINALLY_CONTEXT if entry in spec.get("finally", []) else set())
         for variable in _variables(entry, ""):
             if variable.startswith("tasks.") and variable not in FINALLY_CONTEXT:
-                _, other, kind, result = variable.split(".")
-                produced = next((_results(stack, namespace, item) for item in spec["tasks"] if item["name"] == other), set())
-                if kind != "results" or result not in produced:
+                _, other, *wanted = variable.split(".")
+                produced = next((_results(stack, namespace, item) for item in spec["tasks"] if item["name"] == other), None)
+                known = [["results", result] for result in produced or ()]
+                if entry in spec.get("finally", []) and produced is not None:
+                    known.append(["status"])
+                if wanted not in known:
                     yield f"{where}: $({variable}) is nowhere produced"
             elif not variable.startswith("params.") and variable not in context:
                 yield f"{where}: $({variable}) means nothing here"
@@ -276,7 +287,7 @@ def test_tekton_objects_fit_the_pinned_schema(stack: Declared, kind: str) -> Non
 
 @pytest.mark.parametrize(("name", "event"), EVENTS)
 def test_the_runs_that_events_start_fit_the_pinned_schema(stacks: dict[str, Declared], name: str, event: str) -> None:
-    (run,) = deliver(stacks[name], payload("gitea", event))
+    (run,) = sent(stacks[name], event)
     assert run["apiVersion"] == "tekton.dev/v1"
     assert run["kind"] == "PipelineRun"
     assert validate("PipelineRun", run) == []

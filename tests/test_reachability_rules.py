@@ -179,7 +179,7 @@ def started(objects: list[Object]) -> set[tuple[str, str, str]]:
     return {
         (row.container, row.runs, row.reaches)
         for row in rows(objects)
-        if row.cause.startswith("trigger ") and "rejected" not in row.cause
+        if row.cause.startswith("trigger ") and "rejected" not in row.cause and "ok-to-test" not in row.cause
     }
 
 
@@ -216,7 +216,8 @@ def by_reference(objects: list[Object]) -> None:
 
 def by_label(objects: list[Object]) -> None:
     listener = find(objects, "EventListener", "chespirito-github-el")["spec"]
-    listener |= listener.pop("triggerGroups")[0]["triggerSelector"]
+    (group,) = [item for item in listener.pop("triggerGroups") if item["name"].startswith("pull-request")]
+    listener |= group["triggerSelector"]
 
 
 def by_namespace(objects: list[Object]) -> None:

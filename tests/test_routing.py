@@ -213,7 +213,7 @@ def test_the_stacks_on_their_own_do_the_same(stacks: dict[str, Declared]) -> Non
 def test_one_stack_with_both_environments_has_one_listener() -> None:
     both = both_environments()
     assert both.names("EventListener") == ["chespirito-github-el"]
-    assert both.names("Trigger") == ["pr-rejected-trigger", "pr-trigger", "push-main-trigger"]
+    assert both.names("Trigger") == ["ok-to-test-trigger", "pr-rejected-trigger", "pr-trigger", "push-main-trigger"]
 
 
 def test_each_repository_starts_its_own_application_from_its_own_branch() -> None:

@@ -7,10 +7,10 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.conventions import TEKTON, Manifest, key, labels, token
-from components.tasks import build
+from components.tasks import build, tests
 
 # Where pull-request code begins to run, for whoever works out what it reaches (offline/reachability).
-UNTRUSTED_FROM = {build.NAME: build.UNTRUSTED_FROM}
+UNTRUSTED_FROM = {build.NAME: build.UNTRUSTED_FROM, tests.NAME: tests.UNTRUSTED_FROM}
 
 
 @dataclass(frozen=True, kw_only=True)

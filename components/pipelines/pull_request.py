@@ -16,6 +16,7 @@ from components.pipelines.target import (
     target_params,
     task,
 )
+from components.pipelines.untrusted import POD
 from components.tasks import build, restore, stage
 from components.tasks import supersede as supersede_task
 from components.tasks.step import string_params
@@ -92,8 +93,7 @@ def run(timeout: str) -> Manifest:
             {
                 "pipelineTaskName": build.NAME,
                 "serviceAccountName": UNTRUSTED,
-                # Uid 0 of the image step is an unprivileged user of the node.
-                "podTemplate": {"automountServiceAccountToken": False, "hostUsers": False, "enableServiceLinks": False},
+                "podTemplate": POD,
                 "timeout": timeout,
             },
             {"pipelineTaskName": supersede_task.NAME, "serviceAccountName": SUPERVISOR},

@@ -35,6 +35,11 @@ class Target:
         return f"{self.application}-{self.environment}-pipeline"
 
     @property
+    def fork_pipeline(self) -> str:
+        """The name of the Pipeline for a fork's pull request."""
+        return f"{self.application}-{self.environment}-fork-pipeline"
+
+    @property
     def rejected_pipeline(self) -> str:
         """The name of the Pipeline for a pull request closed unmerged."""
         return f"{self.application}-{self.environment}-rejected-pipeline"
@@ -93,15 +98,15 @@ def supersede(target: Target) -> Manifest:
     return task("supersede", values)
 
 
-def report(target: Target) -> Manifest:
-    """Return the finally task that sets the commit status of the environment."""
+def report(target: Target, *, name: str = "report", status: str = "$(tasks.status)") -> Manifest:
+    """Return the finally task that sets a commit status; `name` is its Task's."""
     return task(
-        "report",
+        name,
         {
             "repository": target.repository,
             "head-sha": "$(params.head-sha)",
             "run": "$(context.pipelineRun.name)",
             "base-branch": target.base_branch,
-            "status": "$(tasks.status)",
+            "status": status,
         },
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.cel import LOGIN, SHA, quote
+from components.cel import LOGIN, PERSON, SHA, quote
 from components.conventions import Manifest, key
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, literal, optional, rule, same_but, texts, validation
 
@@ -16,6 +16,7 @@ FORMS = {
     "head-sha": SHA,
     "merge-sha": SHA,
     "merged-by": LOGIN,
+    "commenter": PERSON,
 }
 CANCELLED = "CancelledRunFinally"
 

@@ -18,6 +18,15 @@ class Ssh(Model):
     )
 
 
+class OkToTest(Model):
+    """Tests of a fork's pull request, at the word of somebody who may write. Off unless it is given."""
+
+    token: Source = Field(
+        description="a token that may read who may write to the repositories, and nothing else",
+        examples=[{"file": "secrets/forge-reader-token"}],
+    )
+
+
 class Forge(Model):
     """Where the repositories are."""
 
@@ -25,3 +34,8 @@ class Forge(Model):
     api_url: form.Url = Field(default="https://api.github.com", description="base URL of the REST API")
     ssh: Ssh = Field(description="how commits are fetched")
     token: Source = Field(description="a token that may write commit statuses", examples=[{"file": "secrets/forge-token"}])
+    ok_to_test: OkToTest | None = Field(
+        default=None,
+        description="lets `/ok-to-test <full sha>` start the tests of a fork's pull request; without it forks start nothing",
+        examples=[{"token": {"file": "secrets/forge-reader-token"}}],
+    )

@@ -68,17 +68,19 @@ def spec(args: BuildTaskArgs) -> Manifest:
             empty_dir("storage"),
             docker_config("quarantine-push", QUARANTINE_PUSH),
         ],
-        "steps": [_fetch(), _test(), _image(args)],
+        "steps": [fetch("$(params.head-sha)"), test(), _image(args)],
     }
 
 
-def _fetch() -> Manifest:
+def fetch(ref: str) -> Manifest:
+    """Return the step that fetches `ref`, which must be the commit that the run is about."""
     return step(
         "fetch",
         env=git_env()
         | {
             "PARAM_REPOSITORY_URL": "$(params.repository-url)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
+            "PARAM_REF": ref,
             "SOURCE": CHECKOUT,
         },
         mounts=[mount("source", "/source")],
@@ -86,8 +88,8 @@ def _fetch() -> Manifest:
     )
 
 
-def _test() -> Manifest:
-    # The tree that the image is built from is mounted read-only: tests work on a copy and cannot change it.
+def test() -> Manifest:
+    """Return the step that runs the tests, on a copy: the tree that an image is built from is mounted read-only."""
     return step(
         "test",
         env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": CHECKOUT, "WORK": "/test"},

@@ -18,8 +18,8 @@ PARAMS = {
 TOKEN_PATH = "/credentials/forge"
 
 
-def spec(*, environment: str, api_url: str, after_merge: bool) -> Manifest:
-    """Return the Task's spec.
+def spec(*, environment: str, api_url: str, after_merge: bool = False) -> Manifest:
+    """Return the Task's spec; `environment` ends the status's context.
 
     `api_url` is the base URL of the forge's REST API. `after_merge` is for runs that a merge started: it made every other
     open pull request to the same branch stale.

@@ -12,8 +12,8 @@ from local.forge.client import Gitea
 
 Permission = Literal["read", "write", "admin"]
 
-# Opened, closed, reopened, edited; and new commits. Gitea's own `pull_request` adds labels, assignees and reviews.
-PULL_REQUEST_EVENTS = ("pull_request_only", "pull_request_sync")
+# Opened, closed, reopened, edited; new commits; comments. Gitea's own `pull_request` adds labels, assignees and reviews.
+PULL_REQUEST_EVENTS = ("pull_request_only", "pull_request_sync", "pull_request_comment")
 
 
 class Administration(Gitea):

@@ -107,6 +107,13 @@ class Gitea(Api):
         )
         return _pull_request(answer)
 
+    def fork(self, repository: str) -> str:
+        """Make this user's fork of a repository; its name."""
+        return str(self.call("POST", f"/repos/{repository}/forks", f"fork {repository}", json={})["full_name"])
+
+    def delete_repository(self, repository: str) -> None:
+        self.call("DELETE", f"/repos/{repository}", f"delete the repository {repository}")
+
     def pull_request(self, repository: str, number: int) -> PullRequest:
         return _pull_request(
             self.call("GET", f"/repos/{repository}/pulls/{number}", f"read pull request {number} of {repository}")

@@ -16,6 +16,8 @@ from local.progress import Progress
 OWNER = "acme"
 REPOSITORY = f"{OWNER}/chespirito"
 DEVELOPER = "alice"
+# Tells who may write to the repository. Gitea answers that to a repository's administrators alone.
+READER = "permission-reader"
 ENVIRONMENTS = ("staging", "production")
 
 _SAMPLE = ROOT / "local" / "chespirito"
@@ -50,9 +52,10 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
     with nullcontext() if forge.healthy() else progress.step("Start the forge"):
         forge.start()
     reporters = {environment: f"reporter-{environment}" for environment in ENVIRONMENTS}
-    passwords = secret_files.ensure_passwords(secrets / "forge.json", (ADMINISTRATOR, DEVELOPER, *reporters.values()))
+    users = (DEVELOPER, READER, *reporters.values())
+    passwords = secret_files.ensure_passwords(secrets / "forge.json", (ADMINISTRATOR, *users))
     admin = forge.administration(passwords[ADMINISTRATOR])
-    for user in (DEVELOPER, *reporters.values()):
+    for user in users:
         admin.ensure_user(user, passwords[user])
     admin.ensure_organization(OWNER)
     if admin.ensure_repository(REPOSITORY):
@@ -61,10 +64,12 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
     for user in (DEVELOPER, *reporters.values()):
         # Gitea lets nobody set a status who may not write.
         admin.ensure_collaborator(REPOSITORY, user, "write")
+    admin.ensure_collaborator(REPOSITORY, READER, "admin")
     admin.ensure_protection(REPOSITORY, "main", [ADMINISTRATOR, DEVELOPER])
 
     deploy_key = secrets / "ssh" / "id_ed25519"
     admin.ensure_deploy_key(REPOSITORY, "tekton-delivery", secret_files.ensure_key_pair(deploy_key, "tekton-delivery"))
+    _ensure_token(admin, READER, secrets / "forge-reader-token", "read:repository")
     known_hosts = secrets / "ssh" / "known_hosts"
     secret_files.write_if_changed(known_hosts, forge.known_hosts)
     ssh_url, clone_url = admin.clone_urls(REPOSITORY)
@@ -78,7 +83,7 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
         deploy_key=deploy_key,
         known_hosts=known_hosts,
         status_tokens={
-            environment: _ensure_token(admin, user, secrets / f"forge-token-{environment}")
+            environment: _ensure_token(admin, user, secrets / f"forge-token-{environment}", "write:repository")
             for environment, user in reporters.items()
         },
     )
@@ -89,10 +94,10 @@ def sample_files() -> dict[str, bytes]:
     return {str(path.relative_to(_SAMPLE)): path.read_bytes() for path in sorted(_SAMPLE.rglob("*")) if path.is_file()}
 
 
-def _ensure_token(admin: Administration, user: str, path: Path) -> Path:
-    """A file with a working token of the user's, for repositories only: Gitea has no narrower scope."""
+def _ensure_token(admin: Administration, user: str, path: Path, scope: str) -> Path:
+    """A file with a working token of the user's, for repositories only: Gitea has no narrower scopes."""
     if not (path.exists() and _works(admin.url, path.read_text().strip())):
-        secret_files.write(path, admin.new_token(user, "tekton-delivery", ["write:repository"]) + "\n")
+        secret_files.write(path, admin.new_token(user, "tekton-delivery", [scope]) + "\n")
     return path
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from local.forge.replay import rewrite, send
@@ -42,7 +43,14 @@ class Rotating:
         with stack(self._pulumi, NAME, self.file()):
             self._world.kubernetes.wait_for_deployment(NAMESPACE, LISTENER, seconds=90)
             self._url = self._world.machine.url(expose_listener(self._world.kubernetes, NAMESPACE))
+            wait_until(self._answers, 20, f"the listener does not answer at {self._url}")
             yield
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self._url}/live", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
 
     def up(self, **webhook_secret: Any) -> None:
         flags = ["--stack", NAME, "--config-file", str(self.file(**webhook_secret)), "--yes", "--skip-preview"]

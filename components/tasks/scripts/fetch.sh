@@ -11,11 +11,11 @@ fi
 
 git init --quiet --initial-branch=pull-request "$SOURCE"
 cd "$SOURCE"
-git fetch --quiet --no-tags --depth=1 -- "$PARAM_REPOSITORY_URL" "$PARAM_HEAD_SHA"
+git fetch --quiet --no-tags --depth=1 -- "$PARAM_REPOSITORY_URL" "$PARAM_REF"
 git -c advice.detachedHead=false checkout --quiet FETCH_HEAD
 fetched=$(git rev-parse HEAD)
 if [ "$fetched" != "$PARAM_HEAD_SHA" ]; then
-    echo "error: asked for $PARAM_HEAD_SHA, got $fetched" >&2
+    echo "error: $PARAM_REF is $fetched, and not $PARAM_HEAD_SHA" >&2
     exit 1
 fi
 # The subject is anybody's text, which some shells' echo would interpret.

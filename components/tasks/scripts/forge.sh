@@ -1,5 +1,5 @@
 #!/bin/sh
-# How commit statuses are set; it is put into the scripts of the steps that do.
+# How the forge is asked, and commit statuses are set; it is put into the scripts of the steps that do.
 set -eu
 
 # GitHub and Gitea share path and body: https://docs.github.com/en/rest/commits/statuses#create-a-commit-status

@@ -13,7 +13,7 @@ from tests.tasks.scripts.conftest import HOSTILE, SSH, Result, Sandbox, git
 
 def fetch(sandbox: Sandbox, url: str, sha: str, ssh: str = SSH, **more: str) -> Result:
     sandbox.stub("ssh", ssh)
-    env = git_env() | more
+    env = git_env() | {"PARAM_REF": sha} | more
     return sandbox.run("fetch", PARAM_REPOSITORY_URL=url, PARAM_HEAD_SHA=sha, SOURCE=sandbox.root / "source", **env)
 
 
@@ -32,6 +32,20 @@ def test_an_older_commit_is_fetched_as_well_as_the_newest(sandbox: Sandbox, forg
     assert result.code == 0, result.err
     assert (sandbox.root / "source/file").read_text() == "first"
     assert "First $(touch pwned) \\n" in result.out
+
+
+def test_a_pull_requests_ref_is_fetched_if_it_is_that_commit(sandbox: Sandbox, forge: Path, head: str) -> None:
+    git(forge, "update-ref", "refs/pull/7/head", head)
+    result = fetch(sandbox, address(forge), head, PARAM_REF="refs/pull/7/head")
+    assert result.code == 0, result.err
+
+
+def test_a_pull_request_that_moved_on_is_not_tested(sandbox: Sandbox, forge: Path, head: str) -> None:
+    """Between the look at the forge and the fetch somebody may push."""
+    git(forge, "update-ref", "refs/pull/7/head", head)
+    result = fetch(sandbox, address(forge), git(forge, "rev-parse", "HEAD~1"), PARAM_REF="refs/pull/7/head")
+    assert result.code != 0
+    assert f"refs/pull/7/head is {head}" in result.err
 
 
 def test_only_that_commit_is_fetched(sandbox: Sandbox, forge: Path, head: str) -> None:

@@ -1,0 +1,67 @@
+"""The pipeline for a fork's pull request: its tests, at the word of somebody who may write. It stages nothing."""
+
+from components.access import REPORTER, UNTRUSTED
+from components.conventions import Manifest
+from components.credentials import SSH_DIRECTORY
+from components.pipelines.target import Target, report, ssh_secret, ssh_workspace, task
+from components.pipelines.untrusted import POD
+from components.tasks import permit, tests
+from components.tasks.step import string_params
+
+# The Task that tells how it ended, and what its commit status is called after `tekton-delivery/`.
+REPORT = "report-tests"
+CONTEXT = "tests"
+
+PARAMS = {
+    "head-sha": "the commit that the comment names: 40 hex digits",
+    "pull-request": "its number",
+    "commenter": "login of who commented",
+}
+
+
+def spec(target: Target, test_command: str) -> Manifest:
+    """Return the Pipeline's spec. What a stranger says ends after the first pod, and nobody is told."""
+    permitted = f"$(tasks.{permit.NAME}.results.permitted)"
+    told = report(target, name=REPORT, status=f"$(tasks.{tests.NAME}.status)")
+    return {
+        "description": f"Test a fork's pull request of {target.repository} once somebody has vouched for it.",
+        "params": string_params(PARAMS),
+        "workspaces": [{"name": SSH_DIRECTORY}],
+        "tasks": [
+            task(
+                permit.NAME,
+                {
+                    "repository": target.repository,
+                    "base-branch": target.base_branch,
+                    "pull-request": "$(params.pull-request)",
+                    "head-sha": "$(params.head-sha)",
+                    "commenter": "$(params.commenter)",
+                },
+            ),
+            task(
+                tests.NAME,
+                {
+                    "repository-url": target.repository_url,
+                    "pull-request": "$(params.pull-request)",
+                    "head-sha": "$(params.head-sha)",
+                    "test-command": test_command,
+                },
+                when=[{"input": permitted, "operator": "in", "values": [permit.YES]}],
+                workspaces=ssh_workspace(),
+            ),
+        ],
+        "finally": [told | {"when": [{"input": permitted, "operator": "in", "values": [permit.YES, permit.STALE]}]}],
+    }
+
+
+def run(timeout: str) -> Manifest:
+    """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
+    return {
+        "taskRunTemplate": {"serviceAccountName": UNTRUSTED},
+        "taskRunSpecs": [
+            {"pipelineTaskName": permit.NAME, "serviceAccountName": REPORTER},
+            {"pipelineTaskName": tests.NAME, "serviceAccountName": UNTRUSTED, "podTemplate": POD, "timeout": timeout},
+            {"pipelineTaskName": REPORT, "serviceAccountName": REPORTER},
+        ],
+        "workspaces": ssh_secret(),
+    }

@@ -1,0 +1,50 @@
+"""Decides whether a comment may start the tests of a fork's pull request, by what the forge says and not by the comment."""
+
+from components.conventions import Manifest
+from components.credentials import FORGE_READER
+from components.tasks.step import mount, step, string_params, string_results
+
+NAME = "permit"
+
+PARAMS = {
+    "repository": "owner/name on the forge",
+    "base-branch": "the branch that pull requests are merged to",
+    "pull-request": "its number",
+    "head-sha": "the commit that the comment names: 40 hex digits",
+    "commenter": "login of who commented",
+}
+# The values of the result `permitted`.
+YES, STALE = "yes", "stale"
+RESULTS = {
+    "permitted": f"`{YES}`; `{STALE}` where the right person named another commit than the head; `no` otherwise",
+    "reason": "why not, in one line",
+}
+
+TOKEN_PATH = "/credentials/forge"
+
+
+def spec(*, api_url: str) -> Manifest:
+    """Return the Task's spec; `api_url` is the base URL of the forge's REST API."""
+    return {
+        "description": "Ask the forge whether who commented may write, and what the pull request's head is.",
+        "params": string_params(PARAMS),
+        "results": string_results(RESULTS),
+        "volumes": [{"name": FORGE_READER, "secret": {"secretName": FORGE_READER}}],
+        "steps": [
+            step(
+                "permit",
+                env={
+                    "PARAM_REPOSITORY": "$(params.repository)",
+                    "PARAM_BASE_BRANCH": "$(params.base-branch)",
+                    "PARAM_PULL_REQUEST": "$(params.pull-request)",
+                    "PARAM_HEAD_SHA": "$(params.head-sha)",
+                    "PARAM_COMMENTER": "$(params.commenter)",
+                    "API_URL": api_url,
+                    "TOKEN_FILE": f"{TOKEN_PATH}/token",
+                    "RESULT_PERMITTED_PATH": "$(results.permitted.path)",
+                    "RESULT_REASON_PATH": "$(results.reason.path)",
+                },
+                mounts=[mount(FORGE_READER, TOKEN_PATH, read_only=True)],
+            )
+        ],
+    }

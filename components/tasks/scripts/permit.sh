@@ -1,0 +1,33 @@
+#!/bin/sh
+# Whether a comment may start the tests of a fork's pull request. The comment itself is nobody's word: the forge is asked
+# whether its author may write, and which commit is the head now.
+set -eu
+
+# shellcheck source=SCRIPTDIR/forge.sh
+. "${0%/*}/forge.sh"
+repository="$API_URL/repos/$PARAM_REPOSITORY"
+answer() { # answer PERMITTED REASON
+    printf '%s' "$1" >"$RESULT_PERMITTED_PATH"
+    printf '%s' "$2" >"$RESULT_REASON_PATH"
+    printf '%s: %s\n' "$1" "$2"
+    exit 0
+}
+
+# https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+permission=$(forge "$repository/collaborators/$PARAM_COMMENTER/permission" | jq --raw-output .permission)
+case $permission in
+admin | owner | maintain | write) ;;
+*) answer no "refused: $PARAM_COMMENTER may not write to $PARAM_REPOSITORY" ;;
+esac
+
+pull=$(forge "$repository/pulls/$PARAM_PULL_REQUEST")
+is() { # is EXPRESSION: about the pull request
+    printf '%s' "$pull" | jq --exit-status "$1" >/dev/null
+}
+is '.state == "open"' || answer no "refused: the pull request is not open"
+is '.base.ref == env.PARAM_BASE_BRANCH' || answer no "refused: the pull request is not to $PARAM_BASE_BRANCH"
+# A fork may be gone; its commits are still here.
+is '.head.repo.full_name != env.PARAM_REPOSITORY' || answer no "refused: the pull request is no fork's, its pushes are delivered"
+is '.head.sha == env.PARAM_HEAD_SHA' ||
+    answer stale "not the head: look at what is new, then say /ok-to-test $(printf '%s' "$pull" | jq --raw-output .head.sha)"
+answer yes ""

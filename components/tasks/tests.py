@@ -1,0 +1,27 @@
+"""Fetch and test what a fork asks to be merged: the untrusted half of a delivery, without an image and what it takes."""
+
+from components.conventions import Manifest
+from components.tasks import build
+from components.tasks.step import empty_dir, ssh_workspace, string_params
+
+NAME = "tests"
+
+UNTRUSTED_FROM = build.UNTRUSTED_FROM
+
+PARAMS = {
+    "repository-url": "git over SSH",
+    "pull-request": "its number",
+    "head-sha": "the commit that somebody vouched for: 40 hex digits",
+    "test-command": "run by sh in the root of the repository",
+}
+
+
+def spec() -> Manifest:
+    """Return the Task's spec. The forge keeps a fork's commits in the repository that it asks, under the number."""
+    return {
+        "description": "Fetch a fork's pull request and run its tests.",
+        "params": string_params(PARAMS),
+        "workspaces": [ssh_workspace()],
+        "volumes": [empty_dir("source"), empty_dir("test")],
+        "steps": [build.fetch("refs/pull/$(params.pull-request)/head"), build.test()],
+    }

@@ -1,0 +1,105 @@
+"""permit.sh: what a comment says counts for nothing, what the forge says about it does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tasks.scripts.conftest import Result, Sandbox, in_the_tools_images_shell, needs_jq
+
+pytestmark = [needs_jq, in_the_tools_images_shell]
+
+SHA, HEAD = "a" * 40, "b" * 40
+FORK = {"full_name": "mallory/shop"}
+
+
+def pull(**changes: Any) -> dict[str, Any]:
+    return {"state": "open", "base": {"ref": "main"}, "head": {"sha": SHA, "repo": FORK}} | changes
+
+
+def permit(sandbox: Sandbox, *, permission: str = "write", about: dict[str, Any] | None = None) -> tuple[Result, str, str]:
+    """How the step ends when the forge says this: the answer, and the reason."""
+    person = sandbox.file("permission.json", json.dumps({"permission": permission}))
+    asked = sandbox.file("pull.json", json.dumps(about or pull()))
+    sandbox.stub("curl", f"for url; do :; done; case $url in */permission) cat '{person}' ;; *) cat '{asked}' ;; esac")
+    result = run(sandbox)
+    return result, answer(sandbox, "permitted"), answer(sandbox, "reason")
+
+
+def run(sandbox: Sandbox, commenter: str = "alice") -> Result:
+    return sandbox.run(
+        "permit",
+        PARAM_REPOSITORY="acme/shop",
+        PARAM_BASE_BRANCH="main",
+        PARAM_PULL_REQUEST="7",
+        PARAM_HEAD_SHA=SHA,
+        PARAM_COMMENTER=commenter,
+        API_URL="https://forge.example/api",
+        TOKEN_FILE=sandbox.file("token", "secret-token"),
+        RESULT_PERMITTED_PATH=sandbox.root / "permitted",
+        RESULT_REASON_PATH=sandbox.root / "reason",
+    )
+
+
+def answer(sandbox: Sandbox, name: str) -> str:
+    path: Path = sandbox.root / name
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize("permission", ["write", "maintain", "admin", "owner"])
+def test_who_may_write_may_vouch_for_the_head(sandbox: Sandbox, permission: str) -> None:
+    result, permitted, reason = permit(sandbox, permission=permission)
+    assert (result.code, permitted, reason) == (0, "yes", "")
+    assert [call[-1] for call in sandbox.called("curl")] == [
+        "https://forge.example/api/repos/acme/shop/collaborators/alice/permission",
+        "https://forge.example/api/repos/acme/shop/pulls/7",
+    ]
+
+
+@pytest.mark.parametrize("permission", ["read", "triage", "none", "", "null", "writer", "write admin"])
+def test_nobody_else_may(sandbox: Sandbox, permission: str) -> None:
+    result, permitted, reason = permit(sandbox, permission=permission)
+    assert (result.code, permitted) == (0, "no")
+    assert reason == "refused: alice may not write to acme/shop"
+
+
+def test_another_commit_than_the_head_is_not_tested(sandbox: Sandbox) -> None:
+    """Somebody pushed after the comment was written, or before it was read."""
+    result, permitted, reason = permit(sandbox, about=pull(head={"sha": HEAD, "repo": FORK}))
+    assert (result.code, permitted) == (0, "stale")
+    assert reason.endswith(f"/ok-to-test {HEAD}")
+    assert len(reason) < 140, "a commit status takes no more"
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"state": "closed"}, "not open"),
+        ({"base": {"ref": "release"}}, "not to main"),
+        ({"head": {"sha": SHA, "repo": {"full_name": "acme/shop"}}}, "no fork's"),
+    ],
+)
+def test_only_open_pull_requests_of_forks_to_the_base_branch_need_the_word(
+    sandbox: Sandbox, changes: dict[str, Any], word: str
+) -> None:
+    _, permitted, reason = permit(sandbox, about=pull(**changes))
+    assert permitted == "no"
+    assert word in reason
+
+
+def test_a_fork_that_is_gone_is_tested_all_the_same(sandbox: Sandbox) -> None:
+    assert permit(sandbox, about=pull(head={"sha": SHA, "repo": None}))[1] == "yes"
+
+
+@pytest.mark.parametrize("answered", ["exit 22", "echo no JSON", "echo '{}'", "true"])
+def test_a_forge_that_gives_no_answer_permits_nothing(sandbox: Sandbox, answered: str) -> None:
+    sandbox.stub("curl", answered)
+    run(sandbox)
+    assert answer(sandbox, "permitted") in ("", "no")
+
+
+def test_the_token_is_on_no_command_line(sandbox: Sandbox) -> None:
+    permit(sandbox)
+    assert sandbox.called("curl")
+    assert not [call for call in sandbox.called("curl") if any("secret-token" in argument for argument in call)]
