@@ -86,7 +86,7 @@ def _publish(cluster: Cluster, images: Mapping[str, build.Image], crane: Path, p
         return publish.Registry(f"{cluster.node_ip}:{port}/platform", user, password, insecure=True)
 
     publish.publish(images, crane, registry(REGISTRY, "platform"), progress, IMAGE_REFS)
-    publish.publish(images, crane, registry(QUARANTINE, "deployer"), progress, names=["base"])
+    publish.publish(images, crane, registry(QUARANTINE, "platform"), progress, names=["base"])
     secret_files.write_if_changed(BASE_FOR_BUILDS, f"{QUARANTINE}/platform/base@{images['base'].digest}\n")
     for host, folder in ((REGISTRY, "registry"), (QUARANTINE, "quarantine")):
         for user, password in cluster.registry_credentials(host).items():

@@ -1,12 +1,12 @@
 """The two image registries: one that everything trusted uses, one that pods with unreviewed code may write to."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import bcrypt
 import yaml
 
 from local.cluster.files import write
@@ -18,14 +18,25 @@ from local.errors import UserError
 from local.locks import locked
 from local.paths import SECRETS
 
+Rules = tuple[tuple[str, tuple[str, ...]], ...]
+"""Prefix of repositories' names → what may be done there. The first that fits decides; nothing fits, nothing may be done."""
+
+PULL = ("pull",)
+PUSH = ("pull", "push")
+EVERYTHING = ("pull", "push", "delete")
+# The images that the platform itself runs and that applications are built on; all others are applications'.
+PLATFORM = "platform/"
+# Images of an environment that keeps its own: in the second registry, and nothing that a build could write to.
+RELEASED = "released/"
+
 
 @dataclass(frozen=True)
 class Registry:
-    """One registry: the host that its images are named after, and who may log in."""
+    """One registry: the host that its images are named after, who may log in, and to do what."""
 
     component: str
     host: str
-    users: tuple[str, ...]
+    users: Mapping[str, Rules]
 
     @property
     def port(self) -> int:
@@ -33,12 +44,25 @@ class Registry:
 
 
 REGISTRIES = (
-    Registry("registry", REGISTRY, ("platform", "deployer", "puller")),
-    Registry("quarantine", QUARANTINE, ("untrusted", "deployer")),
+    Registry(
+        "registry",
+        REGISTRY,
+        {
+            "platform": (("", EVERYTHING),),
+            "deployer": ((PLATFORM, PULL), ("", PUSH)),
+            "puller": (("", PULL),),
+        },
+    ),
+    Registry(
+        "quarantine",
+        QUARANTINE,
+        {
+            "platform": (("", EVERYTHING),),
+            "untrusted": ((PLATFORM, PULL), (RELEASED, ()), ("", PUSH)),
+            "deployer": ((RELEASED, PUSH), ("", PULL)),
+        },
+    ),
 )
-
-# Every request is checked against the hash. A long random password needs no slow one.
-_BCRYPT_ROUNDS = 4
 
 
 def passwords(folder: Path = SECRETS) -> dict[str, dict[str, str]]:
@@ -66,18 +90,15 @@ def passwords(folder: Path = SECRETS) -> dict[str, dict[str, str]]:
 def component(registry: Registry, machine: Machine, namespace: Namespace) -> Component:
     folder = machine.layout.state / registry.component
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    users = folder / "htpasswd"
     logins = passwords(machine.layout.secrets)[registry.host]
-    if not accepts(users, logins):
-        # Read again by the registry whenever it changes.
-        write(users, htpasswd(logins), mode=0o600)
+    users = write(folder / "users.json", json.dumps(rights(registry, logins), indent=2), mode=0o600)
     config = write(folder / "config.yaml", yaml.safe_dump(registry_config(registry, folder, users), sort_keys=False))
     argv = (machine.binary("registry", "registry"), "serve", str(config))
     # Not logged in: the registry answers that one has to be.
     ready = answers(namespace, f"http://{machine.node_ip}:{registry.port}/v2/", status=401)
     # It would look for a collector of its traces for ever.
     quiet = {"OTEL_TRACES_EXPORTER": "none"}
-    return Component(registry.component, argv, ready, files=(config,), env=quiet)
+    return Component(registry.component, argv, ready, files=(config, users), env=quiet)
 
 
 def registry_config(registry: Registry, folder: Path, users: Path) -> dict[str, object]:
@@ -86,23 +107,16 @@ def registry_config(registry: Registry, folder: Path, users: Path) -> dict[str, 
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
         "http": {"addr": f":{registry.port}"},
-        "auth": {"htpasswd": {"realm": registry.host, "path": str(users)}},
+        "auth": {"rights": {"realm": registry.host, "path": str(users)}},
     }
 
 
-def htpasswd(logins: Mapping[str, str]) -> str:
-    """The file of users that the registry reads."""
-    return "".join(
-        f"{user}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_ROUNDS)).decode()}\n"
-        for user, password in logins.items()
-    )
-
-
-def accepts(users: Path, logins: Mapping[str, str]) -> bool:
-    """Whether a file of users holds exactly these logins."""
-    if not users.exists():
-        return False
-    hashes = dict(line.split(":", 1) for line in users.read_text().splitlines())
-    return hashes.keys() == logins.keys() and all(
-        bcrypt.checkpw(password.encode(), hashes[user].encode()) for user, password in logins.items()
-    )
+def rights(registry: Registry, logins: Mapping[str, str]) -> dict[str, object]:
+    """The file of users that the registry reads; see local/modules/registry/rights.go."""
+    return {
+        user: {
+            "sha256": hashlib.sha256(logins[user].encode()).hexdigest(),
+            "rules": [{"prefix": prefix, "actions": list(actions)} for prefix, actions in rules],
+        }
+        for user, rules in registry.users.items()
+    }

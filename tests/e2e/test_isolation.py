@@ -1,4 +1,4 @@
-"""Staging can never touch production, and code of a pull request holds nothing worth stealing."""
+"""Staging can never touch production, and a stranger cannot read the private repository."""
 
 import os
 import subprocess

@@ -1,5 +1,6 @@
 """The configuration that the cluster's programs are given."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -112,7 +113,7 @@ def test_registry_passwords_are_made_once(tmp_path: Path) -> None:
     assert first == registry.passwords(tmp_path)
     assert {host: set(users) for host, users in first.items()} == {
         REGISTRY: {"platform", "deployer", "puller"},
-        QUARANTINE: {"untrusted", "deployer"},
+        QUARANTINE: {"platform", "untrusted", "deployer"},
     }
     # Who reads one registry's password has nothing of the other's.
     assert first[REGISTRY]["deployer"] != first[QUARANTINE]["deployer"]
@@ -122,13 +123,18 @@ def test_registry_passwords_are_made_once(tmp_path: Path) -> None:
         registry.passwords(tmp_path)
 
 
-def test_a_file_of_users_is_kept_while_it_holds_exactly_the_logins(tmp_path: Path) -> None:
-    users = tmp_path / "htpasswd"
-    assert not registry.accepts(users, {"a": "1"})
-    users.write_text(registry.htpasswd({"a": "1", "b": "2"}))
-    assert registry.accepts(users, {"a": "1", "b": "2"})
-    for logins in ({"a": "1"}, {"a": "1", "b": "3"}, {"a": "1", "b": "2", "c": "3"}):
-        assert not registry.accepts(users, logins)
+def test_a_registry_is_told_its_users_rights_and_no_password() -> None:
+    (quarantine,) = (entry for entry in registry.REGISTRIES if entry.host == QUARANTINE)
+    told = registry.rights(quarantine, {"platform": "p", "untrusted": "u", "deployer": "d"})
+    assert told["untrusted"] == {
+        "sha256": hashlib.sha256(b"u").hexdigest(),
+        "rules": [
+            {"prefix": "platform/", "actions": ["pull"]},
+            {"prefix": "released/", "actions": []},
+            {"prefix": "", "actions": ["pull", "push"]},
+        ],
+    }
+    assert set(told) == {"platform", "untrusted", "deployer"}
 
 
 def test_an_archive_says_what_its_image_is_called(tmp_path: Path) -> None:
