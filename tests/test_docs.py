@@ -51,7 +51,8 @@ def test_every_test_that_the_threat_model_names_exists() -> None:
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")]:
+    documents = [*ROOT.glob("[A-Z]*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").rglob("*.md")]
+    for document in documents:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
 
@@ -59,3 +60,16 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
 def test_the_policy_packs_readme_lists_its_policies() -> None:
     named = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "policy" / "README.md").read_text(), re.M)
     assert named == [policy.name for policy in POLICIES]
+
+
+def test_every_decision_is_listed_once() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[a-z-]+\.md)\)", (folder / "README.md").read_text())
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
+def test_every_command_of_the_contributors_guide_is_a_verb_of_the_makefile() -> None:
+    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M))
+    named = set(re.findall(r"`make ([a-z-]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert named
+    assert named <= verbs
