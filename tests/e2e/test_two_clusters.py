@@ -83,7 +83,7 @@ def production(second: Second, world: World, tmp_path_factory: pytest.TempPathFa
         (ROOT / f"Pulumi.{apart.NAME}.yaml").unlink(missing_ok=True)
     second.api.wait_for_deployment("production-ci", LISTENER, seconds=90)
     second.api.core.create_namespaced_service("production-ci", listener_service())
-    secret = second.api.secret("production-ci", "webhook-secret")["secret"]
+    secret = second.api.webhook_secret("production-ci")
     here = world.kubernetes.service_address("production-ci", LISTENER)
     there = f"http://{second.cluster.node_ip}:{apart.LISTENER_PORT}"
     world.machine.forge.ensure_webhook("production", there, secret)
