@@ -79,6 +79,10 @@ test: install ## every test, those on the embedded cluster included
 bench: install ## how long a delivery takes beside a bare rollout on the running cluster (ROUNDS=5)
 	@$(PYTHON) -m bench.delivery $(ROUNDS)
 
+.PHONY: bench-growth
+bench-growth: install ## what a stack costs with 1, 10, 50 and 100 applications (COUNTS="1 10")
+	@$(PYTHON) -m bench.growth $(COUNTS)
+
 .PHONY: soak
 soak: install ## pull requests in a row, watching digests, processes and memory (ROUNDS=3)
 	@$(PYTHON) -m bench.soak $(ROUNDS)

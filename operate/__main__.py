@@ -1,4 +1,4 @@
-"""By hand: python -m operate history|rollback|hold|lift|freeze|unfreeze|approve|retry. See docs/operating.md."""
+"""By hand: python -m operate history|rollback|hold|lift|freeze|unfreeze|approve|retry|deliver. See docs/operating.md."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import urllib3
 from kubernetes import client
 
-from operate import approvals, holds, printing, queue, rollback
+from operate import approvals, deliver, holds, printing, queue, rollback
 from operate.cluster import Cluster
 from operate.errors import OperateError
 from operate.target import applications, target
@@ -48,6 +48,11 @@ def parser() -> argparse.ArgumentParser:
     verb("retry", "start the newest delivery of a pull request anew", reason=False).add_argument(
         "pull_request", type=_number, metavar="PULL_REQUEST"
     )
+    delivery = verb("deliver", "deliver a pull request that no webhook told of", reason=False)
+    delivery.add_argument("pull_request", type=_number, metavar="PULL_REQUEST")
+    delivery.add_argument(
+        "--api-url", help="the forge's REST API, where it is reached otherwise from here than by pipelines"
+    )
     return made
 
 
@@ -81,6 +86,8 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
             print(f"approved {item.digest} of #{item.pull_request} for {found}")
         case "retry":
             _started([queue.retry(found, given.pull_request)])
+        case "deliver":
+            _started([deliver.deliver(found, given.pull_request, given.api_url)])
 
 
 def _started(names: Sequence[str]) -> None:

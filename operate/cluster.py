@@ -8,11 +8,13 @@ from components.conventions import FIELD_MANAGER, FREEZE, PROJECT, Manifest, del
 from operate.errors import OperateError
 
 APPLICATION_LABEL = "app.kubernetes.io/name"
-OURS = f"app.kubernetes.io/part-of={PROJECT},{APPLICATION_LABEL}"
+PART = f"app.kubernetes.io/part-of={PROJECT}"
+OURS = f"{PART},{APPLICATION_LABEL}"
 
 _DEPLOYMENTS = ("apps", "v1", "deployments")
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 _TEKTON = ("tekton.dev", "v1")
+_TRIGGERS = ("triggers.tekton.dev", "v1beta1")
 _CONFLICT = 409
 _STRATEGIC = "application/strategic-merge-patch+json"
 
@@ -94,6 +96,15 @@ class Cluster:
             *_TEKTON, delivery_namespace(environment), plural, label_selector=selector
         )
         return sorted(found["items"], key=lambda run: (run["metadata"]["creationTimestamp"], run["metadata"]["name"]))
+
+    def tekton(self, environment: str, plural: str, name: str) -> Manifest:
+        """Return a Pipeline (`pipelines`) or Task (`tasks`) of an environment."""
+        return self._get((*_TEKTON, plural), delivery_namespace(environment), name)
+
+    def triggers(self, plural: str) -> list[Manifest]:
+        """Return this project's `triggertemplates` or `triggerbindings`, wherever its listeners live."""
+        found = self._objects.list_cluster_custom_object(*_TRIGGERS, plural, label_selector=PART)
+        return list(found["items"])
 
     def create_run(self, environment: str, body: Manifest) -> None:
         """Start a PipelineRun. Raises ConflictError if there is one of that name."""

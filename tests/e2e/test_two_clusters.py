@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from local.cluster import Cluster
 from local.demo import DEPLOYMENT
 from local.follow import follow, wait_for_run
 from local.forge import secret_files
+from local.forge.client import PullRequest
 from local.forge.setup import REPOSITORY
 from local.kubernetes_api import Kubernetes, wait_until
 from local.machine import LISTENER
@@ -59,6 +61,21 @@ class Production:
     file: Path
     secrets: dict[str, str]
     """What only it may know, by what it is."""
+    world: World
+
+    def pulumi(self, *arguments: str, file: Path | None = None) -> str:
+        """The CLI on its stack."""
+        variables = pulumi_stacks.process_environment(self.second.cluster, self.world.machine.folders)
+        given = (*arguments, "--stack", apart.NAME, "--config-file", str(file or self.file), "--yes", "--skip-preview")
+        try:
+            return pulumi_stacks.command(apart.NAME, variables, *given)
+        finally:
+            (ROOT / f"Pulumi.{apart.NAME}.yaml").unlink(missing_ok=True)
+
+    @property
+    def image(self) -> str:
+        (container,) = self.second.api.deployment("production", DEPLOYMENT).spec.template.spec.containers
+        return str(container.image)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +94,8 @@ def production(second: Second, world: World, tmp_path_factory: pytest.TempPathFa
     file = altered("production", folder, lambda settings: elsewhere(settings, world, folder))
     variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders)
     pulumi_stacks.command(apart.NAME, variables, "stack", "select", "--create", apart.NAME)
-    try:
-        pulumi_stacks.deploy(apart.NAME, variables, "--config-file", str(file))
-    finally:
-        (ROOT / f"Pulumi.{apart.NAME}.yaml").unlink(missing_ok=True)
+    made = Production(second, file, {}, world)
+    made.pulumi("up")
     second.api.wait_for_deployment("production-ci", LISTENER, seconds=90)
     second.api.core.create_namespaced_service("production-ci", listener_service())
     secret = second.api.webhook_secret("production-ci")
@@ -88,20 +103,19 @@ def production(second: Second, world: World, tmp_path_factory: pytest.TempPathFa
     there = f"http://{second.cluster.node_ip}:{apart.LISTENER_PORT}"
     world.machine.forge.ensure_webhook("production", there, secret)
     kubeconfig = yaml.safe_load(second.cluster.kubeconfig.read_text())
+    made.secrets.update(
+        {
+            "webhook secret": secret,
+            "forge token": (folder / "forge-token").read_text().strip(),
+            "deploy key": (folder / "id_ed25519").read_text().splitlines()[1],
+            "registry's reader": second.password("puller"),
+            "registry's writer": second.password("deployer"),
+            "kubeconfig's key": kubeconfig["users"][0]["user"]["client-key-data"],
+            "address": second.cluster.node_ip,
+        }
+    )
     try:
-        yield Production(
-            second,
-            file,
-            {
-                "webhook secret": secret,
-                "forge token": (folder / "forge-token").read_text().strip(),
-                "deploy key": (folder / "id_ed25519").read_text().splitlines()[1],
-                "registry's reader": second.password("puller"),
-                "registry's writer": second.password("deployer"),
-                "kubeconfig's key": kubeconfig["users"][0]["user"]["client-key-data"],
-                "address": second.cluster.node_ip,
-            },
-        )
+        yield made
     finally:
         world.machine.forge.ensure_webhook("production", f"http://{here}:8080", world.webhook_secrets["production"])
 
@@ -139,19 +153,27 @@ def test_switching_cluster_and_registry_is_configuration_alone(production: Produ
     assert changed == {f"tekton-delivery:{key}" for key in ("cluster", "forge", "registry", "sourceRegistry")}
 
 
-def test_a_merge_brings_the_digest_across_with_its_mark(production: Production, world: World) -> None:
-    second = production.second
+@pytest.fixture(scope="module")
+def merged(production: Production, world: World) -> PullRequest:
+    """A pull request that was merged after staging ran it."""
     pull_request = world.open({"message.txt": "On a cluster of its own\n"})
     assert world.run("staging", pull_request)[1]
-    digest, before = world.digest("staging"), world.digest("production")
     world.merge(pull_request)
-    run = wait_for_run(second.api, "production-ci", pull_request.number)
-    succeeded, told = follow(second.api, run, world.log.append)
+    return pull_request
+
+
+def test_a_merge_brings_the_digest_across_with_its_mark(production: Production, merged: PullRequest, world: World) -> None:
+    arrived(production, merged)
+    assert production.image == f"registry.internal:5000/chespirito@{world.digest('staging')}", "out of its own registry"
+    assert world.status("production", merged.head_sha)[0] == "success"
+    assert world.runs("production", merged.number) == [], "production of the first cluster heard nothing"
+
+
+def arrived(production: Production, pull_request: PullRequest) -> None:
+    """Wait for a run of the second cluster's production to succeed."""
+    run = wait_for_run(production.second.api, "production-ci", pull_request.number, seconds=60)
+    succeeded, told = follow(production.second.api, run, production.world.log.append)
     assert succeeded, told
-    (container,) = second.api.deployment("production", DEPLOYMENT).spec.template.spec.containers
-    assert container.image == f"registry.internal:5000/chespirito@{digest}", "out of its own registry"
-    assert world.status("production", pull_request.head_sha)[0] == "success"
-    assert world.digest("production") == before, "production of the first cluster heard nothing"
 
 
 def test_nothing_of_production_answers_in_staging_s_cluster(production: Production, world: World) -> None:
@@ -207,6 +229,37 @@ def answering(kubernetes: Kubernetes, addresses: dict[str, str]) -> set[str]:
     finally:
         kubernetes.core.delete_namespaced_pod(name, "default")
     return {name for name, address in addresses.items() if address in answered}
+
+
+def test_a_destroyed_production_comes_back_with_what_it_served(
+    production: Production, merged: PullRequest, world: World
+) -> None:
+    served = production.image
+    production.pulumi("destroy")
+    production.pulumi("up")
+    assert production.image == (IMAGE_REFS / "tools").read_text().strip(), "the placeholder"
+    token = json.loads(production.file.read_text())["config"]["tekton-delivery:forge"]["token"]["file"]
+    given = {"KUBECONFIG": str(production.second.cluster.kubeconfig), "FORGE_TOKEN": Path(token).read_text().strip()}
+    command = ["-m", "operate", "deliver", "production", "chespirito", str(merged.number)]
+    answer = subprocess.run(
+        [sys.executable, *command, "--api-url", f"{world.machine.forge.url}/api/v1"],
+        cwd=ROOT, env=os.environ | given, capture_output=True, text=True,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    arrived(production, merged)
+    assert production.image == served
+
+
+def test_a_renamed_application_is_a_new_deployment_in_the_same_namespaces(production: Production, tmp_path: Path) -> None:
+    core, apps = production.second.api.core, production.second.api.apps
+    before = {name: core.read_namespace(name).metadata.uid for name in ("production", "production-ci")}
+    config = json.loads(production.file.read_text())
+    config["config"]["tekton-delivery:applications"][0]["name"] = "renamed"
+    config["config"]["tekton-delivery:environments"][0]["nodePorts"] = {}
+    (tmp_path / "Pulumi.renamed.yaml").write_text(json.dumps(config))
+    production.pulumi("up", file=tmp_path / "Pulumi.renamed.yaml")
+    assert [item.metadata.name for item in apps.list_namespaced_deployment("production").items] == ["renamed-pod"]
+    assert {name: core.read_namespace(name).metadata.uid for name in before} == before
 
 
 def test_tekton_of_the_second_cluster_is_a_stack_that_is_not_destroyed_by_accident(second: Second, world: World) -> None:

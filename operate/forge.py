@@ -1,0 +1,37 @@
+"""What the forge says of a pull request; GitHub and Gitea share path and body."""
+
+import json
+import os
+import re
+
+import urllib3
+
+from components.conventions import Manifest
+from operate.errors import OperateError
+
+TOKEN = "FORGE_TOKEN"
+SECONDS = 20
+_SHA = re.compile(r"[0-9a-f]{40}")
+
+
+def pull_request(api_url: str, repository: str, number: int) -> Manifest:
+    """Return a pull request of a repository itself, as webhooks carry it. Raises OperateError for one from a fork."""
+    url = f"{api_url}/repos/{repository}/pulls/{number}"
+    token = os.environ.get(TOKEN)
+    headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        answer = urllib3.request("GET", url, headers=headers, timeout=SECONDS, retries=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise OperateError(f"{url} does not answer: {error}; name the API as it is reached from here: --api-url") from error
+    if answer.status != 200:
+        hint = (
+            f"; set {TOKEN} to a token that may read {repository}" if answer.status in (401, 403, 404) and not token else ""
+        )
+        raise OperateError(f"{url} answers {answer.status}{hint}")
+    found: Manifest = json.loads(answer.data)
+    origin = (found["head"].get("repo") or {}).get("full_name")
+    if origin != repository:
+        raise OperateError(f"#{number} comes from {origin or 'a repository that is gone'}; nothing from there is delivered")
+    if not _SHA.fullmatch(found["head"]["sha"]):
+        raise OperateError(f"{url}: {found['head']['sha']!r} is no commit")
+    return found
