@@ -97,7 +97,10 @@ def _up(stack: str, variables: dict[str, str]) -> str:
     # What that run had begun to create may or may not exist: a refresh finds out.
     command(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
     # What it made and did not live to write down is taken over. An image that a pipeline owns would be a conflict.
-    return "after a killed run: " + deploy(stack, variables | {UPSERT: "true"})
+    summary = deploy(stack, variables | {UPSERT: "true"})
+    # The state remembers how its provider was set.
+    deploy(stack, variables)
+    return f"after a killed run: {summary}"
 
 
 def deploy(stack: str, variables: Mapping[str, str], *flags: str, project: Path = ROOT) -> str:

@@ -107,7 +107,8 @@ def production(second: Second, world: World, tmp_path_factory: pytest.TempPathFa
         {
             "webhook secret": secret,
             "forge token": (folder / "forge-token").read_text().strip(),
-            "deploy key": (folder / "id_ed25519").read_text().splitlines()[1],
+            # The lines before it are alike in all keys, or public.
+            "deploy key": (folder / "id_ed25519").read_text().splitlines()[3],
             "registry's reader": second.password("puller"),
             "registry's writer": second.password("deployer"),
             "kubeconfig's key": kubeconfig["users"][0]["user"]["client-key-data"],
@@ -148,7 +149,7 @@ def listener_service() -> dict[str, Any]:
 
 def test_switching_cluster_and_registry_is_configuration_alone(production: Production) -> None:
     shipped = yaml.safe_load((ROOT / "Pulumi.production.yaml").read_text())["config"]
-    config = json.loads(production.file.read_text())["config"]
+    config = yaml.safe_load(production.file.read_text())["config"]
     changed = {key for key in shipped.keys() | config.keys() if shipped.get(key) != config.get(key)}
     assert changed == {f"tekton-delivery:{key}" for key in ("cluster", "forge", "registry", "sourceRegistry")}
 
@@ -238,7 +239,7 @@ def test_a_destroyed_production_comes_back_with_what_it_served(
     production.pulumi("destroy")
     production.pulumi("up")
     assert production.image == (IMAGE_REFS / "tools").read_text().strip(), "the placeholder"
-    token = json.loads(production.file.read_text())["config"]["tekton-delivery:forge"]["token"]["file"]
+    token = yaml.safe_load(production.file.read_text())["config"]["tekton-delivery:forge"]["token"]["file"]
     given = {"KUBECONFIG": str(production.second.cluster.kubeconfig), "FORGE_TOKEN": Path(token).read_text().strip()}
     command = ["-m", "operate", "deliver", "production", "chespirito", str(merged.number)]
     answer = subprocess.run(
@@ -253,7 +254,8 @@ def test_a_destroyed_production_comes_back_with_what_it_served(
 def test_a_renamed_application_is_a_new_deployment_in_the_same_namespaces(production: Production, tmp_path: Path) -> None:
     core, apps = production.second.api.core, production.second.api.apps
     before = {name: core.read_namespace(name).metadata.uid for name in ("production", "production-ci")}
-    config = json.loads(production.file.read_text())
+    config = yaml.safe_load(production.file.read_text())
+    config.pop("encryptionsalt", None)
     config["config"]["tekton-delivery:applications"][0]["name"] = "renamed"
     config["config"]["tekton-delivery:environments"][0]["nodePorts"] = {}
     (tmp_path / "Pulumi.renamed.yaml").write_text(json.dumps(config))
