@@ -8,6 +8,7 @@ from components import approval_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name
 from components.application_plan import application_args
+from components.build_plan import build_task
 from components.conventions import CONTAINER, Manifest, seconds
 from components.credentials import (
     QUARANTINE_PUSH,
@@ -135,16 +136,14 @@ class EnvironmentPlan:
         if waits_for:
             tasks[announce.NAME] = announce.spec(environment=self.name, api_url=settings.forge.api_url, waits_for=waits_for)
         if builds:
-            tasks[build.NAME] = build.spec(
-                build.BuildTaskArgs(quarantine_insecure=builds.quarantine.insecure, seccomp_profile=builds.seccomp_profile)
-            )
+            tasks[build.NAME] = build.spec(build_task(builds))
             tasks[stage.NAME] = stage.spec(environment=self.name, insecure=registry.insecure or builds.quarantine.insecure)
             tasks[supersede.NAME] = supersede.spec(namespace=self.settings.delivery_namespace)
             tasks[restore.NAME] = restore.spec()
             if self._ok_to_test:
                 api_url = settings.forge.api_url
                 tasks[permit.NAME] = permit.spec(api_url=api_url)
-                tasks[tests.NAME] = tests.spec()
+                tasks[tests.NAME] = tests.spec(build_task(builds))
                 tasks[fork.REPORT] = report.spec(environment=fork.CONTEXT, api_url=api_url)
         else:
             tasks[promote.NAME] = promote.spec(
@@ -182,6 +181,7 @@ class EnvironmentPlan:
             forge_api=settings.forge.api_url,
             registry=settings.registry.url,
             quarantine=builds.quarantine.url if builds else None,
+            proxy=builds.proxy.url if builds and builds.proxy else None,
             source=self._source.url if self._source else None,
             listener=listener,
             ports={application.name: application.port for application in settings.applications},

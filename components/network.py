@@ -35,6 +35,8 @@ OPENED_BY = {
     "source-pull": ("source",),
     "quarantine-push": ("quarantine",),
     "mark-signing": (),
+    # The copy that tests work on: pull-request code, and the build after it, may leave by the proxy.
+    "test": ("proxy",),
 }
 
 
@@ -55,6 +57,8 @@ class NetworkArgs:
     """URL of the registry."""
     quarantine: str | None
     """URL of the quarantine registry; None where no pull-request code runs."""
+    proxy: str | None = None
+    """URL of the proxy by which tests and builds leave the cluster."""
     source: str | None
     """URL of the registry that images are promoted from; None where it is `registry`."""
     listener: str | None
@@ -117,7 +121,7 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
         "forge-api": outside(port(args.forge_api)),
         "registry": outside(port(args.registry)),
     }
-    elsewhere = {"quarantine": args.quarantine, "source": args.source}
+    elsewhere = {"quarantine": args.quarantine, "source": args.source, "proxy": args.proxy}
     leads_to |= {target: outside(port(url)) for target, url in elsewhere.items() if url}
     made = {}
     for target, opening in leads_to.items():

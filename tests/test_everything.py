@@ -30,9 +30,14 @@ def used(value: Any, place: page.Place, *, above: str = "") -> set[str]:
     return {found for item in items for found in used(item, tuple(rest), above=f"{above}.{part}".lstrip("."))}
 
 
-# The same model as an environment's exposure, which uses it; and what fits only a stack that promotes
-# (tests/test_registries.py).
-ELSEWHERE = (("listener", "exposure", "gateway"), ("sourceRegistry",))
+# The same model as an environment's exposure, which uses it; what fits only a stack that promotes (tests/test_registries.py)
+# or adds an event (tests/test_fork.py); what a volume stands here for (tests/tasks/test_build.py).
+ELSEWHERE = (
+    ("listener", "exposure", "gateway"),
+    ("sourceRegistry",),
+    ("forge", "okToTest"),
+    ("build", "storage", "memory"),
+)
 
 
 @pytest.mark.parametrize("place", [place for place, _, _ in page.rows(Settings)], ids=".".join)
@@ -105,3 +110,29 @@ def test_webhooks_of_every_size_pass_the_ingress(everything: Declared) -> None:
 
 def test_an_editor_accepts_it() -> None:
     assert mistakes(yaml.safe_load(stack_file("everything").read_text())) == []
+
+
+def build_step(declared: Declared, name: str) -> Object:
+    (found,) = (item for item in declared.one("Task", "build")["spec"]["steps"] if item["name"] == name)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_tests_and_builds_leave_by_the_proxy_and_nobody_else(everything: Declared) -> None:
+    direct = "localhost,127.0.0.1,.svc,.cluster.local,quarantine.example,.corp.example,10.0.0.0/8"
+    for step in ("test", "image"):
+        env = {item["name"]: item["value"] for item in build_step(everything, step)["env"]}
+        for name in ("HTTP_PROXY", "https_proxy"):
+            assert env[name] == "http://proxy.example:3128"
+        assert env["NO_PROXY"] == env["no_proxy"] == direct
+    steps = [step for task in everything.all("Task") for step in task["spec"]["steps"]]
+    told = [step["name"] for step in steps if any(item["name"] == "HTTP_PROXY" for item in step["env"])]
+    assert told == ["test", "image"]
+    opening = everything.one("NetworkPolicy", "runs-to-proxy", "test-ci")["spec"]
+    assert opening["podSelector"]["matchExpressions"][0]["values"] == ["build"]
+    assert opening["egress"][0]["ports"] == [{"protocol": "TCP", "port": 3128}]
+
+
+def test_tests_and_builds_have_limits_of_their_own(everything: Declared) -> None:
+    limits = {name: build_step(everything, name)["computeResources"]["limits"] for name in ("test", "image")}
+    assert limits == {"test": {"cpu": "4", "memory": "3Gi"}, "image": {"cpu": "3", "memory": "4Gi"}}

@@ -44,7 +44,7 @@ LAYERS = [
     ("components.triggers",),
     ("components.policies",),
     ("components.approval_plan",),
-    ("components.application_plan",),
+    ("components.application_plan", "components.build_plan"),
     ("components.environment_plan",),
     ("components.plan",),
 ]
@@ -54,6 +54,7 @@ READERS_OF_SETTINGS = {
     "components.environment_plan",
     "components.approval_plan",
     "components.application_plan",
+    "components.build_plan",
     "__main__",
 }
 

@@ -1,10 +1,67 @@
 """How images are built from pull requests."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import ConfigDict, Field, model_validator
 
 from components.settings import types as form
 from components.settings.registry import Registry
 from components.settings.types import Model
+
+
+class Proxy(Model):
+    """The way out of the cluster for tests and builds, as HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
+
+    url: form.ProxyUrl = Field(description="where the proxy answers", examples=["http://proxy.example:3128"])
+    except_for: list[form.ProxyException] = Field(
+        default_factory=list,
+        description="hosts and domains that are reached directly, beside the quarantine registry and the cluster itself",
+        examples=[[".corp.example"]],
+    )
+
+
+class TestResources(Model):
+    """Limits of the step that runs the tests."""
+
+    cpu: form.Cpu = Field(default="2", description="cores")
+    memory: form.Memory = Field(default="1Gi", description="bytes")
+
+
+class ImageResources(Model):
+    """Limits of the step that builds the image."""
+
+    cpu: form.Cpu = Field(default="2", description="cores")
+    memory: form.Memory = Field(default="2Gi", description="bytes")
+
+
+class Volume(Model):
+    """A volume for each run, which ends with its pod."""
+
+    size: form.Memory = Field(description="how much it holds", examples=["20Gi"])
+    class_name: form.ObjectName | None = Field(
+        default=None, description="the StorageClass; default the cluster's default one", examples=["fast"]
+    )
+
+
+class Storage(Model):
+    """Where the layers of an image lie while it is built: one of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    memory: form.Memory | None = Field(
+        default=None,
+        description="memory of the node, at most so much; it counts as memory of the image step",
+        examples=["1Gi"],
+    )
+    volume: Volume | None = Field(
+        default=None, description="a volume that the cluster provisions", examples=[{"size": "20Gi"}]
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.memory is None) == (self.volume is None):
+            raise ValueError("a mapping with one key, either `memory` or `volume`")
+        return self
 
 
 class Build(Model):
@@ -17,3 +74,15 @@ class Build(Model):
         examples=["tekton-delivery/image-build.json"],
     )
     timeout: form.Duration = Field(default="20m", description="for fetch, tests and image together")
+    proxy: Proxy | None = Field(
+        default=None,
+        description="the way out for tests and builds",
+        examples=[{"url": "http://proxy.example:3128"}],
+    )
+    test_resources: TestResources = Field(default_factory=TestResources, description="limits of the tests")
+    image_resources: ImageResources = Field(default_factory=ImageResources, description="limits of the image's build")
+    storage: Storage | None = Field(
+        default=None,
+        description="where layers lie while an image is built; default the node's disk",
+        examples=[{"memory": "1Gi"}],
+    )

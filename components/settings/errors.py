@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ PREFIX = "tekton-delivery"
 TEXT_ARM, SOURCE_ARM = "<text>", "<source>"
 
 Location = tuple[int | str, ...]
+
+# Somebody's name and password in a URL.
+_PASSWORD = re.compile(r"//[^/@:\s]*:[^/@\s]*@")
 
 # What pydantic calls a mistake → what has to be there instead.
 SHAPES = {
@@ -83,7 +87,7 @@ def _shown(value: Any) -> str:
     """Return the value for a message."""
     if isinstance(value, dict | list):
         return f" is {'a' if value else 'an empty'} {'mapping' if isinstance(value, dict) else 'list'}"
-    text = json.dumps(value, ensure_ascii=False)
+    text = _PASSWORD.sub("//…@", json.dumps(value, ensure_ascii=False))
     return f" = {text if len(text) <= 80 else text[:77] + '...'}"
 
 

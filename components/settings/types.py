@@ -91,6 +91,10 @@ ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "t
 FileName = Annotated[
     str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file's name of letters, digits, `_`, `.` and `-`, no folder")
 ]
+ProxyUrl = Annotated[
+    str, _matching(r"http://[A-Za-z0-9.-]+:[0-9]+", "http://host:port, without a user (tests and builds could read it)")
+]
+ProxyException = Annotated[str, _matching(r"[A-Za-z0-9.:/*-]+", "a host, an address range, or a domain after a `.`")]
 Port = Annotated[int, _whole(1, 65535)]
 NodePort = Annotated[int, _whole(30000, 32767)]
 Replicas = Annotated[int, _whole(0, 100)]

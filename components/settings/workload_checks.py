@@ -1,9 +1,10 @@
-"""What the settings of an application in an environment mean for each other and for the environment's."""
+"""What quantities and names of applications and builds mean for each other. Each mistake is one line."""
 
 import json
 from collections.abc import Iterable, Iterator
 
 from components.settings.application import Application
+from components.settings.build import Build
 from components.settings.environment import Environment
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
@@ -30,6 +31,17 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
                 yield f"{path(where)}: no such application; rename the key to one of {', '.join(names)}, or remove it"
         yield from _too_many_pods(place, environment, names)
     yield from _shared_hosts(settings)
+    yield from _crowded_memory(settings.build)
+
+
+def _crowded_memory(build: Build | None) -> Iterator[str]:
+    """Layers in memory count as memory of the step that writes them."""
+    memory = build.storage.memory if build and build.storage else None
+    if build and memory and _quantity(memory) >= _quantity(build.image_resources.memory):
+        yield (
+            f"{path(('build', 'storage', 'memory'))} = {json.dumps(memory)}: counts as memory of the image step, limited "
+            f"to {build.image_resources.memory}; lower it, or raise `imageResources.memory`"
+        )
 
 
 def _workload(where: Location, environment: Environment, workload: Workload) -> Iterator[str]:

@@ -4,7 +4,8 @@ Everything in this pod is lost ground once the tests run: it holds no service ac
 the fetch step alone, which runs first, and the only registry credential opens the quarantine registry.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from components.conventions import NONROOT, Manifest, restricted
 from components.credentials import QUARANTINE_PUSH
@@ -47,12 +48,37 @@ BUILD_CAPABILITIES = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a step never gets more of."""
+
+    cpu: str = "2"
+    memory: str = "1Gi"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A volume that is provisioned for a pod and ends with it."""
+
+    size: str
+    class_name: str | None
+    """The StorageClass; None for the cluster's default one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildTaskArgs:
     """What differs between installations."""
 
     quarantine_insecure: bool
     seccomp_profile: str | None
     """A profile in the kubelet's seccomp folder; None runs the image step Unconfined."""
+    test: Limits = field(default_factory=Limits)
+    image: Limits = field(default_factory=lambda: Limits(memory="2Gi"))
+    proxy: Mapping[str, str] = field(default_factory=dict)
+    """Variables that tell tests and builds the way out."""
+    memory_storage: str | None = None
+    """Keeps layers in memory, at most so much, while an image is built."""
+    claim: Claim | None = None
+    """Keeps them on a volume of the run's own."""
 
 
 def spec(args: BuildTaskArgs) -> Manifest:
@@ -65,10 +91,10 @@ def spec(args: BuildTaskArgs) -> Manifest:
         "volumes": [
             empty_dir("source"),
             empty_dir("test"),
-            empty_dir("storage"),
+            _storage(args),
             docker_config("quarantine-push", QUARANTINE_PUSH),
         ],
-        "steps": [fetch("$(params.head-sha)"), test(), _image(args)],
+        "steps": [fetch("$(params.head-sha)"), test(args.test, args.proxy), _image(args)],
     }
 
 
@@ -88,13 +114,25 @@ def fetch(ref: str) -> Manifest:
     )
 
 
-def test() -> Manifest:
+def _storage(args: BuildTaskArgs) -> Manifest:
+    if args.memory_storage:
+        return {"name": "storage", "emptyDir": {"medium": "Memory", "sizeLimit": args.memory_storage}}
+    if args.claim is None:
+        return empty_dir("storage")
+    wanted: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.claim.size}}}
+    if args.claim.class_name:
+        wanted["storageClassName"] = args.claim.class_name
+    return {"name": "storage", "ephemeral": {"volumeClaimTemplate": {"spec": wanted}}}
+
+
+def test(limits: Limits, proxy: Mapping[str, str]) -> Manifest:
     """Return the step that runs the tests, on a copy: the tree that an image is built from is mounted read-only."""
     return step(
         "test",
-        env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": CHECKOUT, "WORK": "/test"},
+        env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": CHECKOUT, "WORK": "/test"} | dict(proxy),
         mounts=[mount("source", "/source", read_only=True), mount("test", "/test")],
-        memory="1Gi",
+        cpu=limits.cpu,
+        memory=limits.memory,
     )
 
 
@@ -125,12 +163,14 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "STORAGE": "/storage",
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "RESULT_DIGEST_PATH": "$(results.digest.path)",
-        },
+        }
+        | dict(args.proxy),
         mounts=[
             mount("source", "/source", read_only=True),
             mount("storage", "/storage"),
             mount("quarantine-push", DOCKER_CONFIG_PATH, read_only=True),
         ],
-        memory="2Gi",
+        cpu=args.image.cpu,
+        memory=args.image.memory,
         security_context=image_security_context(args.seccomp_profile),
     )

@@ -33,6 +33,7 @@ def step(
     *,
     env: Mapping[str, str],
     mounts: Sequence[Manifest] = (),
+    cpu: str = "2",
     memory: str = "256Mi",
     security_context: Manifest | None = None,
     workspaces: Sequence[Manifest] = (),
@@ -46,7 +47,7 @@ def step(
         "name": name,
         "script": script(f"{name}.sh"),
         "env": [{"name": key, "value": value} for key, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
-        "computeResources": limits("2", memory),
+        "computeResources": limits(cpu, memory),
         "securityContext": security_context or restricted(),
     }
     if mounts:

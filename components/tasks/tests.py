@@ -16,12 +16,12 @@ PARAMS = {
 }
 
 
-def spec() -> Manifest:
+def spec(args: build.BuildTaskArgs) -> Manifest:
     """Return the Task's spec. The forge keeps a fork's commits in the repository that it asks, under the number."""
     return {
         "description": "Fetch a fork's pull request and run its tests.",
         "params": string_params(PARAMS),
         "workspaces": [ssh_workspace()],
         "volumes": [empty_dir("source"), empty_dir("test")],
-        "steps": [build.fetch("refs/pull/$(params.pull-request)/head"), build.test()],
+        "steps": [build.fetch("refs/pull/$(params.pull-request)/head"), build.test(args.test, args.proxy)],
     }

@@ -1,0 +1,43 @@
+"""Where an image's layers lie while it is built."""
+
+import pytest
+
+from components.tasks.build import BuildTaskArgs, Claim, spec
+from tests.support import Object
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ({}, {"emptyDir": {}}),
+        ({"memory_storage": "1Gi"}, {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}),
+        (
+            {"claim": Claim(size="20Gi", class_name=None)},
+            {
+                "ephemeral": {
+                    "volumeClaimTemplate": {
+                        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}}
+                    }
+                }
+            },
+        ),
+        (
+            {"claim": Claim(size="20Gi", class_name="fast")},
+            {
+                "ephemeral": {
+                    "volumeClaimTemplate": {
+                        "spec": {
+                            "accessModes": ["ReadWriteOnce"],
+                            "resources": {"requests": {"storage": "20Gi"}},
+                            "storageClassName": "fast",
+                        }
+                    }
+                }
+            },
+        ),
+    ],
+    ids=["the node's disk", "memory", "a volume", "a volume of a class"],
+)
+def test_layers_lie_where_the_settings_say(args: Object, expected: Object) -> None:
+    made = spec(BuildTaskArgs(quarantine_insecure=False, seccomp_profile=None, **args))
+    assert [volume for volume in made["volumes"] if volume["name"] == "storage"] == [{"name": "storage"} | expected]
