@@ -256,6 +256,52 @@ def test_an_environment_variable_of_the_plugin_is_not_ignored(monkeypatch):
         settings.read({})
 
 
+def test_an_object_that_exists_is_taken_over_only_where_that_is_asked_for(monkeypatch):
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b"}}
+    entries = [{"manager": "kubectl", "operation": "Update"}, {"manager": "pulumi-kubernetes-former", "operation": "Apply"}]
+    applied = []
+
+    class Cluster:
+        def namespaced(self, kind):
+            return True
+
+        def get(self, reference):
+            return {**config_map, "metadata": {**config_map["metadata"], "managedFields": entries}}
+
+        def apply(self, body, kind, manager, *, force, dry_run):
+            applied.append((manager, force))
+            return body
+
+    provider = KubernetesProvider(SimpleNamespace(info=print, warning=print))
+    monkeypatch.setattr(provider, "_connection", Cluster())
+    request = SimpleNamespace(
+        urn="urn:a", type="kubernetes:core/v1:ConfigMap", properties=encode(Bag(config_map)), preview=False, timeout=0
+    )
+    with pytest.raises(RefusalError, match='ConfigMap "b/a" already exists'):
+        provider.Create.__wrapped__(provider, request, None)
+    assert applied == []
+    provider.settings = settings.read({"upsertExistingObjects": "true"})
+    provider.Create.__wrapped__(provider, request, None)
+    provider.settings = settings.read({"upsertExistingObjects": "true", "enablePatchForce": "true"})
+    entries.pop()
+    provider.Create.__wrapped__(provider, request, None)
+    # As the manager that Pulumi gave it when it made it, if it did: two of them would be in each other's way for ever.
+    (as_before, as_new), forced = zip(*applied, strict=True)
+    assert as_before == "pulumi-kubernetes-former"
+    assert as_new.startswith("pulumi-kubernetes-")
+    assert as_new != as_before
+    assert forced == (False, True)
+
+
+def test_a_definition_is_ready_when_it_is_established():
+    check = check_for(Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"), {})
+    established = {"type": "Established", "status": "True"}
+    assert check(None, {"status": {"conditions": [established]}}) is None
+    assert "not established" in check(None, {})
+    with pytest.raises(WaitError, match="names are not accepted: taken"):
+        check(None, {"status": {"conditions": [{"type": "NamesAccepted", "status": "False", "message": "taken"}]}})
+
+
 KUBECONFIG = """
 clusters: [{name: one, cluster: {server: "https://one:6443"}}, {name: two, cluster: {server: "https://two:6443"}}]
 contexts: [{name: one, context: {cluster: one, namespace: here}}, {name: two, context: {cluster: two}}]
