@@ -58,10 +58,12 @@ class CredentialsArgs:
     """Tells who may write; None where forks start nothing."""
     ssh: SshKey
     pull: tuple[RegistryLogin, ...]
-    push: tuple[RegistryLogin, ...] = ()
+    push: tuple[RegistryLogin, ...] | None = None
+    """Writes images; None where nobody does, and empty for a registry that lets everybody."""
     source: tuple[RegistryLogin, ...] = ()
     """Reads where the environment before this one keeps its images."""
-    quarantine: tuple[RegistryLogin, ...] = ()
+    quarantine: tuple[RegistryLogin, ...] | None = None
+    """Writes from pull-request code; None where none runs, and empty for a registry that lets everybody."""
     mark: SigningKey | None = None
 
 
@@ -86,18 +88,18 @@ class Credentials(pulumi.ComponentResource):
                 opts=child,
             )
 
-        def docker(role: str, namespace: pulumi.Input[str], logins: tuple[RegistryLogin, ...]) -> None:
-            """Declare a registry credential, if there is a login."""
-            if logins:
+        def docker(role: str, namespace: pulumi.Input[str], logins: tuple[RegistryLogin, ...] | None) -> None:
+            """Declare a registry credential. Without a login it is empty, for clients that want the file."""
+            if logins is not None:
                 secret(role, namespace, "kubernetes.io/dockerconfigjson", {".dockerconfigjson": docker_config(logins)})
 
         secret(FORGE_TOKEN, args.delivery_namespace, "Opaque", {"token": args.forge_token})
         if args.forge_reader:
             secret(FORGE_READER, args.delivery_namespace, "Opaque", {"token": args.forge_reader})
-        docker(REGISTRY_PULL, args.delivery_namespace, args.pull)
-        docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull)
+        docker(REGISTRY_PULL, args.delivery_namespace, args.pull or None)
+        docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull or None)
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
-        docker(SOURCE_PULL, args.delivery_namespace, args.source)
+        docker(SOURCE_PULL, args.delivery_namespace, args.source or None)
         docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
         secret(
             SSH_DIRECTORY,

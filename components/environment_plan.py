@@ -100,10 +100,12 @@ class EnvironmentPlan:
             # Of two users of one host the last one counts: the one that writes.
             push=(
                 *(_logins(loaded, builds.quarantine.read, builds.quarantine) if builds else ()),
-                *(_logins(loaded, registry.write, registry) if builds or self._source else ()),
-            ),
+                *_logins(loaded, registry.write, registry),
+            )
+            if builds or self._source
+            else None,
             source=_logins(loaded, self._source.read, self._source) if self._source else (),
-            quarantine=_logins(loaded, builds.quarantine.write, builds.quarantine) if builds else (),
+            quarantine=_logins(loaded, builds.quarantine.write, builds.quarantine) if builds else None,
             ssh=SshKey(
                 private_key=loaded.secret(settings.forge.ssh.private_key),
                 known_hosts=loaded.secret(settings.forge.ssh.known_hosts),

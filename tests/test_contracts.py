@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.sink import COMMENT, deliver
-from tests.support import ALL_STACKS, Declared, Object, texts
+from tests.support import ALL_STACKS, Declared, Object, record_config, shipped_config, texts
 from tests.test_fork import comment
 from tests.test_routing import payload
 
@@ -185,6 +185,16 @@ def _secret_problems(stack: Declared, namespace: str, where: str, source: Object
 
 def test_everything_handed_over_is_taken(stack: Declared) -> None:
     assert problems(stack) == []
+
+
+def test_what_tasks_mount_is_there_where_registries_let_everybody_read_and_write() -> None:
+    staging = shipped_config("staging")
+    registry = {key: value for key, value in staging["registry"].items() if key not in ("read", "write")}
+    quarantine = {"host": "quarantine.internal:5001", "insecure": True}
+    open_to_all = record_config(staging | {"registry": registry, "build": staging["build"] | {"quarantine": quarantine}})
+    assert [problem for task in open_to_all.all("Task") for problem in _task_problems(open_to_all, task)] == []
+    assert {"registry-push", "quarantine-push"} <= set(open_to_all.names("Secret"))
+    assert "registry-pull" not in open_to_all.names("Secret"), "nobody's pods need it"
 
 
 Break = Callable[[Declared], None]

@@ -23,8 +23,8 @@ def credentials(*, registries: bool = True, signs: bool = True) -> Declared:
             delivery_namespace="staging-ci",
             forge_token=secret("token"),
             pull=login("puller") if registries else (),
-            push=login("deployer") if registries else (),
-            quarantine=login("untrusted") if registries else (),
+            push=login("deployer") if registries else None,
+            quarantine=login("untrusted") if registries else None,
             ssh=SshKey(private_key=secret("key"), known_hosts=secret("hosts")),
             mark=SigningKey(private_key=secret("key"), password=secret("password")) if signs else None,
         )

@@ -28,7 +28,7 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.checks", "components.settings.workload_checks"),
+    ("components.settings.checks", "components.settings.contents", "components.settings.workload_checks"),
     ("components.settings.stack",),
     ("components.pod", "components.exposure"),
     (

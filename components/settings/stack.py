@@ -10,6 +10,7 @@ from pulumi.runtime.config import CONFIG
 from pydantic import BaseModel, ValidationError
 
 from components.settings.checks import inconsistencies
+from components.settings.contents import wrong_contents
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
 from components.settings.settings import Settings
 from components.settings.types import IMAGE_BY_DIGEST, Source
@@ -53,6 +54,8 @@ class Stack:
                 f"{path(('toolsImage',))} = {json.dumps(stack.tools_image[:200])}: must be named by its digest, e.g. "
                 f"`{PREFIX}:toolsImage: registry.example/tools@sha256:<64 hex digits>` (a tag can be moved)"
             )
+        if not mistakes and read is None:  # where somebody else reads, the contents stand for others
+            mistakes += wrong_contents(settings, stack.text)
         if mistakes:
             raise refusal(pulumi.get_stack(), mistakes)
         return stack

@@ -1,0 +1,68 @@
+"""What files and secrets of a stack hold: keys that are none are refused before a run would fail by them."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+
+from components.settings.errors import Location, path
+from components.settings.settings import Settings
+from components.settings.types import Source
+
+_PRIVATE = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.+?)-----END \1PRIVATE KEY-----\s*", re.S)
+_SIGNING = re.compile(r"-----BEGIN ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY-----\s.+", re.S)
+_PUBLIC = re.compile(r"-----BEGIN PUBLIC KEY-----\s.+", re.S)
+# One line of known_hosts: an optional marker, names or their hashes, the kind of key, the key.
+_HOST = re.compile(r"(@(cert-authority|revoked) )?\S+ [a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?")
+# How OpenSSH's own form begins, with the cipher that protects the key.
+_OPENSSH, _NO_CIPHER = b"openssh-key-v1\0", b"\0\0\0\4none"
+
+
+def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
+    """Yield a line for each source whose content cannot be what it is for. No content is repeated."""
+    ssh, mark = settings.forge.ssh, settings.mark
+    checks: list[tuple[Location, Source | None, Callable[[str], str]]] = [
+        (("forge", "ssh", "privateKey"), ssh.private_key, deploy_key),
+        (("forge", "ssh", "knownHosts"), ssh.known_hosts, known_hosts),
+        (("mark", "privateKey"), mark.private_key, signing_key),
+        (("mark", "publicKey"), mark.public_key, public_key),
+    ]
+    for place, source, check in checks:
+        problem = check(text(source)) if source else ""
+        if source and problem:
+            key, name = ("file", source.file) if source.file else ("config", source.config)
+            yield f'{path((*place, key))} = "{name}": {problem}'
+
+
+def deploy_key(text: str) -> str:
+    """Return what is wrong with a private key of any kind that ssh takes, or an empty text."""
+    found = _PRIVATE.fullmatch(text.strip() + "\n")
+    if not found:
+        return "holds no private key (`-----BEGIN … PRIVATE KEY-----`); make one with `ssh-keygen -t ed25519 -N ''`"
+    try:
+        body = base64.b64decode("".join(found[2].split()), validate=True) if found[1] == "OPENSSH " else b""
+    except binascii.Error:
+        return "holds a damaged private key; copy the file anew, to its last line"
+    encrypted = body.removeprefix(_OPENSSH)[: len(_NO_CIPHER)] != _NO_CIPHER if body else "ENCRYPTED" in text
+    if encrypted:
+        return "holds a private key with a passphrase, which nobody enters; remove it with `ssh-keygen -p -N ''`"
+    return ""
+
+
+def known_hosts(text: str) -> str:
+    """Return what is wrong with host keys, or an empty text."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if lines and all(_HOST.fullmatch(line.strip()) for line in lines):
+        return ""
+    return "holds no host keys (`host type key` in each line); take what `ssh-keyscan` prints and compare the fingerprints"
+
+
+def signing_key(text: str) -> str:
+    """Return what is wrong with a cosign key, or an empty text."""
+    return "" if _SIGNING.fullmatch(text.strip()) else "holds no key of cosign's; make one with `cosign generate-key-pair`"
+
+
+def public_key(text: str) -> str:
+    """Return what is wrong with a public key, or an empty text."""
+    wanted = "(`-----BEGIN PUBLIC KEY-----`); `cosign generate-key-pair` wrote it as cosign.pub"
+    return "" if _PUBLIC.fullmatch(text.strip()) else f"holds no public key {wanted}"

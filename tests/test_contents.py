@@ -1,0 +1,75 @@
+"""Keys that are none are refused before a run would fail by them, and no content is repeated."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.settings.contents import deploy_key, known_hosts, public_key, signing_key
+from components.settings.errors import SettingsError
+from components.settings.stack import Stack
+from offline.run import placeholder, run, stack_config
+from tests.support import ROOT
+
+HOST = "[forge.example]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ"
+VALID = ROOT / "tests" / "settings" / "valid.yaml"
+
+
+def generated(folder: Path, *options: str) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-f", folder / "key", *options], check=True)
+    return folder / "key"
+
+
+# OpenSSH writes ed25519 in its own form only.
+KINDS = [("ed25519", None), *((kind, form) for kind in ("ecdsa", "rsa") for form in (None, "PEM", "PKCS8"))]
+
+
+@pytest.mark.parametrize(("kind", "form"), KINDS)
+def test_every_kind_and_form_of_key_is_taken(tmp_path: Path, kind: str, form: str | None) -> None:
+    key = generated(tmp_path, "-t", kind, "-N", "", *(["-m", form] if form else []))
+    assert deploy_key(key.read_text()) == ""
+
+
+@pytest.mark.parametrize("form", [None, "PEM", "PKCS8"])
+def test_a_key_with_a_passphrase_is_refused(tmp_path: Path, form: str | None) -> None:
+    key = generated(tmp_path, "-t", "rsa", "-N", "hush-hush", *(["-m", form] if form else []))
+    assert "passphrase" in deploy_key(key.read_text())
+
+
+def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:
+    key = generated(tmp_path, "-t", "ed25519", "-N", "")
+    for text in (key.with_suffix(".pub").read_text(), "hunter2", key.read_text()[:-40]):
+        assert "no private key" in deploy_key(text)
+    lines = key.read_text().splitlines()
+    assert "damaged" in deploy_key("\n".join([lines[0], lines[1][:-1], *lines[2:]]))
+
+
+def test_host_keys_are_lines_of_known_hosts() -> None:
+    assert known_hosts(f"# forge\n{HOST}\n@cert-authority *.example ssh-rsa AAAA= note\n|1|a=|b= ssh-rsa AAAA\n") == ""
+    for text in ("forge.example", "# nothing\n", f"{HOST}\nSHA256:abc", "ssh-ed25519 AAAA"):
+        assert "no host keys" in known_hosts(text)
+
+
+def test_the_keys_of_marks_are_cosigns() -> None:
+    assert signing_key("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nabc\n-----END …\n") == ""
+    assert public_key("-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n") == ""
+    assert "cosign generate-key-pair" in signing_key("-----BEGIN PUBLIC KEY-----\nabc")
+    assert "cosign.pub" in public_key("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nabc")
+
+
+def test_a_stack_whose_files_hold_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["id_ed25519", "known_hosts", "forge-token", "mark.key", "mark-password"]
+    for path in [".local/images/tools", "mark.pub", *(f"secrets/{name}" for name in names)]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(placeholder(path) if "images" in path else "do-not-print-me")
+    with pytest.raises(SettingsError) as caught:
+        run(lambda: (Stack.load(), None)[1], config=stack_config(VALID))
+    places = [line.split(": ")[0].strip() for line in str(caught.value).splitlines()[1:]]
+    assert places == [
+        'tekton-delivery:forge.ssh.privateKey.file = "secrets/id_ed25519"',
+        'tekton-delivery:forge.ssh.knownHosts.file = "secrets/known_hosts"',
+        'tekton-delivery:mark.privateKey.file = "secrets/mark.key"',
+        'tekton-delivery:mark.publicKey.file = "mark.pub"',
+    ]
+    assert "do-not-print-me" not in str(caught.value)
