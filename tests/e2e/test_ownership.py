@@ -111,6 +111,7 @@ def test_an_update_that_races_with_a_delivery_is_refused_and_works_the_second_ti
         world, "set", "image", f"deployment/{DEPLOYMENT}", f"app=registry.internal:5000/chespirito@{digest}",
         "-n", "staging", "--field-manager=tekton-delivery",
     )  # fmt: skip
+    kubectl(world, "rollout", "status", f"deployment/{DEPLOYMENT}", "-n", "staging", "--timeout=90s")
 
 
 def test_what_a_killed_run_made_is_taken_over(pulumi: Pulumi, digest: str, world: World) -> None:
