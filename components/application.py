@@ -156,7 +156,8 @@ class Application(pulumi.ComponentResource):
     def _secret(self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]]) -> dict[str, object]:
         """Declare the Secret, if there is anything for it. Returns what makes a changed one roll the pods.
 
-        That is the version that the API server gave it, and not a hash, which would let readers try values.
+        That is the version that the API server gave it, and not a hash, which would let readers try values. A preview knows
+        the former version only: it shows the Secret's change and not that of the pods.
         """
         data = {**args.secret_env, **args.secret_files}
         if not data:
