@@ -31,7 +31,7 @@ def previewed() -> str:
     """Return what a preview of staging prints, its errors included."""
     ((command, variables),) = preview.commands([STACK])
     answer = subprocess.run(
-        [*command, "--diff", "--color", "never"],
+        [*command, "--color", "never"],
         cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     return answer.stdout

@@ -57,6 +57,22 @@ def test_the_comment_begins_with_its_marker_and_one_line_for_each_stack() -> Non
     assert sum(line.startswith("<details>") for line in lines) == 4
 
 
+def test_of_a_preview_the_comment_shows_what_changes() -> None:
+    preview = [
+        "    pulumi:pulumi:Stack tekton-delivery-staging  ",
+        " ~  kubernetes:core/v1:Secret listener-webhook-secret refreshing ",
+        " ~  kubernetes:core/v1:Secret listener-webhook-secret refresh ",
+        "    kubernetes:core/v1:Secret listener-webhook-secret  ",
+        " ~  kubernetes:core/v1:ConfigMap staging-freeze update [diff: ~metadata]",
+        " +  kubernetes:core/v1:Namespace more create ",
+        "    pulumi:pulumi:Stack tekton-delivery-staging  2 messages",
+        "Resources:",
+        "    ~ 1 to update",
+    ]
+    shown = comment({"staging": Findings([], "", [], "\n".join(preview))}, "main").splitlines()
+    assert [line for line in preview if line in shown] == preview[4:]
+
+
 @pytest.mark.parametrize("text", ["error: preview failed\n", "Policies:\n    ❌ tekton-delivery@v0.1.0\n"])
 def test_a_preview_that_failed_is_called_so(text: str) -> None:
     found = {"staging": Findings([], "", [], text)}

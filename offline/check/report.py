@@ -14,6 +14,8 @@ SECTION_LINES = 200
 # The first line of the comment, by which the next run finds it.
 MARKER = "<!-- tekton-delivery: what this pull request changes -->"
 SIGN = re.compile(r"^(\s+)([+-])(?= )")
+# How a preview that is not interactive lists a resource that stays as it is.
+UNCHANGED = re.compile(r"^ [ ~]  ?\s*\S+:\S+ \S+ (refresh|refreshing|running|read|reading)?\s*$")
 LEFT_OUT = "… {} more lines: make pull-request-check AGAINST={}"
 
 
@@ -74,7 +76,7 @@ def _sections(findings: Findings) -> Iterator[tuple[str, str, list[str]]]:
         content = [line for each in findings.changes for line in (f"# {each.title}: {each.what}", *each.lines, "")]
         yield "manifests", "diff", content
     if findings.preview is not None:
-        yield "preview", "diff", findings.preview.splitlines()
+        yield "preview", "diff", [line for line in findings.preview.splitlines() if not UNCHANGED.match(line)]
 
 
 def _folded(title: str, language: str, content: list[str], against: str) -> list[str]:

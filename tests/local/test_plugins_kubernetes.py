@@ -15,7 +15,7 @@ from local.plugins.kubernetes.differ import compare
 from local.plugins.kubernetes.kinds import Kind
 from local.plugins.kubernetes.provider import KubernetesProvider
 from local.plugins.kubernetes.readiness import WaitError, check_for
-from local.plugins.kubernetes.refresh import adopt
+from local.plugins.kubernetes.refresh import adopt, untried
 from local.plugins.kubernetes.replacement import force_new, replaces
 from local.plugins.paths import parse, render
 from local.plugins.server import MARKER, RefusalError
@@ -400,3 +400,15 @@ def test_a_refused_secret_is_not_quoted():
     error = desired.failed(ApiError(422, 'data.a: Invalid value: "c2VjcmV0": illegal base64'))
     assert "c2VjcmV0" not in str(error)
     assert 'Invalid value: "[secret]"' in str(error)
+
+
+def test_a_reader_sees_drift_but_none_in_empty_values_that_the_api_server_leaves_out() -> None:
+    inputs = {"annotations": {}, "env": [{"name": "A", "value": ""}, {"name": "B", "value": "1"}], "data": {"k": "v"}}
+    live = {"env": [{"name": "A"}, {"name": "B", "value": "1"}], "data": {"k": "v"}, "uid": "added by the server"}
+    assert adopt(inputs, untried(inputs, live), live) == inputs
+    changed = {**live, "env": [{"name": "A", "value": "set"}, {"name": "B", "value": "1"}], "data": {}}
+    assert adopt(inputs, untried(inputs, changed), changed) == {
+        "annotations": {},
+        "env": [{"name": "A", "value": "set"}, {"name": "B", "value": "1"}],
+        "data": {},
+    }

@@ -13,7 +13,7 @@ from local.plugins.kubernetes.desired import Desired
 from local.plugins.kubernetes.differ import compare
 from local.plugins.kubernetes.kinds import Kind
 from local.plugins.kubernetes.readiness import check_for, why_not_ready
-from local.plugins.kubernetes.refresh import adopt
+from local.plugins.kubernetes.refresh import adopt, untried
 from local.plugins.kubernetes.replacement import force_new
 from local.plugins.kubernetes.settings import Settings
 from local.plugins.kubernetes.waiting import NotReadyError, Patience, until_gone, until_ready
@@ -157,7 +157,7 @@ class KubernetesProvider(Provider):
             live = None
         if live is None:
             return provider_pb2.ReadResponse()
-        value = adopt(inputs.value, self._reapplied(Desired.known(request, inputs, old)), live)
+        value = adopt(inputs.value, self._reapplied(Desired.known(request, inputs, old), live), live)
         present = Desired.known(request, objects.seal(kind, Bag(value, mirror_secrets(inputs, value))), old)
         if why := why_not_ready(self.cluster, check_for(kind, value), live):
             raise present.not_ready(request.id, live, why, present.inputs)
@@ -214,13 +214,13 @@ class KubernetesProvider(Provider):
             raise desired.failed(error) from error
         return objects.previewed(kind, dry, inputs, old, desired.manager)
 
-    def _reapplied(self, desired: Desired) -> dict[str, Any]:
+    def _reapplied(self, desired: Desired, live: dict[str, Any]) -> Any:
         """What applying the inputs again would make of the object, whoever owns its fields by now."""
         try:
             return self.cluster.apply(desired.inputs.value, desired.kind, desired.manager, force=True, dry_run=True)
-        except ApiError:
-            # The inputs are not even valid any more: whatever differs from them is drift.
-            return desired.inputs.value
+        except ApiError as error:
+            # 403: a reader, who previews. Else the inputs are not even valid any more: whatever differs is drift.
+            return untried(desired.inputs.value, live) if error.status == 403 else desired.inputs.value
 
     def _when_ready(self, desired: Desired, live: dict[str, Any], timeout: float) -> Bag:
         """The outputs, after waiting for the kinds that are waited for."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from local.plugins.paths import MISSING
 
+_EMPTY: tuple[Any, ...] = ("", {}, [], None)
+
 
 def adopt(inputs: Any, applied: Any, live: Any) -> Any:
     """The inputs that describe `live`, given that applying the old ones again would give `applied`."""
@@ -20,6 +22,22 @@ def adopt(inputs: Any, applied: Any, live: Any) -> Any:
     if isinstance(inputs, list) and isinstance(applied, list) and isinstance(live, list):
         return _adopt_list(inputs, applied, live)
     return live
+
+
+def untried(inputs: Any, live: Any) -> Any:
+    """What applying the inputs again would give, guessed for an account that may not even try: the inputs.
+
+    The API server leaves empty values out of what it answers; where `live` lacks one, it counts as applied.
+    """
+    if isinstance(inputs, dict) and isinstance(live, dict):
+        return {
+            key: untried(value, live.get(key, MISSING))
+            for key, value in inputs.items()
+            if key in live or value not in _EMPTY
+        }
+    if isinstance(inputs, list) and isinstance(live, list) and len(inputs) == len(live):
+        return [untried(*items) for items in zip(inputs, live, strict=True)]
+    return inputs
 
 
 def _adopt_list(inputs: list[Any], applied: list[Any], live: list[Any]) -> list[Any]:
