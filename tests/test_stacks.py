@@ -1,6 +1,7 @@
 """The shipped stack files: what they declare together, and what each must not hold of the other."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -182,3 +183,10 @@ def test_no_provider_is_chosen_by_the_machine_that_runs_the_program() -> None:
     """Without this, a resource that forgets its provider would go to whatever cluster a person last used."""
     for name in STACK_FILES:
         assert stack_config(stack_file(name))["pulumi:disable-default-providers"] == '["kubernetes"]'
+
+
+def test_no_committed_stack_file_holds_a_salt() -> None:
+    """It belongs to one checkout's passphrase; the CLI writes it while it runs, and `git add` may meet it then."""
+    command = ["git", "grep", "--name-only", "^encryptionsalt:", "HEAD", "--", "*.yaml"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (1, ""), answer.stdout + answer.stderr
