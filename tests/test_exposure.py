@@ -1,7 +1,11 @@
 """Host names: an Ingress or an HTTPRoute, with TLS in each case."""
 
+import json
+from pathlib import Path
+
 import pulumi
 import pytest
+from jsonschema import Draft202012Validator
 
 from components.exposure import Exposure, Gateway, Ingress, expose, ingress_spec
 from tests.support import Declared, Object, declare
@@ -38,3 +42,17 @@ def test_a_route_names_its_gateway_and_the_service() -> None:
     assert spec["parentRefs"] == [{"name": "public", "namespace": "gateways"}]
     assert spec["hostnames"] == ["shop.example"]
     assert spec["rules"][0]["backendRefs"] == [{"name": "shop", "port": 80}]
+
+
+def problems(route: Object) -> list[str]:
+    schema = json.loads((Path(__file__).parent / "fixtures" / "gateway" / "HTTPRoute.json").read_text())
+    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(route)]
+
+
+@pytest.mark.parametrize("section", [None, "https"])
+def test_a_route_fits_the_schema_of_the_gateway_api(section: str | None) -> None:
+    route = exposed(Gateway(name="public", namespace="gateways", section=section)).one("HTTPRoute")
+    assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
+    assert problems(route) == []
+    route["spec"]["parentRefs"][0]["listener"] = "https"
+    assert len(problems(route)) == 1, "the control: a field that it does not know"
