@@ -29,6 +29,8 @@ class Cluster:
     def __init__(self, context: str | None) -> None:
         try:
             self._api = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise OperateError(f"the kubeconfig cannot be read: {error}; $KUBECONFIG names another one") from None
         except config.ConfigException as error:
             if context:
                 raise OperateError(f"{error}; `kubectl config get-contexts` lists the contexts") from None
