@@ -1,7 +1,7 @@
 """What people do by hand, with the rights that docs/operating.md lists: holds, rollbacks, freezes, approvals."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ def test_staging_is_held_for_one_pull_request_and_others_queue_and_say_so(
     code, said = ana.operate(capsys, "unfreeze", "staging")
     assert code == 0, said
     assert "started" in said
+    assert ends(world, "staging", other, known=3)[1]
     world.serves("staging", "Tested by hand")
 
 
@@ -116,19 +117,22 @@ def asking(world: World, pulumi: Pulumi, crew: dict[str, Person], tmp_path: Path
     def approval(config: dict[str, Any]) -> None:
         config["environments"][0]["approval"] = {"users": [crew["bob"].user], "timeout": "5m"}
 
-    stack = ("--stack", "production", "--yes", "--skip-preview")
+    def up(change: Callable[[dict[str, Any]], None]) -> None:
+        file = altered("production", tmp_path, change)
+        pulumi("up", "--stack", "production", "--yes", "--skip-preview", "--config-file", str(file))
+
     core = world.kubernetes.core
     core.patch_namespaced_config_map(
         "freeze", "production", {"data": {"frozen": '{"by": "a", "reason": "b", "since": "c"}'}}
     )
     try:
-        pulumi("up", *stack, "--config-file", str(altered("production", tmp_path, approval)))
+        up(approval)
         switch = core.read_namespaced_config_map("freeze", "production")
         assert "frozen" in (switch.data or {}), "`pulumi up` has ended a freeze"
         core.patch_namespaced_config_map("freeze", "production", {"data": {"frozen": None}})
         yield
     finally:
-        pulumi("up", *stack)
+        up(lambda config: None)
 
 
 def test_production_is_rolled_back_and_held_until_people_let_the_next_merge_ship(
