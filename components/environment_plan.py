@@ -33,7 +33,7 @@ from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.forge import OkToTest
 from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
-from components.tasks import announce, build, permit, promote, report, restore, stage, supersede, tests
+from components.tasks import announce, begin, build, permit, promote, report, restore, stage, supersede, tests
 
 
 def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
@@ -70,6 +70,10 @@ class EnvironmentPlan:
     @property
     def _ok_to_test(self) -> OkToTest | None:
         return self.stack.settings.forge.ok_to_test if self._builds else None
+
+    @property
+    def _restores(self) -> bool:
+        return self.settings.on_reject == "restore"
 
     @property
     def _pull_secret(self) -> str | None:
@@ -140,10 +144,12 @@ class EnvironmentPlan:
         if builds:
             tasks[build.NAME] = build.spec(build_task(builds))
             tasks[stage.NAME] = stage.spec(environment=self.name, insecure=registry.insecure or builds.quarantine.insecure)
-            tasks[supersede.NAME] = supersede.spec(namespace=self.settings.delivery_namespace)
-            tasks[restore.NAME] = restore.spec()
+            namespace, api_url = self.settings.delivery_namespace, settings.forge.api_url
+            tasks[begin.NAME] = begin.spec(namespace=namespace, environment=self.name, api_url=api_url)
+            tasks[supersede.NAME] = supersede.spec(namespace=namespace)
+            if self._restores:
+                tasks[restore.NAME] = restore.spec()
             if self._ok_to_test:
-                api_url = settings.forge.api_url
                 tasks[permit.NAME] = permit.spec(api_url=api_url)
                 tasks[tests.NAME] = tests.spec(build_task(builds))
                 tasks[fork.REPORT] = report.spec(environment=fork.CONTEXT, api_url=api_url)
@@ -216,7 +222,7 @@ class EnvironmentPlan:
         )
         pipelines = {
             target.pipeline: pull_request.spec(target, source),
-            target.rejected_pipeline: pull_request.rejected_spec(target),
+            target.rejected_pipeline: pull_request.rejected_spec(target, restores=self._restores),
         }
         if self._ok_to_test:
             pipelines[target.fork_pipeline] = fork.spec(target, application.test_command)
@@ -234,7 +240,8 @@ class EnvironmentPlan:
         builds = self._builds
         runs = {} if builds else {"merge": promotion.run(approval_plan.timeout(self.stack.settings, self.settings))}
         if builds:
-            runs |= {"pull-request": pull_request.run(builds.timeout), "rejected": pull_request.rejected_run()}
+            runs["pull-request"] = pull_request.run(builds.timeout)
+            runs["rejected"] = pull_request.rejected_run(restores=self._restores)
         if builds and self._ok_to_test:
             runs["ok-to-test"] = fork.run(builds.timeout)
         return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]

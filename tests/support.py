@@ -83,6 +83,12 @@ def _record_text(text: str) -> Declared:
     return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=config))
 
 
+def keeping() -> Declared:
+    """Staging that keeps what a rejected pull request left."""
+    staging = shipped_config("staging")
+    return record_config(staging | {"environments": [staging["environments"][0] | {"onReject": "keep"}]})
+
+
 def both_environments(forge: str = "gitea", *, ok_to_test: bool = True) -> Declared:
     """One stack with the environments of both shipped ones, as where staging and production share a cluster."""
     staging, production = shipped_config("staging"), shipped_config("production")

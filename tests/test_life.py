@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from tests.sink import deliver
-from tests.support import ROOT, Declared, both_environments
+from tests.support import ROOT, Declared, both_environments, keeping
 from tests.test_routing import FIXTURES, payload
 
 # What the table calls an event → the bodies that each forge sends then. Some have no body of their own: the end-to-end
@@ -114,3 +114,12 @@ def test_gitea_calls_these_titles_no_drafts(title: str) -> None:
     body = payload("gitea", "edited_ready")
     body["changes"]["title"]["from"] = title
     assert deliver(listening("gitea"), body) == []
+
+
+def test_where_staging_keeps_what_was_rejected_its_runs_are_cancelled_and_nothing_else() -> None:
+    stack = keeping()
+    (run,) = deliver(stack, payload("gitea", "closed_unmerged"))
+    pipeline = stack.one("Pipeline", run["spec"]["pipelineRef"]["name"])
+    assert [task["taskRef"]["name"] for task in pipeline["spec"]["tasks"]] == ["supersede"]
+    assert [spec["pipelineTaskName"] for spec in run["spec"]["taskRunSpecs"]] == ["supersede"]
+    assert "restore" not in stack.names("Task")

@@ -8,6 +8,7 @@ from components.conventions import DEPLOYER, Manifest
 from components.credentials import SSH_DIRECTORY
 from components.pipelines.target import (
     Target,
+    begin,
     report,
     rollout_params,
     ssh_secret,
@@ -17,6 +18,7 @@ from components.pipelines.target import (
     task,
 )
 from components.pipelines.untrusted import POD
+from components.tasks import begin as begin_task
 from components.tasks import build, restore, stage
 from components.tasks import supersede as supersede_task
 from components.tasks.step import string_params
@@ -40,7 +42,7 @@ def spec(target: Target, source: Source) -> Manifest:
     """Return the Pipeline's spec.
 
     Two pods lie on the way to staging, split where trust changes. Beside the first one, a third cancels older runs of
-    the same pull request; a last one reports.
+    the same pull request and says that this one has started; a last one reports.
     """
     arguments = "\n".join(f"{name}={value}" for name, value in sorted(source.build_args.items()))
     return {
@@ -48,7 +50,7 @@ def spec(target: Target, source: Source) -> Manifest:
         "params": string_params(PARAMS),
         "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": [
-            supersede(target),
+            begin(target),
             task(
                 build.NAME,
                 {
@@ -73,15 +75,13 @@ def spec(target: Target, source: Source) -> Manifest:
     }
 
 
-def rejected_spec(target: Target) -> Manifest:
-    """Return the spec of the Pipeline for a pull request closed unmerged: cancel its runs, then restore."""
+def rejected_spec(target: Target, *, restores: bool) -> Manifest:
+    """Return the spec of the Pipeline for a pull request closed unmerged: cancel its runs, then restore if wanted."""
+    way_back = [task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME])]
     return {
         "description": f"Take a rejected pull request of {target.repository} off {target.environment}.",
         "params": string_params(REJECTED_PARAMS),
-        "tasks": [
-            supersede(target),
-            task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME]),
-        ],
+        "tasks": [supersede(target), *(way_back if restores else [])],
     }
 
 
@@ -96,7 +96,7 @@ def run(timeout: str) -> Manifest:
                 "podTemplate": POD,
                 "timeout": timeout,
             },
-            {"pipelineTaskName": supersede_task.NAME, "serviceAccountName": SUPERVISOR},
+            {"pipelineTaskName": begin_task.NAME, "serviceAccountName": SUPERVISOR},
             {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
@@ -104,12 +104,13 @@ def run(timeout: str) -> Manifest:
     }
 
 
-def rejected_run() -> Manifest:
+def rejected_run(*, restores: bool) -> Manifest:
     """Return what a PipelineRun for a rejected pull request adds to its pipelineRef and params."""
+    deployer = [{"pipelineTaskName": restore.NAME, "serviceAccountName": DEPLOYER}]
     return {
         "taskRunTemplate": {"serviceAccountName": SUPERVISOR},
         "taskRunSpecs": [
             {"pipelineTaskName": supersede_task.NAME, "serviceAccountName": SUPERVISOR},
-            {"pipelineTaskName": restore.NAME, "serviceAccountName": DEPLOYER},
+            *(deployer if restores else []),
         ],
     }

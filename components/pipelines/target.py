@@ -90,12 +90,20 @@ def ssh_secret() -> list[Manifest]:
 
 def supersede(target: Target) -> Manifest:
     """Return the pipeline task that cancels what this run overtakes."""
-    values = {
+    return task("supersede", _overtaking(target))
+
+
+def begin(target: Target) -> Manifest:
+    """Return the pipeline task that cancels what this run overtakes, and says that it has started."""
+    return task("begin", _overtaking(target) | {"repository": target.repository, "head-sha": "$(params.head-sha)"})
+
+
+def _overtaking(target: Target) -> dict[str, str]:
+    return {
         "pull-request": "$(params.pull-request)",
         "application": target.application,
         "run": "$(context.pipelineRun.name)",
     }
-    return task("supersede", values)
 
 
 def report(target: Target, *, name: str = "report", status: str = "$(tasks.status)") -> Manifest:

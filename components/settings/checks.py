@@ -39,6 +39,9 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         if environment.deliver_on == "merge" and environment.promotes_from == environment.name:
             problem = "is the environment itself; name the one whose mark it demands"
             yield _line((*place, "promotesFrom"), environment.promotes_from, problem)
+        if environment.deliver_on == "merge" and "on_reject" in environment.model_fields_set:
+            problem = "says nothing where it delivers on merge: what is rejected never gets here; remove it"
+            yield _line((*place, "onReject"), environment.on_reject, problem)
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"

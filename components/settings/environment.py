@@ -49,6 +49,11 @@ class Environment(Model):
         description="how single applications run here",
         examples=[{"shop": {"replicas": 3, "host": "shop.example"}}],
     )
+    on_reject: Literal["restore", "keep"] = Field(
+        default="restore",
+        description="when a pull request is closed unmerged: `restore` what was served before it, or `keep` what it left",
+        examples=["keep"],
+    )
     max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
 
     def workload(self, application: str) -> Workload:

@@ -13,24 +13,30 @@ PARAMS = {
 }
 
 
+VOLUME = {"name": FORGE_TOKEN, "secret": {"secretName": FORGE_TOKEN}}
+
+
 def spec(*, environment: str, api_url: str, waits_for: str) -> Manifest:
     """Return the Task's spec; `waits_for` is the status's text."""
     return {
         "description": f"Set the commit status tekton-delivery/{environment} to pending.",
         "params": string_params(PARAMS),
-        "volumes": [{"name": "forge-token", "secret": {"secretName": FORGE_TOKEN}}],
-        "steps": [
-            step(
-                "announce",
-                env={
-                    "PARAM_REPOSITORY": "$(params.repository)",
-                    "PARAM_HEAD_SHA": "$(params.head-sha)",
-                    "ENVIRONMENT": environment,
-                    "API_URL": api_url,
-                    "WAITS_FOR": waits_for,
-                    "TOKEN_FILE": f"{TOKEN_PATH}/token",
-                },
-                mounts=[mount("forge-token", TOKEN_PATH, read_only=True)],
-            )
-        ],
+        "volumes": [VOLUME],
+        "steps": [announce(environment=environment, api_url=api_url, waits_for=waits_for)],
     }
+
+
+def announce(*, environment: str, api_url: str, waits_for: str) -> Manifest:
+    """Return the step that sets the commit status."""
+    return step(
+        "announce",
+        env={
+            "PARAM_REPOSITORY": "$(params.repository)",
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
+            "ENVIRONMENT": environment,
+            "API_URL": api_url,
+            "WAITS_FOR": waits_for,
+            "TOKEN_FILE": f"{TOKEN_PATH}/token",
+        },
+        mounts=[mount(FORGE_TOKEN, TOKEN_PATH, read_only=True)],
+    )

@@ -18,16 +18,19 @@ def spec(*, namespace: str) -> Manifest:
         "description": "Cancel older runs of the same pull request.",
         "params": string_params(PARAMS),
         "volumes": [api_token("kubernetes-api")],
-        "steps": [
-            step(
-                "supersede",
-                env={
-                    "PARAM_PULL_REQUEST": "$(params.pull-request)",
-                    "PARAM_RUN": "$(params.run)",
-                    "APPLICATION": "$(params.application)",
-                    "NAMESPACE": namespace,
-                },
-                mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True)],
-            )
-        ],
+        "steps": [supersede(namespace)],
     }
+
+
+def supersede(namespace: str) -> Manifest:
+    """Return the step that cancels older runs."""
+    return step(
+        "supersede",
+        env={
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
+            "PARAM_RUN": "$(params.run)",
+            "APPLICATION": "$(params.application)",
+            "NAMESPACE": namespace,
+        },
+        mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True)],
+    )

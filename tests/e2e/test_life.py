@@ -41,6 +41,15 @@ def test_a_draft_waits_until_it_is_ready(world: World, ready: tuple[PullRequest,
     world.serves("staging", "Drafted and pushed")
 
 
+def test_it_said_at_once_that_its_run_had_started(world: World, ready: tuple[PullRequest, str]) -> None:
+    draft, _ = ready
+    developer = world.machine.forge.developer
+    sha = developer.pull_request(REPOSITORY, draft.number).head_sha
+    found = developer.all(f"/repos/{REPOSITORY}/commits/{sha}/statuses", f"list statuses of {sha}", {"sort": "oldest"})
+    states = [status["status"] for status in found if status["context"] == "tekton-delivery/staging"]
+    assert states == ["pending", "success"]
+
+
 def test_editing_its_words_starts_nothing(world: World, ready: tuple[PullRequest, str]) -> None:
     draft, _ = ready
     before = world.all_runs()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tells on the pull request what its merge waits for. It goes on if the forge does not answer: that is no reason to stop.
+# Tells on the pull request what it waits for. It goes on if the forge does not answer: that is no reason to stop.
 set -eu
 
 # shellcheck source=SCRIPTDIR/forge.sh

@@ -1,0 +1,23 @@
+"""A delivery has started: older runs of the pull request are cancelled, and it says so. Beside the build, not before it."""
+
+from components.conventions import Manifest
+from components.tasks import announce, supersede
+from components.tasks.step import api_token, string_params
+
+NAME = "begin"
+
+PARAMS = supersede.PARAMS | announce.PARAMS
+
+
+def spec(*, namespace: str, environment: str, api_url: str) -> Manifest:
+    """Return the Task's spec; `namespace` is the delivery namespace, `api_url` the base URL of the forge's REST API."""
+    waits_for = "tests, image and rollout have started"
+    return {
+        "description": f"Cancel older runs of the same pull request; set tekton-delivery/{environment} to pending.",
+        "params": string_params(PARAMS),
+        "volumes": [api_token("kubernetes-api"), announce.VOLUME],
+        "steps": [
+            supersede.supersede(namespace),
+            announce.announce(environment=environment, api_url=api_url, waits_for=waits_for),
+        ],
+    }
