@@ -11,6 +11,7 @@ from components.network import Network
 from components.pipelines.pipelines import Pipelines
 from components.plan import StackPlan
 from components.policies.policies import Policies
+from components.pruning import Pruning
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
 from components.triggers import Listener
@@ -30,6 +31,7 @@ def main(loaded: Stack | None = None) -> None:
         Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
         policies.append(Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
         Access(f"{part.name}-access", part.access(environment), opts)
+        Pruning(f"{part.name}-pruning", part.pruning(environment), opts)
         Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts)
         for application in part.applications(environment):
             Application(f"{part.name}-{application.application}", application, opts)

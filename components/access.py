@@ -16,6 +16,7 @@ from components.conventions import DEPLOYER, FREEZE, labels, token
 UNTRUSTED = "untrusted"
 REPORTER = "reporter"
 SUPERVISOR = "supervisor"
+PRUNER = "pruner"
 LISTENER = "listener"
 
 Rule = dict[str, Any]

@@ -27,6 +27,7 @@ from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import Target
 from components.policies.pods import ImageStep
 from components.policies.policies import PoliciesArgs
+from components.pruning import PruningArgs
 from components.settings.application import Application as ApplicationSettings
 from components.settings.build import Build
 from components.settings.environment import Environment as EnvironmentSettings
@@ -129,6 +130,16 @@ class EnvironmentPlan:
             pull_secret=self._pull_secret,
             runs_untrusted_code=self._builds is not None,
             approvers=approval_plan.subjects(self.settings),
+        )
+
+    def pruning(self, environment: Environment) -> PruningArgs:
+        """What becomes of ended runs."""
+        return PruningArgs(
+            environment=self.name,
+            namespace=environment.delivery_namespace,
+            tools_image=self.stack.tools_image,
+            pull_secret=self._pull_secret,
+            keep=self.settings.keep_runs,
         )
 
     @property

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.access import PRUNER
 from components.conventions import Manifest, labels, token
 
 TASK_LABEL = "tekton.dev/pipelineTask"
 LISTENER_LABEL = "eventlistener"
 LISTENER_PORT = 8080
+PRUNER_LABELS = {"app.kubernetes.io/component": PRUNER}
 # The port of the Service `kubernetes`, and the one that the API server itself has on most clusters: a network plugin may
 # look at a packet before or after the first has become the second.
 API_SERVER_PORTS = (443, 6443)
@@ -85,9 +87,8 @@ class Network(pulumi.ComponentResource):
                 )
 
         declare("workload", args.workload_namespace, closed() | applications(args.ports))
-        declare(
-            "delivery", args.delivery_namespace, closed() | tasks(args) | (listener(args.listener) if args.listener else {})
-        )
+        heard = listener(args.listener) if args.listener else {}
+        declare("delivery", args.delivery_namespace, closed() | tasks(args) | pruner() | heard)
         self.register_outputs({})
 
 
@@ -136,6 +137,17 @@ def opened(task: Manifest) -> set[str]:
     """Return what the pods of a Task reach."""
     held = [item["name"] for item in (*task.get("volumes", []), *task.get("workspaces", []))]
     return {target for name in held for target in OPENED_BY.get(name, ())}
+
+
+def pruner() -> dict[str, Manifest]:
+    """Return the opening of the job that deletes ended runs."""
+    return {
+        "pruner-to-api-server": {
+            "podSelector": {"matchLabels": PRUNER_LABELS},
+            "policyTypes": ["Egress"],
+            "egress": [{"ports": tcp(*API_SERVER_PORTS)}],
+        }
+    }
 
 
 def listener(name: str) -> dict[str, Manifest]:

@@ -40,6 +40,7 @@ LAYERS = [
     ),
     ("components.tasks",),
     ("components.pipelines",),
+    ("components.pruning",),
     ("components.events", "components.webhook_secret"),
     ("components.triggers",),
     ("components.policies",),

@@ -117,6 +117,12 @@ def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
 
 def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> None:
     used = [step["script"] for stack in (*stacks.values(), registries_apart(), asking()) for _, step in steps(stack)]
+    used += [
+        container["command"][-1]
+        for stack in stacks.values()
+        for job in stack.all("CronJob")
+        for container in job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    ]
     bodies = {path.name: path.read_text().split("\nset -eu\n", 1)[1].strip("\n") for path in SCRIPTS.glob("*.sh")}
     # One that others source ends amid theirs, so it is looked for as a part.
     assert [name for name, body in bodies.items() if not any(body in text or script(name) == text for text in used)] == []

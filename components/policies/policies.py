@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import SUPERVISOR, UNTRUSTED
+from components.access import PRUNER, SUPERVISOR, UNTRUSTED
 from components.conventions import DEPLOYER, PROJECT, Manifest, labels, token
 from components.policies.approvals import Approvers, approvals
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
-from components.policies.runs import cancellations, runs
+from components.policies.runs import cancellations, prunings, runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             placeholder_repository=args.placeholder_repository,
         ),
         leases(namespace=args.workload_namespace, account=deployer),
+        prunings(namespace=args.delivery_namespace, account=account(args.delivery_namespace, PRUNER)),
     ]
     if args.approval:
         made.append(approvals(namespace=args.delivery_namespace, approvers=args.approval))

@@ -1,4 +1,4 @@
-"""What the listener may start, and what the supervisor may do to a run: the shapes are those of the TriggerTemplates."""
+"""What the listener may start, by the shapes of its TriggerTemplates; what the supervisor and the pruner may do to a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -109,6 +109,22 @@ def cancellations(*, namespace: str, account: str) -> Policy:
                 "the supervisor changes no metadata of a run",
                 same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),
             ),
+        ],
+    )
+
+
+def prunings(*, namespace: str, account: str) -> Policy:
+    """Return the policy for the pruner: it deletes runs that have ended."""
+    return Policy(
+        name="prunings",
+        namespace=namespace,
+        account=account,
+        rules=[rule("tekton.dev", "v1", ["pipelineruns"], ["DELETE"])],
+        validations=[
+            validation(
+                "the pruner may only delete runs that have ended (status.completionTime)",
+                "has(oldObject.status) && has(oldObject.status.completionTime)",
+            )
         ],
     )
 

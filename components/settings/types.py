@@ -99,6 +99,7 @@ Port = Annotated[int, _whole(1, 65535)]
 NodePort = Annotated[int, _whole(30000, 32767)]
 Replicas = Annotated[int, _whole(0, 100)]
 Pods = Annotated[int, _whole(1, 10000)]
+Runs = Annotated[int, _whole(1, 10000)]
 Generation = Annotated[int, _whole(1, 10000)]
 Percent = Annotated[int, _whole(1, 100)]
 

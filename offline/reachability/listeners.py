@@ -7,6 +7,7 @@ from components.conventions import Manifest
 from offline.reachability import pods
 from offline.reachability.objects import Objects, ReachabilityError, place, selects
 from offline.reachability.pods import LISTENER, Container, Held, Pod
+from offline.reachability.schedules import scheduled
 from offline.reachability.tekton import run_pods
 from offline.reachability.things import Account
 
@@ -21,8 +22,8 @@ class Cause:
 
 
 def causes(objects: Objects) -> list[Cause]:
-    """Return every listener and every trigger that one of them routes events to, sorted."""
-    found: dict[str, Cause] = {}
+    """Return every listener, every trigger that one of them routes events to, and every schedule; sorted."""
+    found = {name: Cause(name, (pod,)) for name, pod in scheduled(objects)}
     for listener in objects.all("EventListener"):
         found[f"listener {place(listener)}"] = Cause(f"listener {place(listener)}", (_own_pod(listener, objects),))
         for name, trigger, namespace in _triggers(listener, objects):

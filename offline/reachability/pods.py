@@ -125,14 +125,19 @@ def account_of(name: str | None, namespace: str, by: str) -> Account:
 
 def workload(manifest: Manifest, objects: Objects) -> Pod:
     """Return the pod of a Deployment, whose image was delivered by a run."""
-    spec, where = manifest["spec"]["template"]["spec"], f"{manifest['kind']} {place(manifest)}"
+    return pod(manifest, manifest["spec"]["template"]["spec"], DELIVERED, objects)
+
+
+def pod(manifest: Manifest, spec: Manifest, runs: str, objects: Objects) -> Pod:
+    """Return the pod that an object declares as `spec`; `runs` is what its containers run."""
+    where = f"{manifest['kind']} {place(manifest)}"
     account = account_of(spec.get("serviceAccountName"), manifest["metadata"]["namespace"], where)
     volumes = named(spec.get("volumes", []))
     everywhere = list(on_every_container(account, spec, objects))
     containers = [
         Container(
             name=container["name"],
-            runs=DELIVERED,
+            runs=runs,
             holds=(
                 *everywhere,
                 *environment(container, account.namespace),

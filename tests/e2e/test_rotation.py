@@ -33,7 +33,7 @@ class Rotating:
         """The stack's settings in a state of the rotation."""
 
         def change(settings: dict[str, Any]) -> None:
-            settings["environments"][0] |= {"name": NAME, "nodePorts": {}, "maxPods": 1}
+            settings["environments"][0] |= {"name": NAME, "nodePorts": {}, "maxPods": 1, "replicas": 0}
             settings["listener"]["webhookSecret"] = webhook_secret
 
         return altered("production", self._folder, change)

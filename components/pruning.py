@@ -1,0 +1,90 @@
+"""Ended runs go after a while: an hourly job of each delivery namespace, with an identity that can do nothing else."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.access import PRUNER, Rule, bind
+from components.conventions import Manifest, labels, limits, restricted, token
+from components.network import PRUNER_LABELS
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, script
+
+# An admission policy holds deletions to ended runs.
+RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["list", "delete"]}]
+
+_HOURLY = "23 * * * *"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningArgs:
+    """Where runs are pruned, and how many stay."""
+
+    environment: str
+    namespace: pulumi.Input[str]
+    """The delivery namespace."""
+    tools_image: str
+    pull_secret: str | None
+    """Secret by which the image is pulled; None for a registry that needs none."""
+    keep: int
+    """Ended runs of each application that stay."""
+
+
+class Pruning(pulumi.ComponentResource):
+    """A CronJob with its identity."""
+
+    def __init__(self, name: str, args: PruningArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Pruning"), name, None, opts)
+        common = labels(environment=args.environment)
+        child = pulumi.ResourceOptions(parent=self)
+        metadata = {"name": PRUNER, "namespace": args.namespace, "labels": common | PRUNER_LABELS}
+        k8s.core.v1.ServiceAccount(
+            f"{name}-{PRUNER}",
+            metadata=metadata,
+            automount_service_account_token=False,
+            image_pull_secrets=[{"name": args.pull_secret}] if args.pull_secret else [],
+            opts=child,
+        )
+        bind(name, PRUNER, args.namespace, args.namespace, RULES, common, child)
+        k8s.batch.v1.CronJob(f"{name}-{PRUNER}", metadata=metadata, spec=job(args, common | PRUNER_LABELS), opts=child)
+        self.register_outputs({})
+
+
+def job(args: PruningArgs, labels: dict[str, str]) -> Manifest:
+    """Return the CronJob's spec."""
+    container = {
+        "name": "prune",
+        "image": args.tools_image,
+        "command": ["sh", "-c", script("prune.sh")],
+        "env": [
+            {"name": "HOME", "value": "/nonexistent"},
+            {"name": "NAMESPACE", "value": args.namespace},
+            {"name": "KEEP", "value": str(args.keep)},
+        ],
+        "resources": limits("1", "512Mi"),
+        "securityContext": restricted() | {"readOnlyRootFilesystem": True},
+        "volumeMounts": [mount("kubernetes-api", API_TOKEN_PATH, read_only=True)],
+    }
+    pod = {
+        "serviceAccountName": PRUNER,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "containers": [container],
+        "volumes": [api_token("kubernetes-api")],
+    }
+    return {
+        "schedule": _HOURLY,
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 600,
+        "successfulJobsHistoryLimit": 1,
+        "failedJobsHistoryLimit": 1,
+        "jobTemplate": {
+            "metadata": {"labels": labels},
+            "spec": {
+                "backoffLimit": 0,
+                "activeDeadlineSeconds": 300,
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        },
+    }

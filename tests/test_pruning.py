@@ -1,0 +1,42 @@
+"""Ended runs are deleted by a job that can do nothing else."""
+
+import pytest
+
+from components.access import PRUNER
+from components.conventions import restricted
+from tests.support import Declared, Object
+
+
+def pod(stack: Declared) -> Object:
+    (job,) = stack.all("CronJob")
+    spec: Object = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return spec
+
+
+def test_it_is_restricted_and_has_no_token_but_its_own(staging: Declared) -> None:
+    spec = pod(staging)
+    (container,) = spec["containers"]
+    assert container["securityContext"] == restricted() | {"readOnlyRootFilesystem": True}
+    assert spec["serviceAccountName"] == PRUNER
+    assert spec["automountServiceAccountToken"] is False
+    assert [volume["name"] for volume in spec["volumes"]] == ["kubernetes-api"]
+
+
+def test_it_may_list_and_delete_runs_and_nothing_else(staging: Declared) -> None:
+    role = staging.one("Role", PRUNER, "staging-ci")
+    assert role["rules"] == [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["list", "delete"]}]
+    bindings = [item for item in staging.all("RoleBinding") if PRUNER in str(item["subjects"])]
+    assert [item["roleRef"]["name"] for item in bindings] == [PRUNER]
+
+
+def test_it_keeps_as_many_runs_as_the_settings_say(staging: Declared) -> None:
+    (container,) = pod(staging)["containers"]
+    assert {"name": "KEEP", "value": "50"} in container["env"]
+
+
+@pytest.mark.parametrize("label", ["app.kubernetes.io/component"])
+def test_it_reaches_the_api_server(staging: Declared, label: str) -> None:
+    (job,) = staging.all("CronJob")
+    labels = job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    policy = staging.one("NetworkPolicy", "pruner-to-api-server", "staging-ci")
+    assert policy["spec"]["podSelector"]["matchLabels"] == {label: labels[label]}
