@@ -261,3 +261,23 @@ def test_the_image_step_is_held_to_what_its_task_declares(staging: Declared) -> 
     assert refusals(staging, policy, {"spec": pod["spec"] | {"serviceAccountName": "deployer"}}) != []
     assert refusals(staging, policy, {"spec": pod["spec"] | {"hostUsers": True}}) != []
     assert refusals(staging, policy, {"spec": pod["spec"] | {"containers": [{"name": "step-image"}]}}) != []
+
+
+def test_an_untrusted_pod_mounts_what_its_task_declares_and_no_token(stacks: dict[str, Declared]) -> None:
+    """The stack with every setting builds on a volume that is provisioned for the run."""
+    everything = stacks["everything"]
+    (task,) = (item["spec"] for item in everything.all("Task") if item["metadata"]["name"] == "build")
+    (step,) = (item for item in task["steps"] if item["name"] == "image")
+    containers = [{"name": "step-image", "securityContext": step["securityContext"]}]
+    pod: Object = {
+        "serviceAccountName": "untrusted",
+        "hostUsers": False,
+        "automountServiceAccountToken": False,
+        "containers": containers,
+        "volumes": [volume for volume in task["volumes"] if "secret" not in volume],
+    }
+    policy = "tekton-delivery-test-pods"
+    assert [volume for volume in pod["volumes"] if "ephemeral" in volume]
+    assert refusals(everything, policy, {"spec": pod}) == []
+    token = {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+    assert refusals(everything, policy, {"spec": pod | {"volumes": [token]}}) != []

@@ -16,7 +16,7 @@ VOLUMES = (
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
 )  # fmt: skip
 # What a pod without any credential of the cluster can mount. A projected volume is where tokens come from.
-UNTRUSTED_VOLUMES = ("configMap", "downwardAPI", "emptyDir", "secret")
+UNTRUSTED_VOLUMES = ("configMap", "downwardAPI", "emptyDir", "ephemeral", "secret")
 
 
 @dataclass(frozen=True, kw_only=True)
