@@ -18,9 +18,9 @@ SUPERVISOR = "system:serviceaccount:staging-ci:supervisor"
 IMAGE = f"registry.internal:5000/chespirito@sha256:{'a' * 64}"
 
 POLICIES = {
-    "staging": dict.fromkeys(("runs", "cancellations", "pods"), "staging-ci")
+    "staging": dict.fromkeys(("runs", "prunings", "cancellations", "pods"), "staging-ci")
     | dict.fromkeys(("deploys", "leases"), "staging"),
-    "production": {"runs": "production-ci", "deploys": "production", "leases": "production"},
+    "production": {"runs": "production-ci", "prunings": "production-ci", "deploys": "production", "leases": "production"},
 }
 
 
@@ -281,3 +281,14 @@ def test_an_untrusted_pod_mounts_what_its_task_declares_and_no_token(stacks: dic
     assert refusals(everything, policy, {"spec": pod}) == []
     token = {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
     assert refusals(everything, policy, {"spec": pod | {"volumes": [token]}}) != []
+@pytest.mark.parametrize("name", STACKS)
+def test_the_pruner_deletes_only_what_has_ended(stacks: dict[str, Declared], name: str) -> None:
+    policy, user = f"tekton-delivery-{name}-prunings", f"system:serviceaccount:{name}-ci:pruner"
+    statuses: list[tuple[Object, bool]] = [
+        ({"status": {"completionTime": "2026-11-22T17:20:01Z"}}, True),
+        ({"status": {"startTime": "2026-11-22T17:20:01Z"}}, False),
+        ({}, False),
+    ]
+    for status, admitted in statuses:
+        old = {"metadata": {"name": "run"}, "spec": {}} | status
+        assert (refusals(stacks[name], policy, {}, old=old, user=user) == []) is admitted, status
