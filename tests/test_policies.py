@@ -281,6 +281,8 @@ def test_an_untrusted_pod_mounts_what_its_task_declares_and_no_token(stacks: dic
     assert refusals(everything, policy, {"spec": pod}) == []
     token = {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
     assert refusals(everything, policy, {"spec": pod | {"volumes": [token]}}) != []
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_the_pruner_deletes_only_what_has_ended(stacks: dict[str, Declared], name: str) -> None:
     policy, user = f"tekton-delivery-{name}-prunings", f"system:serviceaccount:{name}-ci:pruner"

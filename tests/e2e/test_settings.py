@@ -1,6 +1,7 @@
 """Settings that the shipped stacks leave at their defaults, seen on the cluster: one stack that uses them, one delivery."""
 
 import base64
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,11 @@ def read(world: World, pod: Any, command: str) -> list[str]:
     """What a command in an application's container prints."""
     call = world.kubernetes.core.connect_get_namespaced_pod_exec
     place = (pod.metadata.name, pod.metadata.namespace)
-    answer = execute(call, *place, container="app", command=["sh", "-c", command], stdout=True, stderr=True)
-    return str(answer).splitlines()
+    shell = ["sh", "-c", command]
+    session = execute(call, *place, container="app", command=shell, stdout=True, stderr=True, _preload_content=False)
+    with contextlib.closing(session):
+        session.run_forever(timeout=20)
+        return str(session.read_all()).splitlines()
 
 
 def test_the_autoscaler_decides_how_many_pods_there_are(world: World, configured: Path, pulumi: Pulumi) -> None:
