@@ -4,14 +4,15 @@ import copy
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from tests.contracts.conftest import Ask
-from tests.sink import HEADERS, deliver
+from tests.sink import COMMENT, HEADERS, deliver
 from tests.support import ALL_STACKS, STACKS, Declared, Object, both_environments, several_applications
+from tests.test_fork import comment
 from tests.test_routing import CHANGES, FIXTURES, payload
 
 SECRET = "the forge and the listener know it"
@@ -100,36 +101,39 @@ def test_tekton_refuses_what_is_wrong(
     assert expected in found[0]
 
 
-def hook(body: Object, *, secret: str = SECRET, **headers: str) -> Object:
+def hook(body: Object, header: Mapping[str, list[str]] = HEADERS, *, secret: str = SECRET) -> Object:
     """A webhook as a forge sends it, signed."""
     text = json.dumps(body)
     signature = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-    sent = HEADERS | {"X-Hub-Signature-256": [f"sha256={signature}"]} | {name: [value] for name, value in headers.items()}
-    return {"body": text, "headers": sent, "secret": SECRET}
+    return {"body": text, "headers": dict(header) | {"X-Hub-Signature-256": [f"sha256={signature}"]}, "secret": SECRET}
 
 
-def bodies() -> list[Object]:
-    """Every recorded body, and each change that an attacker could make of three of them."""
-    recorded = [payload(forge, name) for forge, name in RECORDED]
-    changed = [payload("gitea", name) for name in ("opened", "closed_unmerged", "closed_merged") for _ in CHANGES]
-    for body, change in zip(changed, [*CHANGES.values()] * 3, strict=True):
-        change(body)
-    return recorded + changed
+def webhooks() -> Iterator[tuple[Object, Mapping[str, list[str]]]]:
+    """Every recorded body with its header, and each change that an attacker could make of three of them."""
+    for forge, name in RECORDED:
+        yield payload(forge, name), HEADERS
+    for forge in ("gitea", "github"):
+        yield comment(forge), COMMENT
+    for name in ("opened", "closed_unmerged", "closed_merged"):
+        for change in CHANGES.values():
+            body = payload("gitea", name)
+            change(body)
+            yield body, HEADERS
 
 
 def test_tekton_starts_the_runs_that_the_unit_tests_evaluate(ask: Ask, declared: Declared) -> None:
-    sent = bodies()
-    outcomes = ask("deliver", objects=tekton(declared.objects), deliveries=[hook(body) for body in sent])
+    sent = list(webhooks())
+    outcomes = ask("deliver", objects=tekton(declared.objects), deliveries=[hook(*each) for each in sent])
     started = 0
-    for body, outcome in zip(sent, outcomes, strict=True):
-        expected = deliver(declared, body)
+    for (body, header), outcome in zip(sent, outcomes, strict=True):
+        expected = deliver(declared, body, header=header)
         assert _sorted(outcome["runs"]) == _sorted(expected), (body.get("action"), outcome["stopped"])
         started += len(expected)
     assert started, "the control: some of these start a run"
 
 
 def test_tekton_accepts_the_runs_that_start(ask: Ask, declared: Declared) -> None:
-    deliveries = [hook(payload(forge, name)) for forge, name in RECORDED]
+    deliveries = [hook(*each) for each in webhooks()]
     outcomes = ask("deliver", objects=tekton(declared.objects), deliveries=deliveries)
     runs = [run for outcome in outcomes for run in outcome["runs"]]
     assert runs
@@ -142,7 +146,7 @@ def test_a_wrong_signature_starts_nothing(ask: Ask, stacks: dict[str, Declared],
     right = payload("gitea", "opened" if stack_name == "staging" else "closed_merged")
     unsigned: Any = hook(right)
     del unsigned["headers"]["X-Hub-Signature-256"]
-    deliveries = [hook(right), hook(right, secret="another"), unsigned, hook(right, **{"X-Github-Event": "push"})]
+    deliveries = [hook(right), hook(right, secret="another"), unsigned, hook(right, HEADERS | {"X-Github-Event": ["push"]})]
     outcomes = ask("deliver", objects=objects, deliveries=deliveries)
     assert [len(outcome["runs"]) for outcome in outcomes] == [1, 0, 0, 0]
     assert all(outcome["stopped"] for outcome in outcomes[1:])
@@ -151,11 +155,12 @@ def test_a_wrong_signature_starts_nothing(ask: Ask, stacks: dict[str, Declared],
 def test_an_expression_that_is_no_cel_stops_the_webhook_and_says_so(ask: Ask, staging: Declared) -> None:
     """Tekton's admission does not look at it."""
     objects = copy.deepcopy(tekton(staging.objects))
-    LISTENER(objects)["triggerGroups"][0]["interceptors"][1]["params"][0]["value"] = "body.x ==="
+    for group in LISTENER(objects)["triggerGroups"]:
+        group["interceptors"][1]["params"][0]["value"] = "body.x ==="
     assert errors(ask, objects) == []
     (outcome,) = ask("deliver", objects=objects, deliveries=[hook(payload("gitea", "opened"))])
     assert outcome["runs"] == []
-    assert "Syntax error" in outcome["stopped"][0]
+    assert [reason for reason in outcome["stopped"] if "Syntax error" in reason]
 
 
 def _sorted(runs: list[Object]) -> list[str]:
