@@ -22,7 +22,7 @@ NAMESPACE = f"{NAME}-ci"
 
 
 class Rotating:
-    """A stack of its own, whose runs start no pods: the listener's is all that its quota admits."""
+    """A stack of its own, whose quota lets runs start one pod at a time."""
 
     def __init__(self, world: World, pulumi: Pulumi, folder: Path) -> None:
         self._world, self._pulumi, self._folder = world, pulumi, folder
@@ -33,7 +33,7 @@ class Rotating:
         """The stack's settings in a state of the rotation."""
 
         def change(settings: dict[str, Any]) -> None:
-            settings["environments"][0] |= {"name": NAME, "nodePorts": {}, "maxPods": 1, "replicas": 0}
+            settings["environments"][0] |= {"name": NAME, "nodePorts": {}, "maxPods": 2}
             settings["listener"]["webhookSecret"] = webhook_secret
 
         return altered("production", self._folder, change)
