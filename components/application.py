@@ -15,6 +15,11 @@ SERVICE_PORT = 80
 SECRETS_VERSION = key("secrets-version")
 
 
+def service_url(application: str, namespace: str) -> str:
+    """Return where an application's Service answers inside the cluster."""
+    return f"http://{application}.{namespace}.svc:{SERVICE_PORT}"
+
+
 def deployment_name(application: str) -> str:
     """Return the name of an application's Deployment, e.g. `chespirito-pod`."""
     return f"{application}-pod"

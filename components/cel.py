@@ -36,6 +36,11 @@ def lookup(table: Mapping[str, str], by: str) -> str:
     return f"{{{entries}}}[{by}]"
 
 
+def one_of(value: str, names: Iterable[str]) -> str:
+    """Return the condition that an expression is one of the given texts."""
+    return f"{value} in [{', '.join(quote(name) for name in sorted(names))}]"
+
+
 def every(conditions: Iterable[str]) -> str:
     """Join conditions: all must hold."""
     return " && ".join(conditions)
@@ -162,6 +167,7 @@ _NAMED_BY = {
     "merge": _ATTEMPT,
     # May come within the second of another event about the same commit.
     "rejected": ("body.number", "'closed'", "body.pull_request.updated_at"),
+    "rebuild": ("body.number", "'closed'", "body.pull_request.updated_at"),
     # No commit begins with a t, so that a comment can take no name from a push.
     "ok-to-test": ("body.issue.number", f"'t' + {VOUCHED_FOR}.truncate(7)", "body.comment.created_at"),
 }

@@ -6,7 +6,7 @@ import pulumi
 
 from components import approval_plan
 from components.access import AccessArgs
-from components.application import ApplicationArgs, deployment_name
+from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
 from components.build_plan import build_task
 from components.conventions import CONTAINER, Manifest, seconds
@@ -22,9 +22,9 @@ from components.credentials import (
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
-from components.pipelines import fork, promotion, pull_request
+from components.pipelines import fork, promotion, pull_request, rebuild
 from components.pipelines.pipelines import PipelinesArgs
-from components.pipelines.target import Target
+from components.pipelines.target import SmokeCheck, Target
 from components.policies.pods import ImageStep
 from components.policies.policies import PoliciesArgs
 from components.pruning import PruningArgs
@@ -34,7 +34,7 @@ from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.forge import OkToTest
 from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
-from components.tasks import announce, begin, build, permit, promote, report, restore, stage, supersede, tests
+from components.tasks import announce, begin, build, needed, permit, promote, report, restore, stage, supersede, tests
 
 
 def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
@@ -160,6 +160,7 @@ class EnvironmentPlan:
             tasks[supersede.NAME] = supersede.spec(namespace=namespace)
             if self._restores:
                 tasks[restore.NAME] = restore.spec()
+            tasks[needed.NAME] = needed.spec()
             if self._ok_to_test:
                 tasks[permit.NAME] = permit.spec(api_url=api_url)
                 tasks[tests.NAME] = tests.spec(build_task(builds))
@@ -169,7 +170,9 @@ class EnvironmentPlan:
                 promote.PromoteTaskArgs(
                     registry=_reading(registry),
                     source=_reading(self._source) if self._source else None,
+                    environment=self.name,
                     promotes_from=self.settings.promotes_from,
+                    stale_base=self.settings.stale_base,
                     public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
                     mark_seconds=seconds(settings.mark.timeout),
                     approval=approval_plan.task(self.settings),
@@ -202,6 +205,7 @@ class EnvironmentPlan:
             quarantine=builds.quarantine.url if builds else None,
             proxy=builds.proxy.url if builds and builds.proxy else None,
             source=self._source.url if self._source else None,
+            asked={application.name: application.port for application in settings.applications if application.smoke_check},
             listener=listener,
             ports={application.name: application.port for application in settings.applications},
         )
@@ -211,6 +215,8 @@ class EnvironmentPlan:
             application=application.name,
             environment=self.name,
             repository=application.repository,
+            paths=tuple(application.paths),
+            shares_repository=len(self.stack.settings.by_repository[application.repository]) > 1,
             image=self.stack.settings.registry.image(application.name),
             source_image=self._source.image(application.name) if self._source else None,
             namespace=self.name,
@@ -220,6 +226,7 @@ class EnvironmentPlan:
             base_branch=application.base_branch,
             rollout_timeout=self.settings.rollout_timeout,
             rollout_seconds=seconds(self.settings.rollout_timeout),
+            smoke_check=self._smoke_check(application),
         )
         builds = self._builds
         if not builds:
@@ -234,10 +241,18 @@ class EnvironmentPlan:
         pipelines = {
             target.pipeline: pull_request.spec(target, source),
             target.rejected_pipeline: pull_request.rejected_spec(target, restores=self._restores),
+            target.rebuild_pipeline: rebuild.spec(target, source, builds.timeout),
         }
         if self._ok_to_test:
             pipelines[target.fork_pipeline] = fork.spec(target, application.test_command)
         return pipelines
+
+    def _smoke_check(self, application: ApplicationSettings) -> SmokeCheck:
+        check = application.smoke_check
+        if not check:
+            return SmokeCheck(url="")
+        url = f"{service_url(application.name, self.name)}{check.path}"
+        return SmokeCheck(url=url, status=check.status, contains=check.contains, seconds=seconds(check.timeout))
 
     def applications(self, environment: Environment) -> list[ApplicationArgs]:
         """Deployments and what belongs to them."""
@@ -253,6 +268,8 @@ class EnvironmentPlan:
         if builds:
             runs["pull-request"] = pull_request.run(builds.timeout)
             runs["rejected"] = pull_request.rejected_run(restores=self._restores)
+        if self.settings.stale_base == "rebuild" and builds:
+            runs["rebuild"] = rebuild.run()
         if builds and self._ok_to_test:
             runs["ok-to-test"] = fork.run(builds.timeout)
         return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]

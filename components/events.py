@@ -46,6 +46,13 @@ EVENTS = {
         pipeline="rejected-pipeline",
         params=_PULL_REQUEST,
     ),
+    "rebuild": Event(
+        says="closed by merging, to be rebuilt if the base branch had moved",
+        trigger="main-rebuild-trigger",
+        objects="github-rebuild-trigger",
+        pipeline="rebuild-pipeline",
+        params=_HEAD | {"merge-sha": "$(body.pull_request.merge_commit_sha)"},
+    ),
     "merge": Event(
         says="closed by merging",
         trigger="push-main-trigger",

@@ -15,6 +15,8 @@ import pulumi_kubernetes as k8s
 from components.access import PRUNER
 from components.conventions import Manifest, labels, token
 
+# The step that asks an application after a rollout.
+ROLLOUT_STEP = "deploy"
 TASK_LABEL = "tekton.dev/pipelineTask"
 LISTENER_LABEL = "eventlistener"
 LISTENER_PORT = 8080
@@ -63,6 +65,8 @@ class NetworkArgs:
     """URL of the proxy by which tests and builds leave the cluster."""
     source: str | None
     """URL of the registry that images are promoted from; None where it is `registry`."""
+    asked: Mapping[str, int]
+    """Applications with a smoke check, and the port that their pods serve on."""
     listener: str | None
     """Name of the EventListener; None where it lives in another environment's delivery namespace."""
     ports: Mapping[str, int]
@@ -130,6 +134,23 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
         if who:
             selector = {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]}
             made[f"runs-to-{target}"] = {"podSelector": selector, "policyTypes": ["Egress"], "egress": [opening]}
+    who = sorted(name for name, spec in args.tasks.items() if any(step["name"] == ROLLOUT_STEP for step in spec["steps"]))
+    for application, number in args.asked.items():
+        made[f"rollouts-to-{application}"] = {
+            "podSelector": {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]},
+            "policyTypes": ["Egress"],
+            "egress": [
+                {
+                    "to": [
+                        {
+                            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": args.workload_namespace}},
+                            "podSelector": {"matchLabels": {"app.kubernetes.io/name": application}},
+                        }
+                    ],
+                    "ports": tcp(number),
+                }
+            ],
+        }
     return made
 
 

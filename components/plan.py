@@ -75,7 +75,7 @@ class StackPlan:
             namespace=namespaces[self._home.name].delivery_namespace,
             service_account=service_account,
             forge=settings.forge.kind,
-            applications={application.repository: application.name for application in settings.applications},
+            applications=settings.by_repository,
             rotation=Rotation(generation=webhook_secret.generation, accept_previous=webhook_secret.accept_previous),
             base_branches={application.repository: application.base_branch for application in settings.applications},
             exposure=listener_exposure(settings.listener.exposure) if settings.listener.exposure else None,

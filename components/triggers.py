@@ -29,8 +29,8 @@ class ListenerArgs:
     service_account: str
     forge: str
     """`github` or `gitea`: they differ in what they send."""
-    applications: Mapping[str, str]
-    """Repository (owner/name) to the application's name."""
+    applications: Mapping[str, Sequence[str]]
+    """Repository (owner/name) to the names of its applications."""
     base_branches: Mapping[str, str]
     """Repository (owner/name) to the branch that pull requests must target."""
     triggers: tuple[Trigger, ...]
@@ -82,7 +82,9 @@ class Listener(pulumi.ComponentResource):
                 declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
             heard = group_labels(args, event.hears)
-            routes.append(declare("Trigger", event.trigger, trigger_spec(trigger, event, args), heard, parts))
+            for number in range(max(map(len, args.applications.values()))):
+                route = event.trigger + (f"-{number + 1}" if number else "")
+                routes.append(declare("Trigger", route, trigger_spec(trigger, event, args, number), heard, parts))
         needed = [*secrets.declared, *routes, *after]
         listener = declare("EventListener", args.name, listener_spec(args), {}, needed)
         if args.exposure:
@@ -146,7 +148,6 @@ def group(args: ListenerArgs, heard: str, accepted: Accepted) -> Manifest:
         "pull_request": ("a pull request of a known repository to its base branch, not from a fork", cel.known_pull_request),
         "issue_comment": ("a comment on a pull request of a known repository", cel.known_comment),
     }[heard]
-    application = cel.lookup(args.applications, "body.repository.full_name")
     return {
         "name": f"{heard.replace('_', '-')}-{accepted.name}",
         "interceptors": [
@@ -156,30 +157,39 @@ def group(args: ListenerArgs, heard: str, accepted: Accepted) -> Manifest:
                 secretRef={"secretName": accepted.secret, "secretKey": "secret"},
                 eventTypes=[heard],
             ),
-            interceptor(
-                says,
-                "cel",
-                filter=passes(args.forge, args.base_branches),
-                overlays=[{"key": "application", "expression": application}],
-            ),
+            interceptor(says, "cel", filter=passes(args.forge, args.base_branches)),
         ],
         "triggerSelector": {"labelSelector": {"matchLabels": group_labels(args, heard)}},
     }
 
 
-def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs) -> Manifest:
-    """Return a Trigger's spec: its own filter, and the name of the run that an event starts."""
+def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int) -> Manifest:
+    """Return a Trigger's spec: its own filter, and the name of the run that an event starts.
+
+    A Trigger starts one run. Where a repository has several applications there is one Trigger for each of them: `number`
+    counts the applications of a repository.
+    """
+    repository = "body.repository.full_name"
+    applications = {name: found[number] for name, found in args.applications.items() if len(found) > number}
     condition = {
         "pull-request": cel.to_stage(args.forge, args.base_branches),
         "rejected": cel.rejected(args.forge, args.base_branches),
+        "rebuild": cel.merged(args.base_branches),
         "merge": cel.merged(args.base_branches),
         "ok-to-test": cel.vouched_for(),
-    }
+    }[trigger.event]
+    if number:
+        condition = f"{cel.one_of(repository, applications)} && ({condition})"
+    application = [{"key": "application", "expression": cel.lookup(applications, repository)}]
     overlays = [{"key": "run", "expression": cel.run_name(trigger.environment, trigger.event)}]
     if event.hears == "issue_comment":
         overlays.append({"key": "sha", "expression": cel.VOUCHED_FOR})
     return {
-        "interceptors": [interceptor(event.says, "cel", filter=condition[trigger.event], overlays=overlays)],
+        "interceptors": [
+            interceptor(event.says, "cel", filter=condition, overlays=application),
+            # An expression sees what an earlier interceptor said, and nothing of its own.
+            interceptor("named after the application and the event", "cel", overlays=overlays),
+        ],
         "bindings": [{"ref": f"{event.objects}-binding", "kind": "TriggerBinding"}],
         "template": {"ref": f"{event.objects}-template"},
     }

@@ -1,4 +1,4 @@
-"""By hand: python -m operate history|rollback|hold|lift|freeze|unfreeze|approve|retry|deliver. See docs/operating.md."""
+"""By hand: python -m operate history|rollback|hold|lift|freeze|approve|retry|rebuild|deliver … See docs/operating.md."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import urllib3
 from kubernetes import client
 
-from operate import approvals, deliver, holds, printing, queue, rollback
+from operate import approvals, deliver, holds, printing, queue, rebuild, rollback
 from operate.cluster import Cluster
 from operate.errors import OperateError
 from operate.target import applications, target
@@ -53,6 +53,10 @@ def parser() -> argparse.ArgumentParser:
     delivery.add_argument(
         "--api-url", help="the forge's REST API, where it is reached otherwise from here than by pipelines"
     )
+    anew = verb("rebuild", "ship what a refused merge made: build and stage it, then promote it anew", reason=False)
+    anew.add_argument("pull_request", type=_number, metavar="PULL_REQUEST")
+    anew.add_argument("--in", dest="source", default="staging", metavar="ENVIRONMENT", help="default: staging")
+    anew.add_argument("--in-context", metavar="CONTEXT", help="where that environment's cluster is another one")
     return made
 
 
@@ -88,6 +92,11 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
             _started([queue.retry(found, given.pull_request)])
         case "deliver":
             _started([deliver.deliver(found, given.pull_request, given.api_url)])
+        case "rebuild":
+            elsewhere = Cluster(given.in_context) if given.in_context else cluster
+            source = target(elsewhere, given.source, given.application)
+            promotion = rebuild.rebuild_merge(source, found, given.pull_request, print)
+            _started([queue.start_anew(found, promotion)])
 
 
 def _started(names: Sequence[str]) -> None:

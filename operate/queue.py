@@ -12,6 +12,7 @@ from operate.target import Target, frozen
 # How deploy.sh and restore.sh say that people hold them back.
 QUEUED = "queued: "
 PULL_REQUEST = key("pull-request")
+EVENT = key("event")
 _TIME = re.compile(r"[0-9]{14}$")
 # What Tekton and its triggers add to a run.
 _THEIRS = ("tekton.dev/", "triggers.tekton.dev/")

@@ -134,10 +134,10 @@ def _pass(
                 return None
             continue
         try:
-            if _evaluate(params["filter"], body, header, known) is not True:
+            if "filter" in params and _evaluate(params["filter"], body, header, known) is not True:
                 return None
-            for overlay in params.get("overlays", []):
-                known[overlay["key"]] = _evaluate(overlay["expression"], body, header, known)
+            overlays = params.get("overlays", [])
+            known = known | {item["key"]: _evaluate(item["expression"], body, header, known) for item in overlays}
         except EvaluationError:
             return None
     return known

@@ -22,7 +22,7 @@ def listener(rotation: Rotation = Rotation()) -> Declared:  # noqa: B008
         namespace="staging-ci",
         service_account="listener",
         forge="github",
-        applications={"acme/shop": "shop"},
+        applications={"acme/shop": ["shop"]},
         base_branches={"acme/shop": "main"},
         triggers=(Trigger(environment="staging", event="pull-request", namespace="staging-ci", run={}),),
     )

@@ -38,7 +38,8 @@ def spec(target: Target, *, approved: bool) -> Manifest:
 
 
 def _announce(target: Target) -> Manifest:
-    return task(announce.NAME, {"repository": target.repository, "head-sha": "$(params.head-sha)"})
+    values = {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
+    return task(announce.NAME, values)
 
 
 def run(timeout: str | None = None) -> Manifest:

@@ -9,6 +9,7 @@ from components.credentials import SSH_DIRECTORY
 from components.pipelines.target import (
     Target,
     begin,
+    commits_params,
     report,
     rollout_params,
     ssh_secret,
@@ -20,6 +21,7 @@ from components.pipelines.target import (
 from components.pipelines.untrusted import POD
 from components.tasks import begin as begin_task
 from components.tasks import build, restore, stage
+from components.tasks import needed as needed_task
 from components.tasks import supersede as supersede_task
 from components.tasks.step import string_params
 
@@ -42,37 +44,48 @@ def spec(target: Target, source: Source) -> Manifest:
     """Return the Pipeline's spec.
 
     Two pods lie on the way to staging, split where trust changes. Beside the first one, a third cancels older runs of
-    the same pull request and says that this one has started; a last one reports.
+    the same pull request and says that this one has started; a last one reports. For an application with paths, another
+    one comes first: nothing is built for a pull request that touches none of them.
     """
-    arguments = "\n".join(f"{name}={value}" for name, value in sorted(source.build_args.items()))
+    building, staging = build_and_stage(target, source, "$(params.head-sha)")
+    tasks = [begin(target), building, staging]
+    if target.paths:
+        ask, wanted = needed(target, "$(params.head-sha)")
+        tasks = [begin(target), ask, building | wanted, staging]
     return {
         "description": f"Test a pull request of {target.repository}, build it, roll it out to {target.environment}.",
         "params": string_params(PARAMS),
         "workspaces": [{"name": SSH_DIRECTORY}],
-        "tasks": [
-            begin(target),
-            task(
-                build.NAME,
-                {
-                    "repository-url": target.repository_url,
-                    "head-sha": "$(params.head-sha)",
-                    "test-command": source.test_command,
-                    "dockerfile": source.dockerfile,
-                    "context": source.context,
-                    "build-args": arguments,
-                    "image": source.quarantine_image,
-                },
-                workspaces=ssh_workspace(),
-            ),
-            task(
-                stage.NAME,
-                rollout_params(target)
-                | {"quarantine-image": source.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"},
-                workspaces=ssh_workspace(),
-            ),
-        ],
+        "tasks": tasks,
         "finally": [report(target)],
     }
+
+
+def needed(target: Target, commit: str, *, merged_head: str = "", always: str = "no") -> tuple[Manifest, Manifest]:
+    """Return the pipeline task that tells whether `commit`, an expression, has to be built; and what waits for a yes."""
+    values = commits_params(target) | {"commit": commit, "merged-head": merged_head, "always": always}
+    answer = {"input": f"$(tasks.{needed_task.NAME}.results.needed)", "operator": "in", "values": ["yes"]}
+    return task(needed_task.NAME, values, workspaces=ssh_workspace()), {"when": [answer]}
+
+
+def build_and_stage(target: Target, source: Source, commit: str) -> tuple[Manifest, Manifest]:
+    """Return the two pipeline tasks between a commit, an expression, and its rollout."""
+    arguments = "\n".join(f"{name}={value}" for name, value in sorted(source.build_args.items()))
+    building = task(
+        build.NAME,
+        {
+            "repository-url": target.repository_url,
+            "head-sha": commit,
+            "test-command": source.test_command,
+            "dockerfile": source.dockerfile,
+            "context": source.context,
+            "build-args": arguments,
+            "image": source.quarantine_image,
+        },
+        workspaces=ssh_workspace(),
+    )
+    built = {"quarantine-image": source.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}
+    return building, task(stage.NAME, rollout_params(target) | {"head-sha": commit} | built, workspaces=ssh_workspace())
 
 
 def rejected_spec(target: Target, *, restores: bool) -> Manifest:
@@ -88,7 +101,8 @@ def rejected_spec(target: Target, *, restores: bool) -> Manifest:
 def run(timeout: str) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
-        "taskRunTemplate": {"serviceAccountName": UNTRUSTED},
+        # Of Tasks that need no rights: no token is mounted there.
+        "taskRunTemplate": {"serviceAccountName": REPORTER},
         "taskRunSpecs": [
             {
                 "pipelineTaskName": build.NAME,

@@ -8,6 +8,17 @@ from components.credentials import SSH_DIRECTORY
 
 
 @dataclass(frozen=True, kw_only=True)
+class SmokeCheck:
+    """What a rollout that got ready is asked."""
+
+    url: str
+    """Empty to ask nothing."""
+    status: int = 200
+    contains: str = ""
+    seconds: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """What a Pipeline of one application in one environment hands to its Tasks."""
 
@@ -15,6 +26,10 @@ class Target:
     environment: str
     repository: str
     """owner/name on the forge."""
+    paths: tuple[str, ...]
+    """What in the repository the application is made of; none for all of it."""
+    shares_repository: bool
+    """Whether the repository has other applications, so that statuses carry the application's name."""
     image: str
     """Repository of the application's images, e.g. `registry.internal:5000/chespirito`."""
     source_image: str | None
@@ -28,6 +43,7 @@ class Target:
     rollout_timeout: str
     rollout_seconds: int
     """The same in seconds."""
+    smoke_check: SmokeCheck
 
     @property
     def pipeline(self) -> str:
@@ -38,6 +54,16 @@ class Target:
     def fork_pipeline(self) -> str:
         """The name of the Pipeline for a fork's pull request."""
         return f"{self.application}-{self.environment}-fork-pipeline"
+
+    @property
+    def rebuild_pipeline(self) -> str:
+        """The name of the Pipeline that rebuilds what a merge made."""
+        return f"{self.application}-{self.environment}-rebuild-pipeline"
+
+    @property
+    def context_suffix(self) -> str:
+        """What ends the context of its commit statuses."""
+        return f"/{self.application}" if self.shares_repository else ""
 
     @property
     def rejected_pipeline(self) -> str:
@@ -52,12 +78,28 @@ def params(values: Mapping[str, str]) -> list[Manifest]:
 
 def rollout_params(target: Target) -> dict[str, str]:
     """Return the param values that both rollout Tasks share."""
-    return target_params(target) | {
-        "repository": target.repository,
+    return (
+        target_params(target)
+        | {
+            "application": target.application,
+            "repository": target.repository,
+            "head-sha": "$(params.head-sha)",
+            "image": target.image,
+            "smoke-url": target.smoke_check.url,
+            "smoke-status": str(target.smoke_check.status),
+            "smoke-contains": target.smoke_check.contains,
+            "smoke-seconds": str(target.smoke_check.seconds),
+        }
+        | commits_params(target)
+    )
+
+
+def commits_params(target: Target) -> dict[str, str]:
+    """Return the param values of what fetches commits."""
+    return {
+        "paths": "\n".join(target.paths),
         "repository-url": target.repository_url,
         "base-branch": target.base_branch,
-        "head-sha": "$(params.head-sha)",
-        "image": target.image,
     }
 
 
@@ -95,7 +137,8 @@ def supersede(target: Target) -> Manifest:
 
 def begin(target: Target) -> Manifest:
     """Return the pipeline task that cancels what this run overtakes, and says that it has started."""
-    return task("begin", _overtaking(target) | {"repository": target.repository, "head-sha": "$(params.head-sha)"})
+    told = {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
+    return task("begin", _overtaking(target) | told)
 
 
 def _overtaking(target: Target) -> dict[str, str]:
@@ -116,5 +159,6 @@ def report(target: Target, *, name: str = "report", status: str = "$(tasks.statu
             "run": "$(context.pipelineRun.name)",
             "base-branch": target.base_branch,
             "status": status,
+            "context-suffix": target.context_suffix,
         },
     )

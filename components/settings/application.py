@@ -42,14 +42,34 @@ class Probes(Model):
     startup: Startup | None = Field(default=None, description="gives a container time to start")
 
 
+class SmokeCheck(Model):
+    """What a rollout that got ready is asked before it counts: a wrong answer brings back what served before."""
+
+    path: form.HttpPath = Field(description="asked of the Service by GET", examples=["/api/version"])
+    status: form.HttpStatus = Field(default=200, description="what the answer's status must be")
+    contains: form.Line = Field(default="", description="what must be in the answer's body", examples=["version"])
+    timeout: form.Duration = Field(default="30s", description="how long a wrong answer is asked again")
+
+
 class Application(Model):
     """A repository that becomes one image and one Deployment."""
 
     name: form.Name = Field(description="also the image's name; its Deployment is `<name>-pod`", examples=["shop"])
     repository: form.RepositoryName = Field(description="the repository on the forge", examples=["acme/shop"])
     base_branch: form.Branch = Field(default="main", description="the branch to merge to")
+    paths: list[form.PathInside] = Field(
+        default_factory=list,
+        description="what in the repository it is made of, where that is not all: a pull request or a merge that touches "
+        "none of it rolls out nothing, and only what lies there has to be what was tested",
+        examples=[["services/shop", "lib"]],
+    )
     port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
     health_path: form.HttpPath = Field(default="/", description="readiness probe's path")
+    smoke_check: SmokeCheck | None = Field(
+        default=None,
+        description="a question to the application after each rollout; none by default",
+        examples=[{"path": "/api/version"}],
+    )
     probes: Probes = Field(default_factory=Probes, description="further probes")
     resources: Resources = Field(default_factory=Resources, description="limits of the container")
     env: dict[form.ArgumentName, form.Line] = Field(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from components.settings.application import Application
 from components.settings.build import Build
 from components.settings.errors import Location, path
 from components.settings.mark import Mark
@@ -20,7 +21,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _repeated("environments", "name", [environment.name for environment in environments])
     yield from _repeated("environments", "deliverOn", [environment.deliver_on for environment in environments])
     yield from _repeated("applications", "name", [application.name for application in applications])
-    yield from _repeated("applications", "repository", [application.repository for application in applications])
+    yield from _repositories(applications)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
     for index, environment in enumerate(environments):
@@ -42,6 +43,12 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         if environment.deliver_on == "merge" and "on_reject" in environment.model_fields_set:
             problem = "says nothing where it delivers on merge: what is rejected never gets here; remove it"
             yield _line((*place, "onReject"), environment.on_reject, problem)
+        # One waits for what the other one builds.
+        promotes_from = environment.promotes_from if environment.deliver_on == "merge" else None
+        for source in (other for other in environments if other.name == promotes_from):
+            if environment.stale_base != source.stale_base:
+                problem = f'is "{source.stale_base}" for {source.name}, which it promotes from; name the same for both'
+                yield _line((*place, "staleBase"), environment.stale_base, problem)
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"
@@ -62,6 +69,28 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         yield from _open_quarantine(settings.build, settings.registry)
     if settings.source_registry:
         yield from _source_registry(settings, settings.source_registry)
+
+
+def _repositories(applications: Sequence[Application]) -> Iterator[str]:
+    """Applications may share a repository, and then its base branch; what they are built from lies in their paths."""
+    first: dict[str, int] = {}
+    for index, application in enumerate(applications):
+        other = applications[first.setdefault(application.repository, index)]
+        if application.base_branch != other.base_branch:
+            problem = f"is {json.dumps(other.base_branch)} for applications[{first[application.repository]}]"
+            yield _line(
+                ("applications", index, "baseBranch"),
+                application.base_branch,
+                f"{problem}, of the same repository; pull requests have one target: name the same branch",
+            )
+        inside = any(
+            application.dockerfile == path or application.dockerfile.startswith(f"{path}/") for path in application.paths
+        )
+        if application.paths and not inside:
+            problem = (
+                f"lies outside of `paths` ({', '.join(application.paths)}), so its changes would not be delivered; add it"
+            )
+            yield _line(("applications", index, "dockerfile"), application.dockerfile, problem)
 
 
 def _missing_keys(deliver_on: str, mark: Mark) -> list[str]:

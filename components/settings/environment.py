@@ -22,6 +22,11 @@ class Environment(Model):
     promotes_from: form.ShortName = Field(
         default="staging", description="where it delivers on merge: the environment whose mark it demands"
     )
+    stale_base: Literal["refuse", "rebuild"] = Field(
+        default="refuse",
+        description="what becomes of a merge after the base branch had moved, so that nobody tested what it made: `refuse` "
+        "it, or `rebuild` it where pull requests are delivered and wait for that where merges are (both say the same)",
+    )
     rollout_timeout: form.Duration = Field(default="5m", description="how long a rollout may take to get ready")
     replicas: form.Replicas = Field(default=1, description="pods of each application")
     node_ports: dict[str, form.NodePort] = Field(

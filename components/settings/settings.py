@@ -36,3 +36,11 @@ class Settings(Model):
     listener: Listener = Field(default_factory=Listener, description="the stack's EventListener")
     environments: list[Environment] = Field(min_length=1, description="where applications run")
     applications: list[Application] = Field(min_length=1, description="what is delivered")
+
+    @property
+    def by_repository(self) -> dict[str, list[str]]:
+        """Each repository and the names of its applications."""
+        repositories: dict[str, list[str]] = {}
+        for application in self.applications:
+            repositories.setdefault(application.repository, []).append(application.name)
+        return repositories

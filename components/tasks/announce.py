@@ -2,7 +2,7 @@
 
 from components.conventions import Manifest
 from components.credentials import FORGE_TOKEN
-from components.tasks.report import TOKEN_PATH
+from components.tasks.report import CONTEXT_SUFFIX, TOKEN_PATH
 from components.tasks.step import mount, step, string_params
 
 NAME = "announce"
@@ -10,6 +10,7 @@ NAME = "announce"
 PARAMS = {
     "repository": "owner/name on the forge",
     "head-sha": "the commit that the status is about: 40 hex digits",
+    "context-suffix": CONTEXT_SUFFIX,
 }
 
 
@@ -34,6 +35,7 @@ def announce(*, environment: str, api_url: str, waits_for: str) -> Manifest:
             "PARAM_REPOSITORY": "$(params.repository)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "ENVIRONMENT": environment,
+            "CONTEXT_SUFFIX": "$(params.context-suffix)",
             "API_URL": api_url,
             "WAITS_FOR": waits_for,
             "TOKEN_FILE": f"{TOKEN_PATH}/token",

@@ -20,7 +20,10 @@ from components.tasks.step import (
 )
 
 NAME = "promote"
-RESULTS = rollout.RESULTS | {"mark": "the statement that proved it, as JSON"}
+RESULTS = rollout.RESULTS | {
+    "mark": "the statement that proved it, as JSON",
+    "touched": "`no` for a merge that does not touch the application",
+}
 
 PARAMS = rollout.PARAMS | {
     "merge-sha": "the merge commit on the base branch: 40 hex digits",
@@ -49,8 +52,11 @@ class PromoteTaskArgs:
     registry: Reading
     source: Reading | None
     """Where the former environment keeps its images; None for the same registry."""
+    environment: str
     promotes_from: str
     """The environment whose mark is demanded."""
+    stale_base: str
+    """`rebuild` to wait for the mark of the merge commit where the head's is about another tree; else `refuse`."""
     public_key: str
     """Its public key, PEM."""
     mark_seconds: int
@@ -79,7 +85,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
         "workspaces": [ssh_workspace()],
         "volumes": [*volumes, *rollout.volumes()],
         "steps": [
-            rollout.commits("$(params.merge-sha)"),
+            rollout.commits("$(params.merge-sha)", "$(params.head-sha)"),
             *proofs,
             *approvals,
             rollout.deploy(
@@ -106,15 +112,22 @@ def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, 
             "PARAM_BASE_BRANCH": "$(params.base-branch)",
             "PARAM_MERGE_SHA": "$(params.merge-sha)",
             "PARAM_IMAGE": image,
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
+            "ENVIRONMENT": args.environment,
             "PROMOTES_FROM": args.promotes_from,
+            "STALE_BASE": args.stale_base,
             "PUBLIC_KEY": args.public_key,
             "MARK_TYPE": rollout.MARK_TYPE,
             "MARK_TIMEOUT": str(seconds),
+            "PARAM_APPLICATION": "$(params.application)",
+            "PARAM_PATHS": "$(params.paths)",
             "HISTORY": rollout.HISTORY_PATH,
+            "CONTENT": rollout.CONTENT_PATH,
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "SCRATCH": rollout.SCRATCH,
             "RESULT_REASON_PATH": "$(results.reason.path)",
             "RESULT_MARK_PATH": "$(results.mark.path)",
+            "RESULT_TOUCHED_PATH": "$(results.touched.path)",
         },
     )
     prove["volumeMounts"].append(mount(rollout.HISTORY, "/history", read_only=True))
@@ -129,6 +142,7 @@ def _import(registry: Reading, source: Reading) -> Manifest:
         insecure=registry.insecure,
         env={
             "PARAM_IMAGE": "$(params.image)",
+            "RESULT_MARK_PATH": "$(results.mark.path)",
             "SOURCE_CONFIG": SOURCE_CONFIG_PATH,
             "SOURCE_INSECURE": str(source.insecure).lower(),
         },

@@ -7,12 +7,14 @@ from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string
 
 NAME = "report"
 
+CONTEXT_SUFFIX = "what ends a status's context: `/shop` where the repository has several applications, else nothing"
 PARAMS = {
     "repository": "owner/name on the forge",
     "head-sha": "the commit that the status is about: 40 hex digits",
     "run": "name of the PipelineRun",
     "status": "aggregate status of the run's tasks, or Pending",
     "base-branch": "the branch that pull requests are merged to",
+    "context-suffix": CONTEXT_SUFFIX,
 }
 
 TOKEN_PATH = "/credentials/forge"
@@ -36,6 +38,7 @@ def spec(*, environment: str, api_url: str, after_merge: bool = False) -> Manife
                     "PARAM_HEAD_SHA": "$(params.head-sha)",
                     "PARAM_STATUS": "$(params.status)",
                     "PARAM_BASE_BRANCH": "$(params.base-branch)",
+                    "CONTEXT_SUFFIX": "$(params.context-suffix)",
                     "NAMESPACE": "$(context.taskRun.namespace)",
                     "ENVIRONMENT": environment,
                     "API_URL": api_url,

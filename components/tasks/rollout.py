@@ -22,13 +22,24 @@ TARGET_PARAMS = {
     "timeout": "how long a rollout may take, e.g. 5m",
     "timeout-seconds": "the same in seconds",
 }
-PARAMS = TARGET_PARAMS | {
-    "repository": "owner/name on the forge",
-    "repository-url": "git over SSH",
-    "base-branch": "the branch that pull requests are merged to",
-    "head-sha": "the pull request's head commit: 40 hex digits",
-    "image": "repository of the application's images",
-}
+PARAMS = (
+    TARGET_PARAMS
+    | {
+        "application": "its name, of which the mark speaks",
+        "paths": "what in the repository the application is made of, one a line; empty for all of it",
+        "repository": "owner/name on the forge",
+        "repository-url": "git over SSH",
+        "base-branch": "the branch that pull requests are merged to",
+        "head-sha": "the pull request's head commit: 40 hex digits",
+        "image": "repository of the application's images",
+    }
+    | {
+        "smoke-url": "what the smoke check asks; empty without one",
+        "smoke-status": "the status that the answer must have",
+        "smoke-contains": "what must be in the answer, or empty",
+        "smoke-seconds": "how long a wrong answer is asked again",
+    }
+)
 REASON = {"reason": "how it ended, in one line"}
 RESULTS = {"image": "what was rolled out, by digest"} | REASON
 
@@ -38,6 +49,7 @@ MARK_TYPE = "https://tekton-delivery/mark/v1"
 API_TOKEN = "kubernetes-api"
 HISTORY = "history"
 HISTORY_PATH = "/history/commits.git"
+CONTENT_PATH = "/history/content.json"
 # The container's own: no other step sees it.
 SCRATCH = "/tmp"  # noqa: S108
 
@@ -47,8 +59,11 @@ def volumes() -> list[Manifest]:
     return [api_token(API_TOKEN), empty_dir(HISTORY)]
 
 
-def commits(commit: str) -> Manifest:
-    """Return the step that fetches the history of `commit`, an expression, and of the base branch."""
+def commits(commit: str, merged_head: str = "", *, compare: bool = False) -> Manifest:
+    """Return the step that fetches the history of `commit`, an expression, and of the base branch.
+
+    `merged_head`, an expression, is for a merge: the pull request's head. `compare` asks whether the merge made what it was.
+    """
     return step(
         "commits",
         env=git_env()
@@ -56,7 +71,11 @@ def commits(commit: str) -> Manifest:
             "PARAM_REPOSITORY_URL": "$(params.repository-url)",
             "PARAM_BASE_BRANCH": "$(params.base-branch)",
             "PARAM_COMMIT": commit,
+            "PARAM_MERGED_HEAD": merged_head,
+            "PARAM_PATHS": "$(params.paths)",
+            "COMPARE": str(compare).lower(),
             "HISTORY": HISTORY_PATH,
+            "CONTENT": CONTENT_PATH,
         },
         mounts=[mount(HISTORY, "/history")],
         workspaces=ssh_mount(),
@@ -96,6 +115,10 @@ def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved
             "PARAM_MERGE_SHA": merge_sha,
             "PARAM_MERGED_BY": merged_by,
             "MARK_PATH": mark,
+            "PARAM_SMOKE_URL": "$(params.smoke-url)",
+            "PARAM_SMOKE_STATUS": "$(params.smoke-status)",
+            "PARAM_SMOKE_CONTAINS": "$(params.smoke-contains)",
+            "PARAM_SMOKE_SECONDS": "$(params.smoke-seconds)",
             "APPROVED_BY_PATH": approved_by,
             "HISTORY": HISTORY_PATH,
             "GIT_CONFIG_GLOBAL": "/dev/null",

@@ -11,7 +11,8 @@ PARAMS = rollout.PARAMS | {
     "quarantine-image": "repository in the quarantine registry",
     "digest": "what pod 1 built: sha256:<64 hex digits>",
 }
-RESULTS = rollout.RESULTS | {"promotable": "`yes`, or `no` if the base branch has commits that the head has not"}
+PROMOTABLE = {"promotable": "`yes`, `no` if the base branch has what the head has not, or `untouched`"}
+RESULTS = rollout.RESULTS | PROMOTABLE
 
 MARK_KEY_PATH = "/credentials/mark"
 
@@ -37,8 +38,8 @@ def spec(*, environment: str, insecure: bool) -> Manifest:
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "ENVIRONMENT": environment,
             "RUN": "$(context.taskRun.name)",
-            "HISTORY": rollout.HISTORY_PATH,
-            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "PARAM_APPLICATION": "$(params.application)",
+            "CONTENT": rollout.CONTENT_PATH,
             "MARK_KEY": MARK_KEY_PATH,
             "MARK_TYPE": rollout.MARK_TYPE,
             "SCRATCH": rollout.SCRATCH,

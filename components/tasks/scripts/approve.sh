@@ -7,6 +7,7 @@ set -eu
 . "${0%/*}/rollout.sh"
 
 image=$(cat "$RESULT_IMAGE_PATH")
+[ -n "$image" ] || exit 0 # the merge does not touch the application
 digest=${image##*@}
 deadline=$(($(date +%s) + APPROVAL_SECONDS))
 

@@ -1,15 +1,86 @@
 #!/bin/sh
-# Fetches the history of one commit and of the base branch into $HISTORY: commits only, neither trees nor files.
+# Fetches the history of one commit and of the base branch into $HISTORY: commits only, neither trees nor files. What they
+# say about the application goes to $CONTENT, as JSON:
+#   tree     the commit's tree
+#   paths    for an application with paths, what lies there, by path
+#   current  whether the base branch has nothing for the application that the commit has not
+#   touched  whether the pull request changes the application
+#   tested   where $COMPARE asks for it: whether a merge made of the application what the pull request's head was
 set -eu
 
-hex=$PARAM_COMMIT
-case $hex in *[!0-9a-f]*) hex= ;; esac
-if [ ${#hex} -ne 40 ]; then
-    printf "error: '%s' is no full commit sha (40 hex digits)\n" "$PARAM_COMMIT" >&2
-    exit 1
+for commit in "$PARAM_COMMIT" ${PARAM_MERGED_HEAD:+"$PARAM_MERGED_HEAD"}; do
+    hex=$commit
+    case $hex in *[!0-9a-f]*) hex= ;; esac
+    if [ ${#hex} -ne 40 ]; then
+        printf "error: '%s' is no full commit sha (40 hex digits)\n" "$commit" >&2
+        exit 1
+    fi
+done
+
+history() {
+    git -C "$HISTORY" "$@"
+}
+git init --quiet --bare "$HISTORY"
+history fetch --quiet --no-tags --filter=tree:0 -- "$PARAM_REPOSITORY_URL" \
+    "+refs/heads/$PARAM_BASE_BRANCH:refs/heads/base" "+$PARAM_COMMIT:refs/heads/commit"
+tree=$(history log -1 --format=%T commit)
+echo "$PARAM_COMMIT has tree $tree"
+
+fetch_head() {
+    history fetch --quiet --no-tags --filter=tree:0 -- "$PARAM_REPOSITORY_URL" "+$PARAM_MERGED_HEAD:refs/heads/head"
+}
+if [ -z "$PARAM_PATHS" ]; then
+    current=true tested=false
+    history merge-base --is-ancestor base commit || current=false
+    if [ -n "$PARAM_MERGED_HEAD" ] && [ "$COMPARE" = true ]; then
+        fetch_head
+        [ "$(history log -1 --format=%T head)" != "$tree" ] || tested=true
+    fi
+    printf '{"tree": "%s", "current": %s, "touched": true, "tested": %s}\n' "$tree" "$current" "$tested" >"$CONTENT"
+    exit
 fi
 
-git init --quiet --bare "$HISTORY"
-git -C "$HISTORY" fetch --quiet --no-tags --filter=tree:0 -- "$PARAM_REPOSITORY_URL" \
-    "+refs/heads/$PARAM_BASE_BRANCH:refs/heads/base" "+$PARAM_COMMIT:refs/heads/commit"
-echo "$PARAM_COMMIT has tree $(git -C "$HISTORY" log -1 --format=%T commit)"
+# Of single commits, and of folders alone: a lazy fetch would take a request for each folder on the way.
+trees=${HISTORY%.git}-trees.git
+fetch_trees() { # fetch_trees COMMIT...
+    git -C "$trees" fetch --quiet --no-tags --depth=1 --filter=blob:none -- "$PARAM_REPOSITORY_URL" "$@"
+}
+git init --quiet --bare "$trees"
+
+# Prints what a commit has at each path, one a line; nothing for a path that it has not.
+content() { # content COMMIT
+    while IFS= read -r path; do
+        entry=$(git -C "$trees" ls-tree --format='%(objectmode) %(objectname)' "$1" "$path") || return
+        printf '%s %s\n' "$path" "$entry"
+    done <<PATHS
+$PARAM_PATHS
+PATHS
+}
+
+current=true touched=true tested=false
+if [ -z "$PARAM_MERGED_HEAD" ]; then
+    base=$(history rev-parse base) fork=$(history merge-base base commit)
+    fetch_trees "$PARAM_COMMIT" "$base" "$fork"
+    here=$(content "$PARAM_COMMIT") before=$(content "$fork") now=$(content "$base")
+    [ "$now" = "$before" ] || [ "$now" = "$here" ] || current=false
+    [ "$here" != "$before" ] || touched=false
+else
+    # What the merge changed on the base branch. Of a rebase only the last commit is told, so the pull request's own commits
+    # must not touch the application either. A fast-forward does not tell where the pull request began: it may touch it.
+    fetch_head
+    parent=$(history rev-parse commit^1) fork=$(history merge-base head commit^1)
+    fetch_trees "$PARAM_COMMIT" "$parent" "$PARAM_MERGED_HEAD" "$fork"
+    here=$(content "$PARAM_COMMIT") before=$(content "$parent") own=$(content "$PARAM_MERGED_HEAD")
+    [ "$own" != "$here" ] || tested=true
+    if [ "$here" = "$before" ] && [ "$PARAM_MERGED_HEAD" != "$PARAM_COMMIT" ] &&
+        ! history merge-base --is-ancestor head commit^1; then
+        forked=$(content "$fork")
+        if [ "$own" = "$forked" ] || history rev-parse --quiet --verify commit^2 >/dev/null; then
+            touched=false
+        fi
+    fi
+fi
+printf '%s\n' "$here" | jq --raw-input --null-input --arg tree "$tree" --argjson current "$current" \
+    --argjson touched "$touched" --argjson tested "$tested" '
+    {tree: $tree, paths: ([inputs | capture("^(?<key>[^ ]+) (?<value>.*)$")] | from_entries), current: $current,
+     touched: $touched, tested: $tested}' >"$CONTENT"

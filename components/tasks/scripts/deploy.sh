@@ -7,6 +7,7 @@ set -eu
 . "${0%/*}/rollout.sh"
 
 image=$(cat "$RESULT_IMAGE_PATH")
+[ -n "$image" ] || exit 0 # the merge does not touch the application
 mark=null
 [ -z "$MARK_PATH" ] || mark=$(cat "$MARK_PATH")
 approved_by=null
@@ -26,6 +27,7 @@ is_older() {
     exit 1
 }
 
+lease_seconds=$((lease_seconds + PARAM_SMOKE_SECONDS))
 acquire
 while :; do
     live=$(kube get "$target" --output json)
@@ -70,11 +72,33 @@ while :; do
     change "$SCRATCH/patch.json" && break
 done
 
-if kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
-    say "serves on $NAMESPACE: ${image##*@}"
-    exit 0
-fi
+# Asks the application what its settings say, and again for a while if the answer is wrong.
+smoke_check() {
+    [ -n "$PARAM_SMOKE_URL" ] || return 0
+    until=$(($(date +%s) + PARAM_SMOKE_SECONDS))
+    while :; do
+        status=$(curl --silent --max-time 5 --output "$SCRATCH/answer" --write-out '%{http_code}' "$PARAM_SMOKE_URL") ||
+            status='no answer'
+        if [ "$status" != "$PARAM_SMOKE_STATUS" ]; then
+            wrong="$status instead of $PARAM_SMOKE_STATUS"
+        elif [ -n "$PARAM_SMOKE_CONTAINS" ] && ! grep -qF -e "$PARAM_SMOKE_CONTAINS" "$SCRATCH/answer"; then
+            wrong="an answer without '$PARAM_SMOKE_CONTAINS'"
+        else
+            return 0
+        fi
+        [ "$(date +%s)" -lt "$until" ] || return 1
+        sleep 1
+    done
+}
+
 reason="${image##*@} was not ready within $PARAM_TIMEOUT"
+if kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
+    if smoke_check; then
+        say "serves on $NAMESPACE: ${image##*@}"
+        exit 0
+    fi
+    reason="smoke check of ${image##*@} got $wrong"
+fi
 now=$(kube get "$target" --output json)
 if [ "$(image_in "$now")" != "$image" ]; then
     say "$reason; something else has been rolled out meanwhile"

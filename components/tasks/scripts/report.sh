@@ -33,18 +33,30 @@ Succeeded | Completed)
         | gsub("[[:cntrl:]]"; " ") | .[0:139]')
     ;;
 esac
-set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT" "$state" "${description:-$PARAM_RUN}"
+set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT$CONTEXT_SUFFIX" "$state" "${description:-$PARAM_RUN}"
 
+promotable=promotable$CONTEXT_SUFFIX
+moved="$PARAM_BASE_BRANCH has moved: update the branch"
 case $(result promotable) in
-yes) set_status "$PARAM_HEAD_SHA" promotable success "staging ran it, and $PARAM_BASE_BRANCH has not moved since" ;;
-no) set_status "$PARAM_HEAD_SHA" promotable failure "$PARAM_BASE_BRANCH has moved: update the branch" ;;
+yes) set_status "$PARAM_HEAD_SHA" "$promotable" success "staging ran it, and $PARAM_BASE_BRANCH has not moved since" ;;
+no) set_status "$PARAM_HEAD_SHA" "$promotable" failure "$moved" ;;
+untouched) set_status "$PARAM_HEAD_SHA" "$promotable" success "$description" ;;
 esac
 
-if [ "$AFTER_MERGE" = true ]; then
-    # Each forge ignores the other one's word for the page's size.
-    open=$(forge "$API_URL/repos/$PARAM_REPOSITORY/pulls?state=open&per_page=100&limit=100")
-    printf '%s' "$open" | jq --raw-output --arg base "$PARAM_BASE_BRANCH" '.[] | select(.base.ref == $base).head.sha' |
-        while IFS= read -r sha; do
-            set_status "$sha" promotable failure "$PARAM_BASE_BRANCH has moved: update the branch"
-        done
+# The heads of the open pull requests to the same branch. Gitea has at most 50 on a page, whatever it is asked for, so only
+# an empty page is the last one; each forge ignores the other one's word for the page's size.
+open_heads() {
+    page=1
+    while [ "$page" -le 200 ]; do
+        open=$(forge "$API_URL/repos/$PARAM_REPOSITORY/pulls?state=open&per_page=100&limit=100&page=$page") || return
+        [ "$(printf '%s' "$open" | jq length)" -gt 0 ] || return 0
+        printf '%s' "$open" | jq --raw-output --arg base "$PARAM_BASE_BRANCH" '.[] | select(.base.ref == $base).head.sha'
+        page=$((page + 1))
+    done
+}
+if [ "$AFTER_MERGE" = true ] && [ "$(result touched)" != no ]; then
+    heads=$(open_heads)
+    for sha in $heads; do
+        set_status "$sha" "$promotable" failure "$moved"
+    done
 fi

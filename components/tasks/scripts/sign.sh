@@ -4,11 +4,10 @@
 set -eu
 
 image=$(cat "$RESULT_IMAGE_PATH")
-tree=$(git -C "$HISTORY" log -1 --format=%T commit)
-jq --null-input --arg repository "$PARAM_REPOSITORY" --arg headSha "$PARAM_HEAD_SHA" --arg tree "$tree" \
+jq --arg repository "$PARAM_REPOSITORY" --arg application "$PARAM_APPLICATION" --arg headSha "$PARAM_HEAD_SHA" \
     --arg digest "${image##*@}" --arg environment "$ENVIRONMENT" --arg pullRequest "$PARAM_PULL_REQUEST" --arg run "$RUN" \
-    '{repository: $repository, headSha: $headSha, tree: $tree, digest: $digest, environment: $environment,
-      pullRequest: $pullRequest, run: $run}' >"$SCRATCH/mark.json"
+    '{repository: $repository, application: $application, headSha: $headSha, tree: .tree, digest: $digest, environment: $environment,
+      pullRequest: $pullRequest, run: $run} + (if .paths then {paths: .paths} else {} end)' "$CONTENT" >"$SCRATCH/mark.json"
 
 set --
 [ "$INSECURE" = true ] && set -- --allow-http-registry --allow-insecure-registry
@@ -18,9 +17,9 @@ export COSIGN_PASSWORD
 cosign attest "$@" --yes --key "$MARK_KEY/cosign.key" --type "$MARK_TYPE" --predicate "$SCRATCH/mark.json" \
     --tlog-upload=false --use-signing-config=false "$image"
 
-if git -C "$HISTORY" merge-base --is-ancestor base commit; then
+if jq --exit-status .current "$CONTENT" >/dev/null; then
     printf yes >"$RESULT_PROMOTABLE_PATH"
 else
     printf no >"$RESULT_PROMOTABLE_PATH"
 fi
-printf 'signed: %s, tree %s\n' "$image" "$tree"
+printf 'signed: %s, %s\n' "$image" "$(jq --compact-output '.paths // .tree' "$CONTENT")"

@@ -18,6 +18,7 @@ def announce(sandbox: Sandbox, curl: str) -> Result:
         PARAM_REPOSITORY="acme/shop",
         PARAM_HEAD_SHA=SHA,
         ENVIRONMENT="production",
+        CONTEXT_SUFFIX="",
         API_URL="http://forge.internal:3000/api/v1",
         WAITS_FOR="waits for 1 of ana to approve, up to 30m",
         TOKEN_FILE=sandbox.file("token", "token-of-the-forge"),

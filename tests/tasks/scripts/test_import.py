@@ -1,8 +1,12 @@
 """import.sh: the proven digest with all that refers to it, each registry by its own credential."""
 
+import json
+
 import pytest
 
-from tests.tasks.scripts.conftest import Result, Sandbox
+from tests.tasks.scripts.conftest import Result, Sandbox, in_the_tools_images_shell, needs_jq
+
+pytestmark = [needs_jq, in_the_tools_images_shell]
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 PROVEN = "staging.example/shop@sha256:" + "a" * 64
@@ -12,7 +16,8 @@ def copy(sandbox: Sandbox, oras: str = "", **changed: str) -> Result:
     sandbox.stub("oras", oras)
     env = {
         "PARAM_IMAGE": "production.example/shop",
-        "PARAM_HEAD_SHA": SHA,
+        "PARAM_HEAD_SHA": "f" * 40,
+        "RESULT_MARK_PATH": str(sandbox.file("mark", json.dumps({"headSha": SHA}))),
         "INSECURE": "false",
         "SOURCE_INSECURE": "false",
         "DOCKER_CONFIG": "/credentials/registry",
@@ -54,3 +59,9 @@ def test_plain_http_is_asked_for_where_it_is_allowed(
 
 def test_a_failed_copy_fails_the_step(sandbox: Sandbox) -> None:
     assert copy(sandbox, oras="exit 1").code != 0
+
+
+def test_where_nothing_is_rolled_out_nothing_is_copied(sandbox: Sandbox) -> None:
+    nothing = sandbox.file("nothing")
+    assert copy(sandbox, RESULT_IMAGE_PATH=str(nothing)).code == 0
+    assert sandbox.called("oras") == []

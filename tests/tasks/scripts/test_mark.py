@@ -41,6 +41,12 @@ def at(repository: Path, revision: str) -> Path:
     return repository
 
 
+def content(sandbox: Sandbox, history: Path, **changed: object) -> Path:
+    """What commits.sh says about the commit."""
+    found = {"tree": tree(history, "commit"), "current": True, "touched": True} | changed
+    return sandbox.file("content.json", json.dumps(found))
+
+
 def tree(repository: Path, revision: str) -> str:
     return git(repository, "rev-parse", f"{revision}^{{tree}}")
 
@@ -48,19 +54,22 @@ def tree(repository: Path, revision: str) -> str:
 class TestSign:
     """staging's last step."""
 
-    def sign(self, sandbox: Sandbox, history: Path, cosign: str = "", **changed: str) -> Result:
+    def sign(
+        self, sandbox: Sandbox, history: Path, cosign: str = "", seen: dict[str, object] | None = None, **changed: str
+    ) -> Result:
         sandbox.file("image", f"{IMAGE}@{DIGEST}")
         sandbox.file("key/password", "the password\n")
         sandbox.stub("cosign", f"printf '%s' \"$COSIGN_PASSWORD\" >'{sandbox.root}/opened-with'\n{cosign}")
         env: dict[str, str | Path] = {
             "PARAM_HEAD_SHA": SHA,
             "PARAM_REPOSITORY": "acme/shop",
+            "PARAM_APPLICATION": "shop",
             "PARAM_PULL_REQUEST": "7",
             "ENVIRONMENT": "staging",
             "RUN": "run-1",
             "INSECURE": "false",
             "DOCKER_CONFIG": "/credentials/registry",
-            "HISTORY": history,
+            "CONTENT": content(sandbox, history, **seen or {}),
             "MARK_KEY": sandbox.root / "key",
             "MARK_TYPE": MARK_TYPE,
             "SCRATCH": sandbox.root,
@@ -74,6 +83,7 @@ class TestSign:
         assert result.code == 0, result.err
         assert json.loads((sandbox.root / "mark.json").read_text()) == {
             "repository": "acme/shop",
+            "application": "shop",
             "headSha": SHA,
             "tree": tree(repository, "base"),
             "digest": DIGEST,
@@ -97,11 +107,16 @@ class TestSign:
         assert (sandbox.root / "opened-with").read_text() == "the password"
         assert "the password" not in json.dumps(sandbox.calls) + result.out + result.err
 
-    @pytest.mark.parametrize(("revision", "expected"), [("base", b"yes"), ("side", b"no")])
+    def test_of_an_application_with_paths_it_says_what_lies_there(self, sandbox: Sandbox, repository: Path) -> None:
+        paths = {"services/shop": "040000 abc"}
+        self.sign(sandbox, at(repository, "base"), seen={"paths": paths})
+        assert json.loads((sandbox.root / "mark.json").read_text())["paths"] == paths
+
+    @pytest.mark.parametrize(("current", "expected"), [(True, b"yes"), (False, b"no")])
     def test_it_is_promotable_unless_the_base_branch_has_moved(
-        self, sandbox: Sandbox, repository: Path, revision: str, expected: bytes
+        self, sandbox: Sandbox, repository: Path, current: bool, expected: bytes
     ) -> None:
-        self.sign(sandbox, at(repository, revision))
+        self.sign(sandbox, at(repository, "base"), seen={"current": current})
         assert (sandbox.root / "promotable").read_bytes() == expected
 
     def test_a_failed_signature_fails_the_step(self, sandbox: Sandbox, repository: Path) -> None:
@@ -109,10 +124,14 @@ class TestSign:
         assert not (sandbox.root / "promotable").exists()
 
 
-def mark(history: Path, **changed: str) -> dict[str, str]:
+PATHS = {"services/shop": "040000 abc", "lib": "040000 def"}
+
+
+def mark(history: Path, **changed: object) -> dict[str, object]:
     """What staging said about the second commit of the base branch."""
     return {
         "repository": "acme/shop",
+        "application": "shop",
         "headSha": SHA,
         "tree": tree(history, "base"),
         "digest": DIGEST,
@@ -127,9 +146,10 @@ class TestProve:
         self,
         sandbox: Sandbox,
         history: Path,
-        *marks: dict[str, str],
+        *marks: dict[str, object],
         crane: str = f"echo {DIGEST}",
         cosign: str = "",
+        seen: dict[str, object] | None = None,
         **changed: str,
     ) -> Result:
         lines = [
@@ -143,17 +163,24 @@ class TestProve:
         env: dict[str, Any] = {
             "PARAM_HEAD_SHA": SHA,
             "PARAM_REPOSITORY": "acme/shop",
+            "PARAM_APPLICATION": "shop",
+            "PARAM_PATHS": "\n".join(PATHS) if seen else "",
             "PARAM_BASE_BRANCH": "main",
             "PARAM_MERGE_SHA": git(history, "rev-parse", "commit"),
             "PARAM_IMAGE": IMAGE,
+            "PARAM_PULL_REQUEST": "7",
+            "ENVIRONMENT": "production",
             "PROMOTES_FROM": "staging",
+            "STALE_BASE": "refuse",
             "PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----",
             "MARK_TYPE": MARK_TYPE,
             "MARK_TIMEOUT": "0",
             "INSECURE": "false",
             "DOCKER_CONFIG": "/credentials/registry",
             "HISTORY": history,
+            "CONTENT": content(sandbox, history, **seen or {}),
             "SCRATCH": sandbox.root,
+            "RESULT_TOUCHED_PATH": sandbox.root / "touched",
             "RESULT_IMAGE_PATH": sandbox.root / "result",
             "RESULT_REASON_PATH": sandbox.root / "reason",
             "RESULT_MARK_PATH": sandbox.root / "mark",
@@ -174,7 +201,7 @@ class TestProve:
         result = self.prove(sandbox, at(repository, "base"), mark(repository))
         assert result.code == 0, result.err
         assert (sandbox.root / "result").read_bytes() == f"{IMAGE}@{DIGEST}".encode()
-        assert sandbox.called("crane") == [["digest", f"{IMAGE}:{SHA}"]]
+        assert sandbox.called("crane") == [["digest", f"{IMAGE}:{SHA}"]], "the head's mark is enough"
 
     def test_the_signature_is_verified_with_the_key_of_the_settings(self, sandbox: Sandbox, repository: Path) -> None:
         self.prove(sandbox, at(repository, "base"), mark(repository))
@@ -200,21 +227,45 @@ class TestProve:
             {"headSha": "f" * 40},
             {"digest": "sha256:" + "c" * 64},
             {"environment": "preview"},
+            {"application": "other"},
         ],
     )
     def test_a_mark_about_something_else_is_no_mark(self, sandbox: Sandbox, repository: Path, lie: dict[str, str]) -> None:
         result = self.prove(sandbox, at(repository, "base"), mark(repository, **lie))
-        assert "staging has not vouched for" in self.refused(sandbox, result)
+        assert "staging has not vouched for it" in self.refused(sandbox, result)
 
     def test_without_a_good_signature_there_is_no_mark(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.prove(sandbox, at(repository, "base"))
-        assert "staging has not vouched for" in self.refused(sandbox, result)
+        assert "staging has not vouched for it" in self.refused(sandbox, result)
         assert "no matching attestations" in result.err
 
     def test_an_image_that_staging_never_built_is_refused(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.prove(sandbox, at(repository, "base"), crane="echo MANIFEST_UNKNOWN >&2; exit 1")
-        assert f"has not vouched for {SHA}" in self.refused(sandbox, result)
+        assert "has not vouched for it" in self.refused(sandbox, result)
         assert "MANIFEST_UNKNOWN" in result.err
+
+    @pytest.mark.parametrize("stale_base", ["refuse", "rebuild"])
+    def test_a_mark_of_the_merge_commit_itself_counts(self, sandbox: Sandbox, repository: Path, stale_base: str) -> None:
+        """Staging rebuilt it, by itself or because somebody asked it to."""
+        merge = git(at(repository, "base"), "rev-parse", "commit")
+        stale = mark(repository, tree=tree(repository, "base~1"))
+        result = self.prove(sandbox, repository, stale, mark(repository, headSha=merge), STALE_BASE=stale_base)
+        assert result.code == 0, result.err
+        assert json.loads((sandbox.root / "mark").read_text())["headSha"] == merge
+
+    def test_where_merges_are_rebuilt_a_stale_mark_is_waited_past(self, sandbox: Sandbox, repository: Path) -> None:
+        stale = mark(repository, tree=tree(repository, "base~1"))
+        result = self.prove(sandbox, at(repository, "base"), stale, STALE_BASE="rebuild", MARK_TIMEOUT="4")
+        assert "waiting for the mark of staging" in result.out
+        assert "has not vouched for it within 4 s" in self.refused(sandbox, result)
+
+    def test_a_refusal_names_the_way_out_and_fits_a_status(self, sandbox: Sandbox, repository: Path) -> None:
+        for tested in ("base~1", "base"):
+            lie = {"tree": tree(repository, tested)} if tested == "base~1" else {"environment": "other"}
+            result = self.prove(sandbox, at(repository, "base"), mark(repository, **lie), MARK_TIMEOUT="0")
+            reason = self.refused(sandbox, result)
+            assert reason.endswith("python -m operate rebuild production shop 7")
+            assert len(reason) <= 139
 
     def test_of_several_marks_one_about_this_tree_is_enough(self, sandbox: Sandbox, repository: Path) -> None:
         older = mark(repository, tree=tree(repository, "base~1"))
@@ -223,4 +274,63 @@ class TestProve:
 
     def test_what_cosign_prints_beside_is_refused_in_words(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.prove(sandbox, at(repository, "base"), cosign="echo this is no JSON")
-        assert "staging has not vouched for" in self.refused(sandbox, result)
+        assert "staging has not vouched for it" in self.refused(sandbox, result)
+
+    def test_a_mark_from_before_marks_named_applications_still_counts(self, sandbox: Sandbox, repository: Path) -> None:
+        former = mark(repository)
+        del former["application"]
+        assert self.prove(sandbox, at(repository, "base"), former).code == 0
+
+    def test_of_an_application_with_paths_only_those_have_to_be_what_was_tested(
+        self, sandbox: Sandbox, repository: Path
+    ) -> None:
+        tested = mark(repository, tree=tree(repository, "base~1"), paths=PATHS)
+        result = self.prove(sandbox, at(repository, "base"), tested, seen={"paths": PATHS})
+        assert result.code == 0, result.err
+
+    @pytest.mark.parametrize("paths", [{"services/shop": "040000 abc", "lib": "040000 other"}, {"lib": "040000 def"}, None])
+    def test_other_content_at_its_paths_is_refused(
+        self, sandbox: Sandbox, repository: Path, paths: dict[str, str] | None
+    ) -> None:
+        tested = mark(repository, **({"paths": paths} if paths else {}))
+        result = self.prove(sandbox, at(repository, "base"), tested, seen={"paths": PATHS})
+        assert "main has moved since staging ran this" in self.refused(sandbox, result)
+
+    def test_a_merge_that_does_not_touch_it_succeeds_and_hands_nothing_on(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "base"), seen={"paths": PATHS, "touched": False})
+        assert result.code == 0, result.err
+        assert (sandbox.root / "result").read_text() == ""
+        assert (sandbox.root / "touched").read_text() == "no"
+        reason = (sandbox.root / "reason").read_text()
+        assert reason.strip() == "nothing to roll out: the merge does not touch services/shop lib"
+        assert sandbox.called("cosign") == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "always", "expected"),
+    [
+        ({"touched": True, "tested": False}, "no", "yes"),
+        ({"touched": False, "tested": False}, "no", "no"),
+        ({"touched": True, "tested": True}, "no", "no"),
+        ({"touched": True, "tested": True}, "yes", "yes"),
+    ],
+)
+def test_nothing_is_built_twice_or_in_vain(
+    sandbox: Sandbox, repository: Path, seen: dict[str, object], always: str, expected: str
+) -> None:
+    result = sandbox.run(
+        "needed",
+        CONTENT=content(sandbox, at(repository, "base"), **seen),
+        PARAM_PATHS="\n".join(PATHS),
+        PARAM_ALWAYS=always,
+        RESULT_NEEDED_PATH=sandbox.root / "needed",
+        RESULT_PROMOTABLE_PATH=sandbox.root / "promotable",
+        RESULT_REASON_PATH=sandbox.root / "reason",
+    )
+    assert result.code == 0, result.err
+    assert (sandbox.root / "needed").read_text() == expected
+    untouched = seen["touched"] is False
+    assert (sandbox.root / "promotable").exists() is untouched
+    if untouched:
+        assert (sandbox.root / "promotable").read_text() == "untouched"
+        assert "does not touch services/shop lib" in (sandbox.root / "reason").read_text()

@@ -18,7 +18,7 @@ CURL = """
 cat >'{root}/config'
 for url; do :; done
 case $url in
-*/pulls*) cat '{root}/pulls.json' ;;
+*/pulls*) cat "{root}/pulls-${{url##*page=}}.json" 2>/dev/null || echo '[]' ;;
 esac
 {body}
 """
@@ -48,10 +48,11 @@ def report(
     *,
     curl: str = "",
     kubectl: str = "cat",
-    pulls: list[dict[str, Any]] | None = None,
+    pulls: tuple[list[dict[str, Any]], ...] = (),
     **changed: str,
 ) -> Result:
-    sandbox.file("pulls.json", json.dumps(pulls or []))
+    for number, page in enumerate(pulls, 1):
+        sandbox.file(f"pulls-{number}.json", json.dumps(page))
     sandbox.stub("kubectl", f"{kubectl} '{sandbox.file('runs.json', json.dumps({'items': runs}))}'")
     sandbox.stub("jq", f"exec '{shutil.which('jq')}' \"$@\"")
     sandbox.stub("curl", CURL.format(root=sandbox.root, body=curl))
@@ -63,6 +64,7 @@ def report(
         "PARAM_BASE_BRANCH": "main",
         "NAMESPACE": "staging-ci",
         "ENVIRONMENT": "staging",
+        "CONTEXT_SUFFIX": "",
         "API_URL": "http://forge.internal:3000/api/v1",
         "AFTER_MERGE": "false",
         "UNTRUSTED_ACCOUNT": "untrusted",
@@ -179,16 +181,40 @@ def test_a_pull_request_that_was_not_staged_cannot_call_itself_promotable(sandbo
 
 
 def test_a_merge_makes_every_other_pull_request_to_that_branch_stale(sandbox: Sandbox) -> None:
-    pulls = [
-        {"head": {"sha": "1" * 40}, "base": {"ref": "main"}},
-        {"head": {"sha": "2" * 40}, "base": {"ref": "release"}},
-        {"head": {"sha": "3" * 40}, "base": {"ref": "main"}},
-    ]
+    """As many as there are: Gitea has at most 50 of them on a page."""
+    pulls = (
+        [{"head": {"sha": "1" * 40}, "base": {"ref": "main"}}, {"head": {"sha": "2" * 40}, "base": {"ref": "release"}}],
+        [{"head": {"sha": "4" * 40}, "base": {"ref": "release"}}],
+        [{"head": {"sha": "3" * 40}, "base": {"ref": "main"}}],
+    )
     result = report(sandbox, [task_run("True", reason="serves")], "Succeeded", pulls=pulls, AFTER_MERGE="true")
     assert result.code == 0, result.err
     told = {sha: state for (sha, context), state in statuses(sandbox).items() if context.endswith("/promotable")}
     assert told.keys() == {"1" * 40, "3" * 40}
     assert set(told.values()) == {("failure", "main has moved: update the branch")}
+
+
+def test_a_merge_that_does_not_touch_the_application_makes_none_stale(sandbox: Sandbox) -> None:
+    pulls = ([{"head": {"sha": "1" * 40}, "base": {"ref": "main"}}],)
+    untouched = task_run("True", reason="nothing to roll out", touched="no")
+    report(sandbox, [untouched], "Completed", pulls=pulls, AFTER_MERGE="true")
+    assert statuses(sandbox) == {(SHA, "tekton-delivery/staging"): ("success", "nothing to roll out")}
+
+
+def test_a_pull_request_that_does_not_touch_the_application_can_be_merged(sandbox: Sandbox) -> None:
+    report(
+        sandbox, [task_run("True", reason="nothing to stage: it does not touch lib", promotable="untouched")], "Completed"
+    )
+    told = ("success", "nothing to stage: it does not touch lib")
+    assert statuses(sandbox) == {(SHA, f"tekton-delivery/{name}"): told for name in ("staging", "promotable")}
+
+
+def test_applications_of_one_repository_have_statuses_of_their_own(sandbox: Sandbox) -> None:
+    report(sandbox, [task_run("True", reason="serves", promotable="yes")], "Succeeded", CONTEXT_SUFFIX="/shop")
+    assert {context for _, context in statuses(sandbox)} == {
+        "tekton-delivery/staging/shop",
+        "tekton-delivery/promotable/shop",
+    }
 
 
 def test_other_pull_requests_that_cannot_be_listed_fail_the_step(sandbox: Sandbox) -> None:

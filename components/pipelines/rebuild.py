@@ -1,0 +1,48 @@
+"""The rebuild pipeline: what a merge made, where it is not what the pull request's head was, taken through the same pods.
+
+It starts after each merge where `staleBase` is `rebuild`, and by `python -m operate rebuild` in any case. The mark speaks of
+the merge commit then, and the next environment accepts it.
+"""
+
+from components.access import REPORTER, UNTRUSTED
+from components.conventions import DEPLOYER, Manifest
+from components.credentials import SSH_DIRECTORY
+from components.pipelines.pull_request import Source, build_and_stage, needed
+from components.pipelines.target import Target, report, ssh_secret
+from components.pipelines.untrusted import POD
+from components.tasks import build, stage
+from components.tasks.step import string_params
+
+PARAMS = {
+    "head-sha": "the merged pull request's head commit: 40 hex digits",
+    "pull-request": "its number",
+    "merge-sha": "the merge commit on the base branch: 40 hex digits",
+}
+ALWAYS = {"name": "always", "type": "string", "default": "no", "description": "`yes` to build whatever was built before"}
+
+
+def spec(target: Target, source: Source, timeout: str) -> Manifest:
+    """Return the Pipeline's spec; `timeout` is for the pod that builds."""
+    ask, wanted = needed(target, "$(params.merge-sha)", merged_head="$(params.head-sha)", always="$(params.always)")
+    building, staging = build_and_stage(target, source, "$(params.merge-sha)")
+    return {
+        "description": f"Rebuild what a merge to {target.base_branch} of {target.repository} made, on {target.environment}.",
+        "params": [*string_params(PARAMS), ALWAYS],
+        "workspaces": [{"name": SSH_DIRECTORY}],
+        "tasks": [ask, building | wanted | {"timeout": timeout}, staging],
+        # The status of the pull request's own run stays where nothing was rebuilt.
+        "finally": [report(target) | wanted],
+    }
+
+
+def run() -> Manifest:
+    """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
+    return {
+        "taskRunTemplate": {"serviceAccountName": REPORTER},
+        "taskRunSpecs": [
+            {"pipelineTaskName": build.NAME, "serviceAccountName": UNTRUSTED, "podTemplate": POD},
+            {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
+            {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
+        ],
+        "workspaces": ssh_secret(),
+    }

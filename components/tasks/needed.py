@@ -1,0 +1,41 @@
+"""Before anything is built: whether that is needed. This pod runs none of a pull request's code, so it is believed."""
+
+from components.conventions import Manifest
+from components.tasks import rollout
+from components.tasks.stage import PROMOTABLE
+from components.tasks.step import empty_dir, mount, ssh_workspace, step, string_params, string_results
+
+NAME = "needed"
+
+PARAMS = {name: rollout.PARAMS[name] for name in ("paths", "repository-url", "base-branch")} | {
+    "commit": "what would be built: 40 hex digits",
+    "merged-head": "after a merge: the pull request's head; else empty",
+    "always": "`yes` to build in any case",
+}
+RESULTS = {"needed": "`yes` or `no`"} | PROMOTABLE | rollout.REASON
+
+
+def spec() -> Manifest:
+    """Return the Task's spec."""
+    return {
+        "description": "Tell whether there is anything to build.",
+        "params": string_params(PARAMS),
+        "results": string_results(RESULTS),
+        "workspaces": [ssh_workspace()],
+        "volumes": [empty_dir(rollout.HISTORY)],
+        "steps": [
+            rollout.commits("$(params.commit)", "$(params.merged-head)", compare=True),
+            step(
+                "needed",
+                env={
+                    "PARAM_PATHS": "$(params.paths)",
+                    "PARAM_ALWAYS": "$(params.always)",
+                    "CONTENT": rollout.CONTENT_PATH,
+                    "RESULT_NEEDED_PATH": "$(results.needed.path)",
+                    "RESULT_PROMOTABLE_PATH": "$(results.promotable.path)",
+                    "RESULT_REASON_PATH": "$(results.reason.path)",
+                },
+                mounts=[mount(rollout.HISTORY, "/history", read_only=True)],
+            ),
+        ],
+    }

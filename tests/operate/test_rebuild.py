@@ -1,0 +1,94 @@
+"""operate rebuild: the merge commit goes through staging's own pods, and only then is the promotion started anew."""
+
+from typing import Any
+
+import pytest
+
+from components.conventions import Manifest
+from components.pipelines import rebuild as pipeline
+from operate import rebuild
+from operate.errors import OperateError
+from operate.rebuild import rebuild_merge
+from operate.target import Target
+from tests.operate.cluster import NAME, Memory, run, task_run
+
+MERGE = {"head-sha": "a" * 40, "pull-request": "3", "merge-sha": "b" * 40, "merged-by": "bob"}
+
+
+class Staging(Memory):
+    """An environment in whose cluster a run ends as soon as it is there."""
+
+    succeeds = True
+
+    def create_run(self, environment: str, body: Manifest) -> None:
+        super().create_run(environment, body)
+        condition = {"status": "True" if self.succeeds else "False", "message": "Tasks Completed: 1 (Failed: 1)"}
+        created = body["metadata"] | {"creationTimestamp": "2026-11-22T13:00:00Z"}
+        self.pipeline_runs = [
+            *self.pipeline_runs,
+            body | {"metadata": created, "status": {"completionTime": "now", "conditions": [condition]}},
+        ]
+
+
+def target(cluster: Memory, environment: str) -> Target:
+    return Target(cluster, environment, "shop", NAME)
+
+
+def refused(**changed: Any) -> Manifest:
+    """The promotion of a merge that production refused."""
+    made = run(3, "12:01:00", event="merge", **changed)
+    made["spec"]["params"] = [{"name": name, "value": value} for name, value in MERGE.items()]
+    return made
+
+
+@pytest.fixture
+def production() -> Memory:
+    made = Memory("production")
+    made.pipeline_runs = [refused()]
+    return made
+
+
+def test_staging_builds_the_merge_commit_whatever_it_built_before(production: Memory) -> None:
+    staging, told = Staging("staging"), list[str]()
+    promotion = rebuild_merge(target(staging, "staging"), target(production, "production"), 3, told.append)
+    (made,) = staging.created
+    assert made["spec"]["pipelineRef"] == {"name": "shop-staging-rebuild-pipeline"}
+    values = {param["name"]: param["value"] for param in made["spec"]["params"]}
+    assert values == {name: MERGE[name] for name in ("head-sha", "pull-request", "merge-sha")} | {"always": "yes"}
+    assert promotion["metadata"]["name"] == refused()["metadata"]["name"]
+    assert made["metadata"]["name"] in told[0]
+    assert production.created == [], "that is the command's next step"
+
+
+def test_a_run_by_hand_is_what_the_pipeline_declares() -> None:
+    """Who operates needs no Pulumi, so the shape is written there as well."""
+    assert pipeline.run() == rebuild.RUN
+    assert tuple(pipeline.PARAMS) == rebuild.PARAMS
+
+
+def test_a_failed_rebuild_promotes_nothing_and_says_why(production: Memory) -> None:
+    staging = Staging("staging")
+    staging.succeeds = False
+    with pytest.raises(OperateError, match=r"failed, so nothing is promoted: Tasks Completed: 1 \(Failed: 1\)"):
+        rebuild_merge(target(staging, "staging"), target(production, "production"), 3, lambda text: None)
+
+
+def test_what_a_step_says_is_the_reason() -> None:
+    staging = Staging("staging")
+    name = rebuild.start(target(staging, "staging"), MERGE)
+    staging.task_runs = [task_run(staging.pipeline_runs[0], "queued: staging is held by ana: by hand")]
+    assert rebuild.reason(target(staging, "staging"), name) == "queued: staging is held by ana: by hand"
+
+
+def test_what_was_not_merged_is_not_rebuilt(production: Memory) -> None:
+    production.pipeline_runs = [run(3, "12:01:00")]
+    staging = Staging("staging")
+    with pytest.raises(OperateError, match="has not heard of a merge of #3"):
+        rebuild_merge(target(staging, "staging"), target(production, "production"), 3, lambda text: None)
+    assert staging.created == []
+
+
+def test_a_promotion_that_goes_on_is_left_alone(production: Memory) -> None:
+    production.pipeline_runs = [refused(ended=False)]
+    with pytest.raises(OperateError, match="has not ended"):
+        rebuild_merge(target(Staging("staging"), "staging"), target(production, "production"), 3, lambda text: None)
