@@ -1,5 +1,8 @@
 """A merge over a moved base branch, which production refuses: rebuilt by one command, or by itself by a setting."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ import pytest
 
 from local.demo import APPLICATION
 from local.forge.client import PullRequest
-from operate import __main__ as operate
+from local.paths import ROOT
 from tests.e2e.stacks import Pulumi, altered
 from tests.e2e.world import World
 
@@ -33,17 +36,18 @@ def rebuilt(world: World, pull_request: PullRequest) -> None:
     assert world.digest("production") == world.digest("staging")
 
 
-def test_the_command_that_the_refusal_names_ships_what_was_merged(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_that_the_refusal_names_ships_what_was_merged(world: World) -> None:
     second = stale(world, "Rebuilt by hand")
     _, succeeded, _ = world.run("production", second)
     assert not succeeded
     reason = world.status("production", second.head_sha)[1]
     command = f"python -m operate rebuild production {APPLICATION} {second.number}"
     assert reason.endswith(command), reason
-    monkeypatch.setenv("KUBECONFIG", str(world.machine.cluster.kubeconfig))
-    assert operate.main(command.split()[3:]) == 0, capsys.readouterr().err
+    kubeconfig = {"KUBECONFIG": str(world.machine.cluster.kubeconfig)}
+    done = subprocess.run(
+        [sys.executable, *command.split()[1:]], cwd=ROOT, env=os.environ | kubeconfig, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
     _, succeeded, told = world.run("production", second, known=1)
     assert succeeded, told
     rebuilt(world, second)
