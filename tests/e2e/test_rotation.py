@@ -82,7 +82,7 @@ class Rotating:
         def flow() -> None:
             while not done.is_set():
                 self.event(secret)
-                done.wait(0.5)
+                done.wait(2)
 
         thread = threading.Thread(target=flow)
         thread.start()
