@@ -10,15 +10,8 @@ from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
 from components.build_plan import build_task
 from components.conventions import CONTAINER, Manifest, seconds
-from components.credentials import (
-    QUARANTINE_PUSH,
-    REGISTRY_PULL,
-    SSH_DIRECTORY,
-    CredentialsArgs,
-    RegistryLogin,
-    SigningKey,
-    SshKey,
-)
+from components.credentials import QUARANTINE_PUSH, REGISTRY_PULL, SSH_DIRECTORY, CredentialsArgs
+from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
@@ -32,15 +25,9 @@ from components.settings.application import Application as ApplicationSettings
 from components.settings.build import Build
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.forge import OkToTest
-from components.settings.registry import Credential, ReadRegistry
+from components.settings.registry import ReadRegistry
 from components.settings.stack import Stack
 from components.tasks import announce, begin, build, needed, permit, promote, report, restore, stage, supersede, tests
-
-
-def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
-    if login is None:
-        return ()
-    return (RegistryLogin(host=registry.host, username=login.username, password=stack.secret(login.password)),)
 
 
 def _reading(registry: ReadRegistry) -> promote.Reading:
@@ -92,33 +79,8 @@ class EnvironmentPlan:
         )
 
     def credentials(self, environment: Environment) -> CredentialsArgs:
-        """Secrets. An environment that only promotes writes to no registry, unless it has one of its own to copy to."""
-        loaded, builds, settings = self.stack, self._builds, self.stack.settings
-        registry, mark = settings.registry, settings.mark
-        return CredentialsArgs(
-            environment=self.name,
-            workload_namespace=environment.workload_namespace,
-            delivery_namespace=environment.delivery_namespace,
-            forge_token=loaded.secret(settings.forge.token),
-            forge_reader=loaded.secret(self._ok_to_test.token) if self._ok_to_test else None,
-            pull=_logins(loaded, registry.read, registry),
-            # Of two users of one host the last one counts: the one that writes.
-            push=(
-                *(_logins(loaded, builds.quarantine.read, builds.quarantine) if builds else ()),
-                *_logins(loaded, registry.write, registry),
-            )
-            if builds or self._source
-            else None,
-            source=_logins(loaded, self._source.read, self._source) if self._source else (),
-            quarantine=_logins(loaded, builds.quarantine.write, builds.quarantine) if builds else None,
-            ssh=SshKey(
-                private_key=loaded.secret(settings.forge.ssh.private_key),
-                known_hosts=loaded.secret(settings.forge.ssh.known_hosts),
-            ),
-            mark=SigningKey(private_key=loaded.secret(mark.private_key), password=loaded.secret(mark.password))
-            if builds and mark.private_key and mark.password
-            else None,
-        )
+        """Secrets."""
+        return credentials_args(self.stack, self.settings, environment, self._builds, self._source, self._ok_to_test)
 
     def access(self, environment: Environment) -> AccessArgs:
         """Service accounts and roles."""

@@ -45,7 +45,7 @@ LAYERS = [
     ("components.triggers",),
     ("components.policies",),
     ("components.approval_plan",),
-    ("components.application_plan", "components.build_plan"),
+    ("components.application_plan", "components.build_plan", "components.credentials_plan"),
     ("components.environment_plan",),
     ("components.plan",),
 ]
@@ -56,6 +56,7 @@ READERS_OF_SETTINGS = {
     "components.approval_plan",
     "components.application_plan",
     "components.build_plan",
+    "components.credentials_plan",
     "__main__",
 }
 

@@ -1,0 +1,55 @@
+"""From settings to the arguments of an environment's credentials."""
+
+from components.credentials import CredentialsArgs, RegistryLogin, SigningKey, SshKey
+from components.environment import Environment
+from components.settings.build import Build
+from components.settings.environment import Environment as EnvironmentSettings
+from components.settings.forge import OkToTest
+from components.settings.registry import Credential, ReadRegistry
+from components.settings.stack import Stack
+
+
+def credentials_args(
+    stack: Stack,
+    settings: EnvironmentSettings,
+    environment: Environment,
+    builds: Build | None,
+    source: ReadRegistry | None,
+    ok_to_test: OkToTest | None,
+) -> CredentialsArgs:
+    """Return who reads and writes what.
+
+    `builds` is given where images are built, `source` where they are promoted from another registry. An environment that
+    only promotes writes to no registry, unless it has one of its own to copy to.
+    """
+    forge, registry, mark = stack.settings.forge, stack.settings.registry, stack.settings.mark
+    return CredentialsArgs(
+        environment=settings.name,
+        workload_namespace=environment.workload_namespace,
+        delivery_namespace=environment.delivery_namespace,
+        forge_token=stack.secret(forge.token),
+        forge_reader=stack.secret(ok_to_test.token) if ok_to_test else None,
+        pull=_logins(stack, registry.read, registry),
+        # Of two users of one host the last one counts: the one that writes.
+        push=(
+            *(_logins(stack, builds.quarantine.read, builds.quarantine) if builds else ()),
+            *_logins(stack, registry.write, registry),
+        )
+        if builds or source
+        else None,
+        source=_logins(stack, source.read, source) if source else (),
+        quarantine=_logins(stack, builds.quarantine.write, builds.quarantine) if builds else None,
+        ssh=SshKey(
+            private_key=stack.secret(forge.ssh.private_key),
+            known_hosts=stack.secret(forge.ssh.known_hosts),
+        ),
+        mark=SigningKey(private_key=stack.secret(mark.private_key), password=stack.secret(mark.password))
+        if builds and mark.private_key and mark.password
+        else None,
+    )
+
+
+def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
+    if login is None:
+        return ()
+    return (RegistryLogin(host=registry.host, username=login.username, password=stack.secret(login.password)),)
