@@ -83,6 +83,8 @@ class Forger:
         scratch = self.history.parent / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
+        content = scratch / "content.json"
+        content.write_text(json.dumps({"tree": self.tree(), "current": True, "touched": True, "tested": False}))
         self._git("update-ref", "refs/heads/commit", self.merge_sha)
         environment = self._variables | self._declared(scratch) | {
             "PATH": f"{self.world.machine.folders['crane']}:{self.world.machine.folders['cosign']}:{os.environ['PATH']}",
@@ -91,6 +93,10 @@ class Forger:
             "PARAM_MERGE_SHA": self.merge_sha,
             "PARAM_HEAD_SHA": head_sha,
             "PARAM_IMAGE": f"{self.login.address}/{APPLICATION}",
+            "PARAM_APPLICATION": APPLICATION,
+            "PARAM_PATHS": "",
+            "PARAM_PULL_REQUEST": "1",
+            "CONTENT": str(content),
             "MARK_TIMEOUT": "0",
             "HISTORY": str(self.history),
             "SCRATCH": str(scratch),
