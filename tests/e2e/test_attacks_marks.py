@@ -30,7 +30,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(world: World, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     folder = tmp_path_factory.mktemp("marks")
-    honest = world.open({"message.txt": "Vouched for\n", "test.sh": "#!/bin/sh\nexit 0\n"})
+    honest = world.open({"message.txt": "Vouched for\n"})
     assert world.run("staging", honest)[1]
     world.merge(honest)
     assert world.run("production", honest)[1]
