@@ -35,6 +35,9 @@ def fork(world: World) -> Fork:
     admin.ensure_user(STRANGER, password)
     admin.ensure_collaborator(REPOSITORY, STRANGER, "read")
     stranger = Gitea(admin.url, user=STRANGER, password=password)
+    left_over = f"{STRANGER}/{REPOSITORY.partition('/')[2]}"
+    if stranger.find(f"/repos/{left_over}", "look for a fork of a run that was ended"):
+        stranger.delete_repository(left_over)
     repository = stranger.fork(REPOSITORY)
     before = world.all_runs()
     branch = f"greeting-{uuid.uuid4().hex[:8]}"
