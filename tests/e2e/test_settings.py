@@ -1,7 +1,6 @@
 """Settings that the shipped stacks leave at their defaults, seen on the cluster: one stack that uses them, one delivery."""
 
 import base64
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,9 +73,12 @@ def read(world: World, pod: Any, command: str) -> list[str]:
     place = (pod.metadata.name, pod.metadata.namespace)
     shell = ["sh", "-c", command]
     session = execute(call, *place, container="app", command=shell, stdout=True, stderr=True, _preload_content=False)
-    with contextlib.closing(session):
+    try:
         session.run_forever(timeout=20)
         return str(session.read_all()).splitlines()
+    finally:
+        # `close` leaves the socket open where the other side has said goodbye first.
+        session.sock.shutdown()
 
 
 def test_the_autoscaler_decides_how_many_pods_there_are(world: World, configured: Path, pulumi: Pulumi) -> None:
