@@ -3,8 +3,9 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import LISTENER, Access, ListenerAccess
+from components.access import Access, ListenerAccess
 from components.application import Application
+from components.conventions import LISTENER
 from components.credentials import Credentials
 from components.environment import Environment
 from components.network import Network

@@ -11,13 +11,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import DEPLOYER, FREEZE, labels, token
-
-UNTRUSTED = "untrusted"
-REPORTER = "reporter"
-SUPERVISOR = "supervisor"
-PRUNER = "pruner"
-LISTENER = "listener"
+from components.conventions import DEPLOYER, FREEZE, LISTENER, REPORTER, SUPERVISOR, UNTRUSTED, labels, token
 
 Rule = dict[str, Any]
 Subject = dict[str, str]

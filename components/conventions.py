@@ -12,8 +12,24 @@ TRIGGERS = "triggers.tekton.dev/v1beta1"
 # Pulumi's Kubernetes provider folds managers with those prefixes into its own and would roll the image back.
 FIELD_MANAGER = "tekton-delivery"
 
-# The service account that rolls out.
+# The service accounts of a delivery namespace (`access` says what each may do).
 DEPLOYER = "deployer"
+UNTRUSTED = "untrusted"
+REPORTER = "reporter"
+SUPERVISOR = "supervisor"
+PRUNER = "pruner"
+LISTENER = "listener"
+
+# Its Secrets (`credentials` says what each opens).
+SSH_DIRECTORY = "ssh-directory"
+WEBHOOK_SECRET = "webhook-secret"
+FORGE_TOKEN = "forge-token"
+FORGE_READER = "forge-reader"
+REGISTRY_PULL = "registry-pull"
+REGISTRY_PUSH = "registry-push"
+SOURCE_PULL = "source-pull"
+QUARANTINE_PUSH = "quarantine-push"
+MARK_SIGNING = "mark-signing"
 
 # The container of a Deployment whose image is delivered.
 CONTAINER = "app"

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import labels, token
-
-SSH_DIRECTORY = "ssh-directory"
-WEBHOOK_SECRET = "webhook-secret"
-FORGE_TOKEN = "forge-token"
-FORGE_READER = "forge-reader"
-REGISTRY_PULL = "registry-pull"
-REGISTRY_PUSH = "registry-push"
-SOURCE_PULL = "source-pull"
-QUARANTINE_PUSH = "quarantine-push"
-MARK_SIGNING = "mark-signing"
+from components.conventions import (
+    FORGE_READER,
+    FORGE_TOKEN,
+    MARK_SIGNING,
+    QUARANTINE_PUSH,
+    REGISTRY_PULL,
+    REGISTRY_PUSH,
+    SOURCE_PULL,
+    SSH_DIRECTORY,
+    labels,
+    token,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
 from components.build_plan import build_task
-from components.conventions import CONTAINER, Manifest, seconds
-from components.credentials import QUARANTINE_PUSH, REGISTRY_PULL, SSH_DIRECTORY, CredentialsArgs
+from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, SSH_DIRECTORY, Manifest, seconds
+from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import PRUNER
-from components.conventions import Manifest, labels, token
+from components.conventions import PRUNER, Manifest, labels, token
 
 # The step that asks an application after a rollout.
 ROLLOUT_STEP = "deploy"

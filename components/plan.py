@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.access import LISTENER, ListenerAccessArgs
+from components.access import ListenerAccessArgs
 from components.application_plan import listener_exposure
+from components.conventions import LISTENER
 from components.environment import Environment
 from components.environment_plan import EnvironmentPlan
 from components.network import NetworkArgs

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import PRUNER, Rule, bind
-from components.conventions import Manifest, labels, limits, restricted, token
+from components.access import Rule, bind
+from components.conventions import PRUNER, Manifest, labels, limits, restricted, token
 from components.network import PRUNER_LABELS
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, script
 

@@ -7,8 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components.conventions import WEBHOOK_GENERATION
-from components.credentials import WEBHOOK_SECRET
+from components.conventions import WEBHOOK_GENERATION, WEBHOOK_SECRET
 
 
 @dataclass(frozen=True)

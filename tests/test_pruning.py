@@ -2,8 +2,7 @@
 
 import pytest
 
-from components.access import PRUNER
-from components.conventions import restricted
+from components.conventions import PRUNER, restricted
 from tests.support import Declared, Object
 
 

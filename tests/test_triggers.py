@@ -7,7 +7,7 @@ import dataclasses
 
 import pytest
 
-from components.credentials import WEBHOOK_SECRET
+from components.conventions import WEBHOOK_SECRET
 from components.events import Trigger
 from components.triggers import Listener, ListenerArgs
 from components.webhook_secret import Rotation

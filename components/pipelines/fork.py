@@ -1,8 +1,6 @@
 """The pipeline for a fork's pull request: its tests, at the word of somebody who may write. It stages nothing."""
 
-from components.access import REPORTER, UNTRUSTED
-from components.conventions import Manifest
-from components.credentials import SSH_DIRECTORY
+from components.conventions import REPORTER, SSH_DIRECTORY, UNTRUSTED, Manifest
 from components.pipelines.target import Target, report, ssh_secret, ssh_workspace, task
 from components.pipelines.untrusted import POD
 from components.tasks import permit, tests

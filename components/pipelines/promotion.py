@@ -1,8 +1,6 @@
 """The promotion pipeline: what the former environment vouched for, rolled out without a build once it is proven."""
 
-from components.access import REPORTER
-from components.conventions import DEPLOYER, Manifest
-from components.credentials import SSH_DIRECTORY
+from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, Manifest
 from components.pipelines.target import Target, report, rollout_params, ssh_secret, ssh_workspace, task
 from components.tasks import announce, promote
 from components.tasks.step import string_params

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.access import REPORTER, SUPERVISOR, UNTRUSTED
-from components.conventions import DEPLOYER, Manifest
-from components.credentials import SSH_DIRECTORY
+from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, SUPERVISOR, UNTRUSTED, Manifest
 from components.pipelines.target import (
     Target,
     begin,

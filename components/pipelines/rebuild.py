@@ -4,9 +4,7 @@ It starts after each merge where `staleBase` is `rebuild`, and by `python -m ope
 the merge commit then, and the next environment accepts it.
 """
 
-from components.access import REPORTER, UNTRUSTED
-from components.conventions import DEPLOYER, Manifest
-from components.credentials import SSH_DIRECTORY
+from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, UNTRUSTED, Manifest
 from components.pipelines.pull_request import Source, build_and_stage, needed
 from components.pipelines.target import Target, report, ssh_secret
 from components.pipelines.untrusted import POD

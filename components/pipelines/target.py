@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import Manifest
-from components.credentials import SSH_DIRECTORY
+from components.conventions import SSH_DIRECTORY, Manifest
 
 
 @dataclass(frozen=True, kw_only=True)

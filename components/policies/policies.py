@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import PRUNER, SUPERVISOR, UNTRUSTED
-from components.conventions import DEPLOYER, PROJECT, Manifest, labels, token
+from components.conventions import DEPLOYER, PROJECT, PRUNER, SUPERVISOR, UNTRUSTED, Manifest, labels, token
 from components.policies.approvals import Approvers, approvals
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods

@@ -1,7 +1,6 @@
 """Tells the forge at a run's beginning what it is going to wait for."""
 
-from components.conventions import Manifest
-from components.credentials import FORGE_TOKEN
+from components.conventions import FORGE_TOKEN, Manifest
 from components.tasks.report import CONTEXT_SUFFIX, TOKEN_PATH
 from components.tasks.step import mount, step, string_params
 

@@ -7,8 +7,7 @@ the fetch step alone, which runs first, and the only registry credential opens t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.conventions import NONROOT, Manifest, restricted
-from components.credentials import QUARANTINE_PUSH
+from components.conventions import NONROOT, QUARANTINE_PUSH, Manifest, restricted
 from components.tasks.step import (
     DOCKER_CONFIG_PATH,
     docker_config,

@@ -1,7 +1,6 @@
 """Decides whether a comment may start the tests of a fork's pull request, by what the forge says and not by the comment."""
 
-from components.conventions import Manifest
-from components.credentials import FORGE_READER
+from components.conventions import FORGE_READER, Manifest
 from components.tasks.step import mount, step, string_params, string_results
 
 NAME = "permit"

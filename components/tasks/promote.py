@@ -6,8 +6,7 @@ where they are rolled out from.
 
 from dataclasses import dataclass
 
-from components.conventions import Manifest
-from components.credentials import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL
+from components.conventions import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Manifest
 from components.tasks import approve, rollout
 from components.tasks.step import (
     SOURCE_CONFIG_PATH,

@@ -1,8 +1,6 @@
 """Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
 
-from components.access import UNTRUSTED
-from components.conventions import Manifest
-from components.credentials import FORGE_TOKEN
+from components.conventions import FORGE_TOKEN, UNTRUSTED, Manifest
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
 
 NAME = "report"

@@ -1,7 +1,6 @@
 """Pod 2: copy the image from quarantine by digest, roll it out, sign the mark. Of pod 1 it takes the digest, as data."""
 
-from components.conventions import Manifest
-from components.credentials import MARK_SIGNING, REGISTRY_PUSH
+from components.conventions import MARK_SIGNING, REGISTRY_PUSH, Manifest
 from components.tasks import rollout
 from components.tasks.step import docker_config, mount, ssh_workspace, string_params, string_results
 

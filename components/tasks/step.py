@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.conventions import Manifest, limits, restricted
-from components.credentials import SSH_DIRECTORY
+from components.conventions import SSH_DIRECTORY, Manifest, limits, restricted
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
