@@ -5,13 +5,12 @@ For an environment that has been made anew and for a webhook that was lost. What
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from components.conventions import Manifest, delivery_namespace, key
 from operate import forge
-from operate.cluster import ConflictError
 from operate.errors import OperateError
+from operate.runs import create, moment
 from operate.target import Target
 
 _PARAM = re.compile(r"\$\(tt\.params\.([\w-]+)\)")
@@ -29,20 +28,15 @@ def deliver(target: Target, number: int, api_url: str | None) -> str:
     _check(found, template["metadata"]["labels"][key("event")], given["base-branch"])
     body = _filled(template, values(binding, found, target, number))
     body["metadata"]["annotations"] = {key("started-by"): target.cluster.whoami()}
-    try:
-        target.cluster.create_run(target.environment, body)
-    except ConflictError:
-        raise OperateError(f"{body['metadata']['name']} has just been started by somebody else") from None
-    return str(body["metadata"]["name"])
+    return create(target, body)
 
 
 def values(binding: Manifest, found: Manifest, target: Target, number: int) -> dict[str, str]:
     """Return the values of a template's params: what its binding takes from a webhook, taken from the pull request."""
     body = {"number": number, "pull_request": found}
-    time = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
     made = {
         "application": target.application,
-        "run": f"{target.application}-{target.environment}-{number}-{found['head']['sha'][:8]}-{time}",
+        "run": f"{target.application}-{target.environment}-{number}-{found['head']['sha'][:8]}-{moment()}",
     }
     for param in binding["spec"]["params"]:
         if path := _BODY.fullmatch(param["value"]):

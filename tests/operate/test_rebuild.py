@@ -1,16 +1,19 @@
 """operate rebuild: the merge commit goes through staging's own pods, and only then is the promotion started anew."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from components.conventions import Manifest
 from components.pipelines import rebuild as pipeline
-from operate import rebuild
+from operate import rebuild, runs
 from operate.errors import OperateError
 from operate.rebuild import rebuild_merge
 from operate.target import Target
 from tests.operate.cluster import NAME, Memory, run, task_run
+from tests.support import ROOT
 
 MERGE = {"head-sha": "a" * 40, "pull-request": "3", "merge-sha": "b" * 40, "merged-by": "bob"}
 
@@ -61,9 +64,16 @@ def test_staging_builds_the_merge_commit_whatever_it_built_before(production: Me
 
 
 def test_a_run_by_hand_is_what_the_pipeline_declares() -> None:
-    """Who operates needs no Pulumi, so the shape is written there as well."""
-    assert pipeline.run() == rebuild.RUN
-    assert tuple(pipeline.PARAMS) == rebuild.PARAMS
+    staging = Staging("staging")
+    rebuild.start(target(staging, "staging"), MERGE)
+    (made,) = staging.created
+    assert made["spec"].items() >= pipeline.run().items()
+    assert tuple(param["name"] for param in made["spec"]["params"]) == (*pipeline.PARAMS, pipeline.ALWAYS["name"])
+
+
+def test_who_operates_needs_no_pulumi() -> None:
+    code = "import sys, operate.__main__; sys.exit(any(name.split('.')[0].startswith('pulumi') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_a_failed_rebuild_promotes_nothing_and_says_why(production: Memory) -> None:
@@ -77,7 +87,7 @@ def test_what_a_step_says_is_the_reason() -> None:
     staging = Staging("staging")
     name = rebuild.start(target(staging, "staging"), MERGE)
     staging.task_runs = [task_run(staging.pipeline_runs[0], "queued: staging is held by ana: by hand")]
-    assert rebuild.reason(target(staging, "staging"), name) == "queued: staging is held by ana: by hand"
+    assert runs.reasons(target(staging, "staging"))[name] == "queued: staging is held by ana: by hand"
 
 
 def test_what_was_not_merged_is_not_rebuilt(production: Memory) -> None:
