@@ -147,8 +147,7 @@ def vouched_for() -> str:
 
 
 def _known_repository(repositories: Iterable[str]) -> list[str]:
-    names = ", ".join(quote(name) for name in sorted(repositories))
-    return ["!('X-Github-Enterprise-Host' in header)", f"body.repository.full_name in [{names}]"]
+    return ["!('X-Github-Enterprise-Host' in header)", one_of("body.repository.full_name", repositories)]
 
 
 def _branch(base_branches: Mapping[str, str]) -> str:

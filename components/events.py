@@ -30,6 +30,7 @@ class Event:
 
 _PULL_REQUEST = {"pull-request": "$(body.number)"}
 _HEAD = _PULL_REQUEST | {"head-sha": "$(body.pull_request.head.sha)"}
+_MERGE = _HEAD | {"merge-sha": "$(body.pull_request.merge_commit_sha)"}
 
 EVENTS = {
     "pull-request": Event(
@@ -51,18 +52,14 @@ EVENTS = {
         trigger="main-rebuild-trigger",
         objects="github-rebuild-trigger",
         pipeline="rebuild-pipeline",
-        params=_HEAD | {"merge-sha": "$(body.pull_request.merge_commit_sha)"},
+        params=_MERGE,
     ),
     "merge": Event(
         says="closed by merging",
         trigger="push-main-trigger",
         objects="github-main-trigger",
         pipeline="pipeline",
-        params=_HEAD
-        | {
-            "merge-sha": "$(body.pull_request.merge_commit_sha)",
-            "merged-by": "$(body.pull_request.merged_by.login)",
-        },
+        params=_MERGE | {"merged-by": "$(body.pull_request.merged_by.login)"},
     ),
     "ok-to-test": Event(
         says="vouched for by /ok-to-test",

@@ -1,16 +1,21 @@
 """The promotion pipeline: what the former environment vouched for, rolled out without a build once it is proven."""
 
 from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, Manifest
-from components.pipelines.target import Target, report, rollout_params, ssh_secret, ssh_workspace, task
-from components.tasks import announce, promote
+from components.pipelines.target import (
+    MERGE_PARAMS,
+    Target,
+    announce,
+    report,
+    rollout_params,
+    ssh_secret,
+    ssh_workspace,
+    task,
+)
+from components.tasks import announce as announce_task
+from components.tasks import promote
 from components.tasks.step import string_params
 
-PARAMS = {
-    "head-sha": "the merged pull request's head commit: 40 hex digits",
-    "pull-request": "its number",
-    "merge-sha": "the merge commit on the base branch: 40 hex digits",
-    "merged-by": "who merged",
-}
+PARAMS = MERGE_PARAMS | {"merged-by": "who merged"}
 
 
 def spec(target: Target, *, approved: bool) -> Manifest:
@@ -28,16 +33,11 @@ def spec(target: Target, *, approved: bool) -> Manifest:
         "params": string_params(PARAMS),
         "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": [
-            *([_announce(target)] if approved else []),
+            *([announce(target)] if approved else []),
             task(promote.NAME, rollout_params(target) | values, workspaces=ssh_workspace()),
         ],
         "finally": [report(target)],
     }
-
-
-def _announce(target: Target) -> Manifest:
-    values = {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
-    return task(announce.NAME, values)
 
 
 def run(timeout: str | None = None) -> Manifest:
@@ -45,7 +45,7 @@ def run(timeout: str | None = None) -> Manifest:
 
     `timeout` is for one that waits for people, and announces it.
     """
-    waits = [{"pipelineTaskName": announce.NAME, "serviceAccountName": REPORTER}] if timeout else []
+    waits = [{"pipelineTaskName": announce_task.NAME, "serviceAccountName": REPORTER}] if timeout else []
     return {
         "taskRunTemplate": {"serviceAccountName": DEPLOYER},
         "taskRunSpecs": [

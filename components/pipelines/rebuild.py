@@ -6,16 +6,12 @@ the merge commit then, and the next environment accepts it.
 
 from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, UNTRUSTED, Manifest
 from components.pipelines.pull_request import Source, build_and_stage, needed
-from components.pipelines.target import Target, report, ssh_secret
+from components.pipelines.target import MERGE_PARAMS, Target, report, ssh_secret
 from components.pipelines.untrusted import POD
 from components.tasks import build, stage
 from components.tasks.step import string_params
 
-PARAMS = {
-    "head-sha": "the merged pull request's head commit: 40 hex digits",
-    "pull-request": "its number",
-    "merge-sha": "the merge commit on the base branch: 40 hex digits",
-}
+PARAMS = MERGE_PARAMS
 ALWAYS = {"name": "always", "type": "string", "default": "no", "description": "`yes` to build whatever was built before"}
 
 

@@ -70,6 +70,13 @@ class Target:
         return f"{self.application}-{self.environment}-rejected-pipeline"
 
 
+MERGE_PARAMS = {
+    "head-sha": "the merged pull request's head commit: 40 hex digits",
+    "pull-request": "its number",
+    "merge-sha": "the merge commit on the base branch: 40 hex digits",
+}
+
+
 def params(values: Mapping[str, str]) -> list[Manifest]:
     """Return param values as Tekton lists them."""
     return [{"name": name, "value": value} for name, value in values.items()]
@@ -136,8 +143,16 @@ def supersede(target: Target) -> Manifest:
 
 def begin(target: Target) -> Manifest:
     """Return the pipeline task that cancels what this run overtakes, and says that it has started."""
-    told = {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
-    return task("begin", _overtaking(target) | told)
+    return task("begin", _overtaking(target) | _status(target))
+
+
+def announce(target: Target) -> Manifest:
+    """Return the pipeline task that tells what this run waits for."""
+    return task("announce", _status(target))
+
+
+def _status(target: Target) -> dict[str, str]:
+    return {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
 
 
 def _overtaking(target: Target) -> dict[str, str]:
@@ -152,12 +167,5 @@ def report(target: Target, *, name: str = "report", status: str = "$(tasks.statu
     """Return the finally task that sets a commit status; `name` is its Task's."""
     return task(
         name,
-        {
-            "repository": target.repository,
-            "head-sha": "$(params.head-sha)",
-            "run": "$(context.pipelineRun.name)",
-            "base-branch": target.base_branch,
-            "status": status,
-            "context-suffix": target.context_suffix,
-        },
+        _status(target) | {"run": "$(context.pipelineRun.name)", "base-branch": target.base_branch, "status": status},
     )

@@ -1,8 +1,9 @@
 """Tells the forge at a run's beginning what it is going to wait for."""
 
 from components.conventions import FORGE_TOKEN, Manifest
-from components.tasks.report import CONTEXT_SUFFIX, TOKEN_PATH
-from components.tasks.step import mount, step, string_params
+from components.tasks import forge
+from components.tasks.report import CONTEXT_SUFFIX
+from components.tasks.step import step, string_params
 
 NAME = "announce"
 
@@ -12,8 +13,7 @@ PARAMS = {
     "context-suffix": CONTEXT_SUFFIX,
 }
 
-
-VOLUME = {"name": FORGE_TOKEN, "secret": {"secretName": FORGE_TOKEN}}
+VOLUME = forge.volume(FORGE_TOKEN)
 
 
 def spec(*, environment: str, api_url: str, waits_for: str) -> Manifest:
@@ -30,14 +30,6 @@ def announce(*, environment: str, api_url: str, waits_for: str) -> Manifest:
     """Return the step that sets the commit status."""
     return step(
         "announce",
-        env={
-            "PARAM_REPOSITORY": "$(params.repository)",
-            "PARAM_HEAD_SHA": "$(params.head-sha)",
-            "ENVIRONMENT": environment,
-            "CONTEXT_SUFFIX": "$(params.context-suffix)",
-            "API_URL": api_url,
-            "WAITS_FOR": waits_for,
-            "TOKEN_FILE": f"{TOKEN_PATH}/token",
-        },
-        mounts=[mount(FORGE_TOKEN, TOKEN_PATH, read_only=True)],
+        env=forge.status_env(environment=environment, api_url=api_url) | {"WAITS_FOR": waits_for},
+        mounts=[forge.token(FORGE_TOKEN)],
     )

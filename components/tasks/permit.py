@@ -1,7 +1,8 @@
 """Decides whether a comment may start the tests of a fork's pull request, by what the forge says and not by the comment."""
 
 from components.conventions import FORGE_READER, Manifest
-from components.tasks.step import mount, step, string_params, string_results
+from components.tasks import forge
+from components.tasks.step import step, string_params, string_results
 
 NAME = "permit"
 
@@ -19,8 +20,6 @@ RESULTS = {
     "reason": "why not, in one line",
 }
 
-TOKEN_PATH = "/credentials/forge"
-
 
 def spec(*, api_url: str) -> Manifest:
     """Return the Task's spec; `api_url` is the base URL of the forge's REST API."""
@@ -28,22 +27,20 @@ def spec(*, api_url: str) -> Manifest:
         "description": "Ask the forge whether who commented may write, and what the pull request's head is.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
-        "volumes": [{"name": FORGE_READER, "secret": {"secretName": FORGE_READER}}],
+        "volumes": [forge.volume(FORGE_READER)],
         "steps": [
             step(
                 "permit",
-                env={
-                    "PARAM_REPOSITORY": "$(params.repository)",
+                env=forge.env(api_url)
+                | {
                     "PARAM_BASE_BRANCH": "$(params.base-branch)",
                     "PARAM_PULL_REQUEST": "$(params.pull-request)",
                     "PARAM_HEAD_SHA": "$(params.head-sha)",
                     "PARAM_COMMENTER": "$(params.commenter)",
-                    "API_URL": api_url,
-                    "TOKEN_FILE": f"{TOKEN_PATH}/token",
                     "RESULT_PERMITTED_PATH": "$(results.permitted.path)",
                     "RESULT_REASON_PATH": "$(results.reason.path)",
                 },
-                mounts=[mount(FORGE_READER, TOKEN_PATH, read_only=True)],
+                mounts=[forge.token(FORGE_READER)],
             )
         ],
     }

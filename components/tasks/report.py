@@ -1,6 +1,7 @@
 """Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
 
 from components.conventions import FORGE_TOKEN, UNTRUSTED, Manifest
+from components.tasks import forge
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
 
 NAME = "report"
@@ -15,8 +16,6 @@ PARAMS = {
     "context-suffix": CONTEXT_SUFFIX,
 }
 
-TOKEN_PATH = "/credentials/forge"
-
 
 def spec(*, environment: str, api_url: str, after_merge: bool = False) -> Manifest:
     """Return the Task's spec; `environment` ends the status's context.
@@ -27,28 +26,20 @@ def spec(*, environment: str, api_url: str, after_merge: bool = False) -> Manife
     return {
         "description": f"Set the commit status tekton-delivery/{environment}.",
         "params": string_params(PARAMS),
-        "volumes": [api_token("kubernetes-api"), {"name": "forge-token", "secret": {"secretName": FORGE_TOKEN}}],
+        "volumes": [api_token("kubernetes-api"), forge.volume(FORGE_TOKEN)],
         "steps": [
             step(
                 "report",
-                env={
-                    "PARAM_REPOSITORY": "$(params.repository)",
-                    "PARAM_HEAD_SHA": "$(params.head-sha)",
+                env=forge.status_env(environment=environment, api_url=api_url)
+                | {
                     "PARAM_STATUS": "$(params.status)",
                     "PARAM_BASE_BRANCH": "$(params.base-branch)",
-                    "CONTEXT_SUFFIX": "$(params.context-suffix)",
                     "NAMESPACE": "$(context.taskRun.namespace)",
-                    "ENVIRONMENT": environment,
-                    "API_URL": api_url,
                     "AFTER_MERGE": str(after_merge).lower(),
                     "PARAM_RUN": "$(params.run)",
                     "UNTRUSTED_ACCOUNT": UNTRUSTED,
-                    "TOKEN_FILE": f"{TOKEN_PATH}/token",
                 },
-                mounts=[
-                    mount("kubernetes-api", API_TOKEN_PATH, read_only=True),
-                    mount("forge-token", TOKEN_PATH, read_only=True),
-                ],
+                mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), forge.token(FORGE_TOKEN)],
             )
         ],
     }
