@@ -89,6 +89,19 @@ class AccessArgs:
     """People who approve what is rolled out; none where it takes no approval."""
 
 
+def service_account(
+    name: str, metadata: Mapping[str, pulumi.Input[object]], pull_secret: str | None, opts: pulumi.ResourceOptions
+) -> None:
+    """Declare a service account whose token no pod gets unasked, and whose pods pull images with `pull_secret`, if any."""
+    k8s.core.v1.ServiceAccount(
+        name,
+        metadata=metadata,
+        automount_service_account_token=False,
+        image_pull_secrets=[{"name": pull_secret}] if pull_secret else [],
+        opts=opts,
+    )
+
+
 class Access(pulumi.ComponentResource):
     """The identities of an environment's runs."""
 
@@ -99,13 +112,8 @@ class Access(pulumi.ComponentResource):
 
         def account(role: str) -> None:
             """Declare a service account of the delivery namespace."""
-            k8s.core.v1.ServiceAccount(
-                f"{name}-{role}",
-                metadata={"name": role, "namespace": args.delivery_namespace, "labels": common},
-                automount_service_account_token=False,
-                image_pull_secrets=[{"name": args.pull_secret}] if args.pull_secret else [],
-                opts=child,
-            )
+            metadata = {"name": role, "namespace": args.delivery_namespace, "labels": common}
+            service_account(f"{name}-{role}", metadata, args.pull_secret, child)
 
         account(DEPLOYER)
         account(REPORTER)

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import pod
+from components.access import service_account
 from components.conventions import key, labels, token
 from components.exposure import Exposure, expose
 from components.pod import Health, Resources
@@ -83,13 +84,7 @@ class Application(pulumi.ComponentResource):
         patience = f"{args.rollout_timeout_seconds + 30}s"
         selector = {"app.kubernetes.io/name": args.application}
         child = pulumi.ResourceOptions(parent=self)
-        k8s.core.v1.ServiceAccount(
-            f"{name}-account",
-            metadata=metadata,
-            automount_service_account_token=False,
-            image_pull_secrets=[{"name": args.pull_secret}] if args.pull_secret else [],
-            opts=child,
-        )
+        service_account(f"{name}-account", metadata, args.pull_secret, child)
         notes = self._secret(name, args, metadata)
         k8s.apps.v1.Deployment(
             f"{name}-deployment",

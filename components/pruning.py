@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import Rule, bind
+from components.access import Rule, bind, service_account
 from components.conventions import PRUNER, Manifest, labels, limits, restricted, token
 from components.network import PRUNER_LABELS
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, script
@@ -38,13 +38,7 @@ class Pruning(pulumi.ComponentResource):
         common = labels(environment=args.environment)
         child = pulumi.ResourceOptions(parent=self)
         metadata = {"name": PRUNER, "namespace": args.namespace, "labels": common | PRUNER_LABELS}
-        k8s.core.v1.ServiceAccount(
-            f"{name}-{PRUNER}",
-            metadata=metadata,
-            automount_service_account_token=False,
-            image_pull_secrets=[{"name": args.pull_secret}] if args.pull_secret else [],
-            opts=child,
-        )
+        service_account(f"{name}-{PRUNER}", metadata, args.pull_secret, child)
         bind(name, PRUNER, args.namespace, args.namespace, RULES, common, child)
         k8s.batch.v1.CronJob(f"{name}-{PRUNER}", metadata=metadata, spec=job(args, common | PRUNER_LABELS), opts=child)
         self.register_outputs({})
