@@ -129,8 +129,7 @@ class Stack:
 
 @contextmanager
 def _stack(running: Machine, folder: Path) -> Iterator[Stack]:
-    quick = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-    variables = pulumi_stacks.process_environment(running.cluster, running.folders) | quick
+    variables = pulumi_stacks.process_environment(running.cluster, running.folders) | pulumi_stacks.WITHOUT_CHECKPOINTS
     pulumi_stacks.command(STACK, variables, "stack", "select", "--create", STACK)
     stack = Stack(variables, folder / "Pulumi.growth.yaml")
     try:

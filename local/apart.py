@@ -46,10 +46,8 @@ def up(running: Machine, progress: Progress) -> Cluster:
 def install_tekton(running: Machine, cluster: Cluster, progress: Progress) -> str:
     """Install Tekton by its own stack; what that took, e.g. `112 created`."""
     stack.write(build.ensure(running.folders, progress), progress)
-    # Definitions are large, and written once more with every step of every resource; a state that a crash loses is no loss
-    # here, where the cluster goes with it.
-    quick = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-    variables = pulumi_stacks.process_environment(cluster, running.folders) | quick
+    # Definitions are large; the state goes with the cluster.
+    variables = pulumi_stacks.process_environment(cluster, running.folders) | pulumi_stacks.WITHOUT_CHECKPOINTS
     with progress.step("pulumi up: tekton"):
         pulumi_stacks.command(NAME, variables, "stack", "select", "--create", NAME, project=TEKTON)
         return pulumi_stacks.deploy(NAME, variables, project=TEKTON)

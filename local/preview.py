@@ -1,6 +1,5 @@
 """What `pulumi up` would change in each shipped stack, with the policy pack: `make preview`."""
 
-import os
 import subprocess
 from collections.abc import Sequence
 
@@ -22,8 +21,7 @@ def commands(stacks: Sequence[str]) -> list[tuple[list[str], dict[str, str]]]:
     if not cluster.running():
         raise UserError("The embedded cluster does not run. Start it: make up")
     folders = tools.ensure(["kubernetes", *pulumi_stacks.needed_tools()], Progress(write=lambda text: None))
-    variables = {**os.environ, **pulumi_stacks.environment(cluster, folders)}
-    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)  # it would win over the file
+    variables = pulumi_stacks.process_environment(cluster, folders)
     pack = policy_pack.ensure()
     preview = [
         str(pulumi_stacks.LAUNCHER / "pulumi"),

@@ -29,6 +29,8 @@ LANGUAGE_HOST = "pulumi-language-python"
 # Objects that exist and that the state does not know are taken over as declared, instead of being an error.
 UPSERT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
 _INCARNATION = PULUMI / "incarnation"
+# For a state that nobody misses after a crash: checkpoints are written with every step of every resource.
+WITHOUT_CHECKPOINTS = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 
 
 def official_cli() -> Path | None:

@@ -2,9 +2,8 @@
 
 import contextlib
 import json
-import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,16 @@ Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def cli(world: World) -> Pulumi:
-    """The CLI as after `eval "$(make env)"`. A command that fails is an error, unless `check=False`."""
-    variables = os.environ | pulumi_stacks.environment(world.machine.cluster, world.machine.folders)
-    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)
+    """The CLI as after `eval "$(make env)"`."""
+    return runner(pulumi_stacks.process_environment(world.machine.cluster, world.machine.folders))
+
+
+def runner(variables: Mapping[str, str], project: Path = ROOT) -> Pulumi:
+    """The CLI in a project. A command that fails is an error, unless `check=False`."""
 
     def run(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
-        answer = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        answer = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True)
         assert not check or answer.returncode == 0, answer.stdout + answer.stderr
         return answer
 

@@ -30,7 +30,7 @@ from local.kubernetes_api import Kubernetes, wait_until
 from local.machine import LISTENER
 from local.paths import IMAGE_REFS, ROOT
 from local.progress import Progress
-from tests.e2e.stacks import altered
+from tests.e2e.stacks import altered, runner
 from tests.e2e.world import World
 
 QUIET = Progress(write=lambda text: None, tty=False)
@@ -296,14 +296,11 @@ def deployed(second: Second) -> dict[str, tuple[str, int]]:
 
 def pulumi(second: Second, world: World) -> Any:
     """The CLI on the second cluster's Tekton stack."""
-    quick = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-    variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders) | quick
+    variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders)
+    run = runner(variables | pulumi_stacks.WITHOUT_CHECKPOINTS, apart.TEKTON)
 
-    def run(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def on_its_stack(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         named = [] if arguments[0] == "stack" else ["--stack", apart.NAME]
-        command = ["pulumi", *arguments, *named, "--non-interactive", "--color", "never"]
-        answer = subprocess.run(command, cwd=apart.TEKTON, env=os.environ | variables, capture_output=True, text=True)
-        assert not check or answer.returncode == 0, answer.stdout + answer.stderr
-        return answer
+        return run(*arguments, *named, check=check)
 
-    return run
+    return on_its_stack

@@ -2,9 +2,7 @@
 
 import gzip
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import yaml
 from local import pulumi_stacks
 from local.paths import ROOT
 from local.pulumi_stacks import STACKS
+from tests.e2e.stacks import runner
 from tests.e2e.world import World
 
 RELEASES = Path(__file__).parent.parent / "fixtures" / "releases"
@@ -33,7 +32,7 @@ def state(stack: str) -> dict[str, Any]:
 @pytest.fixture
 def plan(world: World, tmp_path: Path) -> Plan:
     """Preview a stack upon a state, in a backend of the test's own: each URN with what would be done to it."""
-    variables = os.environ | pulumi_stacks.environment(world.machine.cluster, world.machine.folders)
+    variables = pulumi_stacks.process_environment(world.machine.cluster, world.machine.folders)
     variables |= {"PULUMI_BACKEND_URL": f"file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE": "of no use elsewhere"}
     # The objects on this cluster belong to its own stacks' field managers, not to the recorded ones.
     variables["PULUMI_K8S_ENABLE_PATCH_FORCE"] = "true"
@@ -47,11 +46,7 @@ def plan(world: World, tmp_path: Path) -> Plan:
         elif path.name != ".git":
             (project / path.name).symlink_to(path)
 
-    def pulumi(*arguments: str) -> str:
-        command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
-        answer = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True)
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        return answer.stdout
+    pulumi = runner(variables, project)
 
     def preview(stack: str, exported: dict[str, Any]) -> dict[str, str]:
         pulumi("stack", "init", stack)
@@ -60,7 +55,7 @@ def plan(world: World, tmp_path: Path) -> Plan:
         file = tmp_path / "state.json"
         file.write_text(json.dumps(exported))
         pulumi("stack", "import", "--stack", stack, "--file", str(file))
-        planned = json.loads(pulumi("preview", "--stack", stack, "--refresh=false", "--json"))
+        planned = json.loads(pulumi("preview", "--stack", stack, "--refresh=false", "--json").stdout)
         return {step["urn"]: step["op"] for step in planned["steps"]}
 
     return preview
