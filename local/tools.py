@@ -156,6 +156,18 @@ def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
     return folders
 
 
+def module_folder(tool: str, module: str) -> Path:
+    """Return the source of a module that a tool pins, which Go fetches when its module cache lacks it."""
+    wanted = f"{module}@{TOOLS[tool].versions[module]}"
+    # Outside any module, so that go.mod is neither asked nor changed.
+    command = ["go", "mod", "download", "-json", wanted]
+    result = subprocess.run(command, cwd=tempfile.gettempdir(), capture_output=True, text=True)
+    answer = json.loads(result.stdout or "{}")
+    if result.returncode != 0 or "Dir" not in answer:
+        raise UserError(f"Go could not fetch {wanted}: {answer.get('Error') or result.stderr.strip()}")
+    return Path(answer["Dir"])
+
+
 def check_room(modules: int) -> None:
     """Refuse to begin a compilation that would fill a disk."""
     wanted = modules * ROOM_PER_MODULE

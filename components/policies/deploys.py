@@ -17,6 +17,10 @@ def deploys(
     `repositories` maps a Deployment to the repository whose images it runs. The placeholder is what it ran before the first
     delivery: restoring may return to it.
     """
+
+    def image(spec: str) -> str:
+        return f"{spec}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')"
+
     digest = "variables.image.matches('^[^@]+@sha256:[0-9a-f]{64}$')"
     repository = (
         f"variables.image.split('@')[0] in [{lookup(repositories, 'object.metadata.name')}, {quote(placeholder_repository)}]"
@@ -30,8 +34,8 @@ def deploys(
         variables={
             "notes": optional("object.metadata", "annotations", "{}"),
             "former": optional("oldObject.metadata", "annotations", "{}"),
-            "running": f"{_OLD}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')",
-            "image": f"{_NEW}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')",
+            "running": image(_OLD),
+            "image": image(_NEW),
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "
             "variables.former.filter(k, !(k in variables.notes))",
         },

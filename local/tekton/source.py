@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import yaml
 
 from local import tools
-from local.errors import UserError
 from local.paths import CACHE
 from local.progress import Progress
 
@@ -49,15 +47,8 @@ def load_by_module(progress: Progress) -> dict[str, list[Manifest]]:
 
 
 def config_folder(module: str) -> Path:
-    """The config/ folder of a pinned module, which Go fetches when its module cache lacks it."""
-    wanted = f"{module}@{versions()[module]}"
-    # Outside any module, so that go.mod is neither asked nor changed.
-    command = ["go", "mod", "download", "-json", wanted]
-    result = subprocess.run(command, cwd=tempfile.gettempdir(), capture_output=True, text=True)
-    answer = json.loads(result.stdout or "{}")
-    if result.returncode != 0 or "Dir" not in answer:
-        raise UserError(f"Go could not fetch {wanted}: {answer.get('Error') or result.stderr.strip()}")
-    return Path(answer["Dir"]) / "config"
+    """The config/ folder of a pinned module."""
+    return tools.module_folder("tekton", module) / "config"
 
 
 def _read(config: Path) -> list[Manifest]:
