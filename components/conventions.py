@@ -63,6 +63,13 @@ def seconds(duration: str) -> int:
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
 
 
+def go_duration(duration: str) -> str:
+    """Return a duration such as `90m` as Go writes it, `1h30m0s`: the form that Tekton's webhook gives it on the cluster."""
+    minutes, rest = divmod(seconds(duration), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
+
+
 def delivery_namespace(environment: str) -> str:
     """Return the namespace of an environment's listener and runs, e.g. `staging-ci`."""
     return f"{environment}-ci"

@@ -9,7 +9,7 @@ from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
 from components.build_plan import build_task
-from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, SSH_DIRECTORY, Manifest, seconds
+from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, SSH_DIRECTORY, Manifest, go_duration, seconds
 from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
@@ -203,7 +203,7 @@ class EnvironmentPlan:
         pipelines = {
             target.pipeline: pull_request.spec(target, source),
             target.rejected_pipeline: pull_request.rejected_spec(target, restores=self._restores),
-            target.rebuild_pipeline: rebuild.spec(target, source, builds.timeout),
+            target.rebuild_pipeline: rebuild.spec(target, source, go_duration(builds.timeout)),
         }
         if self._ok_to_test:
             pipelines[target.fork_pipeline] = fork.spec(target, application.test_command)
@@ -228,12 +228,12 @@ class EnvironmentPlan:
         builds = self._builds
         runs = {} if builds else {"merge": promotion.run(approval_plan.timeout(self.stack.settings, self.settings))}
         if builds:
-            runs["pull-request"] = pull_request.run(builds.timeout)
+            runs["pull-request"] = pull_request.run(go_duration(builds.timeout))
             runs["rejected"] = pull_request.rejected_run(restores=self._restores)
         if self.settings.stale_base == "rebuild" and builds:
             runs["rebuild"] = rebuild.run()
         if builds and self._ok_to_test:
-            runs["ok-to-test"] = fork.run(builds.timeout)
+            runs["ok-to-test"] = fork.run(go_duration(builds.timeout))
         return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]
 
     def policies(self, listener: str) -> PoliciesArgs:

@@ -1,7 +1,6 @@
 """What the listener may start, by the shapes of its TriggerTemplates; what the supervisor and the pruner may do to a run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from components.cel import LOGIN, PERSON, SHA, quote
 from components.conventions import Manifest, key
@@ -34,7 +33,7 @@ def runs(
     nothing = {"labels": {"": ""}, "spec": {"": ""}}
     declared = literal(nothing)
     for event, template in sorted(templates.items(), reverse=True):
-        shape = {"labels": template["metadata"]["labels"], "spec": _spec(template["spec"])}
+        shape = {"labels": template["metadata"]["labels"], "spec": template["spec"]}
         declared = f"variables.event == {quote(event)} ? {literal(shape)} : {declared}"
     forms = [f"(p.name == {quote(name)} && p.value.matches({quote(FORMS[name])}))" for name in carried]
     number = "variables.given['pull-request']"
@@ -131,20 +130,3 @@ def prunings(*, namespace: str, account: str) -> Policy:
 
 def _label(name: str) -> str:
     return f"{quote(name)} in variables.labels ? variables.labels[{quote(name)}] : ''"
-
-
-def _spec(declared: Manifest) -> dict[str, Any]:
-    """Return a PipelineRun's spec as Tekton's webhook hands it on: durations have Go's form by then."""
-    spec = dict(declared)
-    if "taskRunSpecs" in spec:
-        spec["taskRunSpecs"] = [
-            task | ({"timeout": go_duration(task["timeout"])} if "timeout" in task else {}) for task in spec["taskRunSpecs"]
-        ]
-    return spec
-
-
-def go_duration(duration: str) -> str:
-    """Return a duration such as `90m` as Go writes it: `1h30m0s`."""
-    minutes, seconds = divmod(int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]], 60)
-    hours, minutes = divmod(minutes, 60)
-    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{seconds}s"

@@ -45,7 +45,7 @@ def step(
     made: Manifest = {
         "name": name,
         "script": script(f"{name}.sh"),
-        "env": [{"name": key, "value": value} for key, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
+        "env": [_variable(name, value) for name, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
         "computeResources": limits(cpu, memory),
         "securityContext": security_context or restricted(),
     }
@@ -54,6 +54,11 @@ def step(
     if workspaces:
         made["workspaces"] = list(workspaces)
     return made
+
+
+def _variable(name: str, value: str) -> Manifest:
+    """Return a variable as Tekton stores it: an empty value is left out."""
+    return {"name": name} | ({"value": value} if value else {})
 
 
 def git_env() -> dict[str, str]:

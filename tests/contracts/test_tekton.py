@@ -53,6 +53,27 @@ def test_tekton_accepts_every_object(ask: Ask, declared: Declared) -> None:
     assert errors(ask, objects) == []
 
 
+def changed(declared: Any, admitted: Any, path: str) -> Iterator[str]:
+    """Where what is stored does not hold what was declared; what it holds besides is no matter."""
+    if isinstance(declared, dict) and isinstance(admitted, dict):
+        for name, value in declared.items():
+            yield from changed(value, admitted.get(name), f"{path}.{name}")
+    elif isinstance(declared, list) and isinstance(admitted, list) and len(declared) == len(admitted):
+        for index, value in enumerate(declared):
+            yield from changed(value, admitted[index], f"{path}[{index}]")
+    elif declared != admitted:
+        yield f"{path}: {declared!r} is stored as {admitted!r}"
+
+
+def test_tekton_stores_every_object_as_it_was_declared(ask: Ask, declared: Declared) -> None:
+    """Where it does not, a preview without the right to a dry run shows a change that is none."""
+    objects = tekton(declared.objects)
+    found: list[str] = []
+    for item, verdict in zip(objects, ask("validate", objects=objects), strict=True):
+        found += changed(item["spec"], verdict["admitted"]["spec"], f"{item['kind']} {item['metadata']['name']}: spec")
+    assert found == []
+
+
 def _spec(kind: str, name: str) -> Callable[[list[Object]], Object]:
     def find(objects: list[Object]) -> Object:
         (found,) = (item for item in objects if (item["kind"], item["metadata"]["name"]) == (kind, name))

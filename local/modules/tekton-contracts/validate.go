@@ -33,12 +33,13 @@ var kinds = map[string]func() object{
 	"triggers.tekton.dev/v1beta1/ClusterTriggerBinding": func() object { return &triggersv1beta1.ClusterTriggerBinding{} },
 }
 
-// verdict is what Tekton says of one object; Error is empty for a valid one.
+// verdict is what Tekton says of one object; Error is empty for a valid one. Admitted is the object as it is stored then.
 type verdict struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	Error     string `json:"error"`
+	Admitted  object `json:"admitted"`
 }
 
 func validate(objects []json.RawMessage) ([]verdict, error) {
@@ -49,30 +50,32 @@ func validate(objects []json.RawMessage) ([]verdict, error) {
 			return nil, err
 		}
 		found := verdict{Kind: meta.Kind, Namespace: meta.Namespace, Name: meta.Name}
-		if err := admit(meta.APIVersion+"/"+meta.Kind, raw); err != nil {
+		item, err := admit(meta.APIVersion+"/"+meta.Kind, raw)
+		if err != nil {
 			found.Error = err.Error()
 		}
+		found.Admitted = item
 		verdicts = append(verdicts, found)
 	}
 	return verdicts, nil
 }
 
 // admit does what the webhooks do at a creation: decode strictly, set defaults, validate.
-func admit(kind string, raw json.RawMessage) error {
+func admit(kind string, raw json.RawMessage) (object, error) {
 	create, known := kinds[kind]
 	if !known {
-		return fmt.Errorf("%s is no kind that Tekton validates in this version", kind)
+		return nil, fmt.Errorf("%s is no kind that Tekton validates in this version", kind)
 	}
 	item := create()
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(item); err != nil {
-		return err
+		return nil, err
 	}
 	ctx := apis.WithinCreate(context.Background())
 	item.SetDefaults(ctx)
 	if err := item.Validate(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return nil
+	return item, nil
 }
