@@ -111,9 +111,11 @@ class Application(pulumi.ComponentResource):
             metadata=of_deployment,
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
         )
+        # One without pods never gets ready.
+        unawaited = {"annotations": {"pulumi.com/skipAwait": "true"}} if args.scale == 0 else {}
         k8s.core.v1.Service(
             f"{name}-service",
-            metadata=metadata,
+            metadata=metadata | unawaited,
             spec={
                 "type": "NodePort" if args.node_port else "ClusterIP",
                 "selector": selector,

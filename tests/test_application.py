@@ -97,6 +97,12 @@ def test_it_is_reached_inside_the_cluster_unless_a_node_port_is_asked_for() -> N
     assert outside["ports"][0]["nodePort"] == 30080
 
 
+@pytest.mark.parametrize(("replicas", "awaited"), [(0, False), (1, True)])
+def test_a_service_that_has_no_pods_is_not_waited_for(replicas: int, awaited: bool) -> None:
+    annotations = other(scale=replicas).one("Service")["metadata"].get("annotations", {})
+    assert ("pulumi.com/skipAwait" not in annotations) is awaited
+
+
 def test_its_pods_hold_no_token_and_run_restricted() -> None:
     declared = application()
     assert pod(declared)["automountServiceAccountToken"] is False
