@@ -27,12 +27,12 @@ def chain(recording: Recording) -> int:
 
 
 def test_each_application_adds_the_same_resources_and_nothing_waits_longer() -> None:
-    one, ten, twenty = (declared(count) for count in (1, 10, 20))
-    assert chain(one) == chain(ten) == chain(twenty)
+    one, ten, fifty = (declared(count) for count in (1, 10, 50))
+    assert chain(one) == chain(ten) == chain(fifty)
     first, second = (Counter(resource.type for resource in stack.resources) for stack in (one, ten))
-    third = Counter(resource.type for resource in twenty.resources)
+    third = Counter(resource.type for resource in fifty.resources)
     for kind, number in third.items():
-        assert (second[kind] - first[kind]) * 10 == (number - second[kind]) * 9, kind
+        assert (second[kind] - first[kind]) * 40 == (number - second[kind]) * 9, kind
 
 
 def test_applications_do_not_wait_for_each_other() -> None:

@@ -79,12 +79,13 @@ def _quantity(text: str) -> float:
 
 
 def _too_many_pods(place: Location, environment: Environment, names: list[str]) -> Iterator[str]:
-    """A rollout has one pod more than it began with, and stops at the quota."""
+    """A rollout has one pod more than it began with, unless there are none, and stops at the quota."""
     needed = 0
     for name in names:
         here = environment.workload(name)
         replicas = environment.replicas if here.replicas is None else here.replicas
-        needed += (here.autoscaling.max if here.autoscaling else replicas) + 1
+        most = here.autoscaling.max if here.autoscaling else replicas
+        needed += most + 1 if most else 0
     if needed > environment.max_pods:
         yield (
             f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, one more each "
