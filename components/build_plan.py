@@ -1,16 +1,19 @@
 """From settings to the arguments of the build Task."""
 
+from components import git_plan
 from components.settings.build import Build, Proxy
+from components.settings.forge import Forge
 from components.tasks.build import BuildTaskArgs, Claim, Limits
 
 # What is never asked of a proxy: the pod itself and the cluster's Services.
 INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
 
 
-def build_task(build: Build) -> BuildTaskArgs:
+def build_task(build: Build, forge: Forge) -> BuildTaskArgs:
     """Return what differs between installations."""
     storage = build.storage
     return BuildTaskArgs(
+        git=git_plan.git(forge),
         quarantine_insecure=build.quarantine.insecure,
         seccomp_profile=build.seccomp_profile,
         test=Limits(cpu=build.test_resources.cpu, memory=build.test_resources.memory),

@@ -22,6 +22,7 @@ LISTENER = "listener"
 
 # Its Secrets (`credentials` says what each opens).
 SSH_DIRECTORY = "ssh-directory"
+BASIC_AUTH = "basic-auth"
 WEBHOOK_SECRET = "webhook-secret"
 FORGE_TOKEN = "forge-token"
 FORGE_READER = "forge-reader"

@@ -4,11 +4,13 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.conventions import (
+    BASIC_AUTH,
     FORGE_READER,
     FORGE_TOKEN,
     MARK_SIGNING,
@@ -40,6 +42,15 @@ class SshKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HttpsToken:
+    """What git fetches with at a forge's URL."""
+
+    url: str
+    username: str
+    token: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SigningKey:
     """A cosign private key and the password that opens it."""
 
@@ -57,7 +68,8 @@ class CredentialsArgs:
     forge_token: pulumi.Output[str]
     forge_reader: pulumi.Output[str] | None = None
     """Tells who may write; None where forks start nothing."""
-    ssh: SshKey
+    git: SshKey | HttpsToken | None
+    """Fetches commits; None where the repositories are public."""
     pull: tuple[RegistryLogin, ...]
     push: tuple[RegistryLogin, ...] | None = None
     """Writes images; None where nobody does, and empty for a registry that lets everybody."""
@@ -102,12 +114,12 @@ class Credentials(pulumi.ComponentResource):
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
         docker(SOURCE_PULL, args.delivery_namespace, args.source or None)
         docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
-        secret(
-            SSH_DIRECTORY,
-            args.delivery_namespace,
-            "kubernetes.io/ssh-auth",
-            {"ssh-privatekey": args.ssh.private_key, "known_hosts": args.ssh.known_hosts},
-        )
+        match args.git:
+            case SshKey(private_key=private_key, known_hosts=known_hosts):
+                data = {"ssh-privatekey": private_key, "known_hosts": known_hosts}
+                secret(SSH_DIRECTORY, args.delivery_namespace, "kubernetes.io/ssh-auth", data)
+            case HttpsToken():
+                secret(BASIC_AUTH, args.delivery_namespace, "Opaque", {".git-credentials": git_credentials(args.git)})
         if args.mark:
             secret(
                 MARK_SIGNING,
@@ -129,3 +141,11 @@ def docker_config(logins: tuple[RegistryLogin, ...]) -> pulumi.Output[str]:
         return json.dumps({"auths": auths})
 
     return pulumi.Output.all(*(login.password for login in logins)).apply(render)
+
+
+def git_credentials(login: HttpsToken) -> pulumi.Output[str]:
+    """Return a line of git's `store` credential helper; secret, since the token is."""
+    forge = urlsplit(login.url)
+    return login.token.apply(
+        lambda token: f"{forge.scheme}://{login.username}:{quote(token.strip(), safe='')}@{forge.netloc}\n"
+    )

@@ -1,6 +1,7 @@
 """From settings to the arguments of an environment's credentials."""
 
-from components.credentials import CredentialsArgs, RegistryLogin, SigningKey, SshKey
+from components import git_plan
+from components.credentials import CredentialsArgs, RegistryLogin, SigningKey
 from components.environment import Environment
 from components.settings.build import Build
 from components.settings.environment import Environment as EnvironmentSettings
@@ -39,10 +40,7 @@ def credentials_args(
         else None,
         source=_logins(stack, source.read, source) if source else (),
         quarantine=_logins(stack, builds.quarantine.write, builds.quarantine) if builds else None,
-        ssh=SshKey(
-            private_key=stack.secret(forge.ssh.private_key),
-            known_hosts=stack.secret(forge.ssh.known_hosts),
-        ),
+        git=git_plan.credential(stack),
         mark=SigningKey(private_key=stack.secret(mark.private_key), password=stack.secret(mark.password))
         if builds and mark.private_key and mark.password
         else None,

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import approval_plan
+from components import approval_plan, git_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
 from components.build_plan import build_task
-from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, SSH_DIRECTORY, Manifest, go_duration, seconds
+from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, Manifest, go_duration, seconds
 from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
@@ -28,6 +28,7 @@ from components.settings.forge import OkToTest
 from components.settings.registry import ReadRegistry
 from components.settings.stack import Stack
 from components.tasks import announce, begin, build, needed, permit, promote, report, restore, stage, supersede, tests
+from components.tasks.git import Git
 
 
 def _reading(registry: ReadRegistry) -> promote.Reading:
@@ -54,6 +55,10 @@ class EnvironmentPlan:
     def _source(self) -> ReadRegistry | None:
         """Where images are promoted from, if that is another registry."""
         return None if self._builds else self.stack.settings.source_registry
+
+    @property
+    def _git(self) -> Git:
+        return git_plan.git(self.stack.settings.forge)
 
     @property
     def _ok_to_test(self) -> OkToTest | None:
@@ -115,21 +120,24 @@ class EnvironmentPlan:
         if waits_for:
             tasks[announce.NAME] = announce.spec(environment=self.name, api_url=settings.forge.api_url, waits_for=waits_for)
         if builds:
-            tasks[build.NAME] = build.spec(build_task(builds))
-            tasks[stage.NAME] = stage.spec(environment=self.name, insecure=registry.insecure or builds.quarantine.insecure)
+            tasks[build.NAME] = build.spec(build_task(builds, settings.forge))
+            tasks[stage.NAME] = stage.spec(
+                self._git, environment=self.name, insecure=registry.insecure or builds.quarantine.insecure
+            )
             namespace, api_url = self.settings.delivery_namespace, settings.forge.api_url
             tasks[begin.NAME] = begin.spec(namespace=namespace, environment=self.name, api_url=api_url)
             tasks[supersede.NAME] = supersede.spec(namespace=namespace)
             if self._restores:
                 tasks[restore.NAME] = restore.spec()
-            tasks[needed.NAME] = needed.spec()
+            tasks[needed.NAME] = needed.spec(self._git)
             if self._ok_to_test:
                 tasks[permit.NAME] = permit.spec(api_url=api_url)
-                tasks[tests.NAME] = tests.spec(build_task(builds))
+                tasks[tests.NAME] = tests.spec(build_task(builds, settings.forge))
                 tasks[fork.REPORT] = report.spec(environment=fork.CONTEXT, api_url=api_url)
         else:
             tasks[promote.NAME] = promote.spec(
                 promote.PromoteTaskArgs(
+                    git=self._git,
                     registry=_reading(registry),
                     source=_reading(self._source) if self._source else None,
                     environment=self.name,
@@ -161,7 +169,7 @@ class EnvironmentPlan:
             workload_namespace=environment.workload_namespace,
             delivery_namespace=environment.delivery_namespace,
             tasks=self._tasks,
-            forge_git=settings.forge.ssh.url,
+            forge_git=settings.forge.git_url,
             forge_api=settings.forge.api_url,
             registry=settings.registry.url,
             quarantine=builds.quarantine.url if builds else None,
@@ -184,7 +192,8 @@ class EnvironmentPlan:
             namespace=self.name,
             deployment=deployment_name(application.name),
             container=CONTAINER,
-            repository_url=f"{self.stack.settings.forge.ssh.url}/{application.repository}.git",
+            repository_url=f"{self.stack.settings.forge.git_url}/{application.repository}.git",
+            git_credential=self._git.credential,
             base_branch=application.base_branch,
             rollout_timeout=self.settings.rollout_timeout,
             rollout_seconds=seconds(self.settings.rollout_timeout),
@@ -226,14 +235,18 @@ class EnvironmentPlan:
     def triggers(self, namespace: pulumi.Input[str]) -> list[Trigger]:
         """What brings events here; `namespace` is the delivery namespace."""
         builds = self._builds
-        runs = {} if builds else {"merge": promotion.run(approval_plan.timeout(self.stack.settings, self.settings))}
+        runs = (
+            {}
+            if builds
+            else {"merge": promotion.run(self._git.credential, approval_plan.timeout(self.stack.settings, self.settings))}
+        )
         if builds:
-            runs["pull-request"] = pull_request.run(go_duration(builds.timeout))
+            runs["pull-request"] = pull_request.run(go_duration(builds.timeout), self._git.credential)
             runs["rejected"] = pull_request.rejected_run(restores=self._restores)
         if self.settings.stale_base == "rebuild" and builds:
-            runs["rebuild"] = rebuild.run()
+            runs["rebuild"] = rebuild.run(self._git.credential)
         if builds and self._ok_to_test:
-            runs["ok-to-test"] = fork.run(go_duration(builds.timeout))
+            runs["ok-to-test"] = fork.run(go_duration(builds.timeout), self._git.credential)
         return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]
 
     def policies(self, listener: str) -> PoliciesArgs:
@@ -259,7 +272,8 @@ class EnvironmentPlan:
             image_step=ImageStep(
                 container="step-image",
                 security_context=build.image_security_context(builds.seccomp_profile),
-                secrets={SSH_DIRECTORY: "step-fetch", QUARANTINE_PUSH: "step-image"},
+                secrets=({self._git.credential: "step-fetch"} if self._git.credential else {})
+                | {QUARANTINE_PUSH: "step-image"},
             )
             if builds
             else None,

@@ -27,10 +27,9 @@ INTERCEPTORS_NAMESPACE = "tekton-pipelines"
 INTERCEPTORS = {"app.kubernetes.io/part-of": "tekton-triggers", "app.kubernetes.io/component": "interceptors"}
 INTERCEPTORS_PORT = 8443
 
-# A pod reaches what it holds a credential for: the volumes and workspaces of a Task, and what each one opens.
+# A pod reaches what it holds a credential for: the volumes of a Task, and what each one opens.
 OPENED_BY = {
     "kubernetes-api": ("api-server",),
-    "ssh-directory": ("forge-git",),
     "forge-token": ("forge-api",),
     "forge-reader": ("forge-api",),
     "registry-pull": ("registry",),
@@ -53,7 +52,7 @@ class NetworkArgs:
     tasks: Mapping[str, Manifest]
     """Specs of the Tasks, by the name that their pods carry."""
     forge_git: str
-    """URL of git over SSH."""
+    """URL where git fetches."""
     forge_api: str
     """URL of the forge's REST API."""
     registry: str
@@ -155,8 +154,9 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
 
 def opened(task: Manifest) -> set[str]:
     """Return what the pods of a Task reach."""
-    held = [item["name"] for item in (*task.get("volumes", []), *task.get("workspaces", []))]
-    return {target for name in held for target in OPENED_BY.get(name, ())}
+    held = [item["name"] for item in task.get("volumes", [])]
+    fetches = any(param["name"] == "repository-url" for param in task.get("params", []))
+    return {target for name in held for target in OPENED_BY.get(name, ())} | ({"forge-git"} if fetches else set())
 
 
 def pruner() -> dict[str, Manifest]:

@@ -34,6 +34,10 @@ def start(source: Target, merge: dict[str, str]) -> str:
     number = merge["pull-request"]
     about = {key("event"): "rebuild", key("pull-request"): number, key("commit"): merge["head-sha"]}
     values = {param: merge[param] for param in rebuild.PARAMS} | {"always": "yes"}
+    pipeline = f"{source.application}-{source.environment}-rebuild-pipeline"
+    # One that fetches with a credential binds the Secret of the workspace's own name.
+    declared = source.cluster.tekton(source.environment, "pipelines", pipeline)["spec"].get("workspaces", [])
+    (credential,) = [workspace["name"] for workspace in declared] or [None]
     body = {
         "apiVersion": TEKTON,
         "kind": "PipelineRun",
@@ -44,9 +48,9 @@ def start(source: Target, merge: dict[str, str]) -> str:
             "annotations": {key("retried-by"): source.cluster.whoami()},
         },
         "spec": {
-            "pipelineRef": {"name": f"{source.application}-{source.environment}-rebuild-pipeline"},
+            "pipelineRef": {"name": pipeline},
             "params": [{"name": param, "value": value} for param, value in values.items()],
-            **rebuild.run(),
+            **rebuild.run(credential),
         },
     }
     return create(source, body)

@@ -120,6 +120,14 @@ def registries_apart() -> Declared:
     )
 
 
+def over_https(stack: str, *, public: bool = False) -> Declared:
+    """A shipped stack that fetches over HTTPS; `public` repositories take no token."""
+    config = shipped_config(stack)
+    forge = {name: value for name, value in config["forge"].items() if name != "ssh"}
+    login = {} if public else {"username": "bot", "token": {"file": "secrets/git-token"}}
+    return record_config(config | {"forge": forge | {"https": {"url": "https://git.example:8443/forge"} | login}})
+
+
 def asking() -> Declared:
     """The shipped production, where merges wait for people."""
     config = shipped_config("production")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.settings.contents import deploy_key, known_hosts, public_key, signing_key
+from components.settings.contents import deploy_key, known_hosts, public_key, signing_key, token
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
 from offline.run import placeholder, run, stack_config
@@ -48,6 +48,12 @@ def test_host_keys_are_lines_of_known_hosts() -> None:
     assert known_hosts(f"# forge\n{HOST}\n@cert-authority *.example ssh-rsa AAAA= note\n|1|a=|b= ssh-rsa AAAA\n") == ""
     for text in ("forge.example", "# nothing\n", f"{HOST}\nSHA256:abc", "ssh-ed25519 AAAA"):
         assert "no host keys" in known_hosts(text)
+
+
+def test_a_token_is_one_word() -> None:
+    assert token("ghp_hunter2\n") == ""
+    for text in ("", "\n", "ghp_hunter2 ghp_hunter3", "https://bot:x@forge.example\nhttps://"):
+        assert "one word" in token(text)
 
 
 def test_the_keys_of_marks_are_cosigns() -> None:

@@ -36,7 +36,7 @@ def sent(stack: Declared, event: str) -> list[Object]:
 
 
 # Read by the commands that a script runs, not by the script.
-FOR_COMMANDS = re.compile("HOME|DOCKER_CONFIG|GIT_[A-Z_]+|(HTTPS?|NO)_PROXY|(https?|no)_proxy")
+FOR_COMMANDS = re.compile("HOME|DOCKER_CONFIG|GIT_[A-Z0-9_]+|(HTTPS?|NO)_PROXY|(https?|no)_proxy")
 # https://tekton.dev/docs/pipelines/variables/
 TASK_CONTEXT = {"context.task.name", "context.taskRun.name", "context.taskRun.namespace", "context.taskRun.uid"}
 PIPELINE_CONTEXT = {"context.pipeline.name", "context.pipelineRun.name", "context.pipelineRun.namespace"}

@@ -7,7 +7,16 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from components.credentials import Credentials, CredentialsArgs, RegistryLogin, SigningKey, SshKey, docker_config
+from components.credentials import (
+    Credentials,
+    CredentialsArgs,
+    HttpsToken,
+    RegistryLogin,
+    SigningKey,
+    SshKey,
+    docker_config,
+    git_credentials,
+)
 from tests.support import Declared, declare, secret
 
 
@@ -25,7 +34,7 @@ def credentials(*, registries: bool = True, signs: bool = True) -> Declared:
             pull=login("puller") if registries else (),
             push=login("deployer") if registries else None,
             quarantine=login("untrusted") if registries else None,
-            ssh=SshKey(private_key=secret("key"), known_hosts=secret("hosts")),
+            git=SshKey(private_key=secret("key"), known_hosts=secret("hosts")),
             mark=SigningKey(private_key=secret("key"), password=secret("password")) if signs else None,
         )
         Credentials("credentials", args)
@@ -86,3 +95,14 @@ def test_a_docker_configuration_names_each_host_with_its_user() -> None:
     config = json.loads(declare(program).one("ConfigMap")["data"]["config"])
     decoded = {host: base64.b64decode(entry["auth"]).decode() for host, entry in config["auths"].items()}
     assert decoded == {"registry.example": "deployer:pass:word", "quarantine.example:5001": 'reader:quo"te'}
+
+
+def test_a_token_is_quoted_as_git_reads_it() -> None:
+    def program() -> None:
+        login = HttpsToken(
+            url="https://forge.example:8443/git", username="bot", token=pulumi.Output.from_input("a/b@c:d%e\n")
+        )
+        k8s.core.v1.ConfigMap("shown", metadata={"name": "shown"}, data={"line": git_credentials(login)})
+
+    line = declare(program).one("ConfigMap")["data"]["line"]
+    assert line == "https://bot:a%2Fb%40c%3Ad%25e@forge.example:8443\n"

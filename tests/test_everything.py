@@ -31,11 +31,13 @@ def used(value: Any, place: page.Place, *, above: str = "") -> set[str]:
 
 
 # The same model as an environment's exposure, which uses it; what fits only a stack that promotes (tests/test_registries.py)
-# or adds an event (tests/test_fork.py); what a volume stands here for (tests/tasks/test_build.py).
+# or adds an event (tests/test_fork.py); the other way to fetch (tests/test_git.py); what a volume stands here for
+# (tests/tasks/test_build.py).
 ELSEWHERE = (
     ("listener", "exposure", "gateway"),
     ("sourceRegistry",),
     ("forge", "okToTest"),
+    ("forge", "https"),
     ("build", "storage", "memory"),
 )
 

@@ -44,7 +44,7 @@ LAYERS = [
     ("components.events", "components.webhook_secret"),
     ("components.triggers",),
     ("components.policies",),
-    ("components.approval_plan",),
+    ("components.approval_plan", "components.git_plan"),
     ("components.application_plan", "components.build_plan", "components.credentials_plan"),
     ("components.environment_plan",),
     ("components.plan",),
@@ -57,6 +57,7 @@ READERS_OF_SETTINGS = {
     "components.application_plan",
     "components.build_plan",
     "components.credentials_plan",
+    "components.git_plan",
     "__main__",
 }
 

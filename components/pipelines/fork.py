@@ -1,7 +1,7 @@
 """The pipeline for a fork's pull request: its tests, at the word of somebody who may write. It stages nothing."""
 
-from components.conventions import REPORTER, SSH_DIRECTORY, UNTRUSTED, Manifest
-from components.pipelines.target import Target, report, ssh_secret, ssh_workspace, task
+from components.conventions import REPORTER, UNTRUSTED, Manifest
+from components.pipelines.target import Target, git_secret, git_workspace, report, task, with_git
 from components.pipelines.untrusted import POD
 from components.tasks import permit, tests
 from components.tasks.step import string_params
@@ -24,7 +24,6 @@ def spec(target: Target, test_command: str) -> Manifest:
     return {
         "description": f"Test a fork's pull request of {target.repository} once somebody has vouched for it.",
         "params": string_params(PARAMS),
-        "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": [
             task(
                 permit.NAME,
@@ -45,14 +44,14 @@ def spec(target: Target, test_command: str) -> Manifest:
                     "test-command": test_command,
                 },
                 when=[{"input": permitted, "operator": "in", "values": [permit.YES]}],
-                workspaces=ssh_workspace(),
+                **with_git(target),
             ),
         ],
         "finally": [told | {"when": [{"input": permitted, "operator": "in", "values": [permit.YES, permit.STALE]}]}],
-    }
+    } | git_workspace(target.git_credential)
 
 
-def run(timeout: str) -> Manifest:
+def run(timeout: str, git_credential: str | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         "taskRunTemplate": {"serviceAccountName": UNTRUSTED},
@@ -61,5 +60,4 @@ def run(timeout: str) -> Manifest:
             {"pipelineTaskName": tests.NAME, "serviceAccountName": UNTRUSTED, "podTemplate": POD, "timeout": timeout},
             {"pipelineTaskName": REPORT, "serviceAccountName": REPORTER},
         ],
-        "workspaces": ssh_secret(),
-    }
+    } | git_secret(git_credential)

@@ -1,15 +1,16 @@
 """The promotion pipeline: what the former environment vouched for, rolled out without a build once it is proven."""
 
-from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, Manifest
+from components.conventions import DEPLOYER, REPORTER, Manifest
 from components.pipelines.target import (
     MERGE_PARAMS,
     Target,
     announce,
+    git_secret,
+    git_workspace,
     report,
     rollout_params,
-    ssh_secret,
-    ssh_workspace,
     task,
+    with_git,
 )
 from components.tasks import announce as announce_task
 from components.tasks import promote
@@ -31,27 +32,29 @@ def spec(target: Target, *, approved: bool) -> Manifest:
     return {
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
-        "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": [
             *([announce(target)] if approved else []),
-            task(promote.NAME, rollout_params(target) | values, workspaces=ssh_workspace()),
+            task(promote.NAME, rollout_params(target) | values, **with_git(target)),
         ],
         "finally": [report(target)],
-    }
+    } | git_workspace(target.git_credential)
 
 
-def run(timeout: str | None = None) -> Manifest:
+def run(git_credential: str | None, timeout: str | None = None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params.
 
     `timeout` is for one that waits for people, and announces it.
     """
     waits = [{"pipelineTaskName": announce_task.NAME, "serviceAccountName": REPORTER}] if timeout else []
-    return {
-        "taskRunTemplate": {"serviceAccountName": DEPLOYER},
-        "taskRunSpecs": [
-            {"pipelineTaskName": promote.NAME, "serviceAccountName": DEPLOYER},
-            {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
-            *waits,
-        ],
-        "workspaces": ssh_secret(),
-    } | ({"timeouts": {"pipeline": timeout}} if timeout else {})
+    return (
+        {
+            "taskRunTemplate": {"serviceAccountName": DEPLOYER},
+            "taskRunSpecs": [
+                {"pipelineTaskName": promote.NAME, "serviceAccountName": DEPLOYER},
+                {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
+                *waits,
+            ],
+        }
+        | git_secret(git_credential)
+        | ({"timeouts": {"pipeline": timeout}} if timeout else {})
+    )

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, SUPERVISOR, UNTRUSTED, Manifest
+from components.conventions import DEPLOYER, REPORTER, SUPERVISOR, UNTRUSTED, Manifest
 from components.pipelines.target import (
     Target,
     begin,
     commits_params,
+    git_secret,
+    git_workspace,
     report,
     rollout_params,
-    ssh_secret,
-    ssh_workspace,
     supersede,
     target_params,
     task,
+    with_git,
 )
 from components.pipelines.untrusted import POD
 from components.tasks import begin as begin_task
@@ -53,17 +54,16 @@ def spec(target: Target, source: Source) -> Manifest:
     return {
         "description": f"Test a pull request of {target.repository}, build it, roll it out to {target.environment}.",
         "params": string_params(PARAMS),
-        "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": tasks,
         "finally": [report(target)],
-    }
+    } | git_workspace(target.git_credential)
 
 
 def needed(target: Target, commit: str, *, merged_head: str = "", always: str = "no") -> tuple[Manifest, Manifest]:
     """Return the pipeline task that tells whether `commit`, an expression, has to be built; and what waits for a yes."""
     values = commits_params(target) | {"commit": commit, "merged-head": merged_head, "always": always}
     answer = {"input": f"$(tasks.{needed_task.NAME}.results.needed)", "operator": "in", "values": ["yes"]}
-    return task(needed_task.NAME, values, workspaces=ssh_workspace()), {"when": [answer]}
+    return task(needed_task.NAME, values, **with_git(target)), {"when": [answer]}
 
 
 def build_and_stage(target: Target, source: Source, commit: str) -> tuple[Manifest, Manifest]:
@@ -80,10 +80,10 @@ def build_and_stage(target: Target, source: Source, commit: str) -> tuple[Manife
             "build-args": arguments,
             "image": source.quarantine_image,
         },
-        workspaces=ssh_workspace(),
+        **with_git(target),
     )
     built = {"quarantine-image": source.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}
-    return building, task(stage.NAME, rollout_params(target) | {"head-sha": commit} | built, workspaces=ssh_workspace())
+    return building, task(stage.NAME, rollout_params(target) | {"head-sha": commit} | built, **with_git(target))
 
 
 def rejected_spec(target: Target, *, restores: bool) -> Manifest:
@@ -96,7 +96,7 @@ def rejected_spec(target: Target, *, restores: bool) -> Manifest:
     }
 
 
-def run(timeout: str) -> Manifest:
+def run(timeout: str, git_credential: str | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         # Of Tasks that need no rights: no token is mounted there.
@@ -112,8 +112,7 @@ def run(timeout: str) -> Manifest:
             {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
-        "workspaces": ssh_secret(),
-    }
+    } | git_secret(git_credential)
 
 
 def rejected_run(*, restores: bool) -> Manifest:

@@ -4,9 +4,9 @@ It starts after each merge where `staleBase` is `rebuild`, and by `python -m ope
 the merge commit then, and the next environment accepts it.
 """
 
-from components.conventions import DEPLOYER, REPORTER, SSH_DIRECTORY, UNTRUSTED, Manifest
+from components.conventions import DEPLOYER, REPORTER, UNTRUSTED, Manifest
 from components.pipelines.pull_request import Source, build_and_stage, needed
-from components.pipelines.target import MERGE_PARAMS, Target, report, ssh_secret
+from components.pipelines.target import MERGE_PARAMS, Target, git_secret, git_workspace, report
 from components.pipelines.untrusted import POD
 from components.tasks import build, stage
 from components.tasks.step import string_params
@@ -22,14 +22,13 @@ def spec(target: Target, source: Source, timeout: str) -> Manifest:
     return {
         "description": f"Rebuild what a merge to {target.base_branch} of {target.repository} made, on {target.environment}.",
         "params": [*string_params(PARAMS), ALWAYS],
-        "workspaces": [{"name": SSH_DIRECTORY}],
         "tasks": [ask, building | wanted | {"timeout": timeout}, staging],
         # The status of the pull request's own run stays where nothing was rebuilt.
         "finally": [report(target) | wanted],
-    }
+    } | git_workspace(target.git_credential)
 
 
-def run() -> Manifest:
+def run(git_credential: str | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         "taskRunTemplate": {"serviceAccountName": REPORTER},
@@ -38,5 +37,4 @@ def run() -> Manifest:
             {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
-        "workspaces": ssh_secret(),
-    }
+    } | git_secret(git_credential)

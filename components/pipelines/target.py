@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import SSH_DIRECTORY, Manifest
+from components.conventions import Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,9 @@ class Target:
     source_image: str | None
     """Repository that images are promoted from; None where it is the same."""
     repository_url: str
-    """git over SSH."""
+    """Where git fetches."""
+    git_credential: str | None
+    """The Secret that git fetches with, and the workspace that holds it; None for public repositories."""
     base_branch: str
     namespace: str
     deployment: str
@@ -126,14 +128,20 @@ def task(name: str, values: Mapping[str, str], **more: object) -> Manifest:
     return {"name": name, "taskRef": {"kind": "Task", "name": name}, "params": params(values)} | more
 
 
-def ssh_workspace() -> list[Manifest]:
+def git_workspace(credential: str | None) -> Manifest:
+    """Return what a Pipeline declares that fetches."""
+    return {"workspaces": [{"name": credential}]} if credential else {}
+
+
+def with_git(target: Target) -> Manifest:
     """Return the workspace binding of a pipeline task that fetches."""
-    return [{"name": SSH_DIRECTORY, "workspace": SSH_DIRECTORY}]
+    name = target.git_credential
+    return {"workspaces": [{"name": name, "workspace": name}]} if name else {}
 
 
-def ssh_secret() -> list[Manifest]:
+def git_secret(credential: str | None) -> Manifest:
     """Return the workspace binding of a PipelineRun whose pipeline fetches."""
-    return [{"name": SSH_DIRECTORY, "secret": {"secretName": SSH_DIRECTORY}}]
+    return {"workspaces": [{"name": credential, "secret": {"secretName": credential}}]} if credential else {}
 
 
 def supersede(target: Target) -> Manifest:

@@ -20,10 +20,11 @@ _OPENSSH, _NO_CIPHER = b"openssh-key-v1\0", b"\0\0\0\4none"
 
 def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
     """Yield a line for each source whose content cannot be what it is for. No content is repeated."""
-    ssh, mark = settings.forge.ssh, settings.mark
+    ssh, https, mark = settings.forge.ssh, settings.forge.https, settings.mark
     checks: list[tuple[Location, Source | None, Callable[[str], str]]] = [
-        (("forge", "ssh", "privateKey"), ssh.private_key, deploy_key),
-        (("forge", "ssh", "knownHosts"), ssh.known_hosts, known_hosts),
+        (("forge", "ssh", "privateKey"), ssh.private_key if ssh else None, deploy_key),
+        (("forge", "ssh", "knownHosts"), ssh.known_hosts if ssh else None, known_hosts),
+        (("forge", "https", "token"), https.token if https else None, token),
         (("mark", "privateKey"), mark.private_key, signing_key),
         (("mark", "publicKey"), mark.public_key, public_key),
     ]
@@ -55,6 +56,11 @@ def known_hosts(text: str) -> str:
     if lines and all(_HOST.fullmatch(line.strip()) for line in lines):
         return ""
     return "holds no host keys (`host type key` in each line); take what `ssh-keyscan` prints and compare the fingerprints"
+
+
+def token(text: str) -> str:
+    """Return what is wrong with a token, or an empty text."""
+    return "" if re.fullmatch(r"\S+", text.strip()) else "holds no token, which is one word"
 
 
 def signing_key(text: str) -> str:

@@ -1,8 +1,8 @@
 """Where the repositories are, and how the stack talks to the forge."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from components.settings import types as form
 from components.settings.types import Model, Source
@@ -18,6 +18,18 @@ class Ssh(Model):
     )
 
 
+class Https(Model):
+    """How commits are fetched without SSH."""
+
+    url: form.GitUrl = Field(default="https://github.com", description="where the forge answers git")
+    username: form.GitUser = Field(default="x-access-token", description="whose token it is; GitHub and Gitea take any name")
+    token: Source | None = Field(
+        default=None,
+        description="a token that may read the repositories' contents, and nothing else; without it they must be public",
+        examples=[{"file": "secrets/git-token"}],
+    )
+
+
 class OkToTest(Model):
     """Tests of a fork's pull request, at the word of somebody who may write. Off unless it is given."""
 
@@ -30,12 +42,37 @@ class OkToTest(Model):
 class Forge(Model):
     """Where the repositories are."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ssh"]}, {"required": ["https"]}]})
+
     kind: Literal["github", "gitea"] = Field(default="github", description="the forge's software")
     api_url: form.Url = Field(default="https://api.github.com", description="base URL of the REST API")
-    ssh: Ssh = Field(description="how commits are fetched")
+    ssh: Ssh | None = Field(
+        default=None,
+        description="how commits are fetched",
+        examples=[{"privateKey": {"file": "secrets/id_ed25519"}, "knownHosts": {"file": "secrets/known_hosts"}}],
+    )
+    https: Https | None = Field(
+        default=None,
+        description="how commits are fetched instead",
+        examples=[{"token": {"file": "secrets/git-token"}}],
+    )
     token: Source = Field(description="a token that may write commit statuses", examples=[{"file": "secrets/forge-token"}])
     ok_to_test: OkToTest | None = Field(
         default=None,
         description="lets `/ok-to-test <full sha>` start the tests of a fork's pull request; without it forks start nothing",
         examples=[{"token": {"file": "secrets/forge-reader-token"}}],
     )
+
+    @model_validator(mode="after")
+    def _one_way_to_fetch(self) -> Self:
+        if (self.ssh is None) == (self.https is None):
+            raise ValueError("a mapping with either `ssh` or `https`")
+        return self
+
+    @property
+    def git_url(self) -> str:
+        """Where the forge answers git, without a path."""
+        if self.https:
+            return self.https.url
+        assert self.ssh
+        return self.ssh.url

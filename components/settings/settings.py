@@ -17,7 +17,18 @@ class Settings(Model):
     """All settings of a stack."""
 
     cluster: Cluster = Field(default_factory=Cluster, description="where the stack lives")
-    forge: Forge = Field(description="where the repositories are")
+    forge: Forge = Field(
+        description="where the repositories are",
+        examples=[
+            {
+                "ssh": {
+                    "privateKey": {"file": "secrets/id_ed25519"},
+                    "knownHosts": {"file": "secrets/known_hosts"},
+                },
+                "token": {"file": "secrets/forge-token"},
+            }
+        ],
+    )
     registry: Registry = Field(description="where the applications' images are")
     source_registry: ReadRegistry | None = Field(
         default=None,

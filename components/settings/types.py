@@ -68,6 +68,10 @@ Host = Annotated[str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, wi
 ImagePath = Annotated[str, _matching(r"[a-z0-9._/-]*", "lower-case letters, digits, `.`, `_`, `-` and `/`")]
 Url = Annotated[str, _matching(r"https?://[^/\s]+(/\S*[^/\s])?", "an http(s) URL without a `/` at the end")]
 SshUrl = Annotated[str, _matching(r"ssh://[^@/\s]+@[^/\s]+", "ssh://user@host or ssh://user@host:port, without a path")]
+GitUrl = Annotated[
+    str, _matching(r"https?://[^/@\s]+(/[^@\s]*[^/@\s])?", "an http(s) URL without a user and without a `/` at the end")
+]
+GitUser = Annotated[str, _matching(r"[\w.-]+", "letters, digits, `.`, `_` and `-`")]
 HttpPath = Annotated[str, _matching(r"/[\w./-]*", "a path that begins with `/`")]
 # No `..`, no leading `/` or `-`: it is joined to the checkout and handed to commands.
 RelativePath = Annotated[

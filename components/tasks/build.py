@@ -1,6 +1,6 @@
 """Pod 1: fetch a pull request, test it, build its image and push it to the quarantine registry.
 
-Everything in this pod is lost ground once the tests run: it holds no service account token, the deploy key is mounted in
+Everything in this pod is lost ground once the tests run: it holds no service account token, git's credential is mounted in
 the fetch step alone, which runs first, and the only registry credential opens the quarantine registry.
 """
 
@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from components.conventions import NONROOT, QUARANTINE_PUSH, Manifest, restricted
+from components.tasks.git import Git
 from components.tasks.step import (
     DOCKER_CONFIG_PATH,
     docker_config,
     empty_dir,
-    git_env,
     mount,
-    ssh_mount,
-    ssh_workspace,
     step,
     string_params,
     string_results,
@@ -27,7 +25,7 @@ NAME = "build"
 UNTRUSTED_FROM = "test"
 
 PARAMS = {
-    "repository-url": "git over SSH",
+    "repository-url": "where git fetches",
     "head-sha": "the pull request's head commit: 40 hex digits",
     "test-command": "run by sh in the root of the repository",
     "dockerfile": "path in the repository",
@@ -67,6 +65,7 @@ class Claim:
 class BuildTaskArgs:
     """What differs between installations."""
 
+    git: Git
     quarantine_insecure: bool
     seccomp_profile: str | None
     """A profile in the kubelet's seccomp folder; None runs the image step Unconfined."""
@@ -86,22 +85,21 @@ def spec(args: BuildTaskArgs) -> Manifest:
         "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
-        "workspaces": [ssh_workspace()],
         "volumes": [
             empty_dir("source"),
             empty_dir("test"),
             _storage(args),
             docker_config("quarantine-push", QUARANTINE_PUSH),
         ],
-        "steps": [fetch("$(params.head-sha)"), test(args.test, args.proxy), _image(args)],
-    }
+        "steps": [fetch(args.git, "$(params.head-sha)"), test(args.test, args.proxy), _image(args)],
+    } | args.git.workspaces()
 
 
-def fetch(ref: str) -> Manifest:
+def fetch(git: Git, ref: str) -> Manifest:
     """Return the step that fetches `ref`, which must be the commit that the run is about."""
     return step(
         "fetch",
-        env=git_env()
+        env=dict(git.env)
         | {
             "PARAM_REPOSITORY_URL": "$(params.repository-url)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
@@ -109,7 +107,7 @@ def fetch(ref: str) -> Manifest:
             "SOURCE": CHECKOUT,
         },
         mounts=[mount("source", "/source")],
-        workspaces=ssh_mount(),
+        workspaces=git.mounts(),
     )
 
 

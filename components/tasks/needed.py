@@ -2,8 +2,9 @@
 
 from components.conventions import Manifest
 from components.tasks import rollout
+from components.tasks.git import Git
 from components.tasks.stage import PROMOTABLE
-from components.tasks.step import empty_dir, mount, ssh_workspace, step, string_params, string_results
+from components.tasks.step import empty_dir, mount, step, string_params, string_results
 
 NAME = "needed"
 
@@ -15,16 +16,15 @@ PARAMS = {name: rollout.PARAMS[name] for name in ("paths", "repository-url", "ba
 RESULTS = {"needed": "`yes` or `no`"} | PROMOTABLE | rollout.REASON
 
 
-def spec() -> Manifest:
+def spec(git: Git) -> Manifest:
     """Return the Task's spec."""
     return {
         "description": "Tell whether there is anything to build.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
-        "workspaces": [ssh_workspace()],
         "volumes": [empty_dir(rollout.HISTORY)],
         "steps": [
-            rollout.commits("$(params.commit)", "$(params.merged-head)", compare=True),
+            rollout.commits(git, "$(params.commit)", "$(params.merged-head)", compare=True),
             step(
                 "needed",
                 env={
@@ -38,4 +38,4 @@ def spec() -> Manifest:
                 mounts=[mount(rollout.HISTORY, "/history", read_only=True)],
             ),
         ],
-    }
+    } | git.workspaces()

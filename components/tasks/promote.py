@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from components.conventions import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Manifest
 from components.tasks import approve, rollout
+from components.tasks.git import Git
 from components.tasks.step import (
     SOURCE_CONFIG_PATH,
     docker_config,
     empty_dir,
     mount,
-    ssh_workspace,
     string_params,
     string_results,
 )
@@ -48,6 +48,7 @@ class Reading:
 class PromoteTaskArgs:
     """What differs between installations."""
 
+    git: Git
     registry: Reading
     source: Reading | None
     """Where the former environment keeps its images; None for the same registry."""
@@ -81,10 +82,9 @@ def spec(args: PromoteTaskArgs) -> Manifest:
         "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
         "params": string_params(params | (approve.PARAMS if approvals else {})),
         "results": string_results(RESULTS | (approve.RESULTS if approvals else {})),
-        "workspaces": [ssh_workspace()],
         "volumes": [*volumes, *rollout.volumes()],
         "steps": [
-            rollout.commits("$(params.merge-sha)", "$(params.head-sha)"),
+            rollout.commits(args.git, "$(params.merge-sha)", "$(params.head-sha)"),
             *proofs,
             *approvals,
             rollout.deploy(
@@ -94,7 +94,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
                 approved_by="$(results.approved-by.path)" if approvals else "",
             ),
         ],
-    }
+    } | args.git.workspaces()
 
 
 def _credential(name: str, registry: Reading) -> Manifest:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 
 from components.conventions import FIELD_MANAGER, Manifest
+from components.tasks.git import Git
 from components.tasks.step import (
     API_TOKEN_PATH,
     DOCKER_CONFIG_PATH,
     api_token,
     empty_dir,
-    git_env,
     mount,
-    ssh_mount,
     step,
 )
 
@@ -28,7 +27,7 @@ PARAMS = (
         "application": "its name, of which the mark speaks",
         "paths": "what in the repository the application is made of, one a line; empty for all of it",
         "repository": "owner/name on the forge",
-        "repository-url": "git over SSH",
+        "repository-url": "where git fetches",
         "base-branch": "the branch that pull requests are merged to",
         "head-sha": "the pull request's head commit: 40 hex digits",
         "image": "repository of the application's images",
@@ -59,14 +58,14 @@ def volumes() -> list[Manifest]:
     return [api_token(API_TOKEN), empty_dir(HISTORY)]
 
 
-def commits(commit: str, merged_head: str = "", *, compare: bool = False) -> Manifest:
+def commits(git: Git, commit: str, merged_head: str = "", *, compare: bool = False) -> Manifest:
     """Return the step that fetches the history of `commit`, an expression, and of the base branch.
 
     `merged_head`, an expression, is for a merge: the pull request's head. `compare` asks whether the merge made what it was.
     """
     return step(
         "commits",
-        env=git_env()
+        env=dict(git.env)
         | {
             "PARAM_REPOSITORY_URL": "$(params.repository-url)",
             "PARAM_BASE_BRANCH": "$(params.base-branch)",
@@ -78,7 +77,7 @@ def commits(commit: str, merged_head: str = "", *, compare: bool = False) -> Man
             "CONTENT": CONTENT_PATH,
         },
         mounts=[mount(HISTORY, "/history")],
-        workspaces=ssh_mount(),
+        workspaces=git.mounts(),
     )
 
 

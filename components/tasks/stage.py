@@ -2,7 +2,8 @@
 
 from components.conventions import MARK_SIGNING, REGISTRY_PUSH, Manifest
 from components.tasks import rollout
-from components.tasks.step import docker_config, mount, ssh_workspace, string_params, string_results
+from components.tasks.git import Git
+from components.tasks.step import docker_config, mount, string_params, string_results
 
 NAME = "stage"
 
@@ -16,7 +17,7 @@ RESULTS = rollout.RESULTS | PROMOTABLE
 MARK_KEY_PATH = "/credentials/mark"
 
 
-def spec(*, environment: str, insecure: bool) -> Manifest:
+def spec(git: Git, *, environment: str, insecure: bool) -> Manifest:
     """Return the Task's spec; `insecure` allows registries without TLS."""
     copy = rollout.registry_step(
         "copy",
@@ -53,11 +54,10 @@ def spec(*, environment: str, insecure: bool) -> Manifest:
         "description": "Copy an image out of quarantine, unchanged, roll it out by digest, and vouch for it.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
-        "workspaces": [ssh_workspace()],
         "volumes": [
             docker_config("registry-push", REGISTRY_PUSH),
             {"name": "mark-signing", "secret": {"secretName": MARK_SIGNING}},
             *rollout.volumes(),
         ],
-        "steps": [copy, rollout.deploy(), rollout.commits("$(params.head-sha)"), sign],
-    }
+        "steps": [copy, rollout.deploy(), rollout.commits(git, "$(params.head-sha)"), sign],
+    } | git.workspaces()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.conventions import SSH_DIRECTORY, Manifest, limits, restricted
+from components.conventions import Manifest, limits, restricted
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -15,7 +15,6 @@ _SOURCED = re.compile(r'^# shellcheck source=.*\n\. "\$\{0%/\*\}/(?P<name>[a-z]+
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 DOCKER_CONFIG_PATH = "/credentials/registry"
 SOURCE_CONFIG_PATH = "/credentials/source"
-SSH_PATH = "/credentials/ssh"
 
 
 def script(name: str) -> str:
@@ -59,31 +58,6 @@ def step(
 def _variable(name: str, value: str) -> Manifest:
     """Return a variable as Tekton stores it: an empty value is left out."""
     return {"name": name} | ({"value": value} if value else {})
-
-
-def git_env() -> dict[str, str]:
-    """Return what makes git fetch over SSH with the credential of the ssh-directory workspace, and do nothing else.
-
-    No configuration but this is read. A missing known_hosts fails; it is not trusted on first use.
-    """
-    return {
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": "ssh",
-        "GIT_SSH_COMMAND": f"ssh -F /dev/null -i {SSH_PATH}/ssh-privatekey -o IdentitiesOnly=yes -o BatchMode=yes "
-        f"-o UserKnownHostsFile={SSH_PATH}/known_hosts -o StrictHostKeyChecking=yes -o ConnectTimeout=15",
-    }
-
-
-def ssh_workspace() -> Manifest:
-    """Return the workspace that a Task fetches with; only a step that lists it mounts it."""
-    return {"name": SSH_DIRECTORY, "description": "deploy key and known_hosts", "readOnly": True}
-
-
-def ssh_mount() -> list[Manifest]:
-    """Return the workspaces of the one step that fetches."""
-    return [{"name": SSH_DIRECTORY, "mountPath": SSH_PATH}]
 
 
 def mount(volume: str, path: str, *, read_only: bool = False) -> Manifest:

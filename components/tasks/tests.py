@@ -2,14 +2,14 @@
 
 from components.conventions import Manifest
 from components.tasks import build
-from components.tasks.step import empty_dir, ssh_workspace, string_params
+from components.tasks.step import empty_dir, string_params
 
 NAME = "tests"
 
 UNTRUSTED_FROM = build.UNTRUSTED_FROM
 
 PARAMS = {
-    "repository-url": "git over SSH",
+    "repository-url": "where git fetches",
     "pull-request": "its number",
     "head-sha": "the commit that somebody vouched for: 40 hex digits",
     "test-command": "run by sh in the root of the repository",
@@ -21,7 +21,6 @@ def spec(args: build.BuildTaskArgs) -> Manifest:
     return {
         "description": "Fetch a fork's pull request and run its tests.",
         "params": string_params(PARAMS),
-        "workspaces": [ssh_workspace()],
         "volumes": [empty_dir("source"), empty_dir("test")],
-        "steps": [build.fetch("refs/pull/$(params.pull-request)/head"), build.test(args.test, args.proxy)],
-    }
+        "steps": [build.fetch(args.git, "refs/pull/$(params.pull-request)/head"), build.test(args.test, args.proxy)],
+    } | args.git.workspaces()

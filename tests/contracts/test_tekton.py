@@ -11,7 +11,7 @@ import pytest
 
 from tests.contracts.conftest import Ask
 from tests.sink import COMMENT, HEADERS, deliver
-from tests.support import ALL_STACKS, STACKS, Declared, Object, both_environments, several_applications
+from tests.support import ALL_STACKS, STACKS, Declared, Object, both_environments, over_https, several_applications
 from tests.test_fork import comment
 from tests.test_routing import CHANGES, FIXTURES, payload
 
@@ -26,6 +26,8 @@ def shapes() -> Iterator[tuple[str, Callable[[dict[str, Declared]], Declared]]]:
     for name in ALL_STACKS:
         yield name, lambda stacks, name=name: stacks[name]
     yield "both environments, GitHub", lambda stacks: both_environments("github")
+    yield "fetching over HTTPS", lambda stacks: over_https("staging")
+    yield "public repositories", lambda stacks: over_https("production", public=True)
     yield "several applications", lambda stacks: several_applications()
 
 

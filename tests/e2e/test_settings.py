@@ -137,3 +137,20 @@ def test_a_changed_secret_rolls_the_pods_and_stays_secret(
     for value in (SECRET, OTHER):
         assert value not in state
         assert base64.b64encode(value.encode()).decode() not in state
+
+
+def test_an_image_is_built_in_memory(world: World, configured: Path, pulumi: Pulumi, folder: Path) -> None:
+    def change(settings: dict[str, Any]) -> None:
+        settings_of(folder)(settings)
+        settings["build"]["storage"] = {"memory": "512Mi"}
+
+    assert altered("both", folder, change) == configured
+    pulumi("up", "--stack", "both", "--config-file", str(configured), "--yes", "--skip-preview")
+    run, succeeded, told = world.run("qa", world.open({"message.txt": "Built in memory\n"}))
+    assert succeeded, told
+    pods_of_it = world.kubernetes.core.list_namespaced_pod(
+        "qa-ci", label_selector=f"tekton.dev/pipelineRun={run['metadata']['name']},tekton.dev/pipelineTask=build"
+    )
+    (pod,) = pods_of_it.items
+    (storage,) = [volume.empty_dir for volume in pod.spec.volumes if volume.name == "storage"]
+    assert (storage.medium, storage.size_limit) == ("Memory", "512Mi")

@@ -23,6 +23,14 @@ class Staging(Memory):
 
     succeeds = True
 
+    def __init__(self, environment: str, *, credential: str | None = "ssh-directory") -> None:
+        super().__init__(environment)
+        self._workspaces = [{"name": credential}] if credential else []
+
+    def tekton(self, environment: str, plural: str, name: str) -> Manifest:
+        assert (environment, plural, name) == ("staging", "pipelines", "shop-staging-rebuild-pipeline")
+        return {"spec": {"workspaces": self._workspaces} if self._workspaces else {}}
+
     def create_run(self, environment: str, body: Manifest) -> None:
         super().create_run(environment, body)
         condition = {"status": "True" if self.succeeds else "False", "message": "Tasks Completed: 1 (Failed: 1)"}
@@ -63,11 +71,12 @@ def test_staging_builds_the_merge_commit_whatever_it_built_before(production: Me
     assert production.created == [], "that is the command's next step"
 
 
-def test_a_run_by_hand_is_what_the_pipeline_declares() -> None:
-    staging = Staging("staging")
+@pytest.mark.parametrize("credential", ["ssh-directory", None])
+def test_a_run_by_hand_is_what_the_pipeline_declares(credential: str | None) -> None:
+    staging = Staging("staging", credential=credential)
     rebuild.start(target(staging, "staging"), MERGE)
     (made,) = staging.created
-    assert made["spec"].items() >= pipeline.run().items()
+    assert made["spec"].items() >= pipeline.run(credential).items()
     assert tuple(param["name"] for param in made["spec"]["params"]) == (*pipeline.PARAMS, pipeline.ALWAYS["name"])
 
 

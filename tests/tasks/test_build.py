@@ -3,6 +3,7 @@
 import pytest
 
 from components.tasks.build import BuildTaskArgs, Claim, spec
+from components.tasks.git import SSH
 from tests.support import Object
 
 
@@ -39,5 +40,5 @@ from tests.support import Object
     ids=["the node's disk", "memory", "a volume", "a volume of a class"],
 )
 def test_layers_lie_where_the_settings_say(args: Object, expected: Object) -> None:
-    made = spec(BuildTaskArgs(quarantine_insecure=False, seccomp_profile=None, **args))
+    made = spec(BuildTaskArgs(git=SSH, quarantine_insecure=False, seccomp_profile=None, **args))
     assert [volume for volume in made["volumes"] if volume["name"] == "storage"] == [{"name": "storage"} | expected]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.tasks.step import git_env
+from components.tasks.git import SSH as OVER_SSH
 from tests.tasks.scripts.conftest import HOSTILE, SSH, Result, Sandbox, git, in_the_tools_images_shell, needs_jq
 
 
@@ -21,7 +21,7 @@ def commits(
     compare: str = "true",
 ) -> Result:
     sandbox.stub("ssh", SSH)
-    env = git_env() | {"PARAM_REPOSITORY_URL": url, "PARAM_BASE_BRANCH": branch, "PARAM_COMMIT": commit}
+    env = dict(OVER_SSH.env) | {"PARAM_REPOSITORY_URL": url, "PARAM_BASE_BRANCH": branch, "PARAM_COMMIT": commit}
     env |= {"PARAM_PATHS": "\n".join(paths), "PARAM_MERGED_HEAD": merged_head, "COMPARE": compare}
     return sandbox.run("commits", HISTORY=sandbox.root / "history", CONTENT=sandbox.root / "content.json", **env)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from components.tasks.step import git_env
+from components.tasks.git import SSH as OVER_SSH
 from tests.tasks.scripts.conftest import HOSTILE, SSH, Result, Sandbox, git
 
 
 def fetch(sandbox: Sandbox, url: str, sha: str, ssh: str = SSH, **more: str) -> Result:
     sandbox.stub("ssh", ssh)
-    env = git_env() | {"PARAM_REF": sha} | more
+    env = dict(OVER_SSH.env) | {"PARAM_REF": sha} | more
     return sandbox.run("fetch", PARAM_REPOSITORY_URL=url, PARAM_HEAD_SHA=sha, SOURCE=sandbox.root / "source", **env)
 
 
