@@ -11,6 +11,7 @@ import pulumi_kubernetes as k8s
 
 from components.conventions import (
     BASIC_AUTH,
+    FORGE_APP,
     FORGE_READER,
     FORGE_TOKEN,
     MARK_SIGNING,
@@ -65,9 +66,12 @@ class CredentialsArgs:
     environment: str
     workload_namespace: pulumi.Input[str]
     delivery_namespace: pulumi.Input[str]
-    forge_token: pulumi.Output[str]
+    forge_token: pulumi.Output[str] | None = None
+    """Writes commit statuses; None where a GitHub App does."""
+    forge_app: pulumi.Output[str] | None = None
+    """A private key of that App."""
     forge_reader: pulumi.Output[str] | None = None
-    """Tells who may write; None where forks start nothing."""
+    """Tells who may write; None where forks start nothing, or the App tells."""
     git: SshKey | HttpsToken | None
     """Fetches commits; None where the repositories are public."""
     pull: tuple[RegistryLogin, ...]
@@ -106,7 +110,10 @@ class Credentials(pulumi.ComponentResource):
             if logins is not None:
                 secret(role, namespace, "kubernetes.io/dockerconfigjson", {".dockerconfigjson": docker_config(logins)})
 
-        secret(FORGE_TOKEN, args.delivery_namespace, "Opaque", {"token": args.forge_token})
+        if args.forge_token:
+            secret(FORGE_TOKEN, args.delivery_namespace, "Opaque", {"token": args.forge_token})
+        if args.forge_app:
+            secret(FORGE_APP, args.delivery_namespace, "Opaque", {"private-key": args.forge_app})
         if args.forge_reader:
             secret(FORGE_READER, args.delivery_namespace, "Opaque", {"token": args.forge_reader})
         docker(REGISTRY_PULL, args.delivery_namespace, args.pull or None)

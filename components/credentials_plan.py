@@ -28,8 +28,9 @@ def credentials_args(
         environment=settings.name,
         workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
-        forge_token=stack.secret(forge.token),
-        forge_reader=stack.secret(ok_to_test.token) if ok_to_test else None,
+        forge_token=stack.secret(forge.token) if forge.token else None,
+        forge_app=stack.secret(forge.app.private_key) if forge.app else None,
+        forge_reader=stack.secret(ok_to_test.token) if ok_to_test and ok_to_test.token else None,
         pull=_logins(stack, registry.read, registry),
         # Of two users of one host the last one counts: the one that writes.
         push=(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import approval_plan, git_plan
+from components import approval_plan, forge_plan, git_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
@@ -112,28 +112,28 @@ class EnvironmentPlan:
     @property
     def _tasks(self) -> dict[str, Manifest]:
         settings, builds = self.stack.settings, self._builds
-        registry = settings.registry
+        registry, api = settings.registry, forge_plan.told(settings.forge)
         tasks: dict[str, Manifest] = {
-            report.NAME: report.spec(environment=self.name, api_url=settings.forge.api_url, after_merge=builds is None),
+            report.NAME: report.spec(environment=self.name, api=api, after_merge=builds is None),
         }
         waits_for = approval_plan.told(self.settings)
         if waits_for:
-            tasks[announce.NAME] = announce.spec(environment=self.name, api_url=settings.forge.api_url, waits_for=waits_for)
+            tasks[announce.NAME] = announce.spec(environment=self.name, api=api, waits_for=waits_for)
         if builds:
             tasks[build.NAME] = build.spec(build_task(builds, settings.forge))
             tasks[stage.NAME] = stage.spec(
                 self._git, environment=self.name, insecure=registry.insecure or builds.quarantine.insecure
             )
-            namespace, api_url = self.settings.delivery_namespace, settings.forge.api_url
-            tasks[begin.NAME] = begin.spec(namespace=namespace, environment=self.name, api_url=api_url)
+            namespace = self.settings.delivery_namespace
+            tasks[begin.NAME] = begin.spec(namespace=namespace, environment=self.name, api=api)
             tasks[supersede.NAME] = supersede.spec(namespace=namespace)
             if self._restores:
                 tasks[restore.NAME] = restore.spec()
             tasks[needed.NAME] = needed.spec(self._git)
             if self._ok_to_test:
-                tasks[permit.NAME] = permit.spec(api_url=api_url)
+                tasks[permit.NAME] = permit.spec(api=forge_plan.asked(settings.forge, self._ok_to_test))
                 tasks[tests.NAME] = tests.spec(build_task(builds, settings.forge))
-                tasks[fork.REPORT] = report.spec(environment=fork.CONTEXT, api_url=api_url)
+                tasks[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api)
         else:
             tasks[promote.NAME] = promote.spec(
                 promote.PromoteTaskArgs(

@@ -32,6 +32,7 @@ OPENED_BY = {
     "kubernetes-api": ("api-server",),
     "forge-token": ("forge-api",),
     "forge-reader": ("forge-api",),
+    "forge-app": ("forge-api",),
     "registry-pull": ("registry",),
     "registry-push": ("registry", "quarantine"),
     "source-pull": ("source",),

@@ -34,6 +34,7 @@ PACKAGES = {
     "iptables": Package("Services (kube-proxy) inside that namespace", "iptables"),
     "openssh-client": Package("ssh-keygen makes the deploy key", "ssh-keygen"),
     "jq": Package("the tests run the steps' scripts, which use it", "jq"),
+    "openssl": Package("the same, of a GitHub App", "openssl"),
     "busybox-static": Package("the tests run the steps' scripts in the tools image's shell", "busybox"),
     "util-linux": Package("nsenter and setpriv start the cluster's and the forge's processes", "nsenter"),
 }

@@ -37,6 +37,8 @@ def sent(stack: Declared, event: str) -> list[Object]:
 
 # Read by the commands that a script runs, not by the script.
 FOR_COMMANDS = re.compile("HOME|DOCKER_CONFIG|GIT_[A-Z0-9_]+|(HTTPS?|NO)_PROXY|(https?|no)_proxy")
+# What forge.sh reads, of which a step is given one: `forge.token` or `forge.app`.
+TOKEN, APP = {"TOKEN_FILE"}, {"APP_ID", "APP_INSTALLATION", "APP_KEY_FILE", "APP_RIGHTS"}
 # https://tekton.dev/docs/pipelines/variables/
 TASK_CONTEXT = {"context.task.name", "context.taskRun.name", "context.taskRun.namespace", "context.taskRun.uid"}
 PIPELINE_CONTEXT = {"context.pipeline.name", "context.pipelineRun.name", "context.pipelineRun.namespace"}
@@ -171,6 +173,8 @@ def _step_problems(where: str, step: Object) -> Iterator[str]:
     assigned, read = set(ASSIGNED.findall(code)), set(READ.findall(code))
     read |= {name for term in ARITHMETIC.findall(code) for name in re.findall(r"\b[A-Z][A-Z0-9_]*\b", term)}
     given = _names(step["env"])
+    if read >= TOKEN | APP:
+        read -= APP if given >= TOKEN else TOKEN
     for_commands = {name for name in given - read if FOR_COMMANDS.fullmatch(name)}
     yield from _difference(f"{where}: environment", given - for_commands, read - (assigned - given))
 
@@ -257,6 +261,10 @@ BREAKS: dict[str, tuple[Break, str]] = {
     "a step that gives what the script does not read": (
         lambda stack: _step(stack, "stage", "deploy")["env"].append({"name": "PARAM_MORE", "value": "x"}),
         "stage: step deploy: environment: given and not taken: ['PARAM_MORE']",
+    ),
+    "a step that gives a token beside what an App needs": (
+        lambda stack: _step(stack, "report", "report")["env"].append({"name": "APP_ID", "value": "x"}),
+        "report: step report: environment: given and not taken: ['APP_ID']",
     ),
     "a volume that is not there": (
         lambda stack: _step(stack, "build", "fetch")["volumeMounts"].append({"name": "more", "mountPath": "/more"}),

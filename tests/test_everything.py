@@ -30,11 +30,12 @@ def used(value: Any, place: page.Place, *, above: str = "") -> set[str]:
     return {found for item in items for found in used(item, tuple(rest), above=f"{above}.{part}".lstrip("."))}
 
 
-# The same model as an environment's exposure, which uses it; what fits only a stack that promotes (tests/test_registries.py)
-# or adds an event (tests/test_fork.py); the other way to fetch (tests/test_git.py); what a volume stands here for
-# (tests/tasks/test_build.py).
+# The same model as an environment's exposure, which uses it; what the App stands here for (the shipped stacks); what fits
+# only a stack that promotes (tests/test_registries.py) or adds an event (tests/test_fork.py); the other way to fetch
+# (tests/test_git.py); what a volume stands here for (tests/tasks/test_build.py).
 ELSEWHERE = (
     ("listener", "exposure", "gateway"),
+    ("forge", "token"),
     ("sourceRegistry",),
     ("forge", "okToTest"),
     ("forge", "https"),

@@ -28,6 +28,7 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
+    ("components.settings.forge_checks",),
     ("components.settings.checks", "components.settings.contents", "components.settings.workload_checks"),
     ("components.settings.stack",),
     ("components.pod", "components.exposure"),
@@ -45,7 +46,7 @@ LAYERS = [
     ("components.triggers",),
     ("components.policies",),
     ("components.approval_plan", "components.git_plan"),
-    ("components.application_plan", "components.build_plan", "components.credentials_plan"),
+    ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
     ("components.environment_plan",),
     ("components.plan",),
 ]
@@ -58,6 +59,7 @@ READERS_OF_SETTINGS = {
     "components.build_plan",
     "components.credentials_plan",
     "components.git_plan",
+    "components.forge_plan",
     "__main__",
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from components.settings.application import Application
 from components.settings.build import Build
 from components.settings.errors import Location, path
+from components.settings.forge_checks import forge_inconsistencies
 from components.settings.mark import Mark
 from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
@@ -60,6 +61,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
                     f"has {len(name)} characters and its environment {environment.name!r} {len(environment.name)}, together "
                     f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
                 )
+    yield from forge_inconsistencies(settings)
     rotation = settings.listener.webhook_secret
     if rotation.accept_previous and rotation.generation == 1:
         where = path(("listener", "webhookSecret", "acceptPrevious"))

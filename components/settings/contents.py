@@ -16,15 +16,19 @@ _PUBLIC = re.compile(r"-----BEGIN PUBLIC KEY-----\s.+", re.S)
 _HOST = re.compile(r"(@(cert-authority|revoked) )?\S+ [a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?")
 # How OpenSSH's own form begins, with the cipher that protects the key.
 _OPENSSH, _NO_CIPHER = b"openssh-key-v1\0", b"\0\0\0\4none"
+# How the DER of an RSA key goes on after its length: as PKCS#1, and as PKCS#8 with the algorithm's object identifier.
+_PKCS1, _PKCS8 = bytes.fromhex("02010002"), bytes.fromhex("020100300d06092a864886f70d0101010500")
 
 
 def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
     """Yield a line for each source whose content cannot be what it is for. No content is repeated."""
-    ssh, https, mark = settings.forge.ssh, settings.forge.https, settings.mark
+    forge, mark = settings.forge, settings.mark
+    ssh, https, app = forge.ssh, forge.https, forge.app
     checks: list[tuple[Location, Source | None, Callable[[str], str]]] = [
         (("forge", "ssh", "privateKey"), ssh.private_key if ssh else None, deploy_key),
         (("forge", "ssh", "knownHosts"), ssh.known_hosts if ssh else None, known_hosts),
         (("forge", "https", "token"), https.token if https else None, token),
+        (("forge", "app", "privateKey"), app.private_key if app else None, app_key),
         (("mark", "privateKey"), mark.private_key, signing_key),
         (("mark", "publicKey"), mark.public_key, public_key),
     ]
@@ -47,6 +51,22 @@ def deploy_key(text: str) -> str:
     encrypted = body.removeprefix(_OPENSSH)[: len(_NO_CIPHER)] != _NO_CIPHER if body else "ENCRYPTED" in text
     if encrypted:
         return "holds a private key with a passphrase, which nobody enters; remove it with `ssh-keygen -p -N ''`"
+    return ""
+
+
+def app_key(text: str) -> str:
+    """Return what is wrong with a GitHub App's private key, or an empty text. GitHub takes RSA keys only."""
+    found = _PRIVATE.fullmatch(text.strip() + "\n")
+    if found and "ENCRYPTED" in text:
+        return "holds a private key with a passphrase, which nobody enters; remove it with `openssl rsa`"
+    try:
+        der = base64.b64decode("".join(found[2].split()), validate=True) if found and found[1] in ("RSA ", "") else b""
+    except binascii.Error:
+        der = b"0\x82"  # so that its length is wrong
+    if der[:2] == b"0\x82" and len(der) != 4 + int.from_bytes(der[2:4]):
+        return "holds a damaged private key; copy the file anew, to its last line"
+    if der[:2] != b"0\x82" or not der[4:].startswith((_PKCS1, _PKCS8)):
+        return "holds no RSA private key (`-----BEGIN RSA PRIVATE KEY-----`); generate one on the App's page on GitHub"
     return ""
 
 

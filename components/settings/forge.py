@@ -30,11 +30,25 @@ class Https(Model):
     )
 
 
+class App(Model):
+    """A GitHub App, installed where the repositories are. Steps get tokens from it, with the rights that they need."""
+
+    id: form.AppId = Field(description="the App's client ID or App ID", examples=["Iv23liAbCdEf"])
+    installation_id: form.InstallationId = Field(
+        description="the number at the end of the installation's address", examples=[12345678]
+    )
+    private_key: Source = Field(
+        description="a private key of the App, as GitHub gives it (PEM, RSA)", examples=[{"file": "secrets/forge-app.pem"}]
+    )
+
+
 class OkToTest(Model):
     """Tests of a fork's pull request, at the word of somebody who may write. Off unless it is given."""
 
-    token: Source = Field(
-        description="a token that may read who may write to the repositories, and nothing else",
+    token: Source | None = Field(
+        default=None,
+        description="a token that may read who may write to the repositories, and nothing else; "
+        "`forge.app` makes one where this is left out",
         examples=[{"file": "secrets/forge-reader-token"}],
     )
 
@@ -56,7 +70,12 @@ class Forge(Model):
         description="how commits are fetched instead",
         examples=[{"token": {"file": "secrets/git-token"}}],
     )
-    token: Source = Field(description="a token that may write commit statuses", examples=[{"file": "secrets/forge-token"}])
+    token: Source | None = Field(
+        default=None,
+        description="a token that may write commit statuses; this or `app`",
+        examples=[{"file": "secrets/forge-token"}],
+    )
+    app: App | None = Field(default=None, description="a GitHub App instead of a token, on GitHub only")
     ok_to_test: OkToTest | None = Field(
         default=None,
         description="lets `/ok-to-test <full sha>` start the tests of a fork's pull request; without it forks start nothing",

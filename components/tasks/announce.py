@@ -1,6 +1,6 @@
 """Tells the forge at a run's beginning what it is going to wait for."""
 
-from components.conventions import FORGE_TOKEN, Manifest
+from components.conventions import Manifest
 from components.tasks import forge
 from components.tasks.report import CONTEXT_SUFFIX
 from components.tasks.step import step, string_params
@@ -13,23 +13,21 @@ PARAMS = {
     "context-suffix": CONTEXT_SUFFIX,
 }
 
-VOLUME = forge.volume(FORGE_TOKEN)
 
-
-def spec(*, environment: str, api_url: str, waits_for: str) -> Manifest:
+def spec(*, environment: str, api: forge.Api, waits_for: str) -> Manifest:
     """Return the Task's spec; `waits_for` is the status's text."""
     return {
         "description": f"Set the commit status tekton-delivery/{environment} to pending.",
         "params": string_params(PARAMS),
-        "volumes": [VOLUME],
-        "steps": [announce(environment=environment, api_url=api_url, waits_for=waits_for)],
+        "volumes": [forge.volume(api)],
+        "steps": [announce(environment=environment, api=api, waits_for=waits_for)],
     }
 
 
-def announce(*, environment: str, api_url: str, waits_for: str) -> Manifest:
+def announce(*, environment: str, api: forge.Api, waits_for: str) -> Manifest:
     """Return the step that sets the commit status."""
     return step(
         "announce",
-        env=forge.status_env(environment=environment, api_url=api_url) | {"WAITS_FOR": waits_for},
-        mounts=[forge.token(FORGE_TOKEN)],
+        env=forge.status_env(environment=environment, api=api) | {"WAITS_FOR": waits_for},
+        mounts=[forge.credential(api)],
     )

@@ -1,7 +1,7 @@
 """A delivery has started: older runs of the pull request are cancelled, and it says so. Beside the build, not before it."""
 
 from components.conventions import Manifest
-from components.tasks import announce, supersede
+from components.tasks import announce, forge, supersede
 from components.tasks.step import api_token, string_params
 
 NAME = "begin"
@@ -9,15 +9,15 @@ NAME = "begin"
 PARAMS = supersede.PARAMS | announce.PARAMS
 
 
-def spec(*, namespace: str, environment: str, api_url: str) -> Manifest:
-    """Return the Task's spec; `namespace` is the delivery namespace, `api_url` the base URL of the forge's REST API."""
+def spec(*, namespace: str, environment: str, api: forge.Api) -> Manifest:
+    """Return the Task's spec; `namespace` is the delivery namespace."""
     waits_for = "tests, image and rollout have started"
     return {
         "description": f"Cancel older runs of the same pull request; set tekton-delivery/{environment} to pending.",
         "params": string_params(PARAMS),
-        "volumes": [api_token("kubernetes-api"), announce.VOLUME],
+        "volumes": [api_token("kubernetes-api"), forge.volume(api)],
         "steps": [
             supersede.supersede(namespace),
-            announce.announce(environment=environment, api_url=api_url, waits_for=waits_for),
+            announce.announce(environment=environment, api=api, waits_for=waits_for),
         ],
     }

@@ -1,29 +1,70 @@
 """What a step takes that asks the forge, as forge.sh reads it."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from components.conventions import Manifest
 from components.tasks.step import mount
 
-TOKEN_PATH = "/credentials/forge"
+PATH = "/credentials/forge"
+
+# What tokens may do that a GitHub App's installation is asked for, by the names of its permissions.
+STATUSES = {"statuses": "write"}
+PULL_REQUESTS = {"pull_requests": "read"}
+# Who may write to a repository is part of its metadata.
+COLLABORATORS = {"metadata": "read"}
 
 
-def volume(secret: str) -> Manifest:
-    """Return the volume with a token; its name is the Secret's."""
-    return {"name": secret, "secret": {"secretName": secret}}
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """A GitHub App, and where it is installed."""
+
+    id: str
+    installation: int
 
 
-def token(secret: str) -> Manifest:
-    """Return the mount for the one step that uses the token."""
-    return mount(secret, TOKEN_PATH, read_only=True)
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """The forge's REST API, and what opens it."""
+
+    url: str
+    """Its base."""
+    secret: str
+    """The Secret with a token, or with the App's private key."""
+    app: App | None = None
+    """Whose key it is; None for a token."""
 
 
-def env(api_url: str) -> dict[str, str]:
-    """Return where the forge answers, about which repository it is asked, and where the token is."""
-    return {"PARAM_REPOSITORY": "$(params.repository)", "API_URL": api_url, "TOKEN_FILE": f"{TOKEN_PATH}/token"}
+def volume(api: Api) -> Manifest:
+    """Return the volume with what opens the API; its name is the Secret's."""
+    return {"name": api.secret, "secret": {"secretName": api.secret}}
 
 
-def status_env(*, environment: str, api_url: str) -> dict[str, str]:
+def credential(api: Api) -> Manifest:
+    """Return the mount for the one step that calls the API."""
+    return mount(api.secret, PATH, read_only=True)
+
+
+def env(api: Api, rights: Mapping[str, str]) -> dict[str, str]:
+    """Return where the forge answers, about which repository it is asked, and where what opens it is.
+
+    `rights` is what a step does there: a token that is made for it can do no more.
+    """
+    about = {"PARAM_REPOSITORY": "$(params.repository)", "API_URL": api.url}
+    if api.app is None:
+        return about | {"TOKEN_FILE": f"{PATH}/token"}
+    return about | {
+        "APP_ID": api.app.id,
+        "APP_INSTALLATION": str(api.app.installation),
+        "APP_KEY_FILE": f"{PATH}/private-key",
+        "APP_RIGHTS": json.dumps(rights),
+    }
+
+
+def status_env(*, environment: str, api: Api, rights: Mapping[str, str] = STATUSES) -> dict[str, str]:
     """Return the same, with the commit and the context of a commit status."""
-    return env(api_url) | {
+    return env(api, rights) | {
         "PARAM_HEAD_SHA": "$(params.head-sha)",
         "ENVIRONMENT": environment,
         "CONTEXT_SUFFIX": "$(params.context-suffix)",

@@ -1,6 +1,6 @@
 """Decides whether a comment may start the tests of a fork's pull request, by what the forge says and not by the comment."""
 
-from components.conventions import FORGE_READER, Manifest
+from components.conventions import Manifest
 from components.tasks import forge
 from components.tasks.step import step, string_params, string_results
 
@@ -21,17 +21,17 @@ RESULTS = {
 }
 
 
-def spec(*, api_url: str) -> Manifest:
-    """Return the Task's spec; `api_url` is the base URL of the forge's REST API."""
+def spec(*, api: forge.Api) -> Manifest:
+    """Return the Task's spec."""
     return {
         "description": "Ask the forge whether who commented may write, and what the pull request's head is.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
-        "volumes": [forge.volume(FORGE_READER)],
+        "volumes": [forge.volume(api)],
         "steps": [
             step(
                 "permit",
-                env=forge.env(api_url)
+                env=forge.env(api, forge.COLLABORATORS | forge.PULL_REQUESTS)
                 | {
                     "PARAM_BASE_BRANCH": "$(params.base-branch)",
                     "PARAM_PULL_REQUEST": "$(params.pull-request)",
@@ -40,7 +40,7 @@ def spec(*, api_url: str) -> Manifest:
                     "RESULT_PERMITTED_PATH": "$(results.permitted.path)",
                     "RESULT_REASON_PATH": "$(results.reason.path)",
                 },
-                mounts=[forge.token(FORGE_READER)],
+                mounts=[forge.credential(api)],
             )
         ],
     }

@@ -1,6 +1,6 @@
 """Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
 
-from components.conventions import FORGE_TOKEN, UNTRUSTED, Manifest
+from components.conventions import UNTRUSTED, Manifest
 from components.tasks import forge
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
 
@@ -17,20 +17,20 @@ PARAMS = {
 }
 
 
-def spec(*, environment: str, api_url: str, after_merge: bool = False) -> Manifest:
+def spec(*, environment: str, api: forge.Api, after_merge: bool = False) -> Manifest:
     """Return the Task's spec; `environment` ends the status's context.
 
-    `api_url` is the base URL of the forge's REST API. `after_merge` is for runs that a merge started: it made every other
-    open pull request to the same branch stale.
+    `after_merge` is for runs that a merge started: it made every other open pull request to the same branch stale.
     """
+    rights = forge.STATUSES | (forge.PULL_REQUESTS if after_merge else {})
     return {
         "description": f"Set the commit status tekton-delivery/{environment}.",
         "params": string_params(PARAMS),
-        "volumes": [api_token("kubernetes-api"), forge.volume(FORGE_TOKEN)],
+        "volumes": [api_token("kubernetes-api"), forge.volume(api)],
         "steps": [
             step(
                 "report",
-                env=forge.status_env(environment=environment, api_url=api_url)
+                env=forge.status_env(environment=environment, api=api, rights=rights)
                 | {
                     "PARAM_STATUS": "$(params.status)",
                     "PARAM_BASE_BRANCH": "$(params.base-branch)",
@@ -39,7 +39,7 @@ def spec(*, environment: str, api_url: str, after_merge: bool = False) -> Manife
                     "PARAM_RUN": "$(params.run)",
                     "UNTRUSTED_ACCOUNT": UNTRUSTED,
                 },
-                mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), forge.token(FORGE_TOKEN)],
+                mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), forge.credential(api)],
             )
         ],
     }

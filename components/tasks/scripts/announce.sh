@@ -5,4 +5,5 @@ set -eu
 # shellcheck source=SCRIPTDIR/forge.sh
 . "${0%/*}/forge.sh"
 
-set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT$CONTEXT_SUFFIX" pending "$WAITS_FOR" || echo "the forge has not been told" >&2
+{ authorize && set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT$CONTEXT_SUFFIX" pending "$WAITS_FOR"; } ||
+    echo "the forge has not been told" >&2

@@ -5,6 +5,7 @@ set -eu
 
 # shellcheck source=SCRIPTDIR/forge.sh
 . "${0%/*}/forge.sh"
+authorize
 repository="$API_URL/repos/$PARAM_REPOSITORY"
 answer() { # answer PERMITTED REASON
     printf '%s' "$1" >"$RESULT_PERMITTED_PATH"

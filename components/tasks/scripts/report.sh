@@ -5,6 +5,7 @@ set -eu
 
 # shellcheck source=SCRIPTDIR/forge.sh
 . "${0%/*}/forge.sh"
+authorize
 
 # Any step can add results to its TaskRun, declared or not: a pod that ran the pull request's code is not heard.
 result() { # result NAME: of any other TaskRun of this run

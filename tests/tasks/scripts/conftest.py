@@ -58,7 +58,7 @@ class Sandbox:
         self.bin.mkdir()
         self.work.mkdir()
         self.path = [self.bin, self.userland]
-        for command in ("git", "jq"):
+        for command in ("git", "jq", "openssl"):
             found = shutil.which(command)
             if found and not (self.userland / command).exists():
                 (self.bin / command).symlink_to(found)

@@ -1,0 +1,154 @@
+"""What GitHub has and Gitea has not: Apps. A front that gives an installation's tokens, and hands the rest on to Gitea."""
+
+import base64
+import contextlib
+import json
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.cluster.network import Namespace
+from local.forge.setup import READER, REPOSITORY
+from local.machine import Machine
+
+APP, INSTALLATION = "Iv23liTestOfTheApp", 4711
+# What the App was given when it was installed.
+GRANTED = {"statuses": "write", "pull_requests": "read", "metadata": "read"}
+PREFIX = f"/api/v1/repos/{REPOSITORY}/"
+
+
+@dataclass
+class Front:
+    """The front as a test sees it."""
+
+    machine: Machine
+    public_key: Path
+    """That of the App; another one, and its signature is a forgery."""
+    url: str = ""
+    refused: list[int] = field(default_factory=list)
+    """Status of each refused exchange."""
+    issued: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Tokens, and what they may do."""
+    calls: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
+    """Rights of the token, method and path below the repository, for each call that was handed on."""
+    _made: list[tuple[str, str]] = field(default_factory=list)
+
+    def exchange(self, path: str, jwt: str, wanted: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """GitHub's answer to an App that asks for a token."""
+        now, claims = time.time(), self._claims(jwt)
+        right = claims and claims["iss"] == APP and claims["iat"] <= now < claims["exp"] <= now + 600
+        if not claims or not right:
+            return 401, {"message": "A JSON web token could not be decoded"}
+        if path != f"/api/v1/app/installations/{INSTALLATION}/access_tokens":
+            return 404, {"message": "Not Found"}
+        rights = wanted["permissions"]
+        if wanted["repositories"] != [REPOSITORY.partition("/")[2]] or not rights.items() <= GRANTED.items():
+            return 422, {"message": "The permissions requested are not granted to this installation."}
+        # Gitea has no narrower ones: of a user who may set statuses, and of one who may see who may write.
+        user, scope = ("reporter-staging", "write:repository") if "statuses" in rights else (READER, "read:repository")
+        name = f"front-{uuid.uuid4().hex[:8]}"
+        token = self.machine.forge.admin.new_token(user, name, [scope])
+        self._made.append((user, name))
+        self.issued[token] = rights
+        return 201, {"token": token, "expires_at": "2099-01-01T00:00:00Z", "permissions": rights}
+
+    def _claims(self, jwt: str) -> dict[str, Any] | None:
+        """What a token says that the App's key signed."""
+        signed, _, signature = jwt.rpartition(".")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(_decoded(signature))
+            file.flush()
+            command = ["openssl", "dgst", "-sha256", "-verify", self.public_key, "-signature", file.name]
+            if subprocess.run(command, input=signed.encode(), capture_output=True).returncode != 0:
+                return None
+        header, claims = (json.loads(_decoded(part)) for part in signed.split("."))
+        return claims if header == {"alg": "RS256", "typ": "JWT"} else None
+
+    def may(self, token: str, method: str, path: str) -> bool:
+        """Whether a token's rights are what GitHub asks for this call."""
+        below = path.removeprefix(PREFIX).partition("?")[0].split("/")
+        match method, *below:
+            case "POST", "statuses", _:
+                needed = ("statuses", "write")
+            case "GET", "pulls", *_:
+                needed = ("pull_requests", "read")
+            case "GET", "collaborators", _, "permission":
+                needed = ("metadata", "read")
+            case _:
+                return False
+        return path.startswith(PREFIX) and needed in self.issued[token].items()
+
+    def withdraw(self) -> None:
+        """Delete the tokens that were made on Gitea."""
+        for user, name in self._made:
+            self.machine.forge.admin.call("DELETE", f"/users/{user}/tokens/{name}", f"delete the token {name}")
+
+
+def _decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+@contextlib.contextmanager
+def front(machine: Machine, public_key: Path) -> Iterator[Front]:
+    """Run the front at the node's address: pods reach nothing else of this machine."""
+    made = Front(machine, public_key)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.handle_call()
+
+        def do_GET(self) -> None:
+            self.handle_call()
+
+        def handle_call(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            bearer = self.headers["Authorization"].removeprefix("Bearer ")
+            if self.path.startswith("/api/v1/app/"):
+                status, answer = made.exchange(self.path, bearer, json.loads(body))
+                if status != 201:
+                    made.refused.append(status)
+                self.reply(status, json.dumps(answer).encode())
+            elif bearer not in made.issued:
+                self.reply(401, b'{"message": "Bad credentials"}')
+            elif not made.may(bearer, self.command, self.path):
+                self.reply(403, b'{"message": "Resource not accessible by integration"}')
+            else:
+                below = self.path.removeprefix(PREFIX)
+                made.calls.append((tuple(sorted(made.issued[bearer])), self.command, below.partition("?")[0]))
+                headers = {"Authorization": self.headers["Authorization"], "Content-Type": "application/json"}
+                url = f"{machine.forge.url}{self.path}"
+                passed = httpx.request(self.command, url, content=body, headers=headers, timeout=20, trust_env=False)
+                self.reply(passed.status_code, passed.content)
+
+        def reply(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    address = (machine.cluster.node_ip, 0)
+    # A socket stays in the network namespace that it was made in.
+    server = Namespace(machine.cluster.layout.id).call(lambda: ThreadingHTTPServer(address, Handler))
+    made.url = f"http://{machine.cluster.node_ip}:{server.server_port}/api/v1"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        made.withdraw()

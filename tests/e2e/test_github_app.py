@@ -1,0 +1,177 @@
+"""A GitHub App in a token's place: the stack `both` talks to the forge by tokens of its installation, and by nothing else.
+
+The forge is Gitea behind a front that gives the tokens as GitHub does. Gitea's webhooks pass as GitHub's where both name an
+event alike: opened, and closed. `/ok-to-test` is sent as GitHub sends it.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cluster.network import Namespace
+from local.forge.client import PullRequest
+from local.forge.replay import send
+from local.forge.setup import REPOSITORY
+from tests.e2e.github_front import APP, INSTALLATION, Front, front
+from tests.e2e.stacks import Pulumi, altered, stack
+from tests.e2e.world import World
+
+LISTENER = "el-both-github-el"
+
+
+def key_pair(path: Path) -> Path:
+    """An App's private key as GitHub gives it; its public half."""
+    subprocess.run(["openssl", "genrsa", "-traditional", "-out", path, "2048"], check=True, capture_output=True)
+    public = path.with_suffix(".pub")
+    subprocess.run(["openssl", "rsa", "-in", path, "-pubout", "-out", public], check=True, capture_output=True)
+    return public
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
+    """The stack is up, on GitHub as far as it knows, and hears of pull requests."""
+    kubernetes, state, key = world.kubernetes, world.machine.forge, folder / "app.pem"
+    public_key = key_pair(key)
+
+    def by_app(settings: dict[str, Any]) -> None:
+        del settings["forge"]["token"]
+        app = {"id": APP, "installationId": INSTALLATION, "privateKey": {"file": str(key)}}
+        settings["forge"] |= {"kind": "github", "apiUrl": made.url, "app": app, "okToTest": {}}
+
+    with front(world.machine, public_key) as made, stack(pulumi, "both", altered("both", folder, by_app)):
+        kubernetes.wait_for_deployment("qa-ci", LISTENER, seconds=90)
+        address = kubernetes.service_address("qa-ci", LISTENER)
+        state.ensure_webhook("both", f"http://{address}:8080", kubernetes.webhook_secret("qa-ci"))
+        try:
+            yield made
+        finally:
+            state.admin.delete_webhook(REPOSITORY, "both")
+
+
+@dataclass
+class Delivered:
+    """A pull request that was delivered, and its run."""
+
+    pull_request: PullRequest
+    run: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def delivered(world: World, github: Front) -> Delivered:
+    pull_request = world.open({"message.txt": "By an App\n"})
+    run, succeeded, told = world.run("qa", pull_request)
+    assert succeeded, told
+    return Delivered(pull_request, run)
+
+
+def test_statuses_are_set_by_tokens_that_can_do_nothing_else(world: World, github: Front, delivered: Delivered) -> None:
+    sha = delivered.pull_request.head_sha
+    assert world.status("qa", sha)[0] == "success"
+    assert world.status("promotable", sha)[0] == "success"
+    # The pull request was announced, and its end was told, by a step each: one token for each of them.
+    assert github.calls == [(("statuses",), "POST", f"statuses/{sha}")] * 3
+    assert len(github.issued) == 2
+    assert github.refused == []
+
+
+def test_neither_key_nor_tokens_are_in_the_logs(world: World, github: Front, delivered: Delivered, folder: Path) -> None:
+    printed = "".join(world.logs(delivered.run, task, step) for task, step in (("begin", "announce"), ("report", "report")))
+    assert f"{delivered.pull_request.head_sha} qa: " in printed
+    for secret in (*github.issued, *(folder / "app.pem").read_text().splitlines(), "Bearer"):
+        assert secret not in printed
+
+
+def test_the_key_is_a_secret_of_the_stack_and_there_is_no_token(world: World, github: Front, folder: Path) -> None:
+    for namespace in ("qa-ci", "live-ci"):
+        names = {item.metadata.name for item in world.kubernetes.core.list_namespaced_secret(namespace).items}
+        assert "forge-app" in names
+        assert not names & {"forge-token", "forge-reader"}
+        assert world.kubernetes.secret(namespace, "forge-app") == {"private-key": (folder / "app.pem").read_text()}
+
+
+@pytest.fixture(scope="module")
+def other(world: World, delivered: Delivered) -> Iterator[PullRequest]:
+    """One more, which stays open."""
+    pull_request = world.open({"other.txt": "Still open\n"}, "Another change")
+    assert world.run("qa", pull_request)[1]
+    yield pull_request
+    world.machine.forge.developer.close(REPOSITORY, pull_request.number)
+
+
+def test_after_a_merge_other_pull_requests_are_read_as_well(
+    world: World, github: Front, delivered: Delivered, other: PullRequest
+) -> None:
+    before = len(github.calls)
+    merged = world.merge(delivered.pull_request)
+    _, succeeded, told = world.run("live", merged)
+    assert succeeded, told
+    rights = ("pull_requests", "statuses")
+    calls = github.calls[before:]
+    assert (rights, "GET", "pulls") in calls
+    assert (rights, "POST", f"statuses/{other.head_sha}") in calls
+    assert world.status("promotable", other.head_sha)[0] == "failure"
+
+
+def comment(world: World, number: int, sha: str) -> None:
+    """A word about a commit, as GitHub sends it."""
+    user = {"login": world.machine.forge.developer.user}
+    body = {
+        "action": "created",
+        "repository": {"full_name": REPOSITORY},
+        "issue": {"number": number, "state": "open", "pull_request": {}},
+        "comment": {
+            "user": user,
+            "body": f"/ok-to-test {sha}",
+            "created_at": "2026-01-02T03:04:05Z",
+            "author_association": "MEMBER",
+        },
+        "sender": user,
+    }
+    url = f"http://{world.kubernetes.service_address('qa-ci', LISTENER)}:8080"
+    secret = world.kubernetes.webhook_secret("qa-ci")
+    # From inside the cluster, where the Service has an address.
+    inside = Namespace(world.machine.cluster.layout.id)
+    inside.call(lambda: send(json.dumps(body).encode(), url=url, secret=secret, event="issue_comment"))
+
+
+def test_who_may_write_is_looked_up_by_a_token_that_only_reads(world: World, github: Front, other: PullRequest) -> None:
+    before = len(github.calls)
+    comment(world, other.number, other.head_sha)
+    run, succeeded, told = world.run("qa", other, known=1)
+    assert succeeded, told
+    assert "no: refused: the pull request is no fork's" in world.logs(run, "permit", "permit")
+    rights = ("metadata", "pull_requests")
+    developer = world.machine.forge.developer.user
+    assert github.calls[before:] == [
+        (rights, "GET", f"collaborators/{developer}/permission"),
+        (rights, "GET", f"pulls/{other.number}"),
+    ]
+
+
+def test_a_key_that_is_not_the_apps_is_refused_and_the_run_says_so(world: World, github: Front, folder: Path) -> None:
+    """As after the App's key was deleted on GitHub: the delivery goes on, the forge is told nothing, and the run fails."""
+    right, github.public_key = github.public_key, key_pair(folder / "other.pem")
+    before = len(github.calls)
+    try:
+        pull_request = world.open({"message.txt": "Signed by nobody\n"}, "Signed by nobody")
+        run, succeeded, _ = world.run("qa", pull_request)
+    finally:
+        github.public_key = right
+    assert not succeeded
+    why = f"error: the forge gives the GitHub App {APP} no token (status 401): its private key is not one of this App's"
+    for task, step in (("begin", "announce"), ("report", "report")):
+        assert why in world.logs(run, task, step)
+    assert github.refused == [401, 401]
+    assert github.calls[before:] == []
+    assert "tekton-delivery/qa" not in world.machine.forge.developer.statuses(REPOSITORY, pull_request.head_sha)
+    world.machine.forge.developer.close(REPOSITORY, pull_request.number)
