@@ -58,12 +58,12 @@ def test_the_host_must_be_known_and_nobody_is_asked(sandbox: Sandbox, forge: Pat
     (call, *_) = sandbox.called("ssh")
     for option in (
         "StrictHostKeyChecking=yes",
-        "UserKnownHostsFile=/credentials/ssh/known_hosts",
+        "UserKnownHostsFile=/credentials/git/known_hosts",
         "BatchMode=yes",
         "IdentitiesOnly=yes",
     ):
         assert option in call
-    assert call[call.index("-i") + 1] == "/credentials/ssh/ssh-privatekey"
+    assert call[call.index("-i") + 1] == "/credentials/git/ssh-privatekey"
     assert call[call.index("-F") + 1] == "/dev/null"
     assert call[call.index("-p") + 1] == "2222"
 
