@@ -1,12 +1,57 @@
 """From settings to the arguments of the build Task."""
 
 from components import git_plan
+from components.conventions import Manifest, seconds
+from components.settings.application import Application
 from components.settings.build import Build, Proxy
 from components.settings.forge import Forge
+from components.settings.service import Service as ServiceSettings
+from components.settings.stack import Stack
+from components.tasks import build, tests
 from components.tasks.build import BuildTaskArgs, Claim, Limits
+from components.tasks.service import Ready, Service, own_task
 
 # What is never asked of a proxy: the pod itself and the cluster's Services.
 INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
+
+
+def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manifest]:
+    """Return the Tasks of applications whose tests have services: sidecars belong to a Task, not to a Pipeline."""
+    made: dict[str, Manifest] = {}
+    for application in stack.settings.applications:
+        services = [_service(stack, name, service) for name, service in application.services.items()]
+        if services:
+            made[task_of(application, build.NAME)] = build.spec(build_task(settings, stack.settings.forge), services)
+            if forks:
+                made[task_of(application, tests.NAME)] = tests.spec(build_task(settings, stack.settings.forge), services)
+    return made
+
+
+def task_of(application: Application, task: str) -> str:
+    """Return the name of the Task that does the work of `task` for an application."""
+    return own_task(task, application.name) if application.services else task
+
+
+def service_images(stack: Stack) -> tuple[str, ...]:
+    """Return the images of all services."""
+    found = {stack.text(each.image) for application in stack.settings.applications for each in application.services.values()}
+    return tuple(sorted(found))
+
+
+def _service(stack: Stack, name: str, settings: ServiceSettings) -> Service:
+    ready = settings.ready
+    return Service(
+        name=name,
+        image=stack.text(settings.image),
+        command=tuple(settings.command),
+        args=tuple(settings.args),
+        env=settings.env,
+        user=settings.user,
+        writable=tuple(settings.writable),
+        ready=Ready(port=ready.port, path=ready.path or "", seconds=seconds(ready.timeout)) if ready else None,
+        cpu=settings.resources.cpu,
+        memory=settings.resources.memory,
+    )
 
 
 def build_task(build: Build, forge: Forge) -> BuildTaskArgs:

@@ -8,7 +8,7 @@ from components import approval_plan, forge_plan, git_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
-from components.build_plan import build_task
+from components.build_plan import build_task, own_tasks, service_images, task_of
 from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, Manifest, go_duration, seconds
 from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
@@ -152,12 +152,13 @@ class EnvironmentPlan:
 
     def pipelines(self, environment: Environment) -> PipelinesArgs:
         """Tasks, and a Pipeline for each application."""
-        applications = self.stack.settings.applications
+        applications, builds = self.stack.settings.applications, self._builds
+        own = own_tasks(self.stack, builds, forks=self._ok_to_test is not None) if builds else {}
         return PipelinesArgs(
             environment=self.name,
             namespace=environment.delivery_namespace,
             tools_image=self.stack.tools_image,
-            tasks=self._tasks,
+            tasks=self._tasks | own,
             pipelines={name: spec for application in applications for name, spec in self._pipelines(application).items()},
         )
 
@@ -203,6 +204,7 @@ class EnvironmentPlan:
         if not builds:
             return {target.pipeline: promotion.spec(target, approved=self.settings.approval is not None)}
         source = pull_request.Source(
+            task=task_of(application, build.NAME),
             test_command=application.test_command,
             dockerfile=application.dockerfile,
             context=application.context,
@@ -215,7 +217,7 @@ class EnvironmentPlan:
             target.rebuild_pipeline: rebuild.spec(target, source, go_duration(builds.timeout)),
         }
         if self._ok_to_test:
-            pipelines[target.fork_pipeline] = fork.spec(target, application.test_command)
+            pipelines[target.fork_pipeline] = fork.spec(target, application.test_command, task_of(application, tests.NAME))
         return pipelines
 
     def _smoke_check(self, application: ApplicationSettings) -> SmokeCheck:
@@ -274,6 +276,7 @@ class EnvironmentPlan:
                 security_context=build.image_security_context(builds.seccomp_profile),
                 secrets=({self._git.credential: "step-fetch"} if self._git.credential else {})
                 | {QUARANTINE_PUSH: "step-image"},
+                service_images=service_images(self.stack),
             )
             if builds
             else None,

@@ -25,7 +25,8 @@ from policy.rules.secrets import marks, plain_text
 ObjectRule = Callable[[Declared], Iterator[str]]
 StackRule = Callable[[Sequence[Declared]], Iterator[tuple[str, str]]]
 
-ROOT_STEPS = ("build/image",)
+# An application whose tests have services has a Task of its own.
+ROOT_STEPS = ("build/image", "build-*/image")
 
 
 def _each(name: str, description: str, rule: ObjectRule) -> Policy:

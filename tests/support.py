@@ -137,6 +137,34 @@ def asking() -> Declared:
 
 
 LONGEST_NAME = "a" * 23
+SERVICE_IMAGE = f"registry.example/postgres@sha256:{'5' * 64}"
+
+
+def with_services() -> Declared:
+    """The shipped staging, where one application's tests have a database and a cache beside them, and one has none."""
+    staging = shipped_config("staging")
+    services = {
+        "db": {
+            "image": SERVICE_IMAGE,
+            "args": ["-c", "fsync=off"],
+            "env": {"POSTGRES_HOST_AUTH_METHOD": "trust"},
+            "user": 999,
+            "writable": ["/var/lib/data", "/run/db"],
+            "ready": {"port": 5432, "timeout": "90s"},
+            "resources": {"cpu": "500m", "memory": "256Mi"},
+        },
+        "cache": {"image": {"file": ".local/images/base"}, "command": ["nc", "-l"], "ready": {"port": 80, "path": "/up"}},
+        "idle": {"image": {"file": ".local/images/base"}},
+    }
+    plain = {"name": "shop", "repository": "acme/shop"}
+    longest = {"name": LONGEST_NAME, "repository": "acme/long", "services": {"a" * 20: {"image": SERVICE_IMAGE}}}
+    return record_config(
+        staging
+        | {
+            "applications": [staging["applications"][0] | {"services": services}, plain, longest],
+            "environments": [staging["environments"][0] | {"staleBase": "rebuild"}],
+        }
+    )
 
 
 def several_applications() -> Declared:

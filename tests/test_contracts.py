@@ -159,7 +159,8 @@ def _task_problems(stack: Declared, task: Object) -> Iterator[str]:
     used["workspaces"] |= {workspace for step in spec["steps"] for workspace in _names(step.get("workspaces"))}
     for kind, names in used.items():
         yield from _difference(f"{name}: {kind}", _names(spec.get(kind)), names)
-    mounted = {mount["name"] for step in spec["steps"] for mount in step.get("volumeMounts", [])}
+    containers = [*spec["steps"], *spec.get("sidecars", [])]
+    mounted = {mount["name"] for container in containers for mount in container.get("volumeMounts", [])}
     yield from _difference(f"{name}: volumes", _names(spec["volumes"]), mounted)
     for volume in spec["volumes"]:
         if "secret" in volume:

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from components.settings.stack import Stack
+from offline.policy import violations
 from offline.render import program
 from offline.run import PLACEHOLDER_DIGEST, ROOT, placeholder, run
 from policy.pack import POLICIES
+from tests.support import record_config, shipped_config
 
 README = (ROOT / "README.md").read_text()
 REAL_CLUSTERS = (ROOT / "docs" / "real-clusters.md").read_text()
@@ -46,6 +48,18 @@ def test_the_stack_file_for_real_clusters_is_accepted(lines: Callable[[], dict[s
         secrets=tuple(f"tekton-delivery:{name}" for name in keys),
     )
     assert recording.of_type("kubernetes:apps/v1:Deployment")
+
+
+def test_the_services_that_the_document_shows_are_accepted() -> None:
+    document = (ROOT / "docs" / "services.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", document, re.M | re.S)
+    shown = yaml.safe_load(block.replace("sha256:…", PLACEHOLDER_DIGEST))
+    environment = {"name": "staging", "deliverOn": "pull-request"}
+    applications = shown["tekton-delivery:applications"]
+    declared = record_config(shipped_config("staging") | {"applications": applications, "environments": [environment]})
+    (service,) = declared.one("Task", "build-shop")["spec"]["sidecars"]
+    assert service["name"] == "db"
+    assert [f"{found.policy}: {found.message}" for found in violations(declared.recording)] == []
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ LAYERS = [
     ("components.conventions", "components.cel"),
     ("components.settings.errors",),
     ("components.settings.types",),
-    ("components.settings.exposure", "components.settings.workload"),
+    ("components.settings.exposure", "components.settings.service", "components.settings.workload"),
     (
         "components.settings.application",
         "components.settings.approval",

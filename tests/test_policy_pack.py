@@ -206,6 +206,11 @@ BROKEN: list[tuple[str, Program, str]] = [
         step(securityContext=RESTRICTED | {"capabilities": {"drop": ["ALL"], "add": ["SETUID"]}}),
         "Task staging-ci/x: spec.steps[s].securityContext: capabilities.add: SETUID; add none",
     ),
+    (
+        "security-contexts",
+        custom("Task", {"steps": [{"name": "image", "securityContext": RESTRICTED | {"runAsUser": 0}}]}, name="builds"),
+        "and no runAsUser: 0",
+    ),
     ("security-contexts", custom("Task", {"sidecars": [{"name": "db"}], "steps": []}), "spec.sidecars[db].securityContext"),
     ("security-contexts", custom("StepAction", {"image": DIGEST}), "StepAction staging-ci/x: spec.securityContext: set"),
     ("no-plain-text", config_map({"a": PRIVATE_KEY}), "ConfigMap m: data.a: looks like a secret (Private Key)"),

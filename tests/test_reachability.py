@@ -28,7 +28,7 @@ from tests.reachability_changes import (
     rule,
 )
 from tests.sink import deliver
-from tests.support import STACKS, Declared, Object, both_environments, shipped_config
+from tests.support import STACKS, Declared, Object, both_environments, shipped_config, with_services
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden" / "reachability.txt"
@@ -133,6 +133,21 @@ def test_production_starts_nothing_for_a_pull_request(production: Declared) -> N
 @pytest.mark.parametrize("world", WORLDS)
 def test_pull_request_code_holds_the_key_to_quarantine_and_nothing_else(world: str, stacks: dict[str, Declared]) -> None:
     assert stolen(declared(world, stacks)) == {"secret staging-ci/quarantine-push", "nothing"}
+
+
+def test_services_hold_nothing_and_count_as_pull_request_code() -> None:
+    found = rows(with_services().objects)
+    of_services = {(row.runs, row.reaches) for row in found if row.container in ("db", "cache", "idle")}
+    assert of_services == {(UNTRUSTED, "nothing")}
+    held = {row.reaches for row in found if row.runs == UNTRUSTED}
+    assert held == {"secret staging-ci/quarantine-push", "nothing"}
+
+
+def test_a_secret_that_a_service_got_would_be_noticed() -> None:
+    objects = copy.deepcopy(with_services().objects)
+    (service, *_) = find(objects, "Task", "build-chespirito", "staging-ci")["spec"]["sidecars"]
+    service["envFrom"] = [{"secretRef": {"name": "registry-push"}}]
+    assert "secret staging-ci/registry-push" in {row.reaches for row in rows(objects) if row.container == "db"}
 
 
 @pytest.mark.parametrize("world", WORLDS)

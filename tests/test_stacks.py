@@ -124,7 +124,7 @@ def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> Non
 
 def test_every_step_is_restricted_but_the_one_that_builds(stack: Declared) -> None:
     for where, step in steps(stack):
-        if where != "build/image":
+        if where not in ("build/image", "build-chespirito/image"):
             assert step["securityContext"] == restricted(), where
 
 

@@ -17,8 +17,11 @@ PARAMS = {
 }
 
 
-def spec(target: Target, test_command: str) -> Manifest:
-    """Return the Pipeline's spec. What a stranger says ends after the first pod, and nobody is told."""
+def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
+    """Return the Pipeline's spec; `tests_task` is the Task that tests.
+
+    What a stranger says ends after the first pod, and nobody is told.
+    """
     permitted = f"$(tasks.{permit.NAME}.results.permitted)"
     told = report(target, name=REPORT, status=f"$(tasks.{tests.NAME}.status)")
     return {
@@ -43,6 +46,7 @@ def spec(target: Target, test_command: str) -> Manifest:
                     "head-sha": "$(params.head-sha)",
                     "test-command": test_command,
                 },
+                runs=tests_task,
                 when=[{"input": permitted, "operator": "in", "values": [permit.YES]}],
                 **with_git(target),
             ),

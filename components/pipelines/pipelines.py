@@ -10,7 +10,7 @@ from components.conventions import TEKTON, Manifest, key, labels, token
 from components.tasks import build, tests
 
 # Where pull-request code begins to run, for whoever works out what it reaches (offline/reachability).
-UNTRUSTED_FROM = {build.NAME: build.UNTRUSTED_FROM, tests.NAME: tests.UNTRUSTED_FROM}
+UNTRUSTED_FROM = {build.UNTRUSTED_FROM, tests.UNTRUSTED_FROM}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,9 @@ class Pipelines(pulumi.ComponentResource):
         def declare(kind: str, kubernetes_name: str, spec: Manifest, depends_on: list[pulumi.Resource]) -> CustomResource:
             """Declare one Tekton object."""
             metadata = {"name": kubernetes_name, "namespace": args.namespace, "labels": common}
-            if kind == "Task" and kubernetes_name in UNTRUSTED_FROM:
-                metadata["annotations"] = {key("untrusted-from"): UNTRUSTED_FROM[kubernetes_name]}
+            first = next((step["name"] for step in spec.get("steps", []) if step["name"] in UNTRUSTED_FROM), None)
+            if first:
+                metadata["annotations"] = {key("untrusted-from"): first}
             return CustomResource(
                 f"{name}-{kubernetes_name}",
                 api_version=TEKTON,

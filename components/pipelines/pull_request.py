@@ -32,6 +32,8 @@ REJECTED_PARAMS = {"pull-request": "its number"}
 class Source:
     """How an application is built from its repository."""
 
+    task: str
+    """The Task that builds it; one of its own where its tests have services."""
     test_command: str
     dockerfile: str
     context: str
@@ -80,6 +82,7 @@ def build_and_stage(target: Target, source: Source, commit: str) -> tuple[Manife
             "build-args": arguments,
             "image": source.quarantine_image,
         },
+        runs=source.task,
         **with_git(target),
     )
     built = {"quarantine-image": source.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}

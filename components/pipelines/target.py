@@ -123,9 +123,9 @@ def target_params(target: Target) -> dict[str, str]:
     }
 
 
-def task(name: str, values: Mapping[str, str], **more: object) -> Manifest:
-    """Return a pipeline task that runs the Task of the same name."""
-    return {"name": name, "taskRef": {"kind": "Task", "name": name}, "params": params(values)} | more
+def task(name: str, values: Mapping[str, str], *, runs: str | None = None, **more: object) -> Manifest:
+    """Return a pipeline task that runs the Task of the same name, or the one named."""
+    return {"name": name, "taskRef": {"kind": "Task", "name": runs or name}, "params": params(values)} | more
 
 
 def git_workspace(credential: str | None) -> Manifest:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from components.cel import quote
 from components.conventions import Manifest
-from components.policies.policy import Policy, literal, optional, rule, validation
+from components.policies.policy import Policy, literal, optional, rule, texts, validation
+from components.tasks import service
 
 # The volumes that `restricted` allows: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 VOLUMES = (
@@ -27,6 +28,8 @@ class ImageStep:
     security_context: Manifest
     secrets: Mapping[str, str]
     """Each Secret that a pod with pull-request code may mount, and the container that may."""
+    service_images: tuple[str, ...]
+    """What may run beside its steps."""
 
 
 def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
@@ -46,6 +49,8 @@ def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
             "volumes": optional("object.spec", "volumes", "[]"),
             "containers": "object.spec.containers + "
             + " + ".join(optional("object.spec", name, "[]") for name in ("initContainers", "ephemeralContainers")),
+            "services": "variables.containers.filter(c, variables.untrusted && "
+            f"c.name.startsWith({quote(service.PREFIX)}) && c.name != {quote(service.TEKTONS_OWN)})",
             "held": f"variables.containers.filter(c, !{exempt})",
         },
         validations=[
@@ -86,6 +91,16 @@ def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
                 f"c.name == {secrets}[v.secret.secretName] || !has(c.volumeMounts) || "
                 "!c.volumeMounts.exists(m, m.name == v.name)))) && variables.containers.all(c, !has(c.envFrom) && "
                 "(!has(c.env) || !c.env.exists(e, has(e.valueFrom) && has(e.valueFrom.secretKeyRef)))))",
+            ),
+            validation(
+                "services beside pull-request code run the images that the stack declares for them",
+                f"variables.services.all(c, c.image in {texts(image_step.service_images)})",
+                "variables.services.map(c, c.name).join(', ')",
+            ),
+            validation(
+                "services beside pull-request code share no volume with another container",
+                "variables.services.all(s, !has(s.volumeMounts) || s.volumeMounts.all(m, variables.containers.all(c, "
+                "c.name == s.name || !has(c.volumeMounts) || !c.volumeMounts.exists(n, n.name == m.name))))",
             ),
             validation(
                 f"{image_step.container} runs with the security context that its Task declares",

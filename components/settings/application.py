@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from components.settings import types as form
+from components.settings.service import Service
 from components.settings.types import Model, TextOrSource
 
 
@@ -79,6 +80,11 @@ class Application(Model):
     )
     test_command: str = Field(
         default="true", min_length=1, description="run by sh in the root of the repository", examples=["make test"]
+    )
+    services: dict[form.ShortName, Service] = Field(
+        default_factory=dict,
+        description="containers beside the tests, which reach them at localhost; they end with the tests' pod",
+        examples=[{"db": {"image": "registry.example/postgres@sha256:<64 hex digits>", "ready": {"port": 5432}}}],
     )
     dockerfile: form.RelativePath = Field(default="Dockerfile", description="path in the repository")
     context: form.RelativePath = Field(default=".", description="the build's context, a path in the repository")

@@ -49,11 +49,8 @@ class Stack:
         mistakes += inconsistencies(settings)
         mistakes += workload_inconsistencies(settings)
         stack = cls(settings, texts)
-        if not mistakes and not IMAGE_BY_DIGEST.fullmatch(stack.tools_image):
-            mistakes.append(
-                f"{path(('toolsImage',))} = {json.dumps(stack.tools_image[:200])}: must be named by its digest, e.g. "
-                f"`{PREFIX}:toolsImage: registry.example/tools@sha256:<64 hex digits>` (a tag can be moved)"
-            )
+        if not mistakes:
+            mistakes += _images_without_digest(stack)
         if not mistakes and read is None:  # where somebody else reads, the contents stand for others
             mistakes += wrong_contents(settings, stack.text)
         if mistakes:
@@ -72,6 +69,22 @@ class Stack:
     def tools_image(self) -> str:
         """The tools image, by digest."""
         return self.text(self.settings.tools_image)
+
+
+def _images_without_digest(stack: Stack) -> Iterator[str]:
+    """Yield a line for each image whose name can come to mean another one."""
+    images: list[tuple[Location, str, str]] = [(("toolsImage",), stack.tools_image, f"{PREFIX}:toolsImage: tools")]
+    for index, application in enumerate(stack.settings.applications):
+        for name, service in application.services.items():
+            place: Location = ("applications", index, "services", name, "image")
+            images.append((place, stack.text(service.image), f"image: {name}"))
+    for place, image, line in images:
+        if not IMAGE_BY_DIGEST.fullmatch(image):
+            key, _, example = line.rpartition(" ")
+            yield (
+                f"{path(place)} = {json.dumps(image[:200])}: must be named by its digest, e.g. "
+                f"`{key} registry.example/{example}@sha256:<64 hex digits>` (a tag can be moved)"
+            )
 
 
 def _parsed(text: str | None) -> Any:

@@ -80,6 +80,7 @@ RelativePath = Annotated[
 PathInside = Annotated[
     str, _matching(r"\.?\w[\w.-]*(/\.?\w[\w.-]*)*", "a path below the root of the repository, without `..` and no `/` last")
 ]
+Folder = Annotated[str, _matching(r"(/\.?\w[\w.-]*)+", "an absolute path of a folder, without `..` and no `/` last")]
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
 Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)")]
 Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
@@ -102,6 +103,8 @@ ProxyUrl = Annotated[
     str, _matching(r"http://[A-Za-z0-9.-]+:[0-9]+", "http://host:port, without a user (tests and builds could read it)")
 ]
 ProxyException = Annotated[str, _matching(r"[A-Za-z0-9.:/*-]+", "a host, an address range, or a domain after a `.`")]
+# A pod with pull-request code has users up to here: those of its own namespace.
+UserId = Annotated[int, _whole(1, 65535)]
 HttpStatus = Annotated[int, _whole(200, 599)]
 Port = Annotated[int, _whole(1, 65535)]
 NodePort = Annotated[int, _whole(30000, 32767)]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
+from components.conventions import go_duration, seconds
 from components.settings.application import Application
 from components.settings.build import Build
 from components.settings.environment import Environment
@@ -21,6 +22,7 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
     for number, application in enumerate(settings.applications):
         yield from _requests(("applications", number), application)
         yield from _reserved(("applications", number, "env"), application.env)
+        yield from _services(("applications", number, "services"), application, settings.build)
     for index, environment in enumerate(settings.environments):
         place: Location = ("environments", index)
         for name, workload in environment.applications.items():
@@ -70,6 +72,24 @@ def _requests(place: Location, application: Application) -> Iterator[str]:
         if _quantity(request) > _quantity(limit):
             where = path((*place, "resources", "requests", name))
             yield f"{where} = {json.dumps(request)}: more than the limit {limit}; lower it, or raise `resources.{name}`"
+
+
+def _services(place: Location, application: Application, build: Build | None) -> Iterator[str]:
+    """Services are waited for one after another, and the build's timeout ends it without a reason."""
+    ready = {name: service.ready for name, service in application.services.items() if service.ready}
+    together = sum(seconds(each.timeout) for each in ready.values())
+    if build and together >= seconds(build.timeout):
+        last = list(ready)[-1]
+        where, longest = path((*place, last, "ready", "timeout")), go_duration(f"{together}s")
+        yield (
+            f"{where} = {json.dumps(ready[last].timeout)}: the services may take {longest} together, and the whole build "
+            f"ends after {build.timeout}; lower it, or raise `build.timeout`"
+        )
+    for name, service in application.services.items():
+        for number, folder in enumerate(service.writable):
+            if folder in service.writable[:number]:
+                where = path((*place, name, "writable", number))
+                yield f"{where} = {json.dumps(folder)}: stands there twice; remove one of the two"
 
 
 def _quantity(text: str) -> float:

@@ -4,11 +4,13 @@ Everything in this pod is lost ground once the tests run: it holds no service ac
 the fetch step alone, which runs first, and the only registry credential opens the quarantine registry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.conventions import NONROOT, QUARANTINE_PUSH, Manifest, restricted
+from components.tasks import service
 from components.tasks.git import Git
+from components.tasks.service import Service
 from components.tasks.step import (
     DOCKER_CONFIG_PATH,
     docker_config,
@@ -79,20 +81,30 @@ class BuildTaskArgs:
     """Keeps them on a volume of the run's own."""
 
 
-def spec(args: BuildTaskArgs) -> Manifest:
-    """Return the Task's spec."""
-    return {
-        "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
-        "params": string_params(PARAMS),
-        "results": string_results(RESULTS),
-        "volumes": [
-            empty_dir("source"),
-            empty_dir("test"),
-            _storage(args),
-            docker_config("quarantine-push", QUARANTINE_PUSH),
-        ],
-        "steps": [fetch(args.git, "$(params.head-sha)"), test(args.test, args.proxy), _image(args)],
-    } | args.git.workspaces()
+def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
+    """Return the Task's spec; `services` run beside its steps."""
+    return (
+        {
+            "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
+            "params": string_params(PARAMS),
+            "results": string_results(RESULTS),
+            "volumes": [
+                empty_dir("source"),
+                empty_dir("test"),
+                _storage(args),
+                docker_config("quarantine-push", QUARANTINE_PUSH),
+                *service.volumes(services),
+            ],
+            "steps": [
+                fetch(args.git, "$(params.head-sha)"),
+                *service.awaited(services),
+                test(args.test, args.proxy),
+                _image(args),
+            ],
+        }
+        | args.git.workspaces()
+        | service.sidecars(services)
+    )
 
 
 def fetch(git: Git, ref: str) -> Manifest:

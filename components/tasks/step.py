@@ -30,21 +30,22 @@ def step(
     name: str,
     *,
     env: Mapping[str, str],
+    runs: str | None = None,
     mounts: Sequence[Manifest] = (),
     cpu: str = "2",
     memory: str = "256Mi",
     security_context: Manifest | None = None,
     workspaces: Sequence[Manifest] = (),
 ) -> Manifest:
-    """Return a step that runs `scripts/<name>.sh`, non-root and restricted unless told otherwise.
+    """Return a step that runs `scripts/<name>.sh`, or the script named, non-root and restricted unless told otherwise.
 
     HOME is nowhere: steps of a pod share Tekton's home folder, and a file that untrusted code left there would
     configure the git, ssh or registry client of a later step.
     """
     made: Manifest = {
         "name": name,
-        "script": script(f"{name}.sh"),
-        "env": [_variable(name, value) for name, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
+        "script": script(f"{runs or name}.sh"),
+        "env": [variable(name, value) for name, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
         "computeResources": limits(cpu, memory),
         "securityContext": security_context or restricted(),
     }
@@ -55,7 +56,7 @@ def step(
     return made
 
 
-def _variable(name: str, value: str) -> Manifest:
+def variable(name: str, value: str) -> Manifest:
     """Return a variable as Tekton stores it: an empty value is left out."""
     return {"name": name} | ({"value": value} if value else {})
 

@@ -1,7 +1,10 @@
 """Fetch and test what a fork asks to be merged: the untrusted half of a delivery, without an image and what it takes."""
 
+from collections.abc import Sequence
+
 from components.conventions import Manifest
-from components.tasks import build
+from components.tasks import build, service
+from components.tasks.service import Service
 from components.tasks.step import empty_dir, string_params
 
 NAME = "tests"
@@ -16,11 +19,19 @@ PARAMS = {
 }
 
 
-def spec(args: build.BuildTaskArgs) -> Manifest:
+def spec(args: build.BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
     """Return the Task's spec. The forge keeps a fork's commits in the repository that it asks, under the number."""
-    return {
-        "description": "Fetch a fork's pull request and run its tests.",
-        "params": string_params(PARAMS),
-        "volumes": [empty_dir("source"), empty_dir("test")],
-        "steps": [build.fetch(args.git, "refs/pull/$(params.pull-request)/head"), build.test(args.test, args.proxy)],
-    } | args.git.workspaces()
+    return (
+        {
+            "description": "Fetch a fork's pull request and run its tests.",
+            "params": string_params(PARAMS),
+            "volumes": [empty_dir("source"), empty_dir("test"), *service.volumes(services)],
+            "steps": [
+                build.fetch(args.git, "refs/pull/$(params.pull-request)/head"),
+                *service.awaited(services),
+                build.test(args.test, args.proxy),
+            ],
+        }
+        | args.git.workspaces()
+        | service.sidecars(services)
+    )

@@ -1,6 +1,7 @@
 """Pod Security: every namespace enforces a level, and every container holds to `restricted` by itself."""
 
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 
 from policy.declared import Container, Declared, Fields, containers, items, mapping, mappings
 
@@ -22,8 +23,8 @@ def namespace_levels(item: Declared) -> Iterator[str]:
 def security_contexts(item: Declared, root: frozenset[str]) -> Iterator[str]:
     """Yield what a container may do that `restricted` refuses.
 
-    `root` names the steps that build images, as Task/step: they run as uid 0 with some capabilities, in a user namespace
-    that the run's pod template makes and an admission policy demands.
+    `root` names the steps that build images, as Task/step with `*` for any text: they run as uid 0 with some
+    capabilities, in a user namespace that the run's pod template makes and an admission policy demands.
     """
     if item.kind in CONTEXT_GIVEN_BY_CONTROLLER:
         return
@@ -35,7 +36,9 @@ def security_contexts(item: Declared, root: frozenset[str]) -> Iterator[str]:
         # A step by reference is what the StepAction says.
         if "ref" not in container.fields:
             step = f"{item.name}/{container.fields.get('name')}"
-            yield from _container(container, allow_root=item.kind == "Task" and step in root)
+            yield from _container(
+                container, allow_root=item.kind == "Task" and any(fnmatchcase(step, name) for name in root)
+            )
 
 
 def _node(fields: Fields) -> Iterator[str]:

@@ -11,7 +11,16 @@ import pytest
 
 from tests.contracts.conftest import Ask
 from tests.sink import COMMENT, HEADERS, deliver
-from tests.support import ALL_STACKS, STACKS, Declared, Object, both_environments, over_https, several_applications
+from tests.support import (
+    ALL_STACKS,
+    STACKS,
+    Declared,
+    Object,
+    both_environments,
+    over_https,
+    several_applications,
+    with_services,
+)
 from tests.test_fork import comment
 from tests.test_routing import CHANGES, FIXTURES, payload
 
@@ -29,6 +38,7 @@ def shapes() -> Iterator[tuple[str, Callable[[dict[str, Declared]], Declared]]]:
     yield "fetching over HTTPS", lambda stacks: over_https("staging")
     yield "public repositories", lambda stacks: over_https("production", public=True)
     yield "several applications", lambda stacks: several_applications()
+    yield "services", lambda stacks: with_services()
 
 
 @pytest.fixture(params=[shape for _, shape in shapes()], ids=[name for name, _ in shapes()])

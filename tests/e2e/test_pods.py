@@ -157,6 +157,11 @@ TOKEN = {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"pa
             id="secret-as-variable",
         ),
         pytest.param(
+            lambda pod: pod["spec"]["containers"].append(step(pod, "step-test") | {"name": "sidecar-db"}),
+            "images that the stack declares",
+            id="service-of-no-setting",
+        ),
+        pytest.param(
             lambda pod: step(pod, "step-test")["securityContext"].update(runAsUser=0), "non-root", id="root-in-another-step"
         ),
         pytest.param(

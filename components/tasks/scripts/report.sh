@@ -14,6 +14,27 @@ result() { # result NAME: of any other TaskRun of this run
          | select(.name == $name).value][0] // "" | gsub("[[:cntrl:]]"; " ") | .[0:139]'
 }
 
+# Why a run failed, in one line. Services are sidecars in Tekton's words; those that still run after the steps it ends itself.
+failure() { # failure RUN
+    printf '%s' "$runs" | jq --raw-output --arg run "$1" '
+        [.items[] | select(.status.conditions[0].status == "False")][0]
+        | .status.conditions[0] as $condition
+        | [.status.steps[]? | select((.terminated.exitCode // 0) != 0)][0] as $step
+        | [$condition.message // ""
+           | capture("^the sidecar \"(?<name>[^\"]+)\" in TaskRun \"[^\"]+\" failed to (?<what>pull the image|start)")][0] as $absent
+        | [.status.sidecars[]? | select((.terminated.exitCode // 0) != 0 and .terminated.reason != "Completed")
+           | select($step == null or .terminated.finishedAt < $step.terminated.finishedAt)
+           | "the service \(.name) had ended (exit code \(.terminated.exitCode))"][0] as $ended
+        | (if $ended then "; \($ended)" else "" end) as $besides
+        | if $absent then "the service \($absent.name) failed to \($absent.what)"
+          elif $step and $condition.reason == "TaskRunTimeout" then "step \($step.name) did not end within \(.spec.timeout)"
+          elif $step.name // "" | startswith("await-")
+          then "the service \($step.name | ltrimstr("await-")) did not get ready\($besides)"
+          elif $step then "step \($step.name) failed (exit code \($step.terminated.exitCode))\($besides)"
+          else $ended // $condition.message // "failed" end
+        | "\($run): \(.)" | gsub("[[:cntrl:]]"; " ") | .[0:139]'
+}
+
 # A status without a reason is better than none.
 runs=$(kubectl --namespace "$NAMESPACE" get taskruns.tekton.dev --output json \
     --selector "tekton.dev/pipelineRun=$PARAM_RUN") || runs='{"items": []}'
@@ -26,12 +47,7 @@ Succeeded | Completed)
     state=failure
     # People hold it back; their `lift` starts it anew.
     case $description in "queued: "*) state=pending ;; esac
-    [ -n "$description" ] || description=$(printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
-        [.items[] | select(.status.conditions[0].status == "False")][0]
-        | ([.status.steps[]? | select((.terminated.exitCode // 0) != 0)][0]) as $step
-        | if $step then "\($run): step \($step.name) failed (exit code \($step.terminated.exitCode))"
-          else "\($run): \(.status.conditions[0].message // "failed")" end
-        | gsub("[[:cntrl:]]"; " ") | .[0:139]')
+    [ -n "$description" ] || description=$(failure "$PARAM_RUN")
     ;;
 esac
 set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT$CONTEXT_SUFFIX" "$state" "${description:-$PARAM_RUN}"

@@ -113,6 +113,60 @@ def test_the_failing_step_is_named(sandbox: Sandbox) -> None:
     assert status(sandbox) == ("failure", "shop-staging-7: step test failed (exit code 3)")
 
 
+def ended(at: int, code: int = 1, reason: str = "Error") -> dict[str, Any]:
+    return {"terminated": {"exitCode": code, "reason": reason, "finishedAt": f"2026-11-22T17:20:{at:02}Z"}}
+
+
+def with_services(*services: dict[str, Any], step: str, code: int = 1, reason: str = "Failed") -> dict[str, Any]:
+    """A TaskRun whose step failed at :30, beside services in these states."""
+    made = task_run("False", {"name": "fetch"} | ended(1, 0), {"name": step} | ended(30, code))
+    made["spec"]["timeout"] = "20m0s"
+    made["status"]["conditions"][0]["reason"] = reason
+    made["status"]["sidecars"] = [{"name": "cache", "running": {}}, *services]
+    return made
+
+
+def cannot_start(why: str) -> dict[str, Any]:
+    """Tekton gives every step that has not ended a code, and does not say of the service why it waits."""
+    made = with_services({"name": "db", "waiting": {"reason": "PodInitializing"}}, step="fetch")
+    told = f'the sidecar "db" in TaskRun "shop-staging-7-build" failed to {why}. The pod errored with the message: "no"'
+    made["status"]["conditions"][0]["message"] = told
+    return made
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (with_services(step="await-db"), "the service db did not get ready"),
+        (
+            with_services({"name": "db"} | ended(3, 2), step="await-db"),
+            "the service db did not get ready; the service db had ended (exit code 2)",
+        ),
+        (
+            with_services({"name": "db"} | ended(29, 137, "OOMKilled"), step="test", code=3),
+            "step test failed (exit code 3); the service db had ended (exit code 137)",
+        ),
+        (with_services({"name": "db"} | ended(29, 0, "Completed"), step="test"), "step test failed (exit code 1)"),
+        (
+            with_services({"name": "db"} | ended(29, 137), step="test", code=0, reason="SidecarFailed"),
+            "the service db had ended (exit code 137)",
+        ),
+        # Tekton's own doing, once the steps have ended.
+        (with_services({"name": "db"} | ended(31, 137), step="test"), "step test failed (exit code 1)"),
+        (cannot_start('pull the image ""'), "the service db failed to pull the image"),
+        (cannot_start("start"), "the service db failed to start"),
+        (with_services(step="test", reason="TaskRunTimeout"), "step test did not end within 20m0s"),
+    ],
+    ids=[
+        "not ready", "ended before it was ready", "ended during the tests", "ended well", "ended, and the tests passed",
+        "ended by Tekton", "no image", "no container", "timeout",
+    ],
+)  # fmt: skip
+def test_what_became_of_services_is_told(sandbox: Sandbox, run: dict[str, Any], expected: str) -> None:
+    report(sandbox, [task_run("True", step("supersede", 0)), run])
+    assert status(sandbox) == ("failure", f"shop-staging-7: {expected}")
+
+
 def test_a_reason_that_a_step_gives_says_more_than_its_name(sandbox: Sandbox) -> None:
     report(sandbox, [task_run("False", step("deploy", 1), reason="was not ready within 60s")])
     assert status(sandbox) == ("failure", "was not ready within 60s")
