@@ -1,7 +1,9 @@
 """From settings to the arguments of the build Task."""
 
+from dataclasses import replace
+
 from components import git_plan
-from components.conventions import Manifest, seconds
+from components.conventions import Manifest, build_secrets, seconds
 from components.settings.application import Application
 from components.settings.build import Build, Proxy
 from components.settings.forge import Forge
@@ -16,20 +18,26 @@ INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
 
 
 def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manifest]:
-    """Return the Tasks of applications whose tests have services: sidecars belong to a Task, not to a Pipeline."""
+    """Return the Tasks of applications with services or build secrets.
+
+    Sidecars and volumes belong to a Task, not to a Pipeline. Forks' tests have the services alone.
+    """
     made: dict[str, Manifest] = {}
+    shared = build_task(settings, stack.settings.forge)
     for application in stack.settings.applications:
         services = [_service(stack, name, service) for name, service in application.services.items()]
-        if services:
-            made[task_of(application, build.NAME)] = build.spec(build_task(settings, stack.settings.forge), services)
-            if forks:
-                made[task_of(application, tests.NAME)] = tests.spec(build_task(settings, stack.settings.forge), services)
+        if (name := task_of(application, build.NAME)) != build.NAME:
+            secrets = build_secrets(application.name) if application.build_secrets else None
+            made[name] = build.spec(replace(shared, secrets=secrets), services)
+        if forks and (name := task_of(application, tests.NAME)) != tests.NAME:
+            made[name] = tests.spec(shared, services)
     return made
 
 
 def task_of(application: Application, task: str) -> str:
     """Return the name of the Task that does the work of `task` for an application."""
-    return own_task(task, application.name) if application.services else task
+    own = bool(application.services) or (task == build.NAME and bool(application.build_secrets))
+    return own_task(task, application.name) if own else task
 
 
 def service_images(stack: Stack) -> tuple[str, ...]:

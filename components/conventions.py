@@ -72,6 +72,11 @@ def go_duration(duration: str) -> str:
     return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
 
 
+def build_secrets(application: str) -> str:
+    """Return the name of the Secret with what an application's tests and build may read, e.g. `shop-build-secrets`."""
+    return f"{application}-build-secrets"
+
+
 def delivery_namespace(environment: str) -> str:
     """Return the namespace of an environment's listener and runs, e.g. `staging-ci`."""
     return f"{environment}-ci"

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 import pulumi
@@ -20,6 +20,7 @@ from components.conventions import (
     REGISTRY_PUSH,
     SOURCE_PULL,
     SSH_DIRECTORY,
+    build_secrets,
     labels,
     token,
 )
@@ -82,6 +83,8 @@ class CredentialsArgs:
     quarantine: tuple[RegistryLogin, ...] | None = None
     """Writes from pull-request code; None where none runs, and empty for a registry that lets everybody."""
     mark: SigningKey | None = None
+    build: Mapping[str, Mapping[str, pulumi.Output[str]]] = field(default_factory=dict)
+    """What tests and builds read, by application and file name."""
 
 
 class Credentials(pulumi.ComponentResource):
@@ -127,6 +130,8 @@ class Credentials(pulumi.ComponentResource):
                 secret(SSH_DIRECTORY, args.delivery_namespace, "kubernetes.io/ssh-auth", data)
             case HttpsToken():
                 secret(BASIC_AUTH, args.delivery_namespace, "Opaque", {".git-credentials": git_credentials(args.git)})
+        for application, files in args.build.items():
+            secret(build_secrets(application), args.delivery_namespace, "Opaque", files)
         if args.mark:
             secret(
                 MARK_SIGNING,

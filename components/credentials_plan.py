@@ -42,6 +42,11 @@ def credentials_args(
         source=_logins(stack, source.read, source) if source else (),
         quarantine=_logins(stack, builds.quarantine.write, builds.quarantine) if builds else None,
         git=git_plan.credential(stack),
+        build={
+            application.name: {name: stack.secret(source) for name, source in application.build_secrets.items()}
+            for application in stack.settings.applications
+            if builds and application.build_secrets
+        },
         mark=SigningKey(private_key=stack.secret(mark.private_key), password=stack.secret(mark.password))
         if builds and mark.private_key and mark.password
         else None,

@@ -9,7 +9,7 @@ from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
 from components.build_plan import build_task, own_tasks, service_images, task_of
-from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, Manifest, go_duration, seconds
+from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, Manifest, build_secrets, go_duration, seconds
 from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
@@ -274,8 +274,13 @@ class EnvironmentPlan:
             image_step=ImageStep(
                 container="step-image",
                 security_context=build.image_security_context(builds.seccomp_profile),
-                secrets=({self._git.credential: "step-fetch"} if self._git.credential else {})
-                | {QUARANTINE_PUSH: "step-image"},
+                secrets=({self._git.credential: ("step-fetch",)} if self._git.credential else {})
+                | {QUARANTINE_PUSH: ("step-image",)}
+                | {
+                    build_secrets(application.name): ("step-test", "step-image")
+                    for application in settings.applications
+                    if application.build_secrets
+                },
                 service_images=service_images(self.stack),
             )
             if builds

@@ -26,8 +26,8 @@ class ImageStep:
 
     container: str
     security_context: Manifest
-    secrets: Mapping[str, str]
-    """Each Secret that a pod with pull-request code may mount, and the container that may."""
+    secrets: Mapping[str, tuple[str, ...]]
+    """Each Secret that a pod with pull-request code may mount, and the containers that may."""
     service_images: tuple[str, ...]
     """What may run beside its steps."""
 
@@ -35,7 +35,7 @@ class ImageStep:
 def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
     """Return the policy for all pods of a delivery namespace; `untrusted` is the service account of pull-request code."""
     exempt = f"(variables.untrusted && c.name == {quote(image_step.container)})"
-    secrets = literal(dict(image_step.secrets))
+    secrets = literal({secret: list(containers) for secret, containers in image_step.secrets.items()})
     return Policy(
         name="pods",
         namespace=namespace,
@@ -85,10 +85,10 @@ def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
             ),
             validation(
                 "pods with pull-request code get no Secret but "
-                + " and ".join(f"{secret} in {container}" for secret, container in sorted(image_step.secrets.items())),
+                + " and ".join(f"{name} in {' and '.join(where)}" for name, where in sorted(image_step.secrets.items())),
                 "!variables.untrusted || (variables.volumes.all(v, !has(v.secret) || "
                 f"(v.secret.secretName in {secrets} && variables.containers.all(c, "
-                f"c.name == {secrets}[v.secret.secretName] || !has(c.volumeMounts) || "
+                f"c.name in {secrets}[v.secret.secretName] || !has(c.volumeMounts) || "
                 "!c.volumeMounts.exists(m, m.name == v.name)))) && variables.containers.all(c, !has(c.envFrom) && "
                 "(!has(c.env) || !c.env.exists(e, has(e.valueFrom) && has(e.valueFrom.secretKeyRef)))))",
             ),

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from components.settings import types as form
 from components.settings.service import Service
-from components.settings.types import Model, TextOrSource
+from components.settings.types import Model, Source, TextOrSource
 
 
 class Requests(Model):
@@ -92,4 +92,10 @@ class Application(Model):
         default_factory=dict,
         description="build arguments; values are not secret",
         examples=[{"BASE": "registry.example/base:1"}],
+    )
+    build_secrets: dict[form.FileName, Source] = Field(
+        default_factory=dict,
+        description="what tests and the image's build read in /run/secrets, a package registry's token for example; "
+        "so does every pull request that is no fork's",
+        examples=[{"npm-token": {"file": "secrets/npm-read-token"}}],
     )

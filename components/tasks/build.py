@@ -37,6 +37,9 @@ PARAMS = {
 }
 RESULTS = {"digest": "digest of the image in the quarantine registry"}
 
+BUILD_SECRETS = "build-secrets"
+BUILD_SECRETS_PATH = "/credentials/build"
+
 # Below the volume's own folder, which belongs to root: git works only in a folder of its own user.
 CHECKOUT = "/source/checkout"
 
@@ -79,6 +82,8 @@ class BuildTaskArgs:
     """Keeps layers in memory, at most so much, while an image is built."""
     claim: Claim | None = None
     """Keeps them on a volume of the run's own."""
+    secrets: str | None = None
+    """The Secret with what the tests and the image's build may read; None where there is nothing."""
 
 
 def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
@@ -93,12 +98,13 @@ def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
                 empty_dir("test"),
                 _storage(args),
                 docker_config("quarantine-push", QUARANTINE_PUSH),
+                *([{"name": BUILD_SECRETS, "secret": {"secretName": args.secrets}}] if args.secrets else []),
                 *service.volumes(services),
             ],
             "steps": [
                 fetch(args.git, "$(params.head-sha)"),
                 *service.awaited(services),
-                test(args.test, args.proxy),
+                test(args.test, args.proxy, secrets=args.secrets is not None),
                 _image(args),
             ],
         }
@@ -134,12 +140,19 @@ def _storage(args: BuildTaskArgs) -> Manifest:
     return {"name": "storage", "ephemeral": {"volumeClaimTemplate": {"spec": wanted}}}
 
 
-def test(limits: Limits, proxy: Mapping[str, str]) -> Manifest:
-    """Return the step that runs the tests, on a copy: the tree that an image is built from is mounted read-only."""
+def test(limits: Limits, proxy: Mapping[str, str], *, secrets: bool) -> Manifest:
+    """Return the step that runs the tests, on a copy: the tree that an image is built from is mounted read-only.
+
+    `secrets` lie where a Dockerfile's `RUN --mount=type=secret` has them, too.
+    """
     return step(
         "test",
         env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": CHECKOUT, "WORK": "/test"} | dict(proxy),
-        mounts=[mount("source", "/source", read_only=True), mount("test", "/test")],
+        mounts=[
+            mount("source", "/source", read_only=True),
+            mount("test", "/test"),
+            *([mount(BUILD_SECRETS, "/run/secrets", read_only=True)] if secrets else []),
+        ],
         cpu=limits.cpu,
         memory=limits.memory,
     )
@@ -172,12 +185,14 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "STORAGE": "/storage",
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "RESULT_DIGEST_PATH": "$(results.digest.path)",
+            "BUILD_SECRETS": BUILD_SECRETS_PATH if args.secrets else "",
         }
         | dict(args.proxy),
         mounts=[
             mount("source", "/source", read_only=True),
             mount("storage", "/storage"),
             mount("quarantine-push", DOCKER_CONFIG_PATH, read_only=True),
+            *([mount(BUILD_SECRETS, BUILD_SECRETS_PATH, read_only=True)] if args.secrets else []),
         ],
         cpu=args.image.cpu,
         memory=args.image.memory,

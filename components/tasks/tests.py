@@ -29,7 +29,7 @@ def spec(args: build.BuildTaskArgs, services: Sequence[Service] = ()) -> Manifes
             "steps": [
                 build.fetch(args.git, "refs/pull/$(params.pull-request)/head"),
                 *service.awaited(services),
-                build.test(args.test, args.proxy),
+                build.test(args.test, args.proxy, secrets=False),
             ],
         }
         | args.git.workspaces()

@@ -30,6 +30,11 @@ done <<ARGUMENTS
 $PARAM_BUILD_ARGS
 ARGUMENTS
 
+# A Dockerfile takes them by `RUN --mount=type=secret,id=NAME`; they are in no layer unless it puts them there.
+for secret in ${BUILD_SECRETS:+"$BUILD_SECRETS"/*}; do
+    set -- "$@" --secret "id=${secret##*/},src=$secret"
+done
+
 export HOME="$STORAGE/home" TMPDIR="$STORAGE/tmp"
 mkdir -p "$HOME" "$TMPDIR"
 storage() {

@@ -36,6 +36,7 @@ def build(sandbox: Sandbox, **changed: str | Path) -> Result:
         "SOURCE": source,
         "STORAGE": sandbox.root / "storage",
         "DOCKER_CONFIG": "/credentials/registry",
+        "BUILD_SECRETS": "",
         "RESULT_DIGEST_PATH": sandbox.root / "digest",
     }
     return sandbox.run("image", **env | changed)
@@ -70,6 +71,25 @@ def test_tls_is_checked_unless_the_registry_is_insecure(sandbox: Sandbox, insecu
     assert len(sandbox.called("buildah")) == 2
     for call in sandbox.called("buildah"):
         assert f"--tls-verify={verify}" in call
+
+
+def test_without_build_secrets_none_is_named(sandbox: Sandbox) -> None:
+    build(sandbox)
+    assert not any("--secret" in call for call in sandbox.called("buildah"))
+
+
+def test_build_secrets_are_named_by_their_files_and_only_to_the_build(sandbox: Sandbox) -> None:
+    # As a kubelet writes them: links to links, beside folders that begin with a dot.
+    folder = sandbox.file("secrets/..2026/npm-token", "hush").parent.parent
+    (folder / "..data").symlink_to("..2026")
+    for name in ("npm-token", "pip.conf"):
+        (folder / name).symlink_to(f"..data/{name}")
+    result = build(sandbox, BUILD_SECRETS=folder)
+    assert result.code == 0, result.err
+    bud, push = sandbox.called("buildah")
+    assert option(bud, "--secret") == [f"id={name},src={folder}/{name}" for name in ("npm-token", "pip.conf")]
+    assert "--secret" not in push
+    assert "hush" not in str(sandbox.calls) + result.out + result.err
 
 
 def test_the_commit_is_labelled_and_handed_to_the_build(sandbox: Sandbox) -> None:
