@@ -5,6 +5,8 @@ set -eu
 
 # shellcheck source=SCRIPTDIR/rollout.sh
 . "${0%/*}/rollout.sh"
+# shellcheck source=SCRIPTDIR/ready.sh
+. "${0%/*}/ready.sh"
 
 image=$(cat "$RESULT_IMAGE_PATH")
 [ -n "$image" ] || exit 0 # the merge does not touch the application
@@ -92,7 +94,7 @@ smoke_check() {
 }
 
 reason="${image##*@} was not ready within $PARAM_TIMEOUT"
-if kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
+if await_rollout "$target"; then
     if smoke_check; then
         say "serves on $NAMESPACE: ${image##*@}"
         exit 0
@@ -115,7 +117,7 @@ go_back() {
 if [ "$former" = "$image" ]; then
     go_back # to what was noted; there is no other image to wait for
     say "$reason"
-elif go_back && kube rollout status "$target" --timeout "$PARAM_TIMEOUT"; then
+elif go_back && await_rollout "$target"; then
     say "$reason; restored ${former##*@}"
 else
     say "$reason, and restoring ${former##*@} failed as well"

@@ -4,6 +4,8 @@ set -eu
 
 # shellcheck source=SCRIPTDIR/rollout.sh
 . "${0%/*}/rollout.sh"
+# shellcheck source=SCRIPTDIR/ready.sh
+. "${0%/*}/ready.sh"
 
 acquire
 while :; do
@@ -31,5 +33,5 @@ while :; do
     [ "$(jq 'has("spec")' "$SCRATCH/patch.json")" = false ] || respect_people "$live" ""
     change "$SCRATCH/patch.json" && break
 done
-kube rollout status "$target" --timeout "$PARAM_TIMEOUT"
+await_rollout "$target"
 say "$(jq --raw-output 'if .spec then "restored \(.spec.template.spec.containers[0].image)" else "nothing to restore" end' "$SCRATCH/patch.json")"

@@ -60,6 +60,9 @@ if arguments[0] == "patch":
     save("live.json", live, patch)
 if arguments[0] == "rollout" and (root / "after-rollout").exists():
     (root / "after-rollout").rename(root / "live.json")
+if arguments[0] == "rollout" and behaviour["stale"] and containers[1]["image"] not in behaviour["broken"]:
+    (root / "behaviour.json").write_text(json.dumps(behaviour | {{"stale": behaviour["stale"] - 1}}))
+    sys.exit("error: deployment shop-pod exceeded its progress deadline")
 if arguments[0] == "rollout" and [old for old in containers if old["image"] in behaviour["broken"]]:
     sys.exit("error: timed out waiting for the condition")
 ' "$@"
@@ -93,9 +96,12 @@ class Cluster:
         self.behave()
         sandbox.stub("kubectl", GET.format(root=sandbox.root, python=sys.executable))
 
-    def behave(self, *, broken: tuple[str, ...] = (), refused: tuple[str, ...] = ()) -> None:
-        """Which images never get ready, and which ones the API server does not let in."""
-        self.put("behaviour.json", {"broken": list(broken), "refused": list(refused)})
+    def behave(self, *, broken: tuple[str, ...] = (), refused: tuple[str, ...] = (), stale: int = 0) -> None:
+        """Which images never get ready, and which ones the API server does not let in.
+
+        One that does get ready is first said to have failed, `stale` times, as its predecessor has.
+        """
+        self.put("behaviour.json", {"broken": list(broken), "refused": list(refused), "stale": stale})
 
     def put(self, name: str, value: dict[str, Any]) -> None:
         self.sandbox.file(name, json.dumps(value))

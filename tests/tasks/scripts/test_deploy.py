@@ -403,6 +403,21 @@ def test_a_wrong_answer_brings_back_what_served_before(
     assert cluster.holder is None
 
 
+def test_the_end_of_the_rollout_before_is_not_taken_for_this_ones(sandbox: Sandbox, cluster: Cluster) -> None:
+    """Seen on a cluster: the restored image served, and the step said that restoring it had failed."""
+    cluster.behave(broken=(NEW,), stale=2)
+    result = deploy(sandbox)
+    assert result.code == 1
+    assert reason(sandbox) == f"sha256:{'b' * 64} was not ready within 60s; restored sha256:{'a' * 64}"
+    assert cluster.verbs().count("rollout status") == 4
+
+
+def test_a_deadline_that_is_over_for_good_ends_the_wait(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(broken=(NEW,), stale=100)
+    assert deploy(sandbox, ROLLOUT_SECONDS="2").code == 1
+    assert reason(sandbox).endswith(f"and restoring sha256:{'a' * 64} failed as well")
+
+
 def test_a_wrong_answer_is_asked_again_for_a_while(sandbox: Sandbox, cluster: Cluster) -> None:
     answering(sandbox, ("503", ""), ("200", "version 2"))
     assert deploy(sandbox, PARAM_SMOKE_SECONDS="30", **SMOKE).code == 0
