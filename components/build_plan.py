@@ -11,7 +11,7 @@ from components.settings.service import Service as ServiceSettings
 from components.settings.stack import Stack
 from components.tasks import build, tests
 from components.tasks.build import BuildTaskArgs, Claim, Limits
-from components.tasks.service import Ready, Service, own_task
+from components.tasks.service import Ready, Service
 
 # What is never asked of a proxy: the pod itself and the cluster's Services.
 INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
@@ -35,9 +35,9 @@ def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manife
 
 
 def task_of(application: Application, task: str) -> str:
-    """Return the name of the Task that does the work of `task` for an application."""
+    """Return the name of the Task that does the work of `task` for an application: its own, e.g. `build-shop`, or `task`."""
     own = bool(application.services) or (task == build.NAME and bool(application.build_secrets))
-    return own_task(task, application.name) if own else task
+    return f"{task}-{application.name}" if own else task
 
 
 def service_images(stack: Stack) -> tuple[str, ...]:

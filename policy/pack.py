@@ -25,7 +25,7 @@ from policy.rules.secrets import marks, plain_text
 ObjectRule = Callable[[Declared], Iterator[str]]
 StackRule = Callable[[Sequence[Declared]], Iterator[tuple[str, str]]]
 
-# An application whose tests have services has a Task of its own.
+# An application with services or build secrets has a Task of its own.
 ROOT_STEPS = ("build/image", "build-*/image")
 
 

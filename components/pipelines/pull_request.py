@@ -33,7 +33,7 @@ class Source:
     """How an application is built from its repository."""
 
     task: str
-    """The Task that builds it; one of its own where its tests have services."""
+    """The Task that builds it; one of its own where it has services or build secrets."""
     test_command: str
     dockerfile: str
     context: str

@@ -46,11 +46,6 @@ class Service:
     memory: str
 
 
-def own_task(task: str, application: str) -> str:
-    """Return what a Task is called for an application whose tests have services, e.g. `build-shop`."""
-    return f"{task}-{application}"
-
-
 def sidecars(services: Sequence[Service]) -> Manifest:
     """Return what services add to a Task's spec beside volumes and steps."""
     return {"sidecars": [_sidecar(service) for service in services]} if services else {}
