@@ -27,6 +27,12 @@ ROOM_PER_MODULE = 2 * 10**9
 GO_FLAGS = ("-mod=readonly", "-trimpath")
 GO_ENVIRONMENT = {"GOFLAGS": "-buildvcs=false"}
 
+# A compiler that ends after seconds need not collect its garbage: a quarter of all CPU time (25.6 s instead of 33.9 s
+# for the module `cni`, measured). What a compiler or linker may hold before it does collect, and how much of the
+# machine's memory has to be there for each of those that run at once.
+COMPILER_MEMORY = 3 * 2**30
+MEMORY_PER_CPU = 4 * 2**30
+
 
 @dataclass(frozen=True)
 class Build:
@@ -190,7 +196,8 @@ def _compile(tool: Tool, folder: Path) -> None:
     try:
         for sub, packages in tool.targets():
             (work / sub).mkdir(exist_ok=True)
-            _go("build", *tool.flags(), "-o", f"{work / sub}/", *packages, cwd=tool.module, env=tool.environment())
+            environment = tool.environment() | _compilers_environment()
+            _go("build", *tool.flags(), "-o", f"{work / sub}/", *packages, cwd=tool.module, env=environment)
         for module, inside, names in tool.build.copies:
             source = Path(_go("list", "-m", "-f", "{{.Dir}}", module, cwd=tool.module)) / inside
             for name in names:
@@ -210,6 +217,17 @@ def _copy(source: Path, target: Path) -> None:
     else:
         shutil.copyfile(source, target)
         target.chmod(0o755)
+
+
+def without_garbage_collection(memory: int, cpus: int) -> dict[str, str]:
+    """Variables for Go's compiler on a machine with that many bytes and CPUs, where it has the memory for it."""
+    return {"GOGC": "off", "GOMEMLIMIT": str(COMPILER_MEMORY)} if memory >= cpus * MEMORY_PER_CPU else {}
+
+
+def _compilers_environment() -> dict[str, str]:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # What the user has set is left as it is.
+    return {} if "GOGC" in os.environ else without_garbage_collection(memory, os.cpu_count() or 1)
 
 
 @cache

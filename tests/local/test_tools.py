@@ -96,3 +96,8 @@ def test_files_from_the_read_only_module_cache_become_usable(tmp_path: Path) -> 
     tools._copy(source / "inner" / "file", tmp_path / "command")
     assert (tmp_path / "folder" / "inner" / "file").stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "command").stat().st_mode & 0o777 == 0o755
+
+
+def test_compilers_keep_their_garbage_where_there_is_memory_for_it() -> None:
+    assert tools.without_garbage_collection(memory=8 * 2**30, cpus=2) == {"GOGC": "off", "GOMEMLIMIT": "3221225472"}
+    assert tools.without_garbage_collection(memory=7 * 2**30, cpus=2) == {}
