@@ -172,7 +172,7 @@ def test_the_image_belongs_to_the_pipeline(stack: Declared) -> None:
 
 
 def test_the_pipeline_writes_the_image_under_its_own_name(stack: Declared) -> None:
-    """That deploy.sh uses it in each call that writes is seen in tests/tasks/scripts/test_deploy.py."""
+    """That deploy.sh uses it in each call that writes is seen in tests/tasks/scripts/deploy/test_rollout.py."""
     found = [step for where, step in steps(stack) if where.endswith("/deploy")]
     assert found
     for deploy in found:

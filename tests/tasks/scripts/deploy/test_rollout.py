@@ -1,0 +1,118 @@
+"""deploy.sh: the image is rolled out, waited for and noted, and nobody else's change is lost."""
+
+import json
+
+from tests.tasks.scripts.conftest import Sandbox, in_the_tools_images_shell, needs_jq
+from tests.tasks.scripts.deploy.step import NEW, OLD, OLD_NOTES, SHA, deploy, reason
+from tests.tasks.scripts.kube import Cluster, deployment
+
+pytestmark = [needs_jq, in_the_tools_images_shell]
+
+
+def test_the_image_is_rolled_out_and_waited_for_one_at_a_time(sandbox: Sandbox, cluster: Cluster) -> None:
+    result = deploy(sandbox)
+    assert result.code == 0, result.err
+    assert cluster.image == NEW
+    assert reason(sandbox) == f"serves on staging: sha256:{'b' * 64}"
+    verbs = cluster.verbs()
+    assert verbs[:6] == [
+        "get lease",
+        "replace --field-manager",
+        "get deployment/shop-pod",
+        "get configmap",
+        "patch deployment/shop-pod",
+        "rollout status",
+    ]
+    assert sorted(verbs[6:]) == ["get lease", "replace --field-manager"], "the Lease is given back"
+    assert cluster.holder is None
+    calls = sandbox.called("kubectl")
+    assert {tuple(call[:2]) for call in calls} == {("--namespace", "staging")}
+    (wait,) = [call for call in calls if "rollout" in call]
+    assert wait[wait.index("--timeout") + 1] == "60s"
+    # Under this field manager Pulumi leaves the image alone.
+    for call in calls:
+        if call[2] in ("patch", "replace"):
+            assert call[call.index("--field-manager") + 1] == "tekton-delivery"
+
+
+def test_what_serves_and_the_last_five_before_it_are_noted(sandbox: Sandbox) -> None:
+    history = [{"image": f"old-{number}", "commit": None, "pullRequest": str(number)} for number in range(5)]
+    cluster = Cluster(sandbox, image=OLD, notes=OLD_NOTES | {"tekton-delivery/before": json.dumps(history)})
+    approved = sandbox.file("approved", json.dumps(["bob"]))
+    mark = sandbox.file("mark", json.dumps({"tree": "e" * 40}))
+    deploy(
+        sandbox,
+        PARAM_MERGE_SHA="d" * 40,
+        PARAM_MERGED_BY="alice",
+        HISTORY="/nowhere",
+        MARK_PATH=mark,
+        APPROVED_BY_PATH=approved,
+    )
+    notes = cluster.notes
+    at = notes.pop("delivered-at")
+    assert at.endswith("Z")
+    assert json.loads(notes.pop("history")) == [
+        {
+            "image": NEW,
+            "commit": SHA,
+            "pullRequest": "7",
+            "mergeCommit": "d" * 40,
+            "mergedBy": "alice",
+            "run": "run-1",
+            "at": at,
+            "mark": {"tree": "e" * 40},
+            "approvedBy": ["bob"],
+        }
+    ]
+    assert json.loads(notes.pop("before")) == [*history[1:], {"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]
+    assert notes == {
+        "commit": SHA,
+        "pull-request": "7",
+        "digest": "sha256:" + "b" * 64,
+        "merge-commit": "d" * 40,
+        "merged-by": "alice",
+        "run": "run-1",
+        "mine": "stays",
+    }
+
+
+def test_an_update_of_the_same_pull_request_remembers_nothing_new(sandbox: Sandbox) -> None:
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/pull-request": "7", "tekton-delivery/before": "[]"})
+    deploy(sandbox)
+    assert cluster.notes["before"] == "[]"
+    assert cluster.notes["commit"] == SHA
+
+
+def test_the_record_keeps_the_last_twenty(sandbox: Sandbox) -> None:
+    served = [{"image": f"old-{number}"} for number in range(20)]
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/history": json.dumps(served)})
+    deploy(sandbox)
+    history = json.loads(cluster.notes["history"])
+    assert history[:-1] == served[1:]
+    assert history[-1]["image"] == NEW
+
+
+def test_a_refused_change_changes_nothing_and_says_why(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(refused=(NEW,))
+    result = deploy(sandbox)
+    assert result.code != 0
+    assert cluster.get("live.json") == deployment(OLD, OLD_NOTES)
+    assert "denied the request" in result.err
+    assert cluster.holder is None
+
+
+def test_a_change_of_somebody_else_meanwhile_is_kept(sandbox: Sandbox, cluster: Cluster) -> None:
+    """The patch names the version it was made for; a newer one is read again first."""
+    cluster.put("after-get", deployment(OLD, OLD_NOTES | {"theirs": "new"}, version=2))
+    assert deploy(sandbox).code == 0
+    assert cluster.image == NEW
+    assert cluster.notes["theirs"] == "new"
+    assert cluster.verbs().count("patch deployment/shop-pod") == 2
+
+
+def test_a_deployment_that_is_not_there_fails(sandbox: Sandbox, cluster: Cluster) -> None:
+    (sandbox.root / "live.json").unlink()
+    result = deploy(sandbox)
+    assert result.code != 0
+    assert "not found" in result.err
+    assert cluster.holder is None
