@@ -173,3 +173,18 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def head(forge: Path) -> str:
     return git(forge, "rev-parse", "HEAD")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`base` with two commits, and `side`; `commit` is set by each test, with `commit.at`."""
+    folder = tmp_path_factory.mktemp("history")
+    git(folder, "init", "--quiet", "--initial-branch=base")
+    for name in ("first", "second"):
+        (folder / "file").write_text(name)
+        git(folder, "add", "file")
+        git(folder, "commit", "--quiet", "--message", name)
+    git(folder, "branch", "side", "base~1")
+    git(folder, "checkout", "--quiet", "side")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "beside")
+    return folder

@@ -1,8 +1,4 @@
-"""sign.sh and prove.sh: what one environment vouches for, and that the next one believes nothing else.
-
-git is the real one. cosign is a stand-in that keeps what was attested; that signatures are what they claim to be is
-cosign's own matter and is seen on the cluster.
-"""
+"""prove.sh: the next environment believes nothing but what the one before vouches for; git and cosign as in test_sign.py."""
 
 import base64
 import json
@@ -11,120 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.tasks.scripts.commit import DIGEST, IMAGE, MARK_TYPE, PATHS, SHA, at, content, tree
 from tests.tasks.scripts.conftest import Result, Sandbox, git, in_the_tools_images_shell, needs_jq
 
 pytestmark = [needs_jq, in_the_tools_images_shell]
-
-SHA = "0123456789abcdef0123456789abcdef01234567"
-DIGEST = "sha256:" + "b" * 64
-IMAGE = "registry.internal:5000/shop"
-MARK_TYPE = "https://tekton-delivery/mark/v1"
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`base` with two commits; `commit` is set by each test."""
-    folder = tmp_path_factory.mktemp("history")
-    git(folder, "init", "--quiet", "--initial-branch=base")
-    for name in ("first", "second"):
-        (folder / "file").write_text(name)
-        git(folder, "add", "file")
-        git(folder, "commit", "--quiet", "--message", name)
-    git(folder, "branch", "side", "base~1")
-    git(folder, "checkout", "--quiet", "side")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", "beside")
-    return folder
-
-
-def at(repository: Path, revision: str) -> Path:
-    git(repository, "update-ref", "refs/heads/commit", git(repository, "rev-parse", revision))
-    return repository
-
-
-def content(sandbox: Sandbox, history: Path, **changed: object) -> Path:
-    """What commits.sh says about the commit."""
-    found = {"tree": tree(history, "commit"), "current": True, "touched": True} | changed
-    return sandbox.file("content.json", json.dumps(found))
-
-
-def tree(repository: Path, revision: str) -> str:
-    return git(repository, "rev-parse", f"{revision}^{{tree}}")
-
-
-class TestSign:
-    """staging's last step."""
-
-    def sign(
-        self, sandbox: Sandbox, history: Path, cosign: str = "", seen: dict[str, object] | None = None, **changed: str
-    ) -> Result:
-        sandbox.file("image", f"{IMAGE}@{DIGEST}")
-        sandbox.file("key/password", "the password\n")
-        sandbox.stub("cosign", f"printf '%s' \"$COSIGN_PASSWORD\" >'{sandbox.root}/opened-with'\n{cosign}")
-        env: dict[str, str | Path] = {
-            "PARAM_HEAD_SHA": SHA,
-            "PARAM_REPOSITORY": "acme/shop",
-            "PARAM_APPLICATION": "shop",
-            "PARAM_PULL_REQUEST": "7",
-            "ENVIRONMENT": "staging",
-            "RUN": "run-1",
-            "INSECURE": "false",
-            "DOCKER_CONFIG": "/credentials/registry",
-            "CONTENT": content(sandbox, history, **seen or {}),
-            "MARK_KEY": sandbox.root / "key",
-            "MARK_TYPE": MARK_TYPE,
-            "SCRATCH": sandbox.root,
-            "RESULT_IMAGE_PATH": sandbox.root / "image",
-            "RESULT_PROMOTABLE_PATH": sandbox.root / "promotable",
-        }
-        return sandbox.run("sign", **env | changed)
-
-    def test_the_statement_names_what_was_run_and_the_tree_it_came_from(self, sandbox: Sandbox, repository: Path) -> None:
-        result = self.sign(sandbox, at(repository, "base"))
-        assert result.code == 0, result.err
-        assert json.loads((sandbox.root / "mark.json").read_text()) == {
-            "repository": "acme/shop",
-            "application": "shop",
-            "headSha": SHA,
-            "tree": tree(repository, "base"),
-            "digest": DIGEST,
-            "environment": "staging",
-            "pullRequest": "7",
-            "run": "run-1",
-        }
-
-    def test_the_digest_is_signed_with_the_environments_key(self, sandbox: Sandbox, repository: Path) -> None:
-        self.sign(sandbox, at(repository, "base"))
-        (call,) = sandbox.called("cosign")
-        assert call[0] == "attest"
-        assert call[-1] == f"{IMAGE}@{DIGEST}"
-        assert call[call.index("--key") + 1] == f"{sandbox.root}/key/cosign.key"
-        assert call[call.index("--type") + 1] == MARK_TYPE
-        assert call[call.index("--predicate") + 1] == f"{sandbox.root}/mark.json"
-        assert "--allow-http-registry" not in call
-
-    def test_the_keys_password_is_on_no_command_line(self, sandbox: Sandbox, repository: Path) -> None:
-        result = self.sign(sandbox, at(repository, "base"))
-        assert (sandbox.root / "opened-with").read_text() == "the password"
-        assert "the password" not in json.dumps(sandbox.calls) + result.out + result.err
-
-    def test_of_an_application_with_paths_it_says_what_lies_there(self, sandbox: Sandbox, repository: Path) -> None:
-        paths = {"services/shop": "040000 abc"}
-        self.sign(sandbox, at(repository, "base"), seen={"paths": paths})
-        assert json.loads((sandbox.root / "mark.json").read_text())["paths"] == paths
-
-    @pytest.mark.parametrize(("current", "expected"), [(True, b"yes"), (False, b"no")])
-    def test_it_is_promotable_unless_the_base_branch_has_moved(
-        self, sandbox: Sandbox, repository: Path, current: bool, expected: bytes
-    ) -> None:
-        self.sign(sandbox, at(repository, "base"), seen={"current": current})
-        assert (sandbox.root / "promotable").read_bytes() == expected
-
-    def test_a_failed_signature_fails_the_step(self, sandbox: Sandbox, repository: Path) -> None:
-        assert self.sign(sandbox, at(repository, "base"), cosign="exit 1").code != 0
-        assert not (sandbox.root / "promotable").exists()
-
-
-PATHS = {"services/shop": "040000 abc", "lib": "040000 def"}
 
 
 def mark(history: Path, **changed: object) -> dict[str, object]:
@@ -304,33 +190,3 @@ class TestProve:
         reason = (sandbox.root / "reason").read_text()
         assert reason.strip() == "nothing to roll out: the merge does not touch services/shop lib"
         assert sandbox.called("cosign") == []
-
-
-@pytest.mark.parametrize(
-    ("seen", "always", "expected"),
-    [
-        ({"touched": True, "tested": False}, "no", "yes"),
-        ({"touched": False, "tested": False}, "no", "no"),
-        ({"touched": True, "tested": True}, "no", "no"),
-        ({"touched": True, "tested": True}, "yes", "yes"),
-    ],
-)
-def test_nothing_is_built_twice_or_in_vain(
-    sandbox: Sandbox, repository: Path, seen: dict[str, object], always: str, expected: str
-) -> None:
-    result = sandbox.run(
-        "needed",
-        CONTENT=content(sandbox, at(repository, "base"), **seen),
-        PARAM_PATHS="\n".join(PATHS),
-        PARAM_ALWAYS=always,
-        RESULT_NEEDED_PATH=sandbox.root / "needed",
-        RESULT_PROMOTABLE_PATH=sandbox.root / "promotable",
-        RESULT_REASON_PATH=sandbox.root / "reason",
-    )
-    assert result.code == 0, result.err
-    assert (sandbox.root / "needed").read_text() == expected
-    untouched = seen["touched"] is False
-    assert (sandbox.root / "promotable").exists() is untouched
-    if untouched:
-        assert (sandbox.root / "promotable").read_text() == "untouched"
-        assert "does not touch services/shop lib" in (sandbox.root / "reason").read_text()
