@@ -4,8 +4,8 @@ import pytest
 
 from offline.reachability.rows import rows
 from tests.admission import refusals
+from tests.closure import problems
 from tests.support import CANARY, Declared, Object, canary, record_config, record_stack, shipped_config
-from tests.test_contracts import problems
 
 SECRET = "shop-build-secrets"
 BUILT = "staging-ci"

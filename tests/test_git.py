@@ -5,9 +5,9 @@ import pytest
 from components.conventions import BASIC_AUTH
 from offline.reachability.rows import rows
 from tests.admission import refusals
+from tests.closure import problems, run_problems
 from tests.sink import deliver
 from tests.support import STACKS, Declared, Object, over_https
-from tests.test_contracts import problems, run_problems
 from tests.test_routing import payload
 
 FETCHING = {"staging": {"build", "stage", "needed", "tests"}, "production": {"promote"}}

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.closure import run_problems
 from tests.sink import deliver
 from tests.support import Declared, Object, record_config, shipped_config
-from tests.test_contracts import run_problems
 from tests.test_routing import payload
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from components.conventions import restricted
 from offline.policy import violations
+from tests.closure import run_problems
 from tests.golden import make
 from tests.sink import COMMENT, deliver
 from tests.support import LONGEST_NAME, SERVICE_IMAGE, Declared, Object, with_services
-from tests.test_contracts import run_problems
 from tests.test_fork import comment
 from tests.test_routing import payload
 
