@@ -19,14 +19,14 @@ from offline.run import Recording
 from tests.reachability_changes import (
     ALONE,
     ONE_STACK,
-    STOLEN,
-    WAYS_OUT,
     WORLDS,
     Change,
     find,
     grant,
     rule,
 )
+from tests.reachability_stolen import STOLEN
+from tests.reachability_ways_out import WAYS_OUT
 from tests.sink import deliver
 from tests.support import STACKS, Declared, Object, both_environments, shipped_config, with_services
 
