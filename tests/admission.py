@@ -1,6 +1,7 @@
 """What the declared admission policies say to a request, as far as it can be known without a cluster.
 
-Expressions are evaluated by Google's own CEL runtime. That the API server agrees is what tests/e2e/test_policies.py shows.
+Expressions are evaluated by Google's own CEL runtime. That the API server agrees is what
+tests/e2e/test_policies_runs.py and test_policies_deploys.py show.
 """
 
 from functools import cache

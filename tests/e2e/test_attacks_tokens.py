@@ -1,5 +1,5 @@
-"""What stolen tokens are good for: what their identities do, and nothing else. RBAC answers here; `test_policies` shows what
-admission policies refuse of what RBAC allows.
+"""What stolen tokens are good for: what their identities do, and nothing else. RBAC answers here; `test_policies_runs`
+and `test_policies_deploys` show what admission policies refuse of what RBAC allows.
 """
 
 import json

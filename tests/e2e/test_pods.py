@@ -8,7 +8,7 @@ import pytest
 from kubernetes import client
 
 from local.kubernetes_api import Object
-from tests.e2e.test_policies import put, refused
+from tests.e2e.admission import put, refused
 from tests.e2e.world import World
 
 IMAGE = "registry.internal:5000/platform/tools"

@@ -10,8 +10,8 @@ import pytest
 from local.forge.client import PullRequest
 from local.kubernetes_api import Object, wait_until
 from local.paths import ROOT
+from tests.e2e.admission import refused
 from tests.e2e.stacks import Pulumi, altered
-from tests.e2e.test_policies import refused
 from tests.e2e.world import World
 
 IMAGE = {"file": ".local/images/base"}
