@@ -11,7 +11,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,62 +19,17 @@ import yaml
 from kubernetes import client
 
 from local import apart, pulumi_stacks
-from local.cluster import Cluster
-from local.demo import DEPLOYMENT
 from local.follow import follow, wait_for_run
-from local.forge import secret_files
 from local.forge.client import PullRequest
-from local.forge.setup import REPOSITORY
 from local.kubernetes_api import Kubernetes, wait_until
 from local.machine import LISTENER
 from local.paths import IMAGE_REFS, ROOT
 from local.progress import Progress
+from tests.e2e.second_cluster import Production, Second, elsewhere, listener_service
 from tests.e2e.stacks import altered, runner
 from tests.e2e.world import World
 
 QUIET = Progress(write=lambda text: None, tty=False)
-LISTENER_SERVICE = "from-the-forge"
-
-
-@dataclass
-class Second:
-    """The second cluster."""
-
-    cluster: Cluster
-    tekton: str
-    """What installing Tekton took."""
-
-    @property
-    def api(self) -> Kubernetes:
-        return Kubernetes(self.cluster.kubeconfig)
-
-    def password(self, user: str) -> str:
-        return self.cluster.registry_credentials("registry.internal:5000")[user]
-
-
-@dataclass
-class Production:
-    """Production there."""
-
-    second: Second
-    file: Path
-    secrets: dict[str, str]
-    """What only it may know, by what it is."""
-    world: World
-
-    def pulumi(self, *arguments: str, file: Path | None = None) -> str:
-        """The CLI on its stack."""
-        variables = pulumi_stacks.process_environment(self.second.cluster, self.world.machine.folders)
-        given = (*arguments, "--stack", apart.NAME, "--config-file", str(file or self.file), "--yes", "--skip-preview")
-        try:
-            return pulumi_stacks.command(apart.NAME, variables, *given)
-        finally:
-            (ROOT / f"Pulumi.{apart.NAME}.yaml").unlink(missing_ok=True)
-
-    @property
-    def image(self) -> str:
-        (container,) = self.second.api.deployment("production", DEPLOYMENT).spec.template.spec.containers
-        return str(container.image)
 
 
 @pytest.fixture(scope="module")
@@ -119,32 +73,6 @@ def production(second: Second, world: World, tmp_path_factory: pytest.TempPathFa
         yield made
     finally:
         world.machine.forge.ensure_webhook("production", f"http://{here}:8080", world.webhook_secrets["production"])
-
-
-def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
-    """Make of the shipped production one of the second cluster, with credentials that no other stack has."""
-    admin = world.machine.forge.admin
-    name = f"apart-{uuid.uuid4().hex[:8]}"
-    secret_files.write(folder / "forge-token", admin.new_token("reporter-production", name, ["write:repository"]))
-    admin.ensure_deploy_key(REPOSITORY, "apart", secret_files.ensure_key_pair(folder / "id_ed25519", "apart"))
-    logins = Cluster(apart.NAME).layout.secrets / "registry"
-    settings["forge"]["token"] = {"file": str(folder / "forge-token")}
-    settings["forge"]["ssh"]["privateKey"] = {"file": str(folder / "id_ed25519")}
-    settings["cluster"] = {"kubeconfig": f".local/cluster/{apart.NAME}/kubeconfig"}
-    settings["sourceRegistry"] = settings["registry"] | {"host": apart.STAGING_REGISTRY}
-    settings["registry"] = {
-        "host": "registry.internal:5000",
-        "insecure": True,
-        "read": {"username": "puller", "password": {"file": str(logins / "puller")}},
-        "write": {"username": "deployer", "password": {"file": str(logins / "deployer")}},
-    }
-
-
-def listener_service() -> dict[str, Any]:
-    """What an ingress is elsewhere: the forge's way to the listener."""
-    port = {"port": 8080, "targetPort": 8080, "nodePort": apart.LISTENER_PORT}
-    selector = {"eventlistener": LISTENER.removeprefix("el-")}
-    return {"metadata": {"name": LISTENER_SERVICE}, "spec": {"type": "NodePort", "selector": selector, "ports": [port]}}
 
 
 def test_switching_cluster_and_registry_is_configuration_alone(production: Production) -> None:

@@ -1,0 +1,85 @@
+"""The second embedded cluster, and how production is made to live on it."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import apart, pulumi_stacks
+from local.cluster import Cluster
+from local.demo import DEPLOYMENT
+from local.forge import secret_files
+from local.forge.setup import REPOSITORY
+from local.kubernetes_api import Kubernetes
+from local.machine import LISTENER
+from local.paths import ROOT
+from tests.e2e.world import World
+
+LISTENER_SERVICE = "from-the-forge"
+
+
+@dataclass
+class Second:
+    """The second cluster."""
+
+    cluster: Cluster
+    tekton: str
+    """What installing Tekton took."""
+
+    @property
+    def api(self) -> Kubernetes:
+        return Kubernetes(self.cluster.kubeconfig)
+
+    def password(self, user: str) -> str:
+        return self.cluster.registry_credentials("registry.internal:5000")[user]
+
+
+@dataclass
+class Production:
+    """Production there."""
+
+    second: Second
+    file: Path
+    secrets: dict[str, str]
+    """What only it may know, by what it is."""
+    world: World
+
+    def pulumi(self, *arguments: str, file: Path | None = None) -> str:
+        """The CLI on its stack."""
+        variables = pulumi_stacks.process_environment(self.second.cluster, self.world.machine.folders)
+        given = (*arguments, "--stack", apart.NAME, "--config-file", str(file or self.file), "--yes", "--skip-preview")
+        try:
+            return pulumi_stacks.command(apart.NAME, variables, *given)
+        finally:
+            (ROOT / f"Pulumi.{apart.NAME}.yaml").unlink(missing_ok=True)
+
+    @property
+    def image(self) -> str:
+        (container,) = self.second.api.deployment("production", DEPLOYMENT).spec.template.spec.containers
+        return str(container.image)
+
+
+def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
+    """Make of the shipped production one of the second cluster, with credentials that no other stack has."""
+    admin = world.machine.forge.admin
+    name = f"apart-{uuid.uuid4().hex[:8]}"
+    secret_files.write(folder / "forge-token", admin.new_token("reporter-production", name, ["write:repository"]))
+    admin.ensure_deploy_key(REPOSITORY, "apart", secret_files.ensure_key_pair(folder / "id_ed25519", "apart"))
+    logins = Cluster(apart.NAME).layout.secrets / "registry"
+    settings["forge"]["token"] = {"file": str(folder / "forge-token")}
+    settings["forge"]["ssh"]["privateKey"] = {"file": str(folder / "id_ed25519")}
+    settings["cluster"] = {"kubeconfig": f".local/cluster/{apart.NAME}/kubeconfig"}
+    settings["sourceRegistry"] = settings["registry"] | {"host": apart.STAGING_REGISTRY}
+    settings["registry"] = {
+        "host": "registry.internal:5000",
+        "insecure": True,
+        "read": {"username": "puller", "password": {"file": str(logins / "puller")}},
+        "write": {"username": "deployer", "password": {"file": str(logins / "deployer")}},
+    }
+
+
+def listener_service() -> dict[str, Any]:
+    """What an ingress is elsewhere: the forge's way to the listener."""
+    port = {"port": 8080, "targetPort": 8080, "nodePort": apart.LISTENER_PORT}
+    selector = {"eventlistener": LISTENER.removeprefix("el-")}
+    return {"metadata": {"name": LISTENER_SERVICE}, "spec": {"type": "NodePort", "selector": selector, "ports": [port]}}
