@@ -142,20 +142,21 @@ def _stack(running: Machine, folder: Path) -> Iterator[Stack]:
 
 def table(sizes: Sequence[Size]) -> str:
     """Return a Markdown table with one line for each size."""
+
+    def cell(command: Command, size: Size) -> str:
+        return f"{command.seconds:.1f} ({1000 * command.seconds / size.resources:.0f})"
+
+    # An update walks every resource of the stack, those included that it leaves alone.
     lines = [
-        "| applications | resources | up, from the line above: s (ms per new resource) "
-        "| preview without a change: s (ms per resource) | up with a change of every Deployment: s | largest process: MB |",
+        "| applications | resources | up, from the line above: s (ms per resource of the stack) "
+        "| preview without a change: s (ms) | up with a change of every Deployment: s (ms) | largest process: MB |",
         "|---|---|---|---|---|---|",
     ]
-    former = 0
     for size in sizes:
-        added, former = size.resources - former, size.resources
-        memory = max(command.megabytes for command in (size.up, size.preview, size.edit))
-        lines.append(
-            f"| {size.applications} | {size.resources} | {size.up.seconds:.1f} ({1000 * size.up.seconds / added:.0f}) "
-            f"| {size.preview.seconds:.1f} ({1000 * size.preview.seconds / size.resources:.0f}) "
-            f"| {size.edit.seconds:.1f} | {memory:.0f} |"
-        )
+        commands = (size.up, size.preview, size.edit)
+        cells = (size.applications, size.resources, *(cell(command, size) for command in commands))
+        memory = max(command.megabytes for command in commands)
+        lines.append(f"| {' | '.join(map(str, cells))} | {memory:.0f} |")
     return "\n".join(lines)
 
 

@@ -55,5 +55,5 @@ def test_the_table_tells_what_each_step_cost() -> None:
     lines = table(
         [Size(1, 50, command, command, command), Size(10, 150, command, command, Command(4.0, 120.0))]
     ).splitlines()
-    assert lines[2] == "| 1 | 50 | 2.0 (40) | 2.0 (40) | 2.0 | 100 |"
-    assert lines[3] == "| 10 | 150 | 2.0 (20) | 2.0 (13) | 4.0 | 120 |"
+    assert lines[2] == "| 1 | 50 | 2.0 (40) | 2.0 (40) | 2.0 (40) | 100 |"
+    assert lines[3] == "| 10 | 150 | 2.0 (13) | 2.0 (13) | 4.0 (27) | 120 |"
