@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images import build, publish
-from local import debian, pulumi_stacks, tools
+from local import beside, debian, pulumi_stacks, tools
 from local.cluster import Cluster
 from local.cluster.names import QUARANTINE, REGISTRY
 from local.errors import UserError
@@ -64,7 +64,7 @@ def up(progress: Progress) -> Machine:
     pulumi_stacks.prepare(cluster, folders, progress)
     pulumi_stacks.up(cluster, folders, progress)
     kubernetes = Kubernetes(cluster.kubeconfig)
-    _connect(kubernetes, state, progress)
+    tell(kubernetes, state, progress)
     return Machine(cluster, folders, state, kubernetes)
 
 
@@ -113,7 +113,7 @@ def _ensure_mark_key(cosign: Path) -> None:
         raise UserError(f"cosign made no key pair in {folder}: {made.stderr.strip()}")
 
 
-def _connect(kubernetes: Kubernetes, state: forge.ForgeState, progress: Progress) -> None:
+def tell(kubernetes: Kubernetes, state: forge.ForgeState, progress: Progress) -> None:
     """Tell the forge about both listeners, once they answer."""
     for environment in pulumi_stacks.STACKS:
         namespace = f"{environment}-ci"
@@ -145,6 +145,7 @@ def environment() -> str:
 
 def down(progress: Progress) -> None:
     """Stop and remove every cluster of this checkout, and what is void without them. Passwords and keys stay."""
+    beside.down(progress)
     for name in sorted(path.name for path in CLUSTERS.iterdir() if path.is_dir()) if CLUSTERS.exists() else []:
         Cluster(name).down(progress)
     for folder in (PULUMI, IMAGE_REFS):

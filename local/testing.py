@@ -1,15 +1,21 @@
 """Every test: those that need no cluster first, then those on the embedded cluster, which is started for them."""
 
+import os
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
-from local import debian, machine
+from local import beside, debian, machine
 from local.cluster import Cluster
 from local.errors import UserError
 from local.paths import ROOT, STATE
 from local.progress import Progress
 
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
+END_TO_END = [*PYTEST, "-m", "e2e", "tests/e2e", "--durations=15"]
+# Bytes for two clusters, two forges and what the tests start; one takes about 4 GB.
+MEMORY_OF_TWO = 12 * 2**30
 CONFORMANCE_LOG = STATE / "conformance.log"
 
 
@@ -34,26 +40,41 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     finally:
+        beside.down(progress)
         if not was_running:
             machine.down(progress)
 
 
 def _on_the_cluster(arguments: list[str], progress: Progress) -> int:
-    """Run the plugins' conformance tests beside the end-to-end tests, which wait for pods most of their time."""
-    progress.line("\nTests on the cluster (the plugins' conformance tests run beside them and are shown at the end)")
+    """Run the end-to-end tests; a choice of them on this machine alone, all of them on two where there is room."""
+    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory() as claims:
+        conformance = pool.submit(_conformance)
+        second = None
+        if not arguments and os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= MEMORY_OF_TWO:
+            arguments = [f"--claims={claims}"]
+            second = pool.submit(_on_a_second_machine, arguments)
+        progress.line("\nEnd-to-end tests")
+        codes = [subprocess.run([*END_TO_END, *arguments], cwd=ROOT).returncode]
+        if second:
+            with progress.step("Wait for the tests on the second machine"):
+                codes.append(second.result())
+            progress.line(f"\nEnd-to-end tests on the second machine\n{beside.LOG.read_text()}")
+        codes.append(conformance.result())
+        progress.line(f"\nConformance tests of the plugins\n{CONFORMANCE_LOG.read_text()}")
+    return next((code for code in codes if code), 0)
+
+
+def _conformance() -> int:
     with CONFORMANCE_LOG.open("w") as log:
         command = [*PYTEST, "-m", "conformance", "tests/conformance"]
-        conformance = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            delivered = subprocess.run(
-                [*PYTEST, "-m", "e2e", "tests/e2e", "--durations=15", *arguments], cwd=ROOT
-            ).returncode
-            conformed = conformance.wait()
-        finally:
-            conformance.kill()
-    progress.line("\nConformance tests of the plugins")
-    progress.line(CONFORMANCE_LOG.read_text())
-    return delivered or conformed
+        return subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT).returncode
+
+
+def _on_a_second_machine(arguments: list[str]) -> int:
+    """Start a machine of its own and take tests from the other end."""
+    beside.LOG.unlink(missing_ok=True)
+    beside.copy()
+    return beside.run("-m", "local", "up") or beside.run(*END_TO_END[1:], *arguments, "--backwards")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,36 @@
 """Fixtures of the end-to-end tests. They use the embedded default as it runs: start it with `make up` or `make test`."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local import machine
 from local.demo import PORTS
 from local.machine import Machine
+from tests.e2e.lane import claimed, with_following
 from tests.e2e.stacks import Pulumi, cli
-from tests.e2e.world import World, expose_listener, hide_listeners
+from tests.e2e.world import World, delete_ended_runs, expose_listener, hide_listeners
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--claims", type=Path, help="a folder where two runs of these tests share modules among each other")
+    parser.addoption("--backwards", action="store_true", help="begin with the last module")
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run those modules that are left, where the tests are shared; otherwise pytest's own loop runs all."""
+    claims = session.config.getoption("claims", None)
+    if claims is None or session.testsfailed:
+        return None
+    items = claimed(session.items, claims, session.config.getoption("backwards"))
+    for item, following in with_following(items):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    return True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,6 +50,13 @@ def world(running: Machine) -> Iterator[World]:
     ports = {name: expose_listener(running.kubernetes, f"{name}-ci") for name in PORTS}
     yield World(running, {name: running.url(port) for name, port in ports.items()})
     hide_listeners(running.kubernetes)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended_runs_are_deleted(running: Machine) -> Iterator[None]:
+    """Every second kubelet and containerd go through the containers of all pods, those of ended runs included."""
+    yield
+    delete_ended_runs(running.kubernetes)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,109 @@
+"""How two runs of the end-to-end tests share modules, and the copy of the checkout for the second one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local import beside
+from local.paths import ROOT
+from local.progress import Progress
+from tests.e2e.lane import claimed, with_following
+
+
+def _items() -> Any:
+    return [
+        SimpleNamespace(path=Path(f"test_{module}.py"), name=f"{module}{number}") for module in "abc" for number in (1, 2)
+    ]
+
+
+def test_two_runs_share_all_modules_from_both_ends(tmp_path: Path) -> None:
+    first, second = claimed(_items(), tmp_path, backwards=False), claimed(_items(), tmp_path, backwards=True)
+    begun = [next(first).name, next(second).name]
+    assert begun == ["a1", "c1"]
+    assert [item.name for item in first] == ["a2", "b1", "b2"]
+    assert [item.name for item in second] == ["c2"]
+
+
+def test_each_test_is_told_the_next_one() -> None:
+    assert list(with_following("abc")) == [("a", "b"), ("b", "c"), ("c", None)]
+    assert list(with_following([])) == []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "checkout"
+    for name in ("local/cluster/up.py", "local/cluster/__pycache__/up.pyc", ".local/cluster/state", ".venv/bin/python"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    monkeypatch.setattr(beside, "ROOT", root)
+    monkeypatch.setattr(beside, "FOLDER", root / ".local" / "beside")
+    monkeypatch.setattr(beside, "LOG", root / ".local" / "beside.log")
+    return root
+
+
+def test_the_copy_has_the_sources_and_nothing_of_the_first_machine(checkout: Path) -> None:
+    beside.copy()
+    copied = checkout / ".local" / "beside"
+    found = {str(path.relative_to(copied)) for path in copied.rglob("*") if path.is_file() and ".venv" not in path.parts}
+    assert found == {"local/cluster/up.py"}
+    assert (copied / ".venv").resolve() == checkout / ".venv"
+
+
+def test_down_removes_the_copy_once_its_own_down_has_succeeded(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside.copy()
+    (checkout / ".local" / "beside.log").write_text("the cluster does not end")
+    codes = iter([1, 0])
+    monkeypatch.setattr(beside, "run", lambda *arguments: next(codes))
+    quiet = Progress(write=lambda text: None, tty=False)
+    with pytest.raises(beside.UserError, match="the cluster does not end"):
+        beside.down(quiet)
+    assert (checkout / ".local" / "beside").is_dir()
+    beside.down(quiet)
+    assert not (checkout / ".local" / "beside").exists()
+    beside.down(quiet)
+
+
+MODULE = """
+import pytest
+
+@pytest.fixture(scope="module")
+def made(log):
+    log("make {name}")
+    yield
+    log("remove {name}")
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(made, log, number):
+    log(f"{name}{{number}}")
+"""
+CONFTEST = """
+import pathlib
+import pytest
+from tests.e2e.conftest import pytest_addoption, pytest_runtestloop
+
+@pytest.fixture(scope="session")
+def log(request):
+    lines = []
+    yield lines.append
+    pathlib.Path("log").write_text(" ".join([*lines, "end"]))
+"""
+
+
+def test_pytest_runs_what_nobody_has_claimed_and_removes_each_modules_fixtures(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_text(MODULE.replace("{name}", name).replace("{{number}}", "{number}"))
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    claims = tmp_path / "claims"
+    claims.mkdir()
+    (claims / "test_b.py").touch()
+    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", f"--claims={claims}", "--backwards"]
+    answer = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert "4 passed" in answer.stdout, answer.stdout + answer.stderr
+    assert (tmp_path / "log").read_text() == "make c c1 c2 remove c make a a1 a2 remove a end"
