@@ -5,7 +5,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from local.errors import UserError
-from local.kubernetes_api import POLL_SECONDS, Kubernetes, Object, condition, wait_until
+from local.kubernetes_api import Kubernetes, Object, condition, wait_until
+
+# Steps take about a second, and each look is two requests to an API server that has other work.
+_POLL_SECONDS = 0.5
 
 
 def wait_for_run(kubernetes: Kubernetes, namespace: str, pull_request: int, seconds: float = 30, known: int = 0) -> Object:
@@ -29,7 +32,7 @@ def follow(kubernetes: Kubernetes, run: Object, line: Callable[[str], object], s
     told: set[tuple[str, str]] = set()
     deadline = time.monotonic() + seconds
     while True:
-        current = next(found for found in kubernetes.runs(namespace) if found["metadata"]["name"] == name)
+        current = kubernetes.run(namespace, name)
         for task_run in kubernetes.task_runs(namespace, name):
             task = task_run["metadata"]["labels"]["tekton.dev/pipelineTask"]
             for step in task_run.get("status", {}).get("steps", []):
@@ -42,7 +45,7 @@ def follow(kubernetes: Kubernetes, run: Object, line: Callable[[str], object], s
             return status == "True", message
         if time.monotonic() > deadline:
             raise UserError(f"the run {namespace}/{name} did not end within {seconds:.0f} s: {message}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _outcome(ended: Object) -> str:

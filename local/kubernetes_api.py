@@ -35,6 +35,11 @@ class Kubernetes:
         items: list[Object] = found["items"]
         return sorted(items, key=lambda item: str(item["metadata"]["creationTimestamp"]))
 
+    def run(self, namespace: str, name: str) -> Object:
+        """Return one PipelineRun."""
+        found: Object = self.custom.get_namespaced_custom_object(TEKTON_GROUP, "v1", namespace, "pipelineruns", name)
+        return found
+
     def task_runs(self, namespace: str, run: str) -> list[Object]:
         """Return the TaskRuns of one PipelineRun."""
         selector = f"tekton.dev/pipelineRun={run}"

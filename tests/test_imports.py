@@ -157,3 +157,8 @@ def test_the_direction_would_be_noticed() -> None:
     assert "components.settings.stack" in imports(COMPONENTS["components.plan"])
     assert "components.tasks.build" in imports(COMPONENTS["components.environment_plan"])
     assert "components.cel" in imports(COMPONENTS["components.triggers"])
+
+
+def test_a_file_of_tests_is_small() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in (ROOT / "tests").rglob("*.py")}
+    assert {str(path): length for path, length in lengths.items() if length >= SIZE} == {}

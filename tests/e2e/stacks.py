@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
-from local import pulumi_stacks
+from local import machine, pulumi_stacks
+from local.forge.setup import REPOSITORY
 from local.paths import ROOT
+from local.progress import Progress
 from tests.e2e.world import World
 
 Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -59,3 +61,19 @@ def stack(pulumi: Pulumi, name: str, file: Path) -> Iterator[None]:
         pulumi("stack", "rm", name, "--yes", "--preserve-config")
         if not shipped:
             own.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def heard(world: World, name: str, environment: str, listener: str, alone: bool = True) -> Iterator[None]:
+    """Have the forge tell a stack's listener about pull requests, and the shipped stacks' not meanwhile if it is `alone`."""
+    kubernetes, forge, namespace = world.kubernetes, world.machine.forge, f"{environment}-ci"
+    kubernetes.wait_for_deployment(namespace, listener, seconds=90)
+    address = kubernetes.service_address(namespace, listener)
+    for shipped in pulumi_stacks.STACKS if alone else ():
+        forge.admin.delete_webhook(REPOSITORY, shipped)
+    forge.ensure_webhook(name, f"http://{address}:8080", kubernetes.webhook_secret(namespace))
+    try:
+        yield
+    finally:
+        forge.admin.delete_webhook(REPOSITORY, name)
+        machine.tell(kubernetes, forge, Progress(write=lambda text: None, tty=False))

@@ -8,9 +8,8 @@ from kubernetes import client
 from local.demo import PORTS, digest
 from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
-from local.forge.setup import REPOSITORY
 from local.paths import ROOT
-from tests.e2e.stacks import Pulumi, stack
+from tests.e2e.stacks import Pulumi, heard, stack
 from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
@@ -30,15 +29,9 @@ def namespaces(world: World) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def both(world: World, pulumi: Pulumi) -> Iterator[None]:
     """The stack is up and the forge tells its one listener about pull requests. Afterwards it is gone."""
-    kubernetes, state, before = world.kubernetes, world.machine.forge, namespaces(world)
-    with stack(pulumi, "both", ROOT / "Pulumi.both.yaml"):
-        kubernetes.wait_for_deployment("qa-ci", LISTENER, seconds=90)
-        address = kubernetes.service_address("qa-ci", LISTENER)
-        state.ensure_webhook("both", f"http://{address}:8080", kubernetes.webhook_secret("qa-ci"))
-        try:
-            yield
-        finally:
-            state.admin.delete_webhook(REPOSITORY, "both")
+    before = namespaces(world)
+    with stack(pulumi, "both", ROOT / "Pulumi.both.yaml"), heard(world, "both", "qa", LISTENER, alone=False):
+        yield
     assert namespaces(world) == before
 
 

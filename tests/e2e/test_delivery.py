@@ -1,5 +1,7 @@
 """A pull request's way to staging and to production, and what stops it."""
 
+import secrets
+
 import pytest
 
 from local.forge.setup import REPOSITORY
@@ -9,7 +11,7 @@ from tests.e2e.world import World
 
 @pytest.mark.parametrize("style", ["merge", "squash"])
 def test_a_merged_pull_request_puts_the_staged_digest_into_production(world: World, style: str) -> None:
-    message = f"Merged by {style}"
+    message = f"Merged by {style}, {secrets.token_hex(3)}"
     before = _image(world, "production")
     pull_request = world.open({"message.txt": f"{message}\n"})
     _, succeeded, told = world.run("staging", pull_request)

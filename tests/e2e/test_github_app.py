@@ -18,7 +18,7 @@ from local.forge.client import PullRequest
 from local.forge.replay import send
 from local.forge.setup import REPOSITORY
 from tests.e2e.github_front import APP, INSTALLATION, Front, front
-from tests.e2e.stacks import Pulumi, altered, stack
+from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
     """The stack is up, on GitHub as far as it knows, and hears of pull requests."""
-    kubernetes, state, key = world.kubernetes, world.machine.forge, folder / "app.pem"
+    key = folder / "app.pem"
     public_key = key_pair(key)
 
     def by_app(settings: dict[str, Any]) -> None:
@@ -48,14 +48,12 @@ def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
         app = {"id": APP, "installationId": INSTALLATION, "privateKey": {"file": str(key)}}
         settings["forge"] |= {"kind": "github", "apiUrl": made.url, "app": app, "okToTest": {}}
 
-    with front(world.machine, public_key) as made, stack(pulumi, "both", altered("both", folder, by_app)):
-        kubernetes.wait_for_deployment("qa-ci", LISTENER, seconds=90)
-        address = kubernetes.service_address("qa-ci", LISTENER)
-        state.ensure_webhook("both", f"http://{address}:8080", kubernetes.webhook_secret("qa-ci"))
-        try:
-            yield made
-        finally:
-            state.admin.delete_webhook(REPOSITORY, "both")
+    with (
+        front(world.machine, public_key) as made,
+        stack(pulumi, "both", altered("both", folder, by_app)),
+        heard(world, "both", "qa", LISTENER),
+    ):
+        yield made
 
 
 @dataclass

@@ -7,9 +7,8 @@ import pytest
 
 from local.follow import follow
 from local.forge.client import PullRequest
-from local.forge.setup import REPOSITORY
 from local.kubernetes_api import Object, wait_until
-from tests.e2e.stacks import Pulumi, altered, stack
+from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 LISTENER = "el-mono-github-el"
@@ -31,16 +30,9 @@ def two_applications(settings: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def mono(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    kubernetes, state = world.kubernetes, world.machine.forge
-    with stack(pulumi, "mono", altered("both", tmp_path_factory.mktemp("mono"), two_applications)):
-        kubernetes.wait_for_deployment("mono-ci", LISTENER, seconds=90)
-        address = kubernetes.service_address("mono-ci", LISTENER)
-        secret = kubernetes.secret("mono-ci", "webhook-secret")["secret"]
-        state.ensure_webhook("mono", f"http://{address}:8080", secret)
-        try:
-            yield
-        finally:
-            state.admin.delete_webhook(REPOSITORY, "mono")
+    file = altered("both", tmp_path_factory.mktemp("mono"), two_applications)
+    with stack(pulumi, "mono", file), heard(world, "mono", "mono", LISTENER):
+        yield
 
 
 def ended(world: World, environment: str, pull_request: PullRequest) -> dict[str, Object]:

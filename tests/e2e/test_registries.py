@@ -12,9 +12,8 @@ import pytest
 
 from components.tasks.rollout import MARK_TYPE
 from local.demo import DEPLOYMENT
-from local.forge.setup import REPOSITORY
 from local.paths import SECRETS
-from tests.e2e.stacks import Pulumi, altered, stack
+from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 NAME = "apart"
@@ -34,15 +33,9 @@ def own_registry(settings: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def apart(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    kubernetes, state = world.kubernetes, world.machine.forge
-    with stack(pulumi, NAME, altered("production", tmp_path_factory.mktemp(NAME), own_registry)):
-        kubernetes.wait_for_deployment(f"{NAME}-ci", LISTENER, seconds=90)
-        address = kubernetes.service_address(f"{NAME}-ci", LISTENER)
-        state.ensure_webhook(NAME, f"http://{address}:8080", kubernetes.secret(f"{NAME}-ci", "webhook-secret")["secret"])
-        try:
-            yield
-        finally:
-            state.admin.delete_webhook(REPOSITORY, NAME)
+    file = altered("production", tmp_path_factory.mktemp(NAME), own_registry)
+    with stack(pulumi, NAME, file), heard(world, NAME, NAME, LISTENER, alone=False):
+        yield
 
 
 @pytest.mark.usefixtures("apart")

@@ -9,9 +9,8 @@ import pytest
 from kubernetes import client
 from kubernetes.stream import stream as execute
 
-from local.forge.setup import REPOSITORY
 from local.kubernetes_api import wait_until
-from tests.e2e.stacks import Pulumi, altered, stack
+from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 SECRET, OTHER = "a-secret-of-the-application", "another-secret-of-it"
@@ -50,16 +49,9 @@ def settings_of(folder: Path) -> Callable[[dict[str, Any]], None]:
 @pytest.fixture(scope="module")
 def configured(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Path]:
     """The stack `both` with these settings, and the forge tells it about pull requests."""
-    kubernetes, state = world.kubernetes, world.machine.forge
     file = altered("both", folder, settings_of(folder))
-    with stack(pulumi, "both", file):
-        kubernetes.wait_for_deployment("qa-ci", "el-both-github-el", seconds=90)
-        address = kubernetes.service_address("qa-ci", "el-both-github-el")
-        state.ensure_webhook("both", f"http://{address}:8080", kubernetes.secret("qa-ci", "webhook-secret")["secret"])
-        try:
-            yield file
-        finally:
-            state.admin.delete_webhook(REPOSITORY, "both")
+    with stack(pulumi, "both", file), heard(world, "both", "qa", "el-both-github-el"):
+        yield file
 
 
 def pods(world: World, namespace: str) -> list[Any]:
