@@ -66,8 +66,8 @@ def _group_version_kind(type_token: str) -> tuple[str, str]:
 
 
 def to_yaml(objects: list[dict[str, Any]]) -> str:
-    """Return objects as one YAML stream; scripts are readable blocks."""
-    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=120, explicit_start=True)
+    """Return objects as one YAML stream; scripts are readable blocks. Keys are sorted, since the SDK keeps no order."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=True, width=120, explicit_start=True)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,5 +1,8 @@
 """The mock runner and the renderer: runs that share nothing, and manifests that say what would be declared."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pulumi
@@ -72,6 +75,27 @@ def test_every_stack_is_rendered_to_a_file(
     assert render.main([]) == 0
     assert capsys.readouterr().out == "rendered/one.yaml: 1 objects\nrendered/two.yaml: 1 objects\n"
     assert "text: |-\n    one\n    two\n" in (tmp_path / "rendered" / "two.yaml").read_text()
+
+
+def test_two_processes_render_a_stack_to_the_same_text() -> None:
+    """Within one process the order of a resource's keys, which the SDK hands over without one, often stays."""
+    program = (
+        "import pathlib; from offline import render\n"
+        "print(render.to_yaml(render.manifests(render.record(pathlib.Path('Pulumi.production.yaml')))))"
+    )
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=render.ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert texts[0].count("\n---\n") > 20
+    assert texts[0] == texts[1]
 
 
 def test_a_wrong_stack_file_ends_in_one_line_and_no_file(

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from components.conventions import Manifest
 from offline.render import to_yaml
@@ -42,11 +42,4 @@ def _title(place: Place) -> str:
 
 
 def _lines(item: Manifest) -> list[str]:
-    # Keys have no order: sorted, they do not differ for nothing.
-    return to_yaml([_sorted(item)]).splitlines()
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+    return to_yaml([item]).splitlines()
