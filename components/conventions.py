@@ -33,6 +33,9 @@ SOURCE_PULL = "source-pull"
 QUARANTINE_PUSH = "quarantine-push"
 MARK_SIGNING = "mark-signing"
 
+# Its ConfigMap with the certificate authorities that steps believe beside the system's.
+CA_BUNDLE = "ca-bundle"
+
 # The container of a Deployment whose image is delivered.
 CONTAINER = "app"
 

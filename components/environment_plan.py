@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import approval_plan, forge_plan, git_plan
+from components import approval_plan, forge_plan, git_plan, trust_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
@@ -122,7 +122,10 @@ class EnvironmentPlan:
         if builds:
             tasks[build.NAME] = build.spec(build_task(builds, settings.forge))
             tasks[stage.NAME] = stage.spec(
-                self._git, environment=self.name, insecure=registry.insecure or builds.quarantine.insecure
+                self._git,
+                environment=self.name,
+                insecure=registry.insecure,
+                quarantine_insecure=builds.quarantine.insecure,
             )
             namespace = self.settings.delivery_namespace
             tasks[begin.NAME] = begin.spec(namespace=namespace, environment=self.name, api=api)
@@ -154,11 +157,13 @@ class EnvironmentPlan:
         """Tasks, and a Pipeline for each application."""
         applications, builds = self.stack.settings.applications, self._builds
         own = own_tasks(self.stack, builds, forks=self._ok_to_test is not None) if builds else {}
+        tasks = trust_plan.believing(self.stack, self._tasks | own)
         return PipelinesArgs(
             environment=self.name,
             namespace=environment.delivery_namespace,
             tools_image=self.stack.tools_image,
-            tasks=self._tasks | own,
+            ca_bundle=trust_plan.bundle(self.stack, tasks),
+            tasks=tasks,
             pipelines={name: spec for application in applications for name, spec in self._pipelines(application).items()},
         )
 

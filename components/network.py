@@ -38,6 +38,7 @@ OPENED_BY = {
     "source-pull": ("source",),
     "quarantine-push": ("quarantine",),
     "mark-signing": (),
+    "ca-bundle": (),
     # What they open lies outside, where pull-request code gets by the proxy.
     "build-secrets": (),
     # The copy that tests work on: pull-request code, and the build after it, may leave by the proxy.

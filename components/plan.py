@@ -28,6 +28,8 @@ class StackPlan:
         """Arguments of the Kubernetes provider. Secrets change in place: replacing one would leave a moment without it."""
         cluster = self._stack.settings.cluster
         given: dict[str, Any] = {"enable_secret_mutable": True}
+        if self._stack.settings.ca_bundle:  # for the same reason
+            given["enable_config_map_mutable"] = True
         if cluster.kubeconfig:
             given["kubeconfig"] = str(Path(cluster.kubeconfig).expanduser())
         if cluster.context:

@@ -79,7 +79,8 @@ def record_config(config: Mapping[str, Any]) -> Declared:
 
 @cache
 def _record_text(text: str) -> Declared:
-    config = {f"{PROJECT}:{key}": json.dumps(value) for key, value in json.loads(text).items()}
+    values = json.loads(text)
+    config = {f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=config))
 
 
@@ -195,8 +196,8 @@ def declare(program: Callable[[], object]) -> Declared:
 
 
 def canary(path: str) -> str:
-    """A file's content that is found again wherever it goes; images and public keys are no secrets."""
-    return placeholder(path) if "/images/" in path or path.endswith(".pub") else CANARY + path
+    """A file's content that is found again wherever it goes; images, public keys and certificates are no secrets."""
+    return placeholder(path) if "/images/" in path or path.endswith((".pub", "-ca.pem")) else CANARY + path
 
 
 def secret(text: str) -> pulumi.Output[str]:

@@ -14,7 +14,7 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel"),
-    ("components.settings.errors",),
+    ("components.settings.errors", "components.settings.certificates"),
     ("components.settings.types",),
     ("components.settings.exposure", "components.settings.service", "components.settings.workload"),
     (
@@ -45,7 +45,7 @@ LAYERS = [
     ("components.events", "components.webhook_secret"),
     ("components.triggers",),
     ("components.policies",),
-    ("components.approval_plan", "components.git_plan"),
+    ("components.approval_plan", "components.git_plan", "components.trust_plan"),
     ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
     ("components.environment_plan",),
     ("components.plan",),
@@ -60,6 +60,7 @@ READERS_OF_SETTINGS = {
     "components.credentials_plan",
     "components.git_plan",
     "components.forge_plan",
+    "components.trust_plan",
     "__main__",
 }
 

@@ -12,6 +12,7 @@ from components.environment import Environment
 from components.plan import StackPlan
 from components.settings.stack import Stack
 from offline.run import placeholder, run
+from tests.closure import problems
 from tests.support import (
     PRODUCTIONS_REGISTRY,
     STAGINGS_REGISTRY,
@@ -31,12 +32,18 @@ def apart() -> Declared:
 
 
 @pytest.fixture(scope="module")
+def everything(stacks: dict[str, Declared]) -> Declared:
+    """Of its two registries the quarantine alone is insecure."""
+    return stacks["everything"]
+
+
+@pytest.fixture(scope="module")
 def steps(apart: Declared) -> dict[str, Object]:
     return {step["name"]: step for step in apart.one("Task", "promote")["spec"]["steps"]}
 
 
 def env(step: Object) -> dict[str, str]:
-    return {entry["name"]: entry["value"] for entry in step["env"]}
+    return {entry["name"]: entry.get("value", "") for entry in step["env"]}
 
 
 def credentials(config: dict[str, Any]) -> CredentialsArgs:
@@ -70,6 +77,15 @@ def test_the_pipeline_names_both_repositories(apart: Declared) -> None:
     declared = {param["name"] for param in apart.one("Task", "promote")["spec"]["params"]}
     assert values.keys() == declared
     assert values["image"] == "registry.production.example:5000/chespirito"
+
+
+def test_what_is_handed_over_is_taken(apart: Declared) -> None:
+    assert [line for line in problems(apart) if not line.startswith("pipelines: ")] == []
+
+
+def test_a_quarantine_without_tls_does_not_make_the_mark_be_signed_without(everything: Declared) -> None:
+    steps = {step["name"]: env(step) for step in everything.one("Task", "stage")["spec"]["steps"]}
+    assert {name: steps[name]["INSECURE"] for name in ("copy", "sign")} == {"copy": "true", "sign": "false"}
 
 
 def test_one_step_may_write_and_only_to_the_own_registry(apart: Declared, steps: dict[str, Object]) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_kubernetes as k8s
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from components.conventions import TEKTON, Manifest, key, labels, token
-from components.tasks import build, tests
+from components.conventions import CA_BUNDLE, TEKTON, Manifest, key, labels, token
+from components.tasks import build, tests, trust
 
 # Where pull-request code begins to run, for whoever works out what it reaches (offline/reachability).
 UNTRUSTED_FROM = {build.UNTRUSTED_FROM, tests.UNTRUSTED_FROM}
@@ -23,6 +24,8 @@ class PipelinesArgs:
     """Runs every step; by digest."""
     tasks: Mapping[str, Manifest]
     pipelines: Mapping[str, Manifest]
+    ca_bundle: str | None = None
+    """Certificates that steps believe beside the system's, PEM; None where none mounts any."""
 
 
 class Pipelines(pulumi.ComponentResource):
@@ -47,8 +50,18 @@ class Pipelines(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
             )
 
+        mounted: list[pulumi.Resource] = []
+        if args.ca_bundle:
+            mounted = [
+                k8s.core.v1.ConfigMap(
+                    f"{name}-{CA_BUNDLE}",
+                    metadata={"name": CA_BUNDLE, "namespace": args.namespace, "labels": common},
+                    data={trust.FILE: args.ca_bundle},
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+            ]
         template = {"stepTemplate": {"image": args.tools_image, "imagePullPolicy": "IfNotPresent"}}
-        tasks = [declare("Task", task, template | spec, []) for task, spec in args.tasks.items()]
+        tasks = [declare("Task", task, template | spec, mounted) for task, spec in args.tasks.items()]
         for pipeline, spec in args.pipelines.items():
             declare("Pipeline", pipeline, spec, list(tasks))
         self.register_outputs({})

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from components.settings.application import Application
 from components.settings.build import Build
+from components.settings.certificates import certificates
 from components.settings.errors import Location, path
 from components.settings.forge_checks import forge_inconsistencies
 from components.settings.mark import Mark
@@ -66,6 +67,8 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     if rotation.accept_previous and rotation.generation == 1:
         where = path(("listener", "webhookSecret", "acceptPrevious"))
         yield f"{where} = true: there is none before generation 1; set `generation: 2`, or leave `acceptPrevious` out"
+    if isinstance(settings.ca_bundle, str) and (problem := certificates(settings.ca_bundle)):
+        yield f"{path(('caBundle',))}: {problem}"  # without the text, which may hold a private key
     yield from _shared_ports(settings)
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 
+from components.settings.certificates import certificates
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
 from components.settings.types import Source
@@ -22,7 +23,7 @@ _PKCS1, _PKCS8 = bytes.fromhex("02010002"), bytes.fromhex("020100300d06092a86488
 
 def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
     """Yield a line for each source whose content cannot be what it is for. No content is repeated."""
-    forge, mark = settings.forge, settings.mark
+    forge, mark, bundle = settings.forge, settings.mark, settings.ca_bundle
     ssh, https, app = forge.ssh, forge.https, forge.app
     checks: list[tuple[Location, Source | None, Callable[[str], str]]] = [
         (("forge", "ssh", "privateKey"), ssh.private_key if ssh else None, deploy_key),
@@ -31,6 +32,7 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
         (("forge", "app", "privateKey"), app.private_key if app else None, app_key),
         (("mark", "privateKey"), mark.private_key, signing_key),
         (("mark", "publicKey"), mark.public_key, public_key),
+        (("caBundle",), bundle if isinstance(bundle, Source) else None, certificates),
     ]
     for place, source, check in checks:
         problem = check(text(source)) if source else ""

@@ -10,7 +10,7 @@ from components.settings.forge import Forge
 from components.settings.listener import Listener
 from components.settings.mark import Mark
 from components.settings.registry import ReadRegistry, Registry
-from components.settings.types import Model, TextOrSource
+from components.settings.types import Model, PemOrSource, TextOrSource
 
 
 class Settings(Model):
@@ -43,6 +43,12 @@ class Settings(Model):
     build: Build | None = Field(default=None, description="needed where an environment delivers on pull-request")
     tools_image: TextOrSource = Field(
         description="the image that the Tasks run, by digest", examples=["registry.example/tools@sha256:<64 hex digits>"]
+    )
+    ca_bundle: PemOrSource | None = Field(
+        default=None,
+        description="the company's own certificate authorities (PEM, no secret), which the steps that speak TLS with the "
+        "forge or a registry believe beside the well-known ones",
+        examples=[{"file": "company-ca.pem"}],
     )
     listener: Listener = Field(default_factory=Listener, description="the stack's EventListener")
     environments: list[Environment] = Field(min_length=1, description="where applications run")

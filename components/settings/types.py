@@ -150,3 +150,8 @@ TextOrSource = Annotated[
     Annotated[Line, Tag(TEXT_ARM)] | Annotated[Source, Tag(SOURCE_ARM)],
     Discriminator(_arm),
 ]
+# Of any number of lines; what it holds is checked elsewhere, where errors do not repeat it.
+PemOrSource = Annotated[
+    Annotated[str, Tag(TEXT_ARM)] | Annotated[Source, Tag(SOURCE_ARM)],
+    Discriminator(_arm),
+]

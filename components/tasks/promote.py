@@ -108,6 +108,7 @@ def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, 
         insecure=registry.insecure,
         env={
             "PARAM_REPOSITORY": "$(params.repository)",
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_BASE_BRANCH": "$(params.base-branch)",
             "PARAM_MERGE_SHA": "$(params.merge-sha)",
             "PARAM_IMAGE": image,

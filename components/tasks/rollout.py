@@ -132,7 +132,6 @@ def registry_step(name: str, volume: str, *, insecure: bool, env: Mapping[str, s
     return step(
         name,
         env={
-            "PARAM_HEAD_SHA": "$(params.head-sha)",
             "INSECURE": str(insecure).lower(),
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "RESULT_IMAGE_PATH": "$(results.image.path)",

@@ -17,13 +17,17 @@ RESULTS = rollout.RESULTS | PROMOTABLE
 MARK_KEY_PATH = "/credentials/mark"
 
 
-def spec(git: Git, *, environment: str, insecure: bool) -> Manifest:
-    """Return the Task's spec; `insecure` allows registries without TLS."""
+def spec(git: Git, *, environment: str, insecure: bool, quarantine_insecure: bool) -> Manifest:
+    """Return the Task's spec; `insecure` and `quarantine_insecure` allow either registry to be without TLS.
+
+    The copy has one word for both of its sides.
+    """
     copy = rollout.registry_step(
         "copy",
         "registry-push",
-        insecure=insecure,
+        insecure=insecure or quarantine_insecure,
         env={
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)",
             "PARAM_DIGEST": "$(params.digest)",
@@ -35,6 +39,7 @@ def spec(git: Git, *, environment: str, insecure: bool) -> Manifest:
         insecure=insecure,
         env={
             "PARAM_REPOSITORY": "$(params.repository)",
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "ENVIRONMENT": environment,
             "RUN": "$(context.taskRun.name)",

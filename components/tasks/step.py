@@ -22,6 +22,12 @@ def script(name: str) -> str:
     return _SOURCED.sub(lambda line: _body(line["name"]), (SCRIPTS / name).read_text())
 
 
+def preceded(text: str, name: str) -> str:
+    """Return a script as Tekton embeds it that first does what another one of `scripts/` does."""
+    head, rest = text.split("\nset -eu\n", 1)
+    return f"{head}\nset -eu\n\n{_body(name)}\n{rest}"
+
+
 def _body(name: str) -> str:
     return (SCRIPTS / name).read_text().split("\nset -eu\n", 1)[1].strip("\n")
 

@@ -1,0 +1,35 @@
+"""From settings to which steps believe the stack's own certificate authorities."""
+
+from collections.abc import Mapping
+
+from components.conventions import Manifest
+from components.settings.settings import Settings
+from components.settings.stack import Stack
+from components.tasks import trust
+
+
+def believing(stack: Stack, tasks: Mapping[str, Manifest]) -> dict[str, Manifest]:
+    """Return the Tasks of an environment with the authorities in those steps that meet their certificates."""
+    if stack.settings.ca_bundle is None:
+        return dict(tasks)
+    return {name: trust.believing(spec, _tls(stack.settings)) for name, spec in tasks.items()}
+
+
+def bundle(stack: Stack, tasks: Mapping[str, Manifest]) -> str | None:
+    """Return what those Tasks mount, PEM; None where none of them does."""
+    settings = stack.settings
+    believed = any(map(trust.believes, tasks.values()))
+    return stack.text(settings.ca_bundle).strip() + "\n" if settings.ca_bundle and believed else None
+
+
+def _tls(settings: Settings) -> set[str]:
+    """Return with what TLS is spoken. Of a registry that is `insecure` no certificate is looked at."""
+    build, source = settings.build, settings.source_registry or settings.registry
+    urls = {
+        "forge-git": settings.forge.git_url,
+        "forge-api": settings.forge.api_url,
+        "registry": settings.registry.url,
+        "source": source.url,
+        "quarantine": build.quarantine.url if build else "",
+    }
+    return {name for name, url in urls.items() if url.startswith("https://")}
