@@ -10,6 +10,9 @@ PATH = "/credentials/git"
 # No configuration but this is read, and nobody is asked for what is missing.
 _ENV = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
 
+# git's `store` helper, asked for the token and not told that it was the right one: it would try to write that down.
+_HELPER = f'!f() {{ [ "$1" != get ] || git credential-store --file={PATH}/.git-credentials get; }}; f'
+
 
 @dataclass(frozen=True, kw_only=True)
 class Git:
@@ -46,11 +49,11 @@ SSH = Git(
 def over_https(*, scheme: str, authenticated: bool) -> Git:
     """Return the way over HTTPS; `scheme` is that of the forge's URL.
 
-    git's `store` helper hands the token to the forge's own host and to no other one.
+    The `store` helper hands the token to the forge's own host and to no other one.
     """
     settings = {"http.followRedirects": "false"}
     if authenticated:
-        settings["credential.helper"] = f"store --file={PATH}/.git-credentials"
+        settings["credential.helper"] = _HELPER
     env = {"GIT_CONFIG_COUNT": str(len(settings))}
     for index, (name, value) in enumerate(settings.items()):
         env |= {f"GIT_CONFIG_KEY_{index}": name, f"GIT_CONFIG_VALUE_{index}": value}

@@ -118,6 +118,17 @@ def test_with_the_token_a_private_repository_is_fetched(sandbox: Sandbox, forge:
     assert TOKEN not in left + result.out + result.err
 
 
+def test_git_does_not_write_the_token_back(sandbox: Sandbox, forge: Path, head: str, private: Forge) -> None:
+    """On the cluster it cannot: it would wait for a second, and then say that something is fatal."""
+    file = sandbox.root / ".git-credentials"
+    # Its lock, as if somebody else were writing.
+    (sandbox.root / ".git-credentials.lock").touch()
+    result = fetch(sandbox, f"{private.url}/{forge.name}", head)
+    assert result.code == 0
+    assert "fatal" not in result.err
+    assert TOKEN in file.read_text()
+
+
 @pytest.mark.parametrize("token", ["wrong", None])
 def test_without_the_right_one_nothing_is_fetched(
     sandbox: Sandbox, forge: Path, head: str, private: Forge, token: str | None
