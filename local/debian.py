@@ -32,6 +32,7 @@ PACKAGES = {
     "mmdebstrap": Package("the images' root file system comes from Debian packages", "mmdebstrap"),
     "iproute2": Package("the cluster's network namespace", "ip"),
     "iptables": Package("Services (kube-proxy) inside that namespace", "iptables"),
+    "nftables": Package("network policies inside that namespace", "nft"),
     "openssh-client": Package("ssh-keygen makes the deploy key", "ssh-keygen"),
     "jq": Package("the tests run the steps' scripts, which use it", "jq"),
     "openssl": Package("the same, of a GitHub App", "openssl"),

@@ -1,6 +1,7 @@
 """Keys, certificates and kubeconfig files, all made by kubeadm."""
 
 import subprocess
+from pathlib import Path
 
 import yaml
 
@@ -45,10 +46,18 @@ def make(machine: Machine) -> None:
     _kubeadm(machine, "init", "phase", "certs", "all", f"--config={config}")
     folder = f"--kubeconfig-dir={layout.kubeconfigs}"
     _kubeadm(machine, "init", "phase", "kubeconfig", "all", f"--config={config}", folder)
-    proxy = _kubeadm(machine, "kubeconfig", "user", f"--config={config}", "--client-name=system:kube-proxy")
-    write(layout.kubeconfigs / "kube-proxy.conf", proxy, mode=0o600)
+    user(machine, "kube-proxy", "system:kube-proxy")
     people = (layout.kubeconfigs / "admin.conf").read_text()
     write(layout.kubeconfig, rename_context(people, layout.context), mode=0o600)
+
+
+def user(machine: Machine, name: str, client: str) -> Path:
+    """Make the kubeconfig of one more client of the API server, unless it is there; where it is."""
+    path = machine.layout.kubeconfigs / f"{name}.conf"
+    if not path.exists():
+        config = f"--config={machine.layout.state / 'kubeadm.yaml'}"
+        write(path, _kubeadm(machine, "kubeconfig", "user", config, f"--client-name={client}"), mode=0o600)
+    return path
 
 
 def rename_context(kubeconfig: str, name: str) -> str:

@@ -18,6 +18,7 @@ from local.cluster import (
     host,
     mounts,
     node,
+    policies,
     preflight,
     registry,
     wire,
@@ -54,6 +55,11 @@ class Cluster:
     def node_ip(self) -> str:
         """Where the API server, the registries, the forge and NodePorts answer, also from the host."""
         return self._link().node
+
+    @property
+    def host_ip(self) -> str:
+        """The machine's own address on the wire to the cluster: no pod may begin a connection there."""
+        return self._link().host
 
     @property
     def incarnation(self) -> str | None:
@@ -164,8 +170,11 @@ class Cluster:
             yield
 
     def _recover(self, progress: Progress) -> None:
-        """After a reboot, or whatever else took the namespace, what is left of the old run must go first."""
-        if self._namespace.exists() or not self._processes.known():
+        """After a reboot, or whatever else took the namespace, what is left of the old run must go first.
+
+        So must what an older version made otherwise; the data stay.
+        """
+        if not self._namespace.outdated() and (self._namespace.exists() or not self._processes.known()):
             return
         with progress.step("Clear away what an earlier run left"):
             self._halt()
@@ -227,6 +236,8 @@ class Cluster:
         self._begin_etcd()
         self._together(progress, [controlplane.etcd(machine, space), runtime, *stores])
         self._together(progress, [controlplane.apiserver(machine, space)])
+        # Before there are pods.
+        self._together(progress, [policies.engine(machine, space)])
         archives.load(machine, images.values())
         workers = (controlplane.controller_manager, controlplane.scheduler, node.kubelet, node.kube_proxy)
         self._together(progress, [worker(machine, space) for worker in workers])

@@ -13,13 +13,14 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TypeVar
 
-from local.cluster.names import SERVICE_NETWORK
+from local.cluster.names import POD_NETWORK, SERVICE_NETWORK
 from local.errors import UserError
 
 T = TypeVar("T")
 
 POOL = IPv4Network("10.199.0.0/16")
-BRIDGE = "cni0"
+# Which older versions laid between the pods.
+_BRIDGE = "cni0"
 _FOLDER = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
 
@@ -96,8 +97,13 @@ class Namespace:
         ):
             self._run("ip", *command)
         # Pods answer the host (NodePorts) but never call it: a pod with somebody's pull request finds no host service.
-        outward = ["-i", BRIDGE, "-o", "eth0", "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"]
+        outward = ["-s", POD_NETWORK, "-o", "eth0", "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"]
         self._run("iptables", "-w", "-A", "FORWARD", *outward)
+
+    def outdated(self) -> bool:
+        """Whether an older version of this project made it, in another form."""
+        command = [*self.enter(), "ip", "link", "show", "dev", _BRIDGE]
+        return self.exists() and subprocess.run(command, capture_output=True).returncode == 0
 
     def pids(self) -> set[int]:
         """The processes that live inside."""
@@ -137,8 +143,12 @@ class Namespace:
 
 
 def _configure_kernel() -> None:
-    """The namespace's own settings: it forwards between pods, and speaks IPv4 only."""
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    """The namespace's own settings: it forwards between pods, believes their addresses, and speaks IPv4 only."""
+    settings = Path("/proc/sys/net/ipv4")
+    (settings / "ip_forward").write_text("1")
+    for scope in ("all", "default"):
+        # Strict: a packet whose answer would go another way is dropped, so no pod passes for another one.
+        (settings / "conf" / scope / "rp_filter").write_text("1")
     version6 = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
     if version6.exists():
         version6.write_text("1")

@@ -10,7 +10,7 @@ from local.cluster import cgroups
 from local.cluster.files import write
 from local.cluster.health import answers
 from local.cluster.names import DNS_ADDRESS, DNS_DOMAIN, POD_NETWORK, QUARANTINE, REGISTRY, Machine
-from local.cluster.network import BRIDGE, Namespace
+from local.cluster.network import Namespace
 from local.cluster.processes import Component, clean_environment
 from local.errors import UserError
 from local.paths import ROOT
@@ -89,18 +89,20 @@ def registry_hosts(node_ip: str, port: int) -> str:
 
 
 def cni_config(machine: Machine) -> dict[str, object]:
-    """One bridge for all pods. No masquerading: they have no business outside of the namespace."""
+    """A wire from each pod to the node, so that whatever a pod sends is routed, and judged, there.
+
+    No masquerading: pods have no business outside of the namespace.
+    """
     ipam = {
         "type": "host-local",
         "ranges": [[{"subnet": POD_NETWORK}]],
         "routes": [{"dst": "0.0.0.0/0"}],
         "dataDir": str(machine.layout.runtime / "cni"),
     }
-    bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "hairpinMode": True, "ipam": ipam}
     return {
         "cniVersion": "1.0.0",
         "name": "pods",
-        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
+        "plugins": [{"type": "ptp", "ipam": ipam}, {"type": "portmap", "capabilities": {"portMappings": True}}],
     }
 
 

@@ -11,7 +11,7 @@ from local.cluster.names import Layout
 from local.errors import UserError
 from local.progress import Progress
 
-PACKAGES = ("iproute2", "iptables", "util-linux")
+PACKAGES = ("iproute2", "iptables", "nftables", "util-linux")
 STATE_ROOM = 4 * 10**9
 
 
@@ -33,8 +33,6 @@ def kernel_faults(proc: Path = Path("/proc")) -> list[str]:
     filesystems = {line.split()[-1] for line in (proc / "filesystems").read_text().splitlines()}
     if "overlay" not in filesystems:
         faults.append("the kernel has no overlay file system; load it: modprobe overlay")
-    if not (proc / "sys/net/bridge/bridge-nf-call-iptables").exists():
-        faults.append("the kernel does not filter bridged traffic; load it: modprobe br_netfilter")
     if not (proc / "self/ns/net").exists():
         faults.append("the kernel has no network namespaces")
     mounted = {path.name for path in cgroups.hierarchies()}

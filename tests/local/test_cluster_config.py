@@ -6,6 +6,7 @@ import json
 import tarfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from local.cluster.names import IMAGES, QUARANTINE, REGISTRY, Layout, Machine
 from local.cluster.network import Namespace
 from local.cluster.wire import Neighbour, rules
 from local.errors import UserError
+from local.tools import TOOLS
 
 NODE_IP = "10.199.0.2"
 
@@ -41,6 +43,13 @@ def test_no_pull_leaves_the_machine() -> None:
     assert hosts["server"] == f"http://{NODE_IP}:5001"
     assert list(hosts["host"]) == [hosts["server"]]
     assert "push" not in hosts["host"][hosts["server"]]["capabilities"]
+
+
+def test_the_plugins_that_pods_get_their_network_from_are_compiled(machine: Machine) -> None:
+    plugins: Any = node.cni_config(machine)["plugins"]
+    named = {plugin["type"] for plugin in plugins} | {plugin["ipam"]["type"] for plugin in plugins if "ipam" in plugin}
+    assert named == {"ptp", "portmap", "host-local"}
+    assert named <= {package.rpartition("/")[2] for package in TOOLS["cni"].packages}
 
 
 def test_two_kubelets_have_different_control_groups(machine: Machine, tmp_path: Path) -> None:
@@ -167,7 +176,6 @@ def test_what_the_kernel_lacks_is_named_with_its_cure(tmp_path: Path) -> None:
     (tmp_path / "filesystems").write_text("nodev\ttmpfs\n\text4\n")
     faults = "\n".join(preflight.kernel_faults(tmp_path))
     assert "modprobe overlay" in faults
-    assert "modprobe br_netfilter" in faults
 
 
 def test_a_checkout_in_a_closed_folder_is_refused(tmp_path: Path) -> None:
