@@ -9,7 +9,7 @@ import pytest
 from local.forge.setup import REPOSITORY
 from local.machine import BASE_FOR_BUILDS
 from tests.authority import Authority, authority
-from tests.e2e.stacks import Pulumi, altered, stack
+from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.tls_front import Front, front
 from tests.e2e.world import World
 
@@ -56,15 +56,8 @@ def configured(world: World, tls: Front, folder: Path, bundle: Path | None) -> P
 @pytest.fixture(scope="module")
 def without(world: World, pulumi: Pulumi, tls: Front, folder: Path) -> Iterator[None]:
     """The stack without the company's authority; the forge tells it of pull requests."""
-    kubernetes, state = world.kubernetes, world.machine.forge
-    with stack(pulumi, "both", configured(world, tls, folder, None)):
-        kubernetes.wait_for_deployment("qa-ci", LISTENER, seconds=90)
-        address = kubernetes.service_address("qa-ci", LISTENER)
-        state.ensure_webhook("both", f"http://{address}:8080", kubernetes.webhook_secret("qa-ci"))
-        try:
-            yield
-        finally:
-            state.admin.delete_webhook(REPOSITORY, "both")
+    with stack(pulumi, "both", configured(world, tls, folder, None)), heard(world, "both", "qa", LISTENER):
+        yield
 
 
 @pytest.mark.usefixtures("without")
