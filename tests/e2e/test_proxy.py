@@ -24,6 +24,8 @@ from tests.e2e.stacks import Pulumi, altered
 from tests.e2e.world import World
 
 PROXY = 3128
+# The forge's API is no business of a pod that fetches over SSH; the proxy would reach it.
+CLOSED = "http://forge.internal:3000/api/healthz: curl: (7) Failed to connect"
 # Each goes on without an answer, so that one run tells of all.
 TESTS = """#!/bin/sh
 ask() {{
@@ -118,7 +120,7 @@ def test_tests_and_builds_leave_by_the_proxy(
     assert not succeeded
     said = world.logs(run, "build", "test")
     assert said.count(f"Could not resolve host: {NAME}") == 2
-    assert "http://forge.internal:3000/api/healthz: 200" in said
+    assert CLOSED in said
     assert f"wget: bad address '{NAME}:{ports['plain']}'" in world.logs(run, "build", "image")
 
     log: Path = request.getfixturevalue("configured")
@@ -129,13 +131,13 @@ def test_tests_and_builds_leave_by_the_proxy(
     said = world.logs(run, "build", "test")
     for url in (f"http://{NAME}:{ports['plain']}/tests", f"https://{NAME}:{ports['tls']}/tests"):
         assert f"{url}: 200" in said
-    assert "http://forge.internal:3000/api/healthz: 200" in said
+    assert CLOSED in said, "the exception is asked without the proxy, from where it is out of reach"
     assert f"{NAME} says /build" in world.logs(run, "build", "image")
     reader = Login(world.machine, tmp_path, REGISTRY, "puller")
     config = json.loads(reader.crane("config", reader.image("chespirito", world.digest("staging"))))["config"]
     assert "proxy" not in str(config).lower(), "no image keeps it"
     # What it was asked for, and nothing else: neither the exception nor the quarantine registry, which the build reads and
-    # writes. The other registry is named by nobody, and stands for a name that is no exception.
+    # writes. The other registry, as much out of reach as the forge, stands for a name that is no exception.
     asked = re.findall(r" - (GET|CONNECT|PUT|POST|PATCH|HEAD) (\S+) - ", log.read_text())
     assert sorted(set(asked)) == [
         ("CONNECT", f"{NAME}:{ports['tls']}"),
