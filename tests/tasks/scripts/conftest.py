@@ -80,10 +80,11 @@ class Sandbox:
 
     def stub(self, name: str, body: str = "") -> None:
         """Put a command on PATH that records its arguments and then does as `body` says."""
+        # In a single write: in a pipeline several of them run at once.
         text = (
             "#!/bin/sh\n"
-            f'{{ printf %s {name}; for argument; do printf "\\037%s" "$argument"; done; printf "\\036"; }} '
-            f">>'{self.root}/calls'\n{body}\n"
+            f'call=$(printf %s {name}; for argument; do printf "\\037%s" "$argument"; done; printf "\\036.")\n'
+            f"printf %s \"${{call%.}}\" >>'{self.root}/calls'\n{body}\n"
         )
         path = self.bin / name
         path.unlink(missing_ok=True)  # it may be a link to the real command
