@@ -18,8 +18,10 @@ _LEFT_OUT = (".local", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", "
 
 
 def copy() -> None:
-    """Copy the checkout as it is, uncommitted changes included. Libraries are shared."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    """Copy the checkout as it is, uncommitted changes included. Libraries are shared.
+
+    Raises FileExistsError where there is a copy: a machine may be running in it, which `down` removes.
+    """
     shutil.copytree(ROOT, FOLDER, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
     (FOLDER / ".venv").symlink_to(ROOT / ".venv")
 

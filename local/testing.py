@@ -52,6 +52,8 @@ def _on_the_cluster(arguments: list[str], progress: Progress) -> int:
         second = None
         if not arguments and os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= MEMORY_OF_TWO:
             arguments = [f"--claims={claims}"]
+            # What an interrupted run left there still runs.
+            beside.down(progress)
             second = pool.submit(_on_a_second_machine, arguments)
         progress.line("\nEnd-to-end tests")
         codes = [subprocess.run([*END_TO_END, *arguments], cwd=ROOT).returncode]

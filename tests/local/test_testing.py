@@ -54,6 +54,15 @@ def test_the_copy_has_the_sources_and_nothing_of_the_first_machine(checkout: Pat
     assert (copied / ".venv").resolve() == checkout / ".venv"
 
 
+def test_a_copy_in_which_a_machine_may_run_is_not_overwritten(checkout: Path) -> None:
+    beside.copy()
+    state = checkout / ".local" / "beside" / ".local" / "cluster"
+    state.mkdir(parents=True)
+    with pytest.raises(FileExistsError):
+        beside.copy()
+    assert state.is_dir()
+
+
 def test_down_removes_the_copy_once_its_own_down_has_succeeded(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     beside.copy()
     (checkout / ".local" / "beside.log").write_text("the cluster does not end")
