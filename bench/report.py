@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from local import memory
 from local.paths import ROOT
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -32,12 +33,12 @@ def load() -> float:
 
 def machine(load_before: float) -> str:
     """Return the conditions of a measurement that ends now."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    gigabytes = memory.installed() / 2**30
     command = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip() or "unknown"
     return (
         f"{time.strftime('%Y-%m-%d %H:%M')}, commit {commit}; {os.cpu_count()} cores ({_processor()}), "
-        f"{memory:.0f} GiB, Linux {platform.release()}; load {load_before:.1f} at the start, {load():.1f} at the end"
+        f"{gigabytes:.0f} GiB, Linux {platform.release()}; load {load_before:.1f} at the start, {load():.1f} at the end"
     )
 
 

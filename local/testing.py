@@ -1,12 +1,11 @@
 """Every test: those that need no cluster first, then those on the embedded cluster, which is started for them."""
 
-import os
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from local import beside, debian, machine
+from local import beside, debian, machine, memory
 from local.cluster import Cluster
 from local.errors import UserError
 from local.paths import ROOT, STATE
@@ -50,7 +49,7 @@ def _on_the_cluster(arguments: list[str], progress: Progress) -> int:
     with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory() as claims:
         conformance = pool.submit(_conformance)
         second = None
-        if not arguments and os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= MEMORY_OF_TWO:
+        if not arguments and memory.installed() >= MEMORY_OF_TWO:
             arguments = [f"--claims={claims}"]
             # What an interrupted run left there still runs.
             beside.down(progress)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from local import debian
+from local import debian, memory
 from local.errors import UserError
 from local.locks import locked
 from local.paths import MODULES, TOOLS_CACHE
@@ -219,15 +219,14 @@ def _copy(source: Path, target: Path) -> None:
         target.chmod(0o755)
 
 
-def without_garbage_collection(memory: int, cpus: int) -> dict[str, str]:
+def without_garbage_collection(installed: int, cpus: int) -> dict[str, str]:
     """Variables for Go's compiler on a machine with that many bytes and CPUs, where it has the memory for it."""
-    return {"GOGC": "off", "GOMEMLIMIT": str(COMPILER_MEMORY)} if memory >= cpus * MEMORY_PER_CPU else {}
+    return {"GOGC": "off", "GOMEMLIMIT": str(COMPILER_MEMORY)} if installed >= cpus * MEMORY_PER_CPU else {}
 
 
 def _compilers_environment() -> dict[str, str]:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     # What the user has set is left as it is.
-    return {} if "GOGC" in os.environ else without_garbage_collection(memory, os.cpu_count() or 1)
+    return {} if "GOGC" in os.environ else without_garbage_collection(memory.installed(), os.cpu_count() or 1)
 
 
 @cache

@@ -99,5 +99,5 @@ def test_files_from_the_read_only_module_cache_become_usable(tmp_path: Path) -> 
 
 
 def test_compilers_keep_their_garbage_where_there_is_memory_for_it() -> None:
-    assert tools.without_garbage_collection(memory=8 * 2**30, cpus=2) == {"GOGC": "off", "GOMEMLIMIT": "3221225472"}
-    assert tools.without_garbage_collection(memory=7 * 2**30, cpus=2) == {}
+    assert tools.without_garbage_collection(installed=8 * 2**30, cpus=2) == {"GOGC": "off", "GOMEMLIMIT": "3221225472"}
+    assert tools.without_garbage_collection(installed=7 * 2**30, cpus=2) == {}
