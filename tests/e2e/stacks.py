@@ -47,6 +47,19 @@ def altered(stack: str, folder: Path, change: Callable[[dict[str, Any]], None]) 
 
 
 @contextlib.contextmanager
+def changed(pulumi: Pulumi, folder: Path, change: Callable[[dict[str, Any]], None], *stacks: str) -> Iterator[None]:
+    """Bring shipped stacks up with other settings; in the end they are what they were."""
+    flags = ["--yes", "--skip-preview"]
+    try:
+        for name in stacks:
+            pulumi("up", "--stack", name, *flags, "--config-file", str(altered(name, folder, change)))
+        yield
+    finally:
+        for name in stacks:
+            pulumi("up", "--stack", name, *flags)
+
+
+@contextlib.contextmanager
 def stack(pulumi: Pulumi, name: str, file: Path) -> Iterator[None]:
     """Bring a stack up, and destroy it when the test is done with it."""
     flags = ["--stack", name, "--config-file", str(file), "--yes", "--skip-preview"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stacks import Pulumi, altered
+from tests.e2e.stacks import Pulumi, changed
 from tests.e2e.world import World
 
 SECRET = "npm-hunter2-of-the-registry"
@@ -33,10 +33,8 @@ def configured(pulumi: Pulumi, tmp_path: Path) -> Iterator[None]:
     def change(settings: dict[str, Any]) -> None:
         settings["applications"][0]["buildSecrets"] = {"npm-token": {"file": str(tmp_path / "npm-token")}}
 
-    flags = ["--stack", "staging", "--yes", "--skip-preview"]
-    pulumi("up", *flags, "--config-file", str(altered("staging", tmp_path, change)))
-    yield
-    pulumi("up", *flags)
+    with changed(pulumi, tmp_path, change, "staging"):
+        yield
 
 
 def test_tests_and_the_build_read_it_and_nothing_keeps_it(world: World, pulumi: Pulumi, request: Any) -> None:

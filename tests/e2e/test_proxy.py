@@ -20,7 +20,7 @@ from local.paths import ROOT
 from tests.authority import authority
 from tests.e2e.attacks.registry import Login
 from tests.e2e.outside import NAME
-from tests.e2e.stacks import Pulumi, altered
+from tests.e2e.stacks import Pulumi, changed
 from tests.e2e.world import World
 
 PROXY = 3128
@@ -105,10 +105,8 @@ def configured(world: World, pulumi: Pulumi, proxy: Path, tmp_path: Path) -> Ite
         url = f"http://{world.machine.cluster.node_ip}:{PROXY}"
         settings["build"]["proxy"] = {"url": url, "exceptFor": ["forge.internal"]}
 
-    flags = ["--stack", "staging", "--yes", "--skip-preview"]
-    pulumi("up", *flags, "--config-file", str(altered("staging", tmp_path, change)))
-    yield proxy
-    pulumi("up", *flags)
+    with changed(pulumi, tmp_path, change, "staging"):
+        yield proxy
 
 
 def test_tests_and_builds_leave_by_the_proxy(

@@ -12,7 +12,7 @@ import pytest
 from local.demo import APPLICATION
 from local.forge.client import PullRequest
 from local.paths import ROOT
-from tests.e2e.stacks import Pulumi, altered
+from tests.e2e.stacks import Pulumi, changed
 from tests.e2e.world import World
 
 
@@ -59,12 +59,8 @@ def rebuilding(pulumi: Pulumi, tmp_path: Path) -> Iterator[None]:
     def change(settings: dict[str, Any]) -> None:
         settings["environments"][0]["staleBase"] = "rebuild"
 
-    flags = ["--yes", "--skip-preview"]
-    for name in ("staging", "production"):
-        pulumi("up", "--stack", name, *flags, "--config-file", str(altered(name, tmp_path, change)))
-    yield
-    for name in ("staging", "production"):
-        pulumi("up", "--stack", name, *flags)
+    with changed(pulumi, tmp_path, change, "staging", "production"):
+        yield
 
 
 @pytest.mark.usefixtures("rebuilding")
