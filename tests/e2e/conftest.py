@@ -10,7 +10,7 @@ from local.demo import PORTS
 from local.machine import Machine
 from tests.e2e.lane import claimed, with_following
 from tests.e2e.stacks import Pulumi, cli
-from tests.e2e.world import World, delete_ended_runs, expose_listener, hide_listeners
+from tests.e2e.world import World, await_listener, delete_ended_runs, expose_listener, hide_listeners
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,7 +48,10 @@ def running() -> Machine:
 @pytest.fixture(scope="session")
 def world(running: Machine) -> Iterator[World]:
     ports = {name: expose_listener(running.kubernetes, f"{name}-ci") for name in PORTS}
-    yield World(running, {name: running.url(port) for name, port in ports.items()})
+    urls = {name: running.url(port) for name, port in ports.items()}
+    for url in urls.values():
+        await_listener(url)
+    yield World(running, urls)
     hide_listeners(running.kubernetes)
 
 

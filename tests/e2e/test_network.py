@@ -7,11 +7,12 @@ of a namespace without policies.
 import contextlib
 import os
 import shlex
+import socket
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -58,38 +59,25 @@ class Tried:
 @pytest.fixture(scope="module")
 def host(world: World) -> Iterator[tuple[str, int]]:
     """A service of the machine that the cluster runs on, at its end of the wire, as a developer would have one."""
-    server = "import socket, sys; s = socket.create_server((sys.argv[1], 0)); print(s.getsockname()[1], flush=True); input()"
     address = world.machine.cluster.host_ip
-    with subprocess.Popen(
-        [sys.executable, "-c", server, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield address, int(process.stdout.readline())
-        process.kill()
+    with socket.create_server((address, 0)) as server:
+        yield address, server.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def metadata(world: World) -> Iterator[Targets]:
     """A cloud's metadata service, on its usual port and on one that is open to pull requests everywhere else."""
-    inside = Namespace(world.machine.cluster.layout.id).enter()
-    serve = (
-        "import socket, sys\n"
-        "for port in sys.argv[2:]:\n"
-        "    try: kept = [*globals().get('kept', []), socket.create_server((sys.argv[1], int(port)))]\n"
-        "    except OSError: pass  # a registry of the node listens on every address\n"
-        "print(flush=True); input()"
-    )
-    ports = [80, *sorted(OPEN)]
-    subprocess.run([*inside, "ip", "address", "add", f"{METADATA}/32", "dev", "lo"], check=True)
+    inside = Namespace(world.machine.cluster.layout.id)
+    address, ports = [*inside.enter(), "ip", "address"], [80, *sorted(OPEN)]
+    subprocess.run([*address, "add", f"{METADATA}/32", "dev", "lo"], check=True)
     try:
-        command = [*inside, sys.executable, "-c", serve, METADATA, *map(str, ports)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
+        with contextlib.ExitStack() as servers:
+            for port in ports:
+                with contextlib.suppress(OSError):  # a registry of the node listens on every address
+                    servers.enter_context(inside.call(partial(socket.create_server, (METADATA, port))))
             yield {f"metadata/{port}": (METADATA, port) for port in ports}
-            process.kill()
     finally:
-        subprocess.run([*inside, "ip", "address", "del", f"{METADATA}/32", "dev", "lo"], check=True)
+        subprocess.run([*address, "del", f"{METADATA}/32", "dev", "lo"], check=True)
 
 
 @pytest.fixture(scope="module")

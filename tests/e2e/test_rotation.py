@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from local.forge.replay import rewrite, send
@@ -15,7 +14,7 @@ from local.forge.setup import REPOSITORY
 from local.kubernetes_api import wait_until
 from local.machine import LISTENER
 from tests.e2e.stacks import Pulumi, altered, stack
-from tests.e2e.world import World, expose_listener, payload
+from tests.e2e.world import World, await_listener, expose_listener, payload
 
 NAME = "rotating"
 NAMESPACE = f"{NAME}-ci"
@@ -43,14 +42,8 @@ class Rotating:
         with stack(self._pulumi, NAME, self.file()):
             self._world.kubernetes.wait_for_deployment(NAMESPACE, LISTENER, seconds=90)
             self._url = self._world.machine.url(expose_listener(self._world.kubernetes, NAMESPACE))
-            wait_until(self._answers, 20, f"the listener does not answer at {self._url}")
+            await_listener(self._url)
             yield
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self._url}/live", timeout=5, trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
 
     def up(self, **webhook_secret: Any) -> None:
         flags = ["--stack", NAME, "--config-file", str(self.file(**webhook_secret)), "--yes", "--skip-preview"]

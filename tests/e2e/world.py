@@ -155,6 +155,18 @@ def expose_listener(kubernetes: Kubernetes, namespace: str) -> int:
     return port
 
 
+def await_listener(url: str) -> None:
+    """Wait until a listener answers at the NodePort that it was given: kube-proxy opens it a moment later."""
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{url}/live", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    wait_until(answers, 20, f"the listener does not answer at {url}")
+
+
 def hide_listeners(kubernetes: Kubernetes) -> None:
     """Remove what `expose_listener` made in the shipped stacks."""
     for environment in PORTS:
