@@ -244,6 +244,7 @@ def test_down_leaves_no_trace(scratch: Scratch) -> None:
         "links",
         "control groups",
         "runtime folders",
+        "pods' folders",
         "log links",
     }, "the control: what a running cluster has is seen"
     scratch.cluster.down(Progress(write=lambda text: None, tty=False))
@@ -251,4 +252,5 @@ def test_down_leaves_no_trace(scratch: Scratch) -> None:
     left = {kind: after[kind] ^ scratch.before[kind] for kind in after}
     assert {kind: lines for kind, lines in left.items() if lines} == {}
     assert not layout.state.exists()
+    assert not layout.pods.exists()
     assert Cluster().running(), "the other cluster runs on"
