@@ -53,10 +53,15 @@ def test_not_root(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     assert up() == "The embedded cluster has to be started as root: it makes a network namespace and mounts.\n"
 
 
-def test_no_go(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_go_and_no_way_to_install_one(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name, **named: None if name == "go" else which(name, **named))
-    assert "Install Go 1.26 or later." in up()
+    monkeypatch.setattr(shutil, "which", lambda name, **named: None if name in ("go", "apt-get") else which(name, **named))
+    assert up() == (
+        "Missing on this machine:\n"
+        "  golang-go: any Go fetches the pinned one, by which the cluster's tools are compiled\n"
+        "Install them and try again:\n"
+        "  apt-get install golang-go\n"
+    )
 
 
 def test_a_missing_debian_package_that_cannot_be_installed(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
