@@ -222,7 +222,8 @@ class Cluster:
         neighbour: wire.Neighbour | None,
     ) -> None:
         """Create what a machine would have, then start what does not run."""
-        self.state.mkdir(parents=True, exist_ok=True)
+        # Keys and tokens are in it, and nothing that a pod needs.
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._link_file.exists():
             self._link_file.write_text(str(choose(self.layout.id, routed()).network))
         machine = Machine(self.layout, self.node_ip, folders)

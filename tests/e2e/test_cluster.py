@@ -115,6 +115,7 @@ def test_a_pod_starts_in_the_second_while_the_first_serves(scratch: Scratch, run
         return scratch.pod_runs()
 
     wait_until(ready, 60, "the pod does not run")
+    assert scratch.cluster.layout.state.stat().st_mode & 0o077 == 0, "a pod needs nothing of the checkout"
     assert pages == {200}
     address = api.core.read_namespaced_pod(POD, "default").status.pod_ip
     assert address.startswith("10.244.")
