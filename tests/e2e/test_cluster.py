@@ -190,6 +190,16 @@ def test_what_a_reboot_leaves_is_cleared_away_and_the_data_is_kept(scratch: Scra
     wait_until(scratch.pod_runs, 60, "the pod does not run any more")
 
 
+def test_pods_files_in_the_checkout_as_an_older_version_had_them_go_and_the_data_is_kept(scratch: Scratch) -> None:
+    former, record = scratch.cluster.layout.state / "kubelet" / "pods", scratch.record()
+    former.mkdir()
+    assert any("Clear away what an earlier run left" in step for step in scratch.up())
+    assert not former.exists()
+    assert scratch.record() == record
+    wait_until(scratch.pod_runs, 60, "the pod does not run any more")
+    assert scratch.up() == []
+
+
 def test_etcd_that_cannot_start_does_not_cost_the_data(scratch: Scratch) -> None:
     record = scratch.record()
     scratch.cluster.stop("etcd")
