@@ -12,7 +12,7 @@ import pytest
 
 import local.__main__ as command
 from local import debian, machine, tools
-from local.cluster import cluster, preflight
+from local.cluster import cluster, names, preflight
 from local.cluster.names import DEFAULT_NAME, Layout
 from local.errors import UserError
 from local.paths import ROOT
@@ -100,6 +100,30 @@ def test_everything_that_is_wrong_with_the_machine_is_said_at_once(up: Fail, mon
     monkeypatch.setattr(preflight, "kernel_faults", lambda: ["the kernel has no network namespaces"])
     monkeypatch.setattr(preflight, "room_faults", lambda layout: ["1.0 GB are free"])
     assert up().splitlines()[1:] == ["  the kernel has no network namespaces", "  1.0 GB are free"]
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_down_finds_pods_files_whose_checkout_has_lost_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    removed: list[str] = []
+
+    class Recorder:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def down(self, progress: Progress) -> None:
+            removed.append(self.name)
+
+    monkeypatch.setattr(names, "POD_FOLDERS", tmp_path)
+    monkeypatch.setattr(machine, "CLUSTERS", tmp_path / "gone")
+    monkeypatch.setattr(machine, "Cluster", Recorder)
+    monkeypatch.setattr(machine.beside, "down", lambda progress: None)
+    monkeypatch.setattr(machine.shutil, "rmtree", lambda folder, ignore_errors: None)
+    if left:
+        Layout(DEFAULT_NAME).pods.mkdir()
+    machine.down(Progress(write=lambda text: None, tty=False))
+    assert removed == ([DEFAULT_NAME] if left else [])
 
 
 @pytest.mark.parametrize(
