@@ -25,6 +25,7 @@ class Package:
 
 
 PACKAGES = {
+    "golang-go": Package("any Go fetches the pinned one, by which the cluster's tools are compiled", "go"),
     "gcc": Package("runc and Gitea's SQLite contain C", "gcc"),
     "libc6-dev": Package("the C library's headers for the same", "/usr/include/stdlib.h"),
     "pkg-config": Package("how runc's build finds libseccomp", "pkg-config"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from images import build, publish
 from local import beside, debian, pulumi_stacks, tools
 from local.cluster import Cluster
-from local.cluster.names import QUARANTINE, REGISTRY
+from local.cluster.names import DEFAULT_NAME, QUARANTINE, REGISTRY, Layout
 from local.errors import UserError
 from local.forge import secret_files
 from local.forge import setup as forge
@@ -146,7 +146,11 @@ def environment() -> str:
 def down(progress: Progress) -> None:
     """Stop and remove every cluster of this checkout, and what is void without them. Passwords and keys stay."""
     beside.down(progress)
-    for name in sorted(path.name for path in CLUSTERS.iterdir() if path.is_dir()) if CLUSTERS.exists() else []:
+    names = {path.name for path in CLUSTERS.iterdir() if path.is_dir()} if CLUSTERS.exists() else set()
+    if Layout(DEFAULT_NAME).pods.exists():
+        # Also where somebody has deleted the rest by hand.
+        names.add(DEFAULT_NAME)
+    for name in sorted(names):
         Cluster(name).down(progress)
     for folder in (PULUMI, IMAGE_REFS):
         shutil.rmtree(folder, ignore_errors=True)

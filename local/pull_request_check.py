@@ -1,7 +1,7 @@
 """The pull-request check on this machine: `make pull-request-check AGAINST=main` prints the comment as Markdown.
 
-Staging is previewed too where the embedded cluster runs; production never is: its preview would run this branch's code
-with production's credentials.
+Staging is previewed too where the embedded cluster runs. All of it is this branch's code, run as whoever runs it: read a
+stranger's branch before. Production is not previewed, whose credentials nobody needs for this.
 """
 
 import subprocess

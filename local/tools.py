@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from local import debian, memory
+from local import debian, go, memory
 from local.errors import UserError
 from local.locks import locked
 from local.paths import MODULES, TOOLS_CACHE
@@ -23,6 +23,8 @@ from local.progress import Progress
 
 # What Go's caches grow by for a module, on average (27 GB for all of them together, measured).
 ROOM_PER_MODULE = 2 * 10**9
+
+_QUIET = Progress(write=lambda text: None, tty=False)
 
 GO_FLAGS = ("-mod=readonly", "-trimpath")
 GO_ENVIRONMENT = {"GOFLAGS": "-buildvcs=false"}
@@ -155,8 +157,7 @@ TOOLS: dict[str, Tool] = {folder.name: read(folder) for folder in sorted(MODULES
 
 def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
     """The folders with the named tools' binaries; what is not in the cache yet is compiled first."""
-    if shutil.which("go") is None:
-        raise UserError("Go is not on PATH, and the cluster's tools are compiled with it. Install Go 1.26 or later.")
+    go.ensure(progress)
     folders = {name: TOOLS_CACHE / f"{name}-{TOOLS[name].key(_go_target())}" for name in names}
     absent = [name for name, folder in folders.items() if not folder.is_dir()]
     if absent:
@@ -175,8 +176,11 @@ def module_folder(tool: str, module: str) -> Path:
     """Return the source of a module that a tool pins, which Go fetches when its module cache lacks it."""
     wanted = f"{module}@{TOOLS[tool].versions[module]}"
     # Outside any module, so that go.mod is neither asked nor changed.
-    command = ["go", "mod", "download", "-json", wanted]
-    result = subprocess.run(command, cwd=tempfile.gettempdir(), capture_output=True, text=True)
+    compiler = go.ensure(_QUIET)
+    result = subprocess.run(
+        [compiler.program, "mod", "download", "-json", wanted],
+        cwd=tempfile.gettempdir(), env=os.environ | compiler.environment, capture_output=True, text=True,
+    )  # fmt: skip
     answer = json.loads(result.stdout or "{}")
     if result.returncode != 0 or "Dir" not in answer:
         raise UserError(f"Go could not fetch {wanted}: {answer.get('Error') or result.stderr.strip()}")
@@ -245,8 +249,9 @@ def _go_target() -> str:
 
 
 def _go(*arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    environment = os.environ | GO_ENVIRONMENT | dict(env or {})
-    result = subprocess.run(["go", *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+    compiler = go.ensure(_QUIET)
+    environment = os.environ | GO_ENVIRONMENT | compiler.environment | dict(env or {})
+    result = subprocess.run([compiler.program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
     if result.returncode != 0:
         what = f"`go {arguments[0]}`" + (f" of {cwd.name}" if cwd else "")
         raise UserError(f"{what} failed:\n" + "\n".join(result.stderr.strip().splitlines()[-15:]))

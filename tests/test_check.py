@@ -48,7 +48,7 @@ def test_the_comment_begins_with_its_marker_and_one_line_for_each_stack() -> Non
     reach = "trigger t\n  pod\n  + step  our script  secret staging/token\n"
     preview = "  ~ Deployment\nResources:\n    ~ 2 to update\n    63 unchanged\n"
     found = {"staging": Findings(changed, reach, [Violation("pinned-images", "Job x")], preview), "production": NOTHING}
-    lines = comment(found, "main").splitlines()
+    lines = comment(found, "main", "By us.").splitlines()
     assert lines[0] == MARKER
     assert "| staging | 1 added | **differs** | **1 broken** | 2 update, 63 unchanged |" in lines
     assert "| production | the same | the same | kept | not run here |" in lines
@@ -69,29 +69,29 @@ def test_of_a_preview_the_comment_shows_what_changes() -> None:
         "Resources:",
         "    ~ 1 to update",
     ]
-    shown = comment({"staging": Findings([], "", [], "\n".join(preview))}, "main").splitlines()
+    shown = comment({"staging": Findings([], "", [], "\n".join(preview))}, "main", "By us.").splitlines()
     assert [line for line in preview if line in shown] == preview[4:]
 
 
 @pytest.mark.parametrize("text", ["error: preview failed\n", "Policies:\n    ❌ tekton-delivery@v0.1.0\n"])
 def test_a_preview_that_failed_is_called_so(text: str) -> None:
     found = {"staging": Findings([], "", [], text)}
-    assert "| **fails** |" in comment(found, "main")
+    assert "| **fails** |" in comment(found, "main", "By us.")
 
 
 def test_what_a_branch_writes_stays_inside_its_fence() -> None:
     hostile = list(changes([], [config_map("x", text="```\n</details> @everybody\n````\n")]))
-    lines = comment({"staging": Findings(hostile, "", [], None)}, "main").splitlines()
+    lines = comment({"staging": Findings(hostile, "", [], None)}, "main", "By us.").splitlines()
     fences = [line for line in lines if line.startswith("`````")]
     assert fences == ["`````diff", "`````"]
 
 
 def test_a_comment_is_never_longer_than_a_forge_takes() -> None:
     many = list(changes([], [config_map(f"m{number}", text="x" * 500) for number in range(400)]))
-    one = comment({"staging": Findings(many, "", [], None)}, "main")
+    one = comment({"staging": Findings(many, "", [], None)}, "main", "By us.")
     assert len([line for line in one.splitlines() if line.startswith("+")]) <= SECTION_LINES
     assert "more lines: make pull-request-check AGAINST=main" in one
-    all_of_them = comment({f"s{number}": Findings(many, "", [], None) for number in range(9)}, "main")
+    all_of_them = comment({f"s{number}": Findings(many, "", [], None) for number in range(9)}, "main", "By us.")
     assert len(all_of_them) <= LIMIT + 100
     assert all_of_them.endswith("\n\nMore: `make pull-request-check AGAINST=main`\n")
     assert all_of_them.count("<details>") == all_of_them.count("</details>")

@@ -33,7 +33,7 @@ def render(machine: Machine, images: Mapping[str, str], neighbour: Neighbour | N
         "hosts": hosts(machine.node_ip, neighbour),
         "dns_address": DNS_ADDRESS,
         "dns_domain": DNS_DOMAIN,
-        "volumes": machine.layout.state / "volumes",
+        "volumes": machine.layout.pods / "volumes",
         "coredns": images[COREDNS],
         "local_path_provisioner": images[LOCAL_PATH],
         "base": images[SHELL],

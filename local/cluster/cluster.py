@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from local.cluster import (
     registry,
     wire,
 )
-from local.cluster.names import DEFAULT_NAME, IMAGES, PAUSE, Layout, Machine
+from local.cluster.names import DEFAULT_NAME, IMAGES, PAUSE, POD_FOLDERS, Layout, Machine
 from local.cluster.network import Link, Namespace, choose, routed
 from local.cluster.processes import Component, Processes, StoppedError, stop
 from local.errors import UserError
@@ -174,14 +174,23 @@ class Cluster:
 
         So must what an older version made otherwise; the data stay.
         """
-        if not self._namespace.outdated() and (self._namespace.exists() or not self._processes.known()):
+        # Where pods' files were before they had a folder of their own; volumes stay there, by the paths that etcd knows.
+        former = [path for name in ("containerd/root", "kubelet/pods", "pod-logs") if (path := self.state / name).exists()]
+        outdated = bool(former) or self._namespace.outdated()
+        if not outdated and (self._namespace.exists() or not self._processes.known()):
             return
         with progress.step("Clear away what an earlier run left"):
             self._halt()
+            for folder in former:
+                mounts.remove(folder)
 
     def _remove(self) -> None:
         self._halt()
-        mounts.remove(self.layout.state)
+        for folder in (self.layout.state, self.layout.pods):
+            mounts.remove(folder)
+        # Another checkout's cluster has its files there too.
+        with suppress(OSError):
+            POD_FOLDERS.rmdir()
 
     def _halt(self) -> None:
         """Stop everything and undo what is not state."""
@@ -191,8 +200,9 @@ class Cluster:
             stop(pids, grace=1.0)
             if time.monotonic() > deadline:
                 raise UserError(f"These processes of the cluster do not end: {sorted(pids)}.")
-        for point in mounts.below(self.layout.state):
-            mounts.unmount(point)
+        for folder in (self.layout.state, self.layout.pods):
+            for point in mounts.below(folder):
+                mounts.unmount(point)
         mounts.remove(self.layout.runtime)
         self._namespace.delete()
         cgroups.remove(self.layout.id)
@@ -212,7 +222,8 @@ class Cluster:
         neighbour: wire.Neighbour | None,
     ) -> None:
         """Create what a machine would have, then start what does not run."""
-        self.state.mkdir(parents=True, exist_ok=True)
+        # Keys and tokens are in it, and nothing that a pod needs.
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._link_file.exists():
             self._link_file.write_text(str(choose(self.layout.id, routed()).network))
         machine = Machine(self.layout, self.node_ip, folders)

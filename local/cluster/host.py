@@ -53,7 +53,7 @@ def restore(layout: Layout) -> None:
     """Undo this cluster's traces, and with the last cluster the settings and the folders that all of them share."""
     if _LOGS.is_dir():
         for link in _LOGS.iterdir():
-            if link.is_symlink() and layout.state in link.readlink().parents:
+            if link.is_symlink() and {layout.pods, layout.state} & {*link.readlink().parents}:
                 link.unlink()
     if any(RUNTIME_FOLDERS.glob("td-????????")):
         return

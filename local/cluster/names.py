@@ -29,6 +29,9 @@ SHELL = "base"
 IMAGES = (PAUSE, COREDNS, LOCAL_PATH, SHELL)
 
 RUNTIME_FOLDERS = Path("/run")
+# Pods in a user namespace of their own reach their files as somebody who is not root, and a checkout may lie in a home that
+# is closed to others.
+POD_FOLDERS = Path("/var/lib/tekton-delivery")
 
 DEFAULT_NAME = "local"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
@@ -60,7 +63,7 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        """What survives a reboot."""
+        """What survives a reboot, less what pods read and write."""
         return self.clusters / self.name
 
     @property
@@ -72,6 +75,11 @@ class Layout:
     def runtime(self) -> Path:
         """What does not survive a reboot. Here too because a socket's path may have 107 characters at most."""
         return RUNTIME_FOLDERS / self.id
+
+    @property
+    def pods(self) -> Path:
+        """What pods have their files in: images, volumes, logs. It survives a reboot too."""
+        return POD_FOLDERS / self.id
 
     @property
     def pids(self) -> Path:

@@ -9,7 +9,7 @@ import yaml
 from local.cluster import cgroups
 from local.cluster.files import write
 from local.cluster.health import answers
-from local.cluster.names import DNS_ADDRESS, DNS_DOMAIN, POD_NETWORK, QUARANTINE, REGISTRY, Machine
+from local.cluster.names import DNS_ADDRESS, DNS_DOMAIN, POD_FOLDERS, POD_NETWORK, QUARANTINE, REGISTRY, Machine
 from local.cluster.network import Namespace
 from local.cluster.processes import Component, clean_environment
 from local.errors import UserError
@@ -35,7 +35,7 @@ def containerd_config(machine: Machine, sandbox: str) -> str:
     layout = machine.layout
     folder = layout.state / "containerd"
     return f"""version = 3
-root = "{folder}/root"
+root = "{layout.pods}/containerd"
 state = "{layout.runtime}/containerd"
 # What these do is not needed here, and some of them write outside of the cluster's own folders.
 disabled_plugins = [
@@ -112,12 +112,10 @@ def kubelet(machine: Machine, namespace: Namespace) -> Component:
     config = write(folder / "config.yaml", yaml.safe_dump(kubelet_config(machine), sort_keys=False))
     # Pods get the cluster's names, never the host's name servers and search domains.
     write(folder / "resolv.conf", f"nameserver {DNS_ADDRESS}\n")
-    if SECCOMP_PROFILES.is_dir():
-        shutil.copytree(SECCOMP_PROFILES, folder / "seccomp" / "tekton-delivery", dirs_exist_ok=True)
     argv = (
         machine.binary("kubernetes", "kubelet"),
         f"--config={config}",
-        f"--root-dir={folder}",
+        f"--root-dir={layout.pods}/kubelet",
         f"--cert-dir={folder}/pki",
         f"--kubeconfig={layout.kubeconfigs}/kubelet.conf",
         f"--hostname-override={machine.node}",
@@ -152,7 +150,7 @@ def kubelet_config(machine: Machine) -> dict[str, object]:
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"},
         # Their defaults lie outside of the cluster's own folder.
-        "podLogsDir": str(layout.state / "pod-logs"),
+        "podLogsDir": str(layout.pods / "logs"),
         "volumePluginDir": str(folder / "volume-plugins"),
     }
 
@@ -195,4 +193,8 @@ def ctr(machine: Machine, *arguments: str) -> str:
 def prepare(machine: Machine) -> None:
     """What has to be there before the node's programs start."""
     machine.layout.runtime.mkdir(mode=0o755, exist_ok=True)
+    for folder in (POD_FOLDERS, machine.layout.pods):
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if SECCOMP_PROFILES.is_dir():
+        shutil.copytree(SECCOMP_PROFILES, machine.layout.pods / "kubelet/seccomp/tekton-delivery", dirs_exist_ok=True)
     cgroups.create(machine.layout.id)

@@ -1,6 +1,7 @@
 """The comment as Markdown."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +9,19 @@ from dataclasses import dataclass
 from offline.check.manifests import Change
 from offline.policy import Violation
 
-# GitHub takes 65536 characters; the rest is left to whoever runs the command.
+# GitHub takes 65536 characters; the rest is left to whoever runs the command. Bytes, since a job hands the comment on.
 LIMIT = 60_000
 SECTION_LINES = 200
+LINE = 300
 # The first line of the comment, by which the next run finds it.
 MARKER = "<!-- tekton-delivery: what this pull request changes -->"
 SIGN = re.compile(r"^(\s+)([+-])(?= )")
 # How a preview that is not interactive lists a resource that stays as it is.
 UNCHANGED = re.compile(r"^ [ ~]  ?\s*\S+:\S+ \S+ (refresh|refreshing|running|read|reading)?\s*$")
 LEFT_OUT = "… {} more lines: make pull-request-check AGAINST={}"
+# What is not shown as it is: control and format characters, those that turn text around or are not seen among them, and
+# what ends a line for some readers and not for others.
+UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
 
 @dataclass(frozen=True)
@@ -29,28 +34,46 @@ class Findings:
     violations: Sequence[Violation]
     preview: str | None
     """What `pulumi preview` printed; None where nobody ran it."""
+    fault: str = ""
+    """Why nothing was found, where what a branch declares cannot be judged."""
 
 
-def comment(found: Mapping[str, Findings], against: str) -> str:
-    """Return the comment for all stacks."""
+def comment(found: Mapping[str, Findings], against: str, origin: str) -> str:
+    """Return the comment for all stacks. `origin` says in one sentence whose code computed it."""
     lines = [
         MARKER,
         f"### What this changes, against `{against}`",
+        "",
+        origin,
         "",
         "| stack | manifests | reach of pods | policies | preview |",
         "|---|---|---|---|---|",
         *(f"| {stack} | {' | '.join(_cells(findings))} |" for stack, findings in found.items()),
     ]
+    text = "\n".join(lines) + "\n"
     for stack, findings in found.items():
         for title, language, content in _sections(findings):
-            lines += ["", *_folded(f"{stack}: {title}", language, content, against)]
-    text = "\n".join(lines) + "\n"
-    if len(text) > LIMIT:
-        text = text[: text.rindex("\n<details>", 0, LIMIT)] + f"\n\nMore: `make pull-request-check AGAINST={against}`\n"
+            section = "\n".join(["", *_folded(f"{stack}: {title}", language, content, against)]) + "\n"
+            if len(f"{text}{section}".encode()) > LIMIT:
+                return f"{text}\nMore: `make pull-request-check AGAINST={against}`\n"
+            text += section
     return text
 
 
+def visible(line: str) -> str:
+    """Return a line with nothing in it that is not seen, and of bounded length."""
+    shown = "".join(
+        f"\\u{{{ord(character):x}}}" if character != "\t" and unicodedata.category(character) in UNSEEN else character
+        for character in line[: LINE + 1]
+    )
+    return shown if len(shown) <= LINE else f"{shown[:LINE]}…"
+
+
 def _cells(findings: Findings) -> Iterator[str]:
+    if findings.fault:
+        yield from ("**cannot be told**",) * 3
+        yield "not run here"
+        return
     counts = Counter(change.what for change in findings.changes)
     yield ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "the same"
     yield "**differs**" if findings.reach else "the same"
@@ -67,6 +90,8 @@ def _summary(preview: str) -> str:
 
 
 def _sections(findings: Findings) -> Iterator[tuple[str, str, list[str]]]:
+    if findings.fault:
+        yield "why nothing can be told", "", findings.fault.splitlines()
     if findings.violations:
         yield "policies", "", [f"{each.policy}: {each.message}" for each in findings.violations]
     if findings.reach:
@@ -80,7 +105,8 @@ def _sections(findings: Findings) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _folded(title: str, language: str, content: list[str], against: str) -> list[str]:
-    """A section that is opened by a click. Its content cannot end the fence around it."""
+    """A section that is opened by a click. Its content cannot end the fence around it, inside which nobody is mentioned."""
+    content = [visible(part) for line in content for part in (line.split("\n") or [""])]
     if len(content) > SECTION_LINES:
         content = [*content[:SECTION_LINES], LEFT_OUT.format(len(content) - SECTION_LINES, against)]
     longest = max((len(ticks) for line in content for ticks in re.findall(r"`+", line)), default=0)

@@ -115,6 +115,7 @@ def test_a_pod_starts_in_the_second_while_the_first_serves(scratch: Scratch, run
         return scratch.pod_runs()
 
     wait_until(ready, 60, "the pod does not run")
+    assert scratch.cluster.layout.state.stat().st_mode & 0o077 == 0, "a pod needs nothing of the checkout"
     assert pages == {200}
     address = api.core.read_namespaced_pod(POD, "default").status.pod_ip
     assert address.startswith("10.244.")
@@ -189,6 +190,16 @@ def test_what_a_reboot_leaves_is_cleared_away_and_the_data_is_kept(scratch: Scra
     wait_until(scratch.pod_runs, 60, "the pod does not run any more")
 
 
+def test_pods_files_in_the_checkout_as_an_older_version_had_them_go_and_the_data_is_kept(scratch: Scratch) -> None:
+    former, record = scratch.cluster.layout.state / "kubelet" / "pods", scratch.record()
+    former.mkdir()
+    assert any("Clear away what an earlier run left" in step for step in scratch.up())
+    assert not former.exists()
+    assert scratch.record() == record
+    wait_until(scratch.pod_runs, 60, "the pod does not run any more")
+    assert scratch.up() == []
+
+
 def test_etcd_that_cannot_start_does_not_cost_the_data(scratch: Scratch) -> None:
     record = scratch.record()
     scratch.cluster.stop("etcd")
@@ -244,6 +255,7 @@ def test_down_leaves_no_trace(scratch: Scratch) -> None:
         "links",
         "control groups",
         "runtime folders",
+        "pods' folders",
         "log links",
     }, "the control: what a running cluster has is seen"
     scratch.cluster.down(Progress(write=lambda text: None, tty=False))
@@ -251,4 +263,5 @@ def test_down_leaves_no_trace(scratch: Scratch) -> None:
     left = {kind: after[kind] ^ scratch.before[kind] for kind in after}
     assert {kind: lines for kind, lines in left.items() if lines} == {}
     assert not layout.state.exists()
+    assert not layout.pods.exists()
     assert Cluster().running(), "the other cluster runs on"

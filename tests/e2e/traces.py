@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from local.cluster import cgroups
-from local.cluster.names import RUNTIME_FOLDERS, Layout
+from local.cluster.names import POD_FOLDERS, RUNTIME_FOLDERS, Layout
 from local.cluster.processes import started
 
 _CLUSTER = re.compile(r"td-[0-9a-f]{8}")
@@ -24,6 +24,7 @@ def traces(layout: Layout) -> dict[str, set[str]]:
         "control groups": {str(path) for mount in cgroups.hierarchies() for path in mount.iterdir() if path.is_dir()},
         "iptables": _lines("iptables-save") | _lines("ip6tables-save"),
         "runtime folders": {name for name in _names(RUNTIME_FOLDERS) if _CLUSTER.fullmatch(name)},
+        "pods' folders": _names(POD_FOLDERS),
         "log links": {str(path.readlink()) for path in Path("/var/log/containers").glob("*")},
         "kernel settings": {f"{name}={Path('/proc/sys', name).read_text().strip()}" for name in _SYSCTLS},
     }

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_containerd_writes_nowhere_but_in_the_clusters_folders(machine: Machine)
     shims = config["plugins"]["io.containerd.shim.v1.manager"]["socket_dir"]
     runc = config["plugins"]["io.containerd.cri.v1.runtime"]["containerd"]["runtimes"]["runc"]["options"]
     for place in (config["root"], config["state"], config["grpc"]["address"], shims, runc["Root"]):
-        assert {layout.state, layout.runtime} & set(Path(place).parents)
+        assert {layout.pods, layout.runtime} & set(Path(place).parents)
     # containerd's own limit.
     assert len(shims) <= 42
 
@@ -91,7 +92,7 @@ def test_the_addons_run_the_given_images_and_nothing_else(machine: Machine) -> N
     assert f"{NODE_IP} registry.internal quarantine.internal forge.internal" in corefile["data"]["Corefile"]
     assert "forward" not in corefile["data"]["Corefile"]
     storage = next(item for item in objects if item["metadata"]["name"] == "local-path-config")
-    assert json.loads(storage["data"]["config.json"])["nodePathMap"][0]["paths"] == [f"{machine.layout.state}/volumes"]
+    assert json.loads(storage["data"]["config.json"])["nodePathMap"][0]["paths"] == [f"{machine.layout.pods}/volumes"]
     assert '"$VOL_DIR"' in storage["data"]["setup"]
     assert yaml.safe_load(storage["data"]["helperPod.yaml"])["spec"]["containers"][0]["image"] == references["base"]
 
@@ -178,9 +179,32 @@ def test_what_the_kernel_lacks_is_named_with_its_cure(tmp_path: Path) -> None:
     assert "modprobe overlay" in faults
 
 
-def test_a_checkout_in_a_closed_folder_is_refused(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    (home / "checkout").mkdir(parents=True)
-    home.chmod(0o700)
-    faults = preflight.folder_faults(home / "checkout" / "state")
-    assert any(fault.startswith(f"{home} is closed") for fault in faults)
+def test_pods_reach_their_files_whatever_folder_the_checkout_is_in(machine: Machine, tmp_path: Path) -> None:
+    """They may not be root, and a user's home, root's on Debian for one, is closed to others."""
+    home = tmp_path / "a home"
+    home.mkdir(mode=0o700)
+    closed = replace(machine, layout=Layout("one", home / ("long" * 40) / "checkout"))
+    containerd = tomllib.loads(node.containerd_config(closed, "pause"))
+    kubelet = node.kubelet(closed, Namespace("td-0")).argv
+    (root,) = (argument.removeprefix("--root-dir=") for argument in kubelet if argument.startswith("--root-dir="))
+    references = {name: name for name in IMAGES}
+    manifests = list(yaml.safe_load_all(addons.render(closed, references)))
+    storage = next(item for item in manifests if item["metadata"]["name"] == "local-path-config")
+    (volumes,) = json.loads(storage["data"]["config.json"])["nodePathMap"][0]["paths"]
+    logs = node.kubelet_config(closed)["podLogsDir"]
+    for place in (containerd["root"], root, volumes, str(logs)):
+        assert preflight.folder_faults(Path(place)) == [], place
+    assert preflight.folder_faults(closed.layout.state) != [], "the control: the checkout's folder is closed"
+    # The kubelet's sockets are there; the kernel takes 107 characters.
+    assert len(f"{root}/device-plugins/kubelet.sock") < 107
+
+
+def test_checkouts_and_clusters_do_not_share_their_pods_files(tmp_path: Path) -> None:
+    layouts = [Layout(name, tmp_path / checkout) for name in ("one", "two") for checkout in ("a", "b")]
+    assert len({layout.pods for layout in layouts}) == 4
+
+
+def test_a_folder_of_pods_files_that_is_closed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir(mode=0o700)
+    faults = preflight.folder_faults(tmp_path / "lib" / "tekton-delivery" / "td-0")
+    assert any(fault.startswith(f"{tmp_path / 'lib'} is closed") for fault in faults)

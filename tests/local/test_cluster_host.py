@@ -59,7 +59,7 @@ def test_a_cluster_gets_the_inotify_instances_that_it_needs_and_gives_them_back(
 def test_another_runtimes_files_stay(machine: Path) -> None:
     layout = Layout("one", machine / "clusters")
     ours = machine / "logs" / "ours.log"
-    ours.symlink_to(layout.state / "pod-logs" / "x")
+    ours.symlink_to(layout.pods / "logs" / "x")
     theirs = machine / "logs" / "theirs.log"
     theirs.symlink_to("/somewhere/else")
     host.restore(layout)
@@ -71,6 +71,20 @@ def test_an_ordinary_user_is_told_at_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(UserError, match="has to be started as root"):
         preflight.check(Layout("one", tmp_path), Progress(write=lambda text: None, tty=False))
+
+
+def test_what_is_made_is_for_other_users_too_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(preflight, "kernel_faults", lambda: [])
+    monkeypatch.setattr(preflight, "room_faults", lambda layout: [])
+    monkeypatch.setattr(preflight.debian, "ensure", lambda names, progress: None)
+    before = os.umask(0o077)
+    try:
+        preflight.check(Layout("one", tmp_path), Progress(write=lambda text: None, tty=False))
+        (tmp_path / "made").mkdir()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o755
 
 
 def test_a_group_is_made_in_every_hierarchy_and_removed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import local.__main__ as command
 from local import debian, machine, tools
-from local.cluster import cluster, preflight
+from local.cluster import cluster, names, preflight
 from local.cluster.names import DEFAULT_NAME, Layout
 from local.errors import UserError
 from local.paths import ROOT
@@ -53,10 +53,15 @@ def test_not_root(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     assert up() == "The embedded cluster has to be started as root: it makes a network namespace and mounts.\n"
 
 
-def test_no_go(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_go_and_no_way_to_install_one(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name, **named: None if name == "go" else which(name, **named))
-    assert "Install Go 1.26 or later." in up()
+    monkeypatch.setattr(shutil, "which", lambda name, **named: None if name in ("go", "apt-get") else which(name, **named))
+    assert up() == (
+        "Missing on this machine:\n"
+        "  golang-go: any Go fetches the pinned one, by which the cluster's tools are compiled\n"
+        "Install them and try again:\n"
+        "  apt-get install golang-go\n"
+    )
 
 
 def test_a_missing_debian_package_that_cannot_be_installed(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,13 +91,39 @@ def test_a_package_that_apt_does_not_find(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_disk_without_room_for_a_cluster(up: Fail, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12 - 10**9, 10**9))
-    assert up() == (f"The embedded cluster cannot run here:\n  1.0 GB are free under {tmp_path}, and a cluster needs 4 GB\n")
+    first, *faults = up().splitlines()
+    assert first == "The embedded cluster cannot run here:"
+    assert f"  1.0 GB are free under {tmp_path}, and a cluster needs 4 GB" in faults
 
 
 def test_everything_that_is_wrong_with_the_machine_is_said_at_once(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "kernel_faults", lambda: ["the kernel has no network namespaces"])
     monkeypatch.setattr(preflight, "room_faults", lambda layout: ["1.0 GB are free"])
     assert up().splitlines()[1:] == ["  the kernel has no network namespaces", "  1.0 GB are free"]
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_down_finds_pods_files_whose_checkout_has_lost_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    removed: list[str] = []
+
+    class Recorder:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def down(self, progress: Progress) -> None:
+            removed.append(self.name)
+
+    monkeypatch.setattr(names, "POD_FOLDERS", tmp_path)
+    monkeypatch.setattr(machine, "CLUSTERS", tmp_path / "gone")
+    monkeypatch.setattr(machine, "Cluster", Recorder)
+    monkeypatch.setattr(machine.beside, "down", lambda progress: None)
+    monkeypatch.setattr(machine.shutil, "rmtree", lambda folder, ignore_errors: None)
+    if left:
+        Layout(DEFAULT_NAME).pods.mkdir()
+    machine.down(Progress(write=lambda text: None, tty=False))
+    assert removed == ([DEFAULT_NAME] if left else [])
 
 
 @pytest.mark.parametrize(
