@@ -9,7 +9,16 @@ from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
 from components.build_plan import build_task, own_tasks, service_images, task_of
-from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, Manifest, build_secrets, go_duration, seconds
+from components.conventions import (
+    CONTAINER,
+    QUARANTINE_PUSH,
+    REGISTRY_PULL,
+    Manifest,
+    build_secrets,
+    go_duration,
+    lease_seconds,
+    seconds,
+)
 from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
@@ -272,6 +281,12 @@ class EnvironmentPlan:
             container=CONTAINER,
             repositories={
                 deployment_name(application.name): settings.registry.image(application.name)
+                for application in settings.applications
+            },
+            lease_seconds={
+                deployment_name(application.name): lease_seconds(
+                    seconds(self.settings.rollout_timeout), self._smoke_check(application).seconds
+                )
                 for application in settings.applications
             },
             placeholder_repository=self.stack.tools_image.split("@")[0],
