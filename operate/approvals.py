@@ -1,6 +1,7 @@
 """Saying yes to a digest before production gets it: by name and for good. The admission policy `approvals` sees to it."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 
 from components.conventions import APPROVAL, AWAITS, labels
@@ -30,7 +31,7 @@ class Awaiting(Record):
 def awaiting(target: Target) -> list[Awaiting]:
     """Return the merges that wait. What is left of a run that was killed ends by its time."""
     found = [
-        Awaiting.model_validate_json(text)
+        Awaiting.model_validate(json.loads(text))
         for name, text in sorted(notes(target.deployment()).items())
         if name.startswith(AWAITS)
     ]
