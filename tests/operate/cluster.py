@@ -93,6 +93,8 @@ class Memory(Cluster):
         self.created: list[Manifest] = []
         self.declared = {"image": REPOSITORY, "vouched-by": "staging"}
         """What the stack says in the pipeline that proves images."""
+        self.waiting: dict[str, Manifest] = {}
+        """TaskRuns by name that wait for approval."""
         self.config_maps: dict[str, Manifest] = {}
         self.switch: Manifest = {"metadata": {}}
         self.held: Manifest = {"metadata": {"name": NAME, "resourceVersion": "1"}, "spec": {}}
@@ -206,6 +208,8 @@ class Memory(Cluster):
         self.task_runs.append({"metadata": {"name": name, "labels": labels}, "spec": {}, "status": {"results": [result]}})
 
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
+        if plural == "taskruns" and name in self.waiting:
+            return self.waiting[name]
         if (plural, name) != ("pipelines", f"shop-{environment}-proof-pipeline") or not self.declared:
             raise client.ApiException(status=404, reason="Not Found")
         return {"spec": {"tasks": [{"params": [{"name": key, "value": value} for key, value in self.declared.items()]}]}}

@@ -8,6 +8,7 @@ from operate.errors import OperateError
 from operate.records import history
 from operate.rollback import roll_back
 from tests.operate.cluster import Memory, image, promotion, served
+from tests.support import Declared
 
 EVIL = "registry.example/evil@sha256:" + "e" * 64
 
@@ -43,6 +44,24 @@ def test_what_was_vouched_for_comes_back(made: Callable[[], Memory]) -> None:
     assert run["metadata"]["namespace"] == f"{cluster.environment}-ci"
     assert run["spec"]["taskRunTemplate"] == {"serviceAccountName": "reporter"}
     assert "tekton-delivery/pull-request" not in run["metadata"]["labels"], "it is no delivery"
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_the_run_is_what_the_declared_pipeline_takes(environment: str, stacks: dict[str, Declared]) -> None:
+    cluster = staging() if environment == "staging" else production()
+    back(cluster)
+    (run,) = cluster.created
+    declared = stacks[environment].one("Pipeline", f"chespirito-{environment}-proof-pipeline")["spec"]
+    given = {param["name"] for param in run["spec"]["params"]}
+    assert given == {param["name"] for param in declared["params"]}
+    (task,) = declared["tasks"]
+    fixed = {param["name"]: param["value"] for param in task["params"] if param["name"] not in given}
+    assert fixed == {
+        "application": "chespirito",
+        "repository": "acme/chespirito",
+        "image": "registry.internal:5000/chespirito",
+        "vouched-by": "staging",
+    }
 
 
 @pytest.mark.parametrize(
