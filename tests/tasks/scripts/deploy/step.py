@@ -11,8 +11,16 @@ OLD_NOTES = {"tekton-delivery/commit": "c" * 40, "tekton-delivery/pull-request":
 
 
 def deploy(sandbox: Sandbox, **changed: str | Path) -> Result:
+    return sandbox.run("deploy", **given(sandbox) | changed)
+
+
+def cancel(sandbox: Sandbox, when: str, **changed: str | Path) -> Result:
+    return sandbox.cancel("deploy", sandbox.root / when, **given(sandbox) | changed)
+
+
+def given(sandbox: Sandbox) -> dict[str, str | Path]:
     sandbox.file("image", NEW)
-    env: dict[str, str | Path] = {
+    return {
         "MARK_PATH": "",
         "APPROVED_BY_PATH": "",
         "PARAM_HEAD_SHA": SHA,
@@ -35,7 +43,6 @@ def deploy(sandbox: Sandbox, **changed: str | Path) -> Result:
         "RESULT_IMAGE_PATH": sandbox.root / "image",
         "RESULT_REASON_PATH": sandbox.root / "reason",
     }
-    return sandbox.run("deploy", **env | changed)
 
 
 def reason(sandbox: Sandbox) -> str:
