@@ -126,6 +126,8 @@ class EnvironmentPlan:
                 environment=self.name,
                 insecure=registry.insecure,
                 quarantine_insecure=builds.quarantine.insecure,
+                platform=builds.platform,
+                max_image_size=builds.max_image_size,
             )
             namespace = self.settings.delivery_namespace
             tasks[begin.NAME] = begin.spec(namespace=namespace, environment=self.name, api=api)
@@ -147,6 +149,8 @@ class EnvironmentPlan:
                     promotes_from=self.settings.promotes_from,
                     stale_base=self.settings.stale_base,
                     public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
+                    former_keys=tuple(map(self.stack.text, settings.mark.former_public_keys)),
+                    max_mark_age=seconds(settings.mark.max_age) if settings.mark.max_age else None,
                     mark_seconds=seconds(settings.mark.timeout),
                     approval=approval_plan.task(self.settings),
                 )

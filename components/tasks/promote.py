@@ -22,6 +22,7 @@ NAME = "promote"
 RESULTS = rollout.RESULTS | {
     "mark": "the statement that proved it, as JSON",
     "touched": "`no` for a merge that does not touch the application",
+    "base": "the commit that the base branch has, where that is not what the merge made",
 }
 
 PARAMS = rollout.PARAMS | {
@@ -59,6 +60,10 @@ class PromoteTaskArgs:
     """`rebuild` to wait for the mark of the merge commit where the head's is about another tree; else `refuse`."""
     public_key: str
     """Its public key, PEM."""
+    former_keys: tuple[str, ...]
+    """Public keys that it had before, whose marks still count."""
+    max_mark_age: int | None
+    """How old a mark may be, in seconds; None for any age."""
     mark_seconds: int
     """How long a merge waits for a mark that is not there yet."""
     approval: approve.ApprovalArgs | None
@@ -75,7 +80,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
         proofs = [
             _prove(args, args.source, SOURCE_PULL, args.mark_seconds, image="$(params.source-image)"),
             _import(args.registry, args.source),
-            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS) | {"name": "prove-copy"},
+            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS, copied=True) | {"name": "prove-copy"},
         ]
     approvals = [approve.step(args.approval)] if args.approval else []
     return {
@@ -92,6 +97,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
                 merged_by="$(params.merged-by)",
                 mark="$(results.mark.path)",
                 approved_by="$(results.approved-by.path)" if approvals else "",
+                base="$(results.base.path)",
             ),
         ],
     } | args.git.workspaces()
@@ -101,7 +107,15 @@ def _credential(name: str, registry: Reading) -> Manifest:
     return docker_config(name, name) if registry.authenticated else empty_dir(name)
 
 
-def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, image: str = "$(params.image)") -> Manifest:
+def _prove(
+    args: PromoteTaskArgs,
+    registry: Reading,
+    volume: str,
+    seconds: int,
+    *,
+    image: str = "$(params.image)",
+    copied: bool = False,
+) -> Manifest:
     prove = rollout.registry_step(
         "prove",
         volume,
@@ -117,8 +131,11 @@ def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, 
             "PROMOTES_FROM": args.promotes_from,
             "STALE_BASE": args.stale_base,
             "PUBLIC_KEY": args.public_key,
+            "FORMER_KEYS": "\n".join(args.former_keys),
             "MARK_TYPE": rollout.MARK_TYPE,
             "MARK_TIMEOUT": str(seconds),
+            "MARK_MAX_AGE": str(args.max_mark_age or ""),
+            "COPIED": str(copied).lower(),
             "PARAM_APPLICATION": "$(params.application)",
             "PARAM_PATHS": "$(params.paths)",
             "HISTORY": rollout.HISTORY_PATH,
@@ -128,6 +145,7 @@ def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, 
             "RESULT_REASON_PATH": "$(results.reason.path)",
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "RESULT_TOUCHED_PATH": "$(results.touched.path)",
+            "RESULT_BASE_PATH": "$(results.base.path)",
         },
     )
     prove["volumeMounts"].append(mount(rollout.HISTORY, "/history", read_only=True))
@@ -142,6 +160,7 @@ def _import(registry: Reading, source: Reading) -> Manifest:
         insecure=registry.insecure,
         env={
             "PARAM_IMAGE": "$(params.image)",
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "SOURCE_CONFIG": SOURCE_CONFIG_PATH,
             "SOURCE_INSECURE": str(source.insecure).lower(),

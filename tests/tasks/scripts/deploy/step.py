@@ -10,11 +10,12 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 OLD_NOTES = {"tekton-delivery/commit": "c" * 40, "tekton-delivery/pull-request": "6", "mine": "stays"}
 
 
-def deploy(sandbox: Sandbox, **changed: str | Path) -> Result:
-    sandbox.file("image", NEW)
+def deploy(sandbox: Sandbox, image: str = NEW, **changed: str | Path) -> Result:
+    sandbox.file("image", image)
     env: dict[str, str | Path] = {
         "MARK_PATH": "",
         "APPROVED_BY_PATH": "",
+        "BASE_PATH": "",
         "PARAM_HEAD_SHA": SHA,
         "PARAM_PULL_REQUEST": "7",
         "PARAM_MERGE_SHA": "",
