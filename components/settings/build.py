@@ -76,7 +76,7 @@ class Build(Model):
     timeout: form.Duration = Field(default="20m", description="for fetch, tests and image together")
     platform: form.Platform | None = Field(
         default=None,
-        description="what an image must be for to be taken out of quarantine; default: that of the node on which it is taken",
+        description="what an image must be for to be taken out of quarantine; default: that of the node that takes it",
         examples=["linux/amd64"],
     )
     max_image_size: form.Memory = Field(
