@@ -103,7 +103,7 @@ while :; do
         refuse "$PARAM_BASE_BRANCH has moved since $PROMOTES_FROM ran this; to ship what was merged: $way_out"
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
-        cat "$SCRATCH/log" >&2
+        LC_ALL=C tr -cd '\n -~' <"$SCRATCH/log" >&2 # a registry's words
         refuse "$PROMOTES_FROM has not vouched for it within $MARK_TIMEOUT s, see its status; then: $way_out"
     fi
     echo "waiting for the mark of $PROMOTES_FROM"
