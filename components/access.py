@@ -42,8 +42,11 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
 
 # Approvals are ConfigMaps of the delivery namespace. Which ones count is for an admission policy to say.
 APPROVAL_READER_RULES: list[Rule] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
-APPROVER_RULES: list[Rule] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}]
-# What waits for them is noted on the Deployments.
+# What waits for them is noted on the Deployments, and is what the run says that waits.
+APPROVER_RULES: list[Rule] = [
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+    {"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["get"]},
+]
 APPROVER_WORKLOAD_RULES: list[Rule] = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]}]
 
 # Cancelling a run is a patch of its spec.status, which kubectl begins with a get. Tekton's webhook refuses every other

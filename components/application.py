@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from components import pod
 from components.access import service_account
-from components.conventions import key, labels, token
+from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, token
 from components.exposure import Exposure, expose
 from components.pod import Health, Resources
 
@@ -61,6 +61,12 @@ class ApplicationArgs:
     exposure: Exposure | None = None
     """Exposes it under a host name."""
     rollout_timeout_seconds: int = 300
+    smoke_check_seconds: int = 0
+
+    @property
+    def lease_seconds(self) -> int:
+        """How long a deploy holds the Lease at most."""
+        return lease_seconds(self.rollout_timeout_seconds, self.smoke_check_seconds)
 
     @property
     def several(self) -> bool:
@@ -108,7 +114,7 @@ class Application(pulumi.ComponentResource):
         )
         k8s.coordination.v1.Lease(
             f"{name}-lease",
-            metadata=of_deployment,
+            metadata=of_deployment | {"annotations": {LEASE_SECONDS: str(args.lease_seconds)}},
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
         )
         # One without pods never gets ready.

@@ -1,5 +1,6 @@
 """Names, labels, API versions and security contexts that every component shares. Declares no resource."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,13 @@ FREEZE = "freeze"
 # The annotation by which people keep a Deployment as it is: compact JSON with by, reason, since and maybe pullRequest.
 HOLD = f"{PROJECT}/hold"
 
+# What deliveries note on a Deployment besides: what served before open pull requests, what it served at all, and what it is
+# about to serve, with what served before. And on its Lease: the seconds that nobody holds it longer than.
+BEFORE = f"{PROJECT}/before"
+HISTORY = f"{PROJECT}/history"
+ROLLING_OUT = f"{PROJECT}/rolling-out"
+LEASE_SECONDS = f"{PROJECT}/lease-seconds"
+
 # The label of an approval, whose value is the Deployment's name; and how the annotations begin that tell what waits for one.
 APPROVAL = f"{PROJECT}/approval"
 AWAITS = f"{PROJECT}/awaits-approval-"
@@ -58,6 +66,18 @@ LABEL_LIMIT = 63
 Manifest = dict[str, Any]
 
 
+# Control characters and line ends of every kind, and what turns the direction of writing; plain.sh has the same.
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
+
+
+def plain(text: str, *, lines: bool = False) -> str:
+    """Return what others wrote as it may be shown: nothing in it rewrites a terminal, or reads as something else.
+
+    `lines` keeps line ends: for text that is put together here of parts that have none.
+    """
+    return _UNPRINTABLE.sub(lambda found: "\n" if lines and found[0] == "\n" else " ", text)
+
+
 def token(component: str) -> str:
     """Return the Pulumi type token of a component class, e.g. `tekton-delivery:index:Environment`."""
     return f"{PROJECT}:index:{component}"
@@ -66,6 +86,11 @@ def token(component: str) -> str:
 def seconds(duration: str) -> int:
     """Return a duration such as `5m` in seconds."""
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
+def lease_seconds(rollout: int, smoke: int = 0) -> int:
+    """Return how long a deploy holds a Lease at most: its rollout, its smoke check and the way back, as deploy.sh counts."""
+    return 2 * rollout + 30 + smoke
 
 
 def go_duration(duration: str) -> str:

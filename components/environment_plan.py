@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import approval_plan, forge_plan, git_plan, trust_plan
+from components import approval_plan, forge_plan, git_plan, rollback_plan, trust_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
@@ -15,7 +15,7 @@ from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
-from components.pipelines import fork, promotion, pull_request, rebuild
+from components.pipelines import fork, promotion, proof, pull_request, rebuild
 from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import SmokeCheck, Target
 from components.policies.pods import ImageStep
@@ -29,10 +29,6 @@ from components.settings.registry import ReadRegistry
 from components.settings.stack import Stack
 from components.tasks import announce, begin, build, needed, permit, promote, report, restore, stage, supersede, tests
 from components.tasks.git import Git
-
-
-def _reading(registry: ReadRegistry) -> promote.Reading:
-    return promote.Reading(insecure=registry.insecure, authenticated=registry.read is not None)
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ class EnvironmentPlan:
         registry, api = settings.registry, forge_plan.told(settings.forge)
         tasks: dict[str, Manifest] = {
             report.NAME: report.spec(environment=self.name, api=api, after_merge=builds is None),
-        }
+        } | rollback_plan.proofs(self.stack, signs=builds is not None)
         waits_for = approval_plan.told(self.settings)
         if waits_for:
             tasks[announce.NAME] = announce.spec(environment=self.name, api=api, waits_for=waits_for)
@@ -143,8 +139,8 @@ class EnvironmentPlan:
             tasks[promote.NAME] = promote.spec(
                 promote.PromoteTaskArgs(
                     git=self._git,
-                    registry=_reading(registry),
-                    source=_reading(self._source) if self._source else None,
+                    registry=rollback_plan.reading(registry),
+                    source=rollback_plan.reading(self._source) if self._source else None,
                     environment=self.name,
                     promotes_from=self.settings.promotes_from,
                     stale_base=self.settings.stale_base,
@@ -211,7 +207,10 @@ class EnvironmentPlan:
         )
         builds = self._builds
         if not builds:
-            return {target.pipeline: promotion.spec(target, approved=self.settings.approval is not None)}
+            return {
+                target.pipeline: promotion.spec(target, approved=self.settings.approval is not None),
+                target.proof_pipeline: proof.spec(target, self.settings.promotes_from),
+            }
         source = pull_request.Source(
             task=task_of(application, build.NAME),
             test_command=application.test_command,
@@ -224,6 +223,7 @@ class EnvironmentPlan:
             target.pipeline: pull_request.spec(target, source),
             target.rejected_pipeline: pull_request.rejected_spec(target, restores=self._restores),
             target.rebuild_pipeline: rebuild.spec(target, source, go_duration(builds.timeout)),
+            target.proof_pipeline: proof.spec(target, self.name),
         }
         if self._ok_to_test:
             pipelines[target.fork_pipeline] = fork.spec(target, application.test_command, task_of(application, tests.NAME))
@@ -278,6 +278,7 @@ class EnvironmentPlan:
                 deployment_name(application.name): settings.registry.image(application.name)
                 for application in settings.applications
             },
+            lease_seconds=rollback_plan.leases(self.stack, self.settings),
             placeholder_repository=self.stack.tools_image.split("@")[0],
             approval=approval_plan.policy(self.settings),
             image_step=ImageStep(

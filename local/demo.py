@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from components.conventions import plain
 from local import machine
 from local.errors import UserError
 from local.follow import follow, wait_for_run
@@ -131,7 +132,7 @@ def _deliver(running: Machine, timeline: Timeline, progress: Progress) -> dict[s
     progress.line(f"  {running.url(PORTS['production'])} answers: “{message}”")
     digests["production"] = digest(running, "production")
     for context, status in sorted(developer.statuses(REPOSITORY, head).items()):
-        progress.line(f"  status {context}: {status.state}, {status.description}")
+        progress.line(plain(f"  status {context}: {status.state}, {status.description}"))
     return digests
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from components.conventions import plain
 from local.errors import UserError
 from local.kubernetes_api import Kubernetes, Object, condition, wait_until
 
@@ -39,7 +40,7 @@ def follow(kubernetes: Kubernetes, run: Object, line: Callable[[str], object], s
                 ended = step.get("terminated")
                 if ended and (task, step["name"]) not in told:
                     told.add((task, step["name"]))
-                    line(f"    {task} / {step['name']}: {_outcome(ended)}")
+                    line(plain(f"    {task} / {step['name']}: {_outcome(ended)}"))
         status, message = condition(current)
         if status != "Unknown":
             return status == "True", message

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubernetes import client, config
 
-from components.conventions import WEBHOOK_GENERATION
+from components.conventions import WEBHOOK_GENERATION, plain
 from local.errors import UserError
 
 POLL_SECONDS = 0.2
@@ -110,5 +110,5 @@ def condition(run: Object) -> tuple[str, str]:
     """Return a run's `Succeeded` condition: its status (True, False, Unknown) and its message."""
     for found in run.get("status", {}).get("conditions", []):
         if found["type"] == "Succeeded":
-            return str(found["status"]), str(found.get("message", ""))
+            return str(found["status"]), plain(str(found.get("message", "")))
     return "Unknown", ""

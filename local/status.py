@@ -6,8 +6,9 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from components.conventions import HOLD
+from components.conventions import HOLD, plain
 from local.kubernetes_api import Kubernetes, condition
 
 OURS = "app.kubernetes.io/part-of=tekton-delivery,app.kubernetes.io/name"
@@ -33,7 +34,9 @@ def show(kubernetes: Kubernetes, console: Console | None = None) -> None:
         for run in kubernetes.runs(f"{namespace}-ci"):
             status, message = condition(run)
             if status == "Unknown":
-                running.add_row(namespace, run["metadata"]["name"], run["metadata"]["creationTimestamp"], message)
+                metadata = run["metadata"]
+                cells = (namespace, metadata["name"], metadata["creationTimestamp"], message)
+                running.add_row(*(Text(plain(cell)) for cell in cells))
     out.print(running if running.row_count else "No runs in flight.")
 
 
@@ -44,13 +47,14 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _row(deployment: Any) -> tuple[str, ...]:
+def _row(deployment: Any) -> tuple[Text, ...]:
     metadata = deployment.metadata
     notes: dict[str, str] = metadata.annotations or {}
     ready = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas}"
     commit = notes.get(f"{PREFIX}commit", "")
     held = notes.get(HOLD)
-    return (
+    # Others wrote them; rich takes some of it for markup unless it is told that it is text.
+    cells = (
         metadata.labels[f"{PREFIX}environment"],
         metadata.labels["app.kubernetes.io/name"],
         ready,
@@ -60,3 +64,4 @@ def _row(deployment: Any) -> tuple[str, ...]:
         f"#{notes[f'{PREFIX}pull-request']}" if f"{PREFIX}pull-request" in notes else "",
         f"by {json.loads(held)['by']}" if held else "",
     )
+    return tuple(Text(plain(cell)) for cell in cells)

@@ -3,12 +3,15 @@
 import argparse
 import json
 import re
+import signal
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import urllib3
 from kubernetes import client
 
+from components.conventions import plain
 from operate import approvals, deliver, holds, printing, queue, rebuild, rollback
 from operate.cluster import Cluster
 from operate.errors import OperateError
@@ -33,8 +36,10 @@ def parser() -> argparse.ArgumentParser:
     verb("history", "what an environment served, newest first", reason=False).add_argument(
         "--json", action="store_true", help="as data"
     )
-    verb("rollback", "return to an earlier digest and hold it").add_argument(
-        "to", nargs="?", metavar="DIGEST|COMMIT", help="default: what served before"
+    back = verb("rollback", "return to an earlier digest that was vouched for, and hold it")
+    back.add_argument("to", nargs="?", metavar="DIGEST|COMMIT", help="default: what served before")
+    back.add_argument(
+        "--unproven", action="store_true", help="whatever it is and whoever recorded it; the history shows that"
     )
     verb("hold", "roll nothing out until `lift`").add_argument(
         "--pull-request", type=_number, metavar="NUMBER", help="whose updates are rolled out nevertheless"
@@ -64,11 +69,11 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
     """Run one verb."""
     if given.verb == "freeze":
         applications(cluster, given.environment)
-        print(f"{given.environment} is frozen {holds.freeze(cluster, given.environment, given.reason)}")
+        tell(f"{given.environment} is frozen {holds.freeze(cluster, given.environment, given.reason)}")
         return
     if given.verb == "unfreeze":
         known = applications(cluster, given.environment)
-        print(f"{given.environment} was frozen {holds.unfreeze(cluster, given.environment)}")
+        tell(f"{given.environment} was frozen {holds.unfreeze(cluster, given.environment)}")
         for each in known:
             _started(queue.start_queued(each))
         return
@@ -76,18 +81,18 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
     match given.verb:
         case "history":
             text = json.dumps(printing.data(found), indent=2) if given.json else "\n".join(printing.lines(found))
-            print(text)
+            tell(text)
         case "rollback":
-            served = rollback.roll_back(found, given.to, given.reason, print)
-            print(f"{found} serves {served.image}, commit {served.commit}, and is held: operate lift {found}")
+            served = rollback.roll_back(found, given.to, given.reason, tell, unproven=given.unproven)
+            tell(f"{found} serves {served.image}, commit {served.commit}, and is held: operate lift {found}")
         case "hold":
-            print(f"{found} is held {holds.take(found, print, reason=given.reason, pull_request=given.pull_request)}")
+            tell(f"{found} is held {holds.take(found, tell, reason=given.reason, pull_request=given.pull_request)}")
         case "lift":
-            print(f"{found} was held {holds.lift(found, print)}")
+            tell(f"{found} was held {holds.lift(found, tell)}")
             _started(queue.start_queued(found))
         case "approve":
             item = approvals.approve(found, given.wanted, given.reason)
-            print(f"approved {item.digest} of #{item.pull_request} for {found}")
+            tell(f"approved {item.digest} of #{item.pull_request} for {found}")
         case "retry":
             _started([queue.retry(found, given.pull_request)])
         case "deliver":
@@ -95,17 +100,22 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
         case "rebuild":
             elsewhere = Cluster(given.in_context) if given.in_context else cluster
             source = target(elsewhere, given.source, given.application)
-            promotion = rebuild.rebuild_merge(source, found, given.pull_request, print)
+            promotion = rebuild.rebuild_merge(source, found, given.pull_request, tell)
             _started([queue.start_anew(found, promotion)])
+
+
+def tell(text: str, file: TextIO | None = None) -> None:
+    """Print what may hold what others wrote; each of them in one line."""
+    print(plain(text, lines=True), file=file)
 
 
 def _started(names: Sequence[str]) -> None:
     for name in names:
-        print(f"started {name}")
+        tell(f"started {name}")
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return plain(" ".join(text.split()))
 
 
 def _number(text: str) -> int:
@@ -120,23 +130,25 @@ def main(arguments: Sequence[str]) -> int:
     try:
         run(given, Cluster(given.context))
     except OperateError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}", file=sys.stderr)
         return 1
     except client.ApiException as error:
-        print(f"error: the cluster refuses: {_message(error)}", file=sys.stderr)
+        tell(f"error: the cluster refuses: {_message(error)}", file=sys.stderr)
         return 1
     except urllib3.exceptions.HTTPError as error:
-        print(f"error: the cluster does not answer: {error}", file=sys.stderr)
+        tell(f"error: the cluster does not answer: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def _message(error: client.ApiException) -> str:
     try:
-        return str(json.loads(error.body or "")["message"])
+        return plain(str(json.loads(error.body or "")["message"]))
     except (TypeError, ValueError, KeyError):
-        return str(error.reason)
+        return plain(str(error.reason))
 
 
 if __name__ == "__main__":
+    # A Lease is given back, and a rollback that is not ready taken back, whatever ends this.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))

@@ -1,13 +1,18 @@
 """Saying yes to a digest before production gets it: by name and for good. The admission policy `approvals` sees to it."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 
-from components.conventions import APPROVAL, AWAITS, labels
-from operate.cluster import ConflictError
+from kubernetes import client
+
+from components.conventions import APPROVAL, AWAITS, DEPLOYER, labels
+from operate.cluster import APPLICATION_LABEL, ConflictError
 from operate.errors import OperateError
 from operate.records import Record, notes
 from operate.target import Target
+
+_NOT_FOUND = 404
 
 
 class Awaiting(Record):
@@ -30,7 +35,7 @@ class Awaiting(Record):
 def awaiting(target: Target) -> list[Awaiting]:
     """Return the merges that wait. What is left of a run that was killed ends by its time."""
     found = [
-        Awaiting.model_validate_json(text)
+        Awaiting.model_validate(json.loads(text))
         for name, text in sorted(notes(target.deployment()).items())
         if name.startswith(AWAITS)
     ]
@@ -49,6 +54,7 @@ def approve(target: Target, wanted: str | None, reason: str | None) -> Awaiting:
     if len(found) > 1:
         raise OperateError(f"several wait for approval on {target}; name one by its pull request:\n{there}")
     (item,) = found
+    _require_run(target, item)
     by = target.cluster.whoami()
     who = hashlib.sha256(by.encode()).hexdigest()[:8]
     body = {
@@ -71,3 +77,31 @@ def approve(target: Target, wanted: str | None, reason: str | None) -> Awaiting:
     except ConflictError:
         raise OperateError(f"{by} has approved {item.digest} already; it takes {item.count} people") from None
     return item
+
+
+def _require_run(target: Target, item: Awaiting) -> None:
+    """Hold what is noted to the run that noted it: who stole the deployer's token writes notes, and no runs."""
+    try:
+        run = target.cluster.tekton(target.environment, "taskruns", item.task_run)
+    except client.ApiException as error:
+        if error.status != _NOT_FOUND:
+            raise
+        raise OperateError(f"#{item.pull_request} does not wait for approval: its run {item.task_run} is gone") from None
+    status = run.get("status", {})
+    given = {param["name"]: param["value"] for param in run["spec"].get("params", [])}
+    noted = {"head-sha": item.commit, "pull-request": item.pull_request, "merged-by": item.merged_by, "run": item.run}
+    # Of a run that goes on, Tekton hands on what each step has said as it ended.
+    said = [step["terminated"]["message"] for step in status.get("steps", []) if step.get("terminated", {}).get("message")]
+    proven = [result["value"] for text in said for result in json.loads(text) if result["key"] == "image"]
+    if (
+        run["metadata"]["uid"] != item.task_run_uid
+        or run["spec"].get("serviceAccountName") != DEPLOYER
+        or run["metadata"]["labels"].get(APPLICATION_LABEL) != target.application
+        or status.get("completionTime")
+        or not noted.items() <= given.items()
+        or [image.rpartition("@")[2] for image in proven[-1:]] != [item.digest]
+    ):
+        raise OperateError(
+            f"what is noted to wait for approval is not what the run {item.task_run} waits for: somebody else wrote it, "
+            f"or the run has ended; see the annotation {AWAITS}{item.pull_request} of {target.name}"
+        )

@@ -100,7 +100,7 @@ class Cluster:
         return sorted(found["items"], key=lambda run: (run["metadata"]["creationTimestamp"], run["metadata"]["name"]))
 
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
-        """Return a Pipeline (`pipelines`) or Task (`tasks`) of an environment."""
+        """Return a Pipeline (`pipelines`), Task (`tasks`) or TaskRun (`taskruns`) of an environment."""
         return self._get((*_TEKTON, plural), delivery_namespace(environment), name)
 
     def triggers(self, plural: str) -> list[Manifest]:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.conventions import Manifest, delivery_namespace, key
+from components.conventions import Manifest, delivery_namespace, key, plain
+from components.policies.runs import FORMS
 from operate import forge
 from operate.errors import OperateError
 from operate.runs import create, moment
@@ -40,7 +41,13 @@ def values(binding: Manifest, found: Manifest, target: Target, number: int) -> d
     }
     for param in binding["spec"]["params"]:
         if path := _BODY.fullmatch(param["value"]):
-            made[param["name"]] = str(_at(body, path[1]))
+            value = str(_at(body, path[1]))
+            # As the listener's policy demands it of webhooks.
+            if not re.fullmatch(FORMS[param["name"]], value):
+                raise OperateError(
+                    f"the forge says {plain(value)!r} for {param['name']} of #{number}, which has another form"
+                )
+            made[param["name"]] = value
     return made
 
 
@@ -71,7 +78,7 @@ def _check(found: Manifest, event: str, base: str) -> None:
     """Hold a pull request to what the listener would have let pass."""
     number = found["number"]
     if found["base"]["ref"] != base:
-        raise OperateError(f"#{number} is for the branch {found['base']['ref']}, and only {base} is delivered")
+        raise OperateError(f"#{number} is for the branch {plain(found['base']['ref'])}, and only {base} is delivered")
     if event == "merge" and not found.get("merged"):
         raise OperateError(f"#{number} is not merged, and this environment gets merges only")
     if event == "pull-request" and found["state"] != "open":

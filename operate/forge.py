@@ -6,7 +6,7 @@ import re
 
 import urllib3
 
-from components.conventions import Manifest
+from components.conventions import Manifest, plain
 from operate.errors import OperateError
 
 TOKEN = "FORGE_TOKEN"
@@ -31,7 +31,8 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
     found: Manifest = json.loads(answer.data)
     origin = (found["head"].get("repo") or {}).get("full_name")
     if origin != repository:
-        raise OperateError(f"#{number} comes from {origin or 'a repository that is gone'}; nothing from there is delivered")
+        where = plain(str(origin)) if origin else "a repository that is gone"
+        raise OperateError(f"#{number} comes from {where}; nothing from there is delivered")
     if not _SHA.fullmatch(found["head"]["sha"]):
         raise OperateError(f"{url}: {found['head']['sha']!r} is no commit")
     return found

@@ -56,7 +56,8 @@ def _row(entry: Served) -> str:
     row = _COLUMNS.format(
         entry.at or "", entry.digest, (entry.commit or "")[:12], number, entry.merged_by or "", entry.run or ""
     )
-    return row + (f"  rolled back by {entry.rolled_back_by}: {entry.reason}" if entry.rolled_back_by else "")
+    row += f"  rolled back by {entry.rolled_back_by}: {entry.reason}" if entry.rolled_back_by else ""
+    return f"{row}  UNPROVEN" if entry.unproven else row
 
 
 def _facts(entry: Served) -> list[str]:
@@ -70,6 +71,7 @@ def _facts(entry: Served) -> list[str]:
         "since": entry.at,
         "run": entry.run,
         "rolled back by": f"{entry.rolled_back_by}: {entry.reason}" if entry.rolled_back_by else None,
-        "mark": f"{mark['environment']} ran tree {mark['tree']} ({mark['run']})" if mark else None,
+        "UNPROVEN": "nothing vouched for it but who rolled it back" if entry.unproven else None,
+        "mark": f"{mark.get('environment')} ran tree {mark.get('tree')} ({mark.get('run')})" if mark else None,
     }
     return [f"  {name:14}  {value}" for name, value in facts.items() if value]

@@ -1,15 +1,12 @@
 """Shipping what a refused merge made: rebuilt where pull requests are delivered, then promoted anew."""
 
-import time
 from collections.abc import Callable
 
 from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
 from components.pipelines import rebuild
 from operate.errors import OperateError
-from operate.runs import EVENT, create, moment, newest, reasons, require_end
+from operate.runs import EVENT, await_end, create, moment, newest, reasons, require_end
 from operate.target import Target
-
-POLL_SECONDS = 3.0
 
 
 def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Callable[[str], None]) -> Manifest:
@@ -30,7 +27,9 @@ def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Calla
         merge["merge-sha"] = base
     made = start(source, merge)
     tell(f"started {made}; {source} rebuilds {'what the base branch has' if base else 'what was merged'}")
-    await_end(source, made)
+    ended = await_end(source, made)
+    if ended["status"] != "True":
+        raise OperateError(f"{made} failed, so nothing is promoted: {reasons(source).get(made) or ended['message']}")
     params = [{"name": name, "value": value} for name, value in merge.items()]
     return promotion | {"spec": promotion["spec"] | {"params": params}}
 
@@ -72,19 +71,3 @@ def start(source: Target, merge: dict[str, str]) -> str:
         },
     }
     return create(source, body)
-
-
-def await_end(source: Target, name: str) -> None:
-    """Wait for a run to end. Its own timeouts are the limit. Raises OperateError if it fails."""
-    while True:
-        (run,) = (
-            item
-            for item in source.cluster.runs(source.environment, "pipelineruns", source.application)
-            if item["metadata"]["name"] == name
-        )
-        if run.get("status", {}).get("completionTime"):
-            break
-        time.sleep(POLL_SECONDS)
-    (condition,) = run["status"]["conditions"]
-    if condition["status"] != "True":
-        raise OperateError(f"{name} failed, so nothing is promoted: {reasons(source).get(name) or condition['message']}")

@@ -5,20 +5,35 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
-from components.conventions import CONTAINER, HOLD, Manifest, key
+from components.conventions import CONTAINER, HISTORY, HOLD, Manifest, plain
+from operate.errors import OperateError
 
-HISTORY = key("history")
 # As many as deploy.sh keeps.
 KEPT = 20
+_BETWEEN = '},{"image":'
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {plain(str(name)): _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return plain(value) if isinstance(value, str) else value
 
 
 class Record(BaseModel):
     """JSON with camelCase keys; what is not known is left out."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shown_plainly(cls, value: Any) -> Any:
+        """Others wrote it, and people read it."""
+        return _plain(value)
 
     def data(self) -> Manifest:
         """Return it as JSON values."""
@@ -59,6 +74,8 @@ class Served(Record):
     rolled_back_by: str | None = None
     reason: str | None = None
     """Why it was rolled back to."""
+    unproven: bool | None = None
+    """That this was by somebody's word alone."""
 
     @property
     def digest(self) -> str:
@@ -75,18 +92,30 @@ def notes(deployment: Manifest) -> Mapping[str, str]:
 def hold(deployment: Manifest) -> Hold | None:
     """Return why a Deployment is held, if it is."""
     text = notes(deployment).get(HOLD)
-    return Hold.model_validate_json(text) if text else None
+    return Hold.model_validate(json.loads(text)) if text else None
 
 
 def history(deployment: Manifest) -> list[Served]:
     """Return what a Deployment served, the latest last."""
-    return [Served.model_validate(entry) for entry in json.loads(notes(deployment).get(HISTORY, "[]"))]
+    try:
+        return [Served.model_validate(entry) for entry in json.loads(notes(deployment).get(HISTORY) or "[]")]
+    except ValueError as error:  # pydantic's and json's are both
+        raise OperateError(f"the record of what was served cannot be read: {error}; see the annotation {HISTORY}") from None
+
+
+def appended(deployment: Manifest, entry: Served) -> str:
+    """Return the history with one more entry. Older ones stay to the letter: deploy.sh counts on their form."""
+    kept = notes(deployment).get(HISTORY, "").strip().removeprefix("[").removesuffix("]")
+    entries = kept.split(_BETWEEN)
+    if len(entries) >= KEPT:
+        kept = _BETWEEN.removeprefix("},") + _BETWEEN.join(entries[1 - KEPT :])
+    return f"[{kept},{entry.text()}]" if kept else f"[{entry.text()}]"
 
 
 def running(deployment: Manifest) -> str:
     """Return the image that a Deployment is to run now."""
     (image,) = (item["image"] for item in deployment["spec"]["template"]["spec"]["containers"] if item["name"] == CONTAINER)
-    return str(image)
+    return plain(str(image))
 
 
 def timestamp() -> str:

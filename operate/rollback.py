@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.conventions import CONTAINER, HOLD, Manifest, key
+from components.conventions import CONTAINER, HISTORY, HOLD, ROLLING_OUT, Manifest, key
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.holds import NO_REASON
 from operate.lease import lease
-from operate.records import HISTORY, KEPT, Hold, Served, history, notes, running, timestamp
+from operate.proof import proven
+from operate.records import Hold, Served, appended, history, notes, running, timestamp
 from operate.target import Target
 
 POLL_SECONDS = 0.5
@@ -27,21 +28,36 @@ class Rollback:
     undo: Manifest
 
 
-def roll_back(target: Target, wanted: str | None, reason: str | None, say: Callable[[str], None]) -> Served:
-    """Roll out an earlier digest, wait until it serves, and hold it. What served before comes back if it does not."""
+def roll_back(
+    target: Target, wanted: str | None, reason: str | None, say: Callable[[str], None], *, unproven: bool = False
+) -> Served:
+    """Roll out an earlier digest, wait until it serves, and hold it. What served before comes back if it does not.
+
+    It has to be one that was vouched for, unless it is to be `unproven`: the history says so then.
+    """
     by = target.cluster.whoami()
+    to = chosen(target.deployment(), wanted)
+    to = to.model_copy(update={"unproven": True}) if unproven else proven(target, to, say)
+    if unproven:
+        say(f"UNPROVEN: nothing vouches for {to.image} but {by}")
     deadline = int(target.deployment()["spec"].get("progressDeadlineSeconds", _USUAL_DEADLINE))
     with lease(target, f"rollback by {by}", 2 * deadline + 30, say):
         while True:
             live = target.deployment()
-            made = plan(live, chosen(live, wanted), by=by, reason=reason or NO_REASON)
+            made = plan(live, to, by=by, reason=reason or NO_REASON)
             try:
                 target.cluster.patch_deployment(target.environment, target.name, made.patch)
                 break
             except ConflictError:
                 continue
         say(f"rolling out {made.to.digest}")
-        if not _served(target, deadline):
+        try:
+            ready = _served(target, deadline)
+        except BaseException:  # whatever ends this program
+            target.cluster.patch_deployment(target.environment, target.name, made.undo)
+            say(f"{made.to.digest} was not ready yet; going back")
+            raise
+        if not ready:
             say(f"{made.to.digest} does not get ready; going back")
             target.cluster.patch_deployment(target.environment, target.name, made.undo)
             back = "restored" if _served(target, deadline) else "restoring it failed as well:"
@@ -99,7 +115,8 @@ def plan(live: Manifest, to: Served, *, by: str, reason: str) -> Rollback:
         key("merged-by"): to.merged_by,
         key("run"): to.run,
         key("delivered-at"): now,
-        HISTORY: _json([*history(live), entry][-KEPT:]),
+        HISTORY: appended(live, entry),
+        ROLLING_OUT: None,
         HOLD: Hold(by=by, reason=f"rolled back: {reason}", since=now).text(),
     }
     return Rollback(
@@ -107,10 +124,6 @@ def plan(live: Manifest, to: Served, *, by: str, reason: str) -> Rollback:
         patch=_patch(to.image, noted, version=live["metadata"]["resourceVersion"]),
         undo=_patch(running(live), {name: notes(live).get(name) for name in noted}),
     )
-
-
-def _json(entries: list[Served]) -> str:
-    return "[" + ",".join(entry.text() for entry in entries) + "]"
 
 
 def _patch(image: str, noted: dict[str, str | None], version: str | None = None) -> Manifest:

@@ -1,14 +1,16 @@
 """An application's runs: which there are, how they say they ended, and starting one."""
 
+import time
 from datetime import UTC, datetime
 
-from components.conventions import DEPLOYER, Manifest, key
+from components.conventions import DEPLOYER, Manifest, key, plain
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.target import Target
 
 PULL_REQUEST = key("pull-request")
 EVENT = key("event")
+POLL_SECONDS = 3.0
 
 
 def newest(target: Target) -> dict[str, Manifest]:
@@ -37,8 +39,34 @@ def reasons(target: Target) -> dict[str, str]:
             continue
         for result in task.get("status", {}).get("results", []):
             if result["name"] == "reason":
-                said[task["metadata"]["labels"]["tekton.dev/pipelineRun"]] = str(result["value"])
+                said[task["metadata"]["labels"]["tekton.dev/pipelineRun"]] = plain(str(result["value"]))
     return said
+
+
+def results(target: Target, name: str) -> dict[str, str]:
+    """Return the results of a run with one task."""
+    return {
+        result["name"]: str(result["value"])
+        for task in target.cluster.runs(target.environment, "taskruns", target.application)
+        if task["metadata"]["labels"].get("tekton.dev/pipelineRun") == name
+        for result in task.get("status", {}).get("results", [])
+    }
+
+
+def await_end(target: Target, name: str) -> Manifest:
+    """Wait for a run to end; its own timeouts are the limit. Returns how it did: `status` is True if it succeeded."""
+    while True:
+        found = [
+            run
+            for run in target.cluster.runs(target.environment, "pipelineruns", target.application)
+            if run["metadata"]["name"] == name
+        ]
+        if not found:
+            raise OperateError(f"{name} is gone; somebody deleted it")
+        if found[0].get("status", {}).get("completionTime"):
+            (condition,) = found[0]["status"]["conditions"]
+            return dict(condition) | {"message": plain(str(condition.get("message", "")))}
+        time.sleep(POLL_SECONDS)
 
 
 def moment() -> str:

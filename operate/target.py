@@ -1,11 +1,12 @@
 """An application in an environment, as a person names it."""
 
 import contextlib
+import json
 from dataclasses import dataclass
 
 from kubernetes import client
 
-from components.conventions import Manifest, key
+from components.conventions import Manifest, key, plain
 from operate.cluster import APPLICATION_LABEL, Cluster
 from operate.errors import OperateError
 from operate.records import Hold
@@ -59,4 +60,4 @@ def frozen(cluster: Cluster, environment: str) -> tuple[str | None, Hold | None]
     switch = cluster.freeze(environment)
     text = (switch.get("data") or {}).get("frozen")
     settings = (switch["metadata"].get("annotations") or {}).get(key("frozen"))
-    return settings, Hold.model_validate_json(text) if text else None
+    return plain(settings) if settings else None, Hold.model_validate(json.loads(text)) if text else None

@@ -48,8 +48,8 @@ def problems(stack: Declared) -> list[str]:
     """Everything that does not fit together, from the triggers down to the scripts."""
     runs = [run for name, event in EVENTS if name == stack.recording.stack for run in sent(stack, event)]
     started = {run["spec"]["pipelineRef"]["name"] for run in runs}
-    # `python -m operate rebuild` starts them, in the shape that tests/operate/test_rebuild.py compares.
-    by_hand = {name for name in stack.names("Pipeline") if name.endswith("-rebuild-pipeline")}
+    # `python -m operate rebuild` and `rollback` start them, in the shape that tests/operate compares.
+    by_hand = {name for name in stack.names("Pipeline") if name.endswith(("-rebuild-pipeline", "-proof-pipeline"))}
     return [
         *_difference("pipelines", set(stack.names("Pipeline")), started | by_hand),
         *_trigger_problems(stack),

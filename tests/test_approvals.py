@@ -70,13 +70,13 @@ def test_approvers_may_look_and_approve_and_the_deployer_may_read_approvals() ->
         {"kind": "User", "name": "ana", "apiGroup": "rbac.authorization.k8s.io"},
         {"kind": "Group", "name": "releasers", "apiGroup": "rbac.authorization.k8s.io"},
     ]
-    for namespace, resource, verbs in (
-        ("production-ci", "configmaps", ["create"]),
-        ("production", "deployments", ["get", "list"]),
+    for namespace, rights in (
+        ("production-ci", {"configmaps": ["create"], "taskruns": ["get"]}),
+        ("production", {"deployments": ["get", "list"]}),
     ):
         assert stack.one("RoleBinding", "approver", namespace)["subjects"] == people
-        (rule,) = stack.one("Role", "approver", namespace)["rules"]
-        assert (rule["resources"], rule["verbs"]) == ([resource], verbs)
+        rules = stack.one("Role", "approver", namespace)["rules"]
+        assert {resource: rule["verbs"] for rule in rules for resource in rule["resources"]} == rights
     (rule,) = stack.one("Role", "approval-reader", "production-ci")["rules"]
     assert (rule["resources"], rule["verbs"]) == (["configmaps"], ["list"])
 

@@ -85,10 +85,18 @@ def test_every_step_that_speaks_with_the_forge_or_a_registry_believes_it_and_no_
 def test_which_steps_those_are() -> None:
     """What the test above finds by itself."""
     building = {"build/fetch", "build/image", "build-shop/fetch", "build-shop/image"}
-    staging = {"stage/copy", "stage/commits", "stage/sign", "needed/commits", "begin/announce", "report/report"}
-    forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
+    staging = {
+        "stage/copy",
+        "stage/commits",
+        "stage/sign",
+        "needed/commits",
+        "begin/announce",
+        "report/report",
+        "proof/proof",
+    }
+    forks = {"report/report", "permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
-    promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce"}
+    promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}
     assert believing(record_config(over_tls("production"))) == promoting
     apart = over_tls("production", registry=PRODUCTIONS_REGISTRY, sourceRegistry=STAGINGS_REGISTRY)
     assert believing(record_config(apart)) == promoting | {"promote/import", "promote/prove-copy"}
@@ -134,7 +142,7 @@ def test_what_is_declared_is_taken_by_tekton_and_by_the_policies(declared: Decla
     ("change", "left"),
     [
         ({"registry": {"host": "registry.example", "insecure": True}}, {"commits", "announce", "report"}),
-        ({"forge": shipped_config("production")["forge"]}, {"prove"}),
+        ({"forge": shipped_config("production")["forge"]}, {"prove", "proof"}),
     ],
     ids=["registry", "forge"],
 )

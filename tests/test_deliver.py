@@ -119,3 +119,26 @@ def test_an_answer_that_a_token_would_change_says_so(answer: dict[str, Any], mon
     answer |= {"status": 404, "body": {}}
     with pytest.raises(OperateError, match=r"answers 404; set FORGE_TOKEN to a token that may read acme/chespirito$"):
         deliver.deliver(target(Cluster("staging"), "staging"), 1, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("merge_commit_sha",), "main"),
+        (("merge_commit_sha",), "a" * 40 + "\n"),
+        (("merged_by", "login"), "bob\u202e"),
+        (("merged_by", "login"), '"},{"image":"evil'),
+    ],
+)
+def test_what_the_forge_says_in_another_form_starts_nothing(
+    answer: dict[str, Any], path: tuple[str, ...], value: str
+) -> None:
+    answer["body"] = item = found = pull_request("closed_merged")
+    for part in path[:-1]:
+        item = item[part]
+    item[path[-1]] = value
+    cluster = Cluster("production")
+    with pytest.raises(OperateError, match="which has another form") as refused:
+        deliver.deliver(target(cluster, "production"), found["number"], None)
+    assert "\u202e" not in str(refused.value)
+    assert cluster.created == []

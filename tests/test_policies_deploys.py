@@ -1,6 +1,7 @@
 """Admission policies on deploys: a deployer changes image and notes of what is not held, and who holds a Lease."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -105,6 +106,117 @@ def test_a_deployer_leaves_a_held_image_alone(single: Declared) -> None:
     assert deploy(single, with_hold(single, HELD_FOR, other), with_hold(single, HELD_FOR, IMAGE)) == [], "for its own update"
 
 
+def noted(stack: Declared, image: str = IMAGE, **notes: str | None) -> Object:
+    made = with_hold(stack, None, image)
+    given = {f"tekton-delivery/{name.replace('_', '-')}": value for name, value in notes.items() if value is not None}
+    made["metadata"]["annotations"] |= given
+    return made
+
+
+def entry(image: str = IMAGE, **more: Any) -> str:
+    """An entry of the history as deploy.sh writes it."""
+    return json.dumps({"image": image, "commit": SHA, "pullRequest": "7"} | more, separators=(",", ":"), ensure_ascii=False)
+
+
+OTHER = IMAGE.replace("a" * 64, "b" * 64)
+PEOPLE = ["ACME\\ana", "b@c"]
+MARK = {"repository": "acme/chespirito", "tree": SHA, "paths": {"a/ü": SHA, "b": None}, "digest": IMAGE.split("@")[1]}
+OLD_ENTRY = '{"image":"anything","reason":"caf\\u00e9 \\"},{\\"","rolledBackBy":"ana"}'
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (None, f"[{entry()}]"),
+        ("[]", f"[{entry()}]"),
+        (f"[{OLD_ENTRY}]", f"[{OLD_ENTRY},{entry()}]"),
+        ('[{"image": "by hand"} ]', f'[{{"image": "by hand"}} ,{entry()}]'),
+        (f"[{','.join([OLD_ENTRY] * 20)}]", f"[{','.join([OLD_ENTRY] * 19)},{entry()}]"),
+        (f"[{OLD_ENTRY}]", f"[{OLD_ENTRY}]"),
+        (None, f"[{entry(mark=MARK, mergedBy='bot[bot]', approvedBy=PEOPLE, run='r', at='2026')}]"),
+        (None, f'[{{"image":"{IMAGE}","run":"r","at":"2026"}}]'),
+    ],
+    ids=["first", "empty", "next", "by-hand", "oldest-goes", "same", "all", "placeholder"],
+)
+def test_a_deployer_adds_what_runs_to_the_history(single: Declared, old: str | None, new: str) -> None:
+    assert deploy(single, noted(single, history=new), noted(single, history=old)) == []
+
+
+DEEP = {"a": {"b": {"c": "d"}}}
+TWENTY = f"[{','.join([OLD_ENTRY] * 20)}]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (None, f"[{entry(OTHER)}]"),
+        (None, f"[{entry(IMAGE.replace('chespirito@', 'evil@'))}]"),
+        (None, f"[{entry('registry.example/evil@sha256:' + 'a' * 64)}]"),
+        (None, f"[{entry()},{entry()}]"),
+        (None, f"[{OLD_ENTRY},{entry()}]"),
+        (f"[{OLD_ENTRY}]", f"[{entry()}]"),
+        (f"[{OLD_ENTRY}]", "[]"),
+        (f"[{OLD_ENTRY}]", None),
+        (f"[{OLD_ENTRY}]", f"[{OLD_ENTRY.replace('ana', 'bob')},{entry()}]"),
+        (f"[{OLD_ENTRY}]", f"[{entry()},{OLD_ENTRY}]"),
+        (f"[{OLD_ENTRY}]", f"[{OLD_ENTRY}{entry()}]"),
+        (TWENTY, f"[{','.join([OLD_ENTRY] * 18)},{entry()}]"),
+        (None, f"[{entry(rolledBackBy='ana')}]"),
+        (None, f"[{entry(unproven='ana')}]"),
+        (None, f'[{entry()[:-1]},"\\u0069mage":"evil"}}]'),
+        (None, f'[{entry()[:-1]},"image":"evil"}}]'),
+        (None, f"[{entry(mark=DEEP)}]"),
+        (None, f"[{entry()}"),
+        (None, f"[{entry(mergedBy='x' * 70000)}]"),
+        (None, "x"),
+    ],
+)
+def test_a_deployer_writes_nothing_else_there(single: Declared, old: str | None, new: str | None) -> None:
+    assert deploy(single, noted(single, history=new), noted(single, history=old)) != []
+
+
+HAND = "by-hand:latest"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({}, {"before": "[]"}),
+        ({}, {"before": f'[{{"image":"{OTHER}","commit":null,"pullRequest":null}},{entry()}]'}),
+        ({}, {"rolling_out": f'{{"image":"{OTHER}","former":"{IMAGE}","run":"r"}}'}),
+        ({}, {"rolling_out": f'{{"image":"{OTHER}","former":"{HAND}","run":"r"}}'}),
+        ({"rolling_out": f'{{"image":"{IMAGE}","former":"{HAND}"}}'}, {"before": f'[{{"image":"{HAND}","commit":null}}]'}),
+        ({"before": f'[{{"image":"{HAND}"}},{entry()}]'}, {"before": f'[{{"image":"{HAND}"}}]'}),
+    ],
+)
+def test_a_deployer_notes_what_served_before(single: Declared, old: dict[str, str], new: dict[str, str]) -> None:
+    assert deploy(single, noted(single, **new), noted(single, image=HAND, **old)) == []
+
+
+EVIL = "registry.example/evil@sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        {"before": f'[{{"image":"{EVIL}"}}]'},
+        {"before": f'[{{"image" : "{EVIL}"}}]'},
+        {"before": f'[{{"\\u0069mage":"{EVIL}"}}]'},
+        {"before": '[{"image":"registry.internal:5000/chespirito:latest"}]'},
+        {"rolling_out": f'{{"image":"{IMAGE}","former":"{EVIL}"}}'},
+        {"rolling_out": f'{{"former":"{EVIL}","image":"{IMAGE}"}}'},
+        {"rolling_out": f'{{"former":"{IMAGE}","run":"' + "x" * 5000 + '"}'},
+        {"commit": "x" * 5000},
+        {"anything": "else"},
+        {"awaits_approval_0": "{}"},
+        {"awaits_approval_7": "x" * 5000},
+    ],
+)
+def test_a_deployer_notes_no_other_image_and_nothing_without_end(single: Declared, new: dict[str, str]) -> None:
+    assert len(deploy(single, noted(single, **new), noted(single))) == 1
+    assert deploy(single, noted(single, awaits_approval_7="{}", commit=SHA), noted(single)) == []
+
+
 def test_a_deployer_adds_no_container(single: Declared) -> None:
     new = deployment(single)
     containers = new["spec"]["template"]["spec"]["containers"]
@@ -113,8 +225,38 @@ def test_a_deployer_adds_no_container(single: Declared) -> None:
     assert deploy(single, new) != []
 
 
+LEASE = {"metadata": {"name": "chespirito-pod", "labels": {"a": "b"}}, "spec": {}}
+HOLDS = {"holderIdentity": "run-1-promote", "leaseDurationSeconds": 150, "renewTime": "2026-11-22T12:00:00.000000Z"}
+
+
+def lease(stack: Declared, new: Object) -> list[str]:
+    name = stack.recording.stack
+    return refusals(stack, f"tekton-delivery-{name}-leases", new, old=LEASE, user=DEPLOYERS[name])
+
+
 def test_a_lease_changes_hands_and_nothing_else(single: Declared) -> None:
-    policy, user = f"tekton-delivery-{single.recording.stack}-leases", DEPLOYERS[single.recording.stack]
-    old = {"metadata": {"name": "chespirito-pod", "labels": {"a": "b"}}, "spec": {}}
-    assert refusals(single, policy, old | {"spec": {"holderIdentity": "x"}}, old=old, user=user) == []
-    assert refusals(single, policy, old | {"metadata": {"name": "chespirito-pod"}}, old=old, user=user) != []
+    assert lease(single, LEASE | {"spec": HOLDS}) == []
+    assert lease(single, LEASE | {"spec": {}}) == []
+    assert lease(single, {"metadata": LEASE["metadata"]}) == []
+    assert lease(single, LEASE | {"metadata": {"name": "chespirito-pod"}}) != []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"leaseDurationSeconds": 151},
+        {"leaseDurationSeconds": 2**31 - 1},
+        {"leaseDurationSeconds": None},
+        {"holderIdentity": "rollback by ana"},
+        {"holderIdentity": "run\n"},
+        {"holderIdentity": "\u202erun"},
+    ],
+)
+def test_a_lease_has_an_end_and_is_held_by_a_run(single: Declared, change: Object) -> None:
+    spec = {name: value for name, value in (HOLDS | change).items() if value is not None}
+    assert len(lease(single, LEASE | {"spec": spec})) == 1
+
+
+def test_the_stack_says_on_the_lease_how_long_it_is_held(single: Declared) -> None:
+    """Where steps and people read it: twice the rollout's minute, and 30 s."""
+    assert single.one("Lease")["metadata"]["annotations"] == {"tekton-delivery/lease-seconds": "150"}

@@ -62,6 +62,11 @@ class Target:
         return f"{self.application}-{self.environment}-rebuild-pipeline"
 
     @property
+    def proof_pipeline(self) -> str:
+        """The name of the Pipeline that tells whether an image may come back."""
+        return f"{self.application}-{self.environment}-proof-pipeline"
+
+    @property
     def context_suffix(self) -> str:
         """What ends the context of its commit statuses."""
         return f"/{self.application}" if self.shares_repository else ""

@@ -1,12 +1,28 @@
-"""What the deployer may change: an image by digest and this project's annotations but a hold, and its Leases' spec."""
+"""What the deployer may change: an image by digest, what is noted about deliveries, and who holds a Lease for how long."""
 
 from collections.abc import Mapping
 
 from components.cel import lookup, quote
-from components.conventions import HOLD, PROJECT
-from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, validation
+from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, PROJECT, ROLLING_OUT, key
+from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, texts, validation
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
+
+# What deliveries note on a Deployment, and how long a note may be. A hold has its own message.
+_NOTES = tuple(
+    key(name) for name in ("commit", "pull-request", "digest", "merge-commit", "merged-by", "run", "delivered-at", "hold")
+)
+_NOTE, _RECORD = 4096, 65536
+# What follows the image in an entry of the history, to the end of the list. Rollbacks are people's: nothing tells of one.
+_TEXT = r'"([^"\\]|\\["\\])*"'
+_PLAIN = rf"({_TEXT}|null|true|false|[0-9]+)"
+_FLAT = rf"({_PLAIN}|\[({_PLAIN},?)*\]|\{{({_TEXT}:{_PLAIN},?)*\}})"
+_VALUE = rf"({_FLAT}|\{{({_TEXT}:{_FLAT},?)*\}})"
+_REST = rf'^"(,"(commit|pullRequest|mergeCommit|mergedBy|run|at|mark|approvedBy)":{_VALUE})*\}}\]$'
+_ENTRY = '{"image":"'
+_COMPACT = r"^[^\s\\]*$"
+# Entries that are kept; deploy.sh has the same number.
+_KEPT = 20
 
 
 def deploys(
@@ -21,11 +37,15 @@ def deploys(
     def image(spec: str) -> str:
         return f"{spec}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')"
 
-    digest = "variables.image.matches('^[^@]+@sha256:[0-9a-f]{64}$')"
-    repository = (
-        f"variables.image.split('@')[0] in [{lookup(repositories, 'object.metadata.name')}, {quote(placeholder_repository)}]"
-    )
-    hold = quote(HOLD)
+    own = f"[{lookup(repositories, 'object.metadata.name')}, {quote(placeholder_repository)}]"
+    hold, history, entry = quote(HOLD), quote(HISTORY), quote(_ENTRY)
+    image_key, former, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
+    served = texts((BEFORE, ROLLING_OUT))
+    notes = texts((*_NOTES, BEFORE, HISTORY, ROLLING_OUT))
+
+    def of_the_application(image: str) -> str:
+        return f"{image}.matches('^[^@]+@sha256:[0-9a-f]{{64}}$') && {image}.split('@')[0] in {own}"
+
     return Policy(
         name="deploys",
         namespace=namespace,
@@ -36,19 +56,50 @@ def deploys(
             "former": optional("oldObject.metadata", "annotations", "{}"),
             "running": image(_OLD),
             "image": image(_NEW),
+            "history": f"{history} in variables.notes ? variables.notes[{history}] : ''",
+            "record": f"{history} in variables.former ? variables.former[{history}] : ''",
+            # Where the last entry begins, and what stands before it.
+            "last": f"variables.history.lastIndexOf({entry})",
+            "kept": "variables.last > 1 ? variables.history.substring(1, variables.last - 1) : ''",
+            # What somebody put there by hand may be noted as what served before: it ran, or it was noted when it did.
+            "known": f"{served}.map(k, k in variables.former ? variables.former[k] : '').join('') + "
+            "'\"' + variables.running + '\"'",
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "
             "variables.former.filter(k, !(k in variables.notes))",
         },
         validations=[
             validation(
                 "the deployer runs images by digest, from the repository of the application",
-                f"{digest} && {repository}",
+                of_the_application("variables.image"),
                 "variables.image",
             ),
             validation(
-                f"the deployer changes no annotations but {PROJECT}/…",
-                f"variables.changed.all(k, k.startsWith({quote(PROJECT + '/')}))",
+                f"the deployer changes no annotations but {PROJECT}/…: those of deliveries, {_NOTE} bytes each, the history "
+                f"{_RECORD}",
+                f"variables.changed.all(k, (k in {notes} || k.matches('^{AWAITS}[1-9][0-9]{{0,9}}$')) && "
+                f"(!(k in variables.notes) || size(variables.notes[k]) <= (k == {history} ? {_RECORD} : {_NOTE})))",
                 "variables.changed.join(', ')",
+            ),
+            validation(
+                "the deployer adds what runs to the history, and leaves what is there but for the oldest of "
+                f"{_KEPT} entries",
+                f"!({history} in variables.changed) || ("
+                f"variables.history.startsWith('[' + variables.kept) && "
+                f"variables.history.substring(variables.last + {len(_ENTRY)}).startsWith(variables.image + '\"') && "
+                f"variables.history.substring(variables.last + {len(_ENTRY)} + size(variables.image))"
+                f".matches({quote(_REST)}) && "
+                "(variables.last == 1 || variables.history.substring(variables.last - 1, variables.last) == ',') && "
+                "((variables.kept == '' && variables.record == '') || variables.record == '[' + variables.kept + ']' || "
+                f"(variables.record.endsWith(',' + variables.kept + ']') && variables.kept.startsWith({entry}) && "
+                f"variables.kept.split({entry}).size() >= {_KEPT})))",
+            ),
+            validation(
+                "the deployer notes as what served before what is the application's, or ran",
+                # Without escapes and blanks there is one way to write a key.
+                f"{served}.filter(k, k in variables.changed && k in variables.notes).map(k, variables.notes[k])"
+                f".all(n, n.matches({quote(_COMPACT)}) && (n.split({image_key}) + n.split({former})).all(p, "
+                f"p.startsWith('[') || p.startsWith('{{') || ({of_the_application(first)}) || "
+                f"variables.known.contains('\"' + {first} + '\"')))",
             ),
             validation(
                 "the deployer neither sets nor lifts a hold",
@@ -81,17 +132,34 @@ def deploys(
     )
 
 
-def leases(*, namespace: str, account: str) -> Policy:
-    """Return the policy for the Leases by which deploys wait for each other."""
+def leases(*, namespace: str, account: str, longest: Mapping[str, int]) -> Policy:
+    """Return the policy for the Leases by which deploys wait for each other.
+
+    `longest` maps a Deployment to the seconds that its Lease is held at most. Admission knows no clock: clients do not
+    believe a time that has not come yet.
+    """
+    bounds = ", ".join(f"{quote(name)}: {seconds}" for name, seconds in sorted(longest.items()))
+    held = "has(object.spec) && has(object.spec.holderIdentity) && object.spec.holderIdentity != ''"
     return Policy(
         name="leases",
         namespace=namespace,
         account=account,
         rules=[rule("coordination.k8s.io", "v1", ["leases"], ["UPDATE"])],
+        variables={"held": held, "longest": f"{{{bounds}}}[object.metadata.name]"},
         validations=[
             validation(
                 "the deployer changes no metadata of a Lease",
                 same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),
-            )
+            ),
+            validation(
+                "the deployer holds a Lease no longer than rollout, smoke check and way back take",
+                "!variables.held || (has(object.spec.leaseDurationSeconds) && "
+                "object.spec.leaseDurationSeconds <= variables.longest)",
+                "string(variables.longest) + ' s'",
+            ),
+            validation(
+                "the deployer holds a Lease in the name of a run, not of somebody",
+                "!variables.held || object.spec.holderIdentity.matches('^[a-z0-9][a-z0-9.-]{0,252}$')",
+            ),
         ],
     )

@@ -29,6 +29,8 @@ class PoliciesArgs:
     container: str
     repositories: Mapping[str, str]
     """Deployment to the repository of its images."""
+    lease_seconds: Mapping[str, int]
+    """Deployment to how long its Lease is held at most."""
     placeholder_repository: str
     """Repository of the image that runs before the first delivery."""
     approval: Approvers | None
@@ -79,7 +81,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             repositories=args.repositories,
             placeholder_repository=args.placeholder_repository,
         ),
-        leases(namespace=args.workload_namespace, account=deployer),
+        leases(namespace=args.workload_namespace, account=deployer, longest=args.lease_seconds),
         prunings(namespace=args.delivery_namespace, account=account(args.delivery_namespace, PRUNER)),
     ]
     if args.approval:

@@ -86,6 +86,7 @@ def note_env() -> dict[str, str]:
     return {
         "PARAM_PULL_REQUEST": "$(params.pull-request)",
         "PARAM_DEPLOYMENT": "$(params.deployment)",
+        "PARAM_CONTAINER": "$(params.container)",
         "NAMESPACE": "$(params.namespace)",
         "RUN": "$(context.taskRun.name)",
         "FIELD_MANAGER": FIELD_MANAGER,
@@ -97,7 +98,7 @@ def note_env() -> dict[str, str]:
 
 def target_env() -> dict[str, str]:
     """Return what a step takes that changes the image of a Deployment and waits for it."""
-    return note_env() | {"PARAM_CONTAINER": "$(params.container)", "PARAM_TIMEOUT": "$(params.timeout)"}
+    return note_env() | {"PARAM_TIMEOUT": "$(params.timeout)"}
 
 
 def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved_by: str = "", base: str = "") -> Manifest:

@@ -19,7 +19,7 @@ SOURCE_CONFIG_PATH = "/credentials/source"
 
 def script(name: str) -> str:
     """Return a script of `scripts/` as Tekton embeds it, with what it sources. Values reach it by environment only."""
-    return _SOURCED.sub(lambda line: _body(line["name"]), (SCRIPTS / name).read_text())
+    return _sourced((SCRIPTS / name).read_text())
 
 
 def preceded(text: str, name: str) -> str:
@@ -28,8 +28,12 @@ def preceded(text: str, name: str) -> str:
     return f"{head}\nset -eu\n\n{_body(name)}\n{rest}"
 
 
+def _sourced(text: str) -> str:
+    return _SOURCED.sub(lambda line: _body(line["name"]), text)
+
+
 def _body(name: str) -> str:
-    return (SCRIPTS / name).read_text().split("\nset -eu\n", 1)[1].strip("\n")
+    return _sourced((SCRIPTS / name).read_text()).split("\nset -eu\n", 1)[1].strip("\n")
 
 
 def step(

@@ -26,6 +26,7 @@ SPEAKS_WITH = {
     "prove": {"source"},
     "import": {"source", "registry"},
     "prove-copy": {"registry"},
+    "proof": {"registry"},
 }
 
 

@@ -4,6 +4,8 @@ import copy
 import json
 from typing import Any
 
+from kubernetes import client
+
 from components.conventions import Manifest, labels
 from operate.cluster import Cluster, ConflictError
 from operate.target import Target
@@ -22,6 +24,7 @@ def served(letter: str, number: int, **more: Any) -> Manifest:
         "image": image(letter),
         "commit": letter * 40,
         "pullRequest": str(number),
+        "mergeCommit": str(number) * 40,
         "run": f"shop-production-{number}-promote",
         "at": f"2026-11-22T12:0{number}:00Z",
     } | more
@@ -50,6 +53,19 @@ def run(number: int, at: str, *, ended: bool = True, event: str = "pull-request"
     }
 
 
+def promotion(entry: Manifest) -> Manifest:
+    """The TaskRun that brought an entry to production."""
+    params = {"head-sha": entry.get("commit"), "merge-sha": entry.get("mergeCommit")}
+    return {
+        "metadata": {"name": entry["run"], "labels": {"tekton.dev/pipelineRun": entry["run"]}},
+        "spec": {
+            "serviceAccountName": "deployer",
+            "params": [{"name": name, "value": value} for name, value in params.items()],
+        },
+        "status": {"conditions": [{"status": "True"}], "results": [{"name": "image", "value": entry["image"]}]},
+    }
+
+
 def task_run(of: Manifest, reason: str, account: str = "deployer") -> Manifest:
     """The TaskRun of a PipelineRun that gave a reason."""
     metadata = of["metadata"] | {"labels": of["metadata"]["labels"] | {"tekton.dev/pipelineRun": of["metadata"]["name"]}}
@@ -67,13 +83,23 @@ class Memory(Cluster):
         self.before_patch: list[Manifest] = []
         """Annotations that somebody else writes just before the next patches."""
         self.pipeline_runs: list[Manifest] = []
-        self.task_runs: list[Manifest] = []
+        self.task_runs: list[Manifest] = [promotion(entry) for entry in history]
+        self.marks: dict[str, Manifest] = {
+            entry["image"].partition("@")[2]: {"headSha": entry.get("commit"), "pullRequest": entry.get("pullRequest")}
+            | entry.get("mark", {})
+            for entry in history
+        }
+        """What the registry holds, by digest."""
         self.created: list[Manifest] = []
+        self.declared = {"image": REPOSITORY, "vouched-by": "staging"}
+        """What the stack says in the pipeline that proves images."""
+        self.waiting: dict[str, Manifest] = {}
+        """TaskRuns by name that wait for approval."""
         self.config_maps: dict[str, Manifest] = {}
         self.switch: Manifest = {"metadata": {}}
         self.held: Manifest = {"metadata": {"name": NAME, "resourceVersion": "1"}, "spec": {}}
         last = history[-1] if history else None
-        notes = {"tekton-delivery/history": json.dumps(history)} if history else {}
+        notes = {"tekton-delivery/history": json.dumps(history, separators=(",", ":"))} if history else {}
         if last:
             notes |= {"tekton-delivery/commit": last["commit"], "tekton-delivery/pull-request": last["pullRequest"]}
         self.live: Manifest = {
@@ -162,9 +188,31 @@ class Memory(Cluster):
         return {"pipelineruns": self.pipeline_runs, "taskruns": self.task_runs}[plural]
 
     def create_run(self, environment: str, body: Manifest) -> None:
-        if body["metadata"]["name"] in [made["metadata"]["name"] for made in self.created]:
+        name = body["metadata"]["name"]
+        if name in [made["metadata"]["name"] for made in self.created]:
             raise ConflictError
         self.created.append(body)
+        if body["spec"]["pipelineRef"]["name"] == f"shop-{environment}-proof-pipeline":
+            self._prove(name, {param["name"]: param["value"] for param in body["spec"]["params"]})
+
+    def _prove(self, name: str, given: dict[str, str]) -> None:
+        """As proof.sh does."""
+        mark = self.marks.get(given["digest"])
+        told = mark and mark["headSha"] in (given["commit"], given["merge-commit"])
+        result = {"name": "mark", "value": json.dumps(mark)} if told else {"name": "reason", "value": "nobody has signed it"}
+        condition = {"type": "Succeeded", "status": str(bool(told)), "message": "Tasks Completed"}
+        self.pipeline_runs.append(
+            {"metadata": {"name": name, "labels": {}}, "status": {"completionTime": "now", "conditions": [condition]}}
+        )
+        labels = {"tekton.dev/pipelineRun": name}
+        self.task_runs.append({"metadata": {"name": name, "labels": labels}, "spec": {}, "status": {"results": [result]}})
+
+    def tekton(self, environment: str, plural: str, name: str) -> Manifest:
+        if plural == "taskruns" and name in self.waiting:
+            return self.waiting[name]
+        if (plural, name) != ("pipelines", f"shop-{environment}-proof-pipeline") or not self.declared:
+            raise client.ApiException(status=404, reason="Not Found")
+        return {"spec": {"tasks": [{"params": [{"name": key, "value": value} for key, value in self.declared.items()]}]}}
 
     def create_config_map(self, environment: str, body: Manifest) -> None:
         if body["metadata"]["name"] in self.config_maps:

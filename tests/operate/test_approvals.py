@@ -1,12 +1,15 @@
 """Approving: what waits is found, and said yes to in the own name."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from components.conventions import Manifest
 from operate.approvals import approve, awaiting
 from operate.errors import OperateError
-from tests.operate.cluster import Memory, served
+from tests.operate.cluster import Memory, image, served
 
 DIGEST = "sha256:" + "b" * 64
 
@@ -30,7 +33,30 @@ def production(*notes: dict[str, str]) -> Memory:
     cluster = Memory("production", served("a", 1))
     for note in notes:
         cluster.notes.update(note)
+        for text in note.values():
+            noted = json.loads(text)
+            cluster.waiting[noted["taskRun"]] = run(noted)
     return cluster
+
+
+def run(noted: dict[str, Any]) -> Manifest:
+    """The TaskRun that has noted it, as Tekton shows it while its step `approve` runs."""
+    params = {"head-sha": "commit", "pull-request": "pullRequest", "merged-by": "mergedBy", "run": "run"}
+    results = [{"key": "image", "value": image("b"), "type": 1}, {"key": "touched", "value": "", "type": 1}]
+    return {
+        "metadata": {"name": noted["taskRun"], "uid": "uid", "labels": {"app.kubernetes.io/name": "shop"}},
+        "spec": {
+            "serviceAccountName": "deployer",
+            "params": [{"name": name, "value": noted[key]} for name, key in params.items()],
+        },
+        "status": {
+            "steps": [
+                {"name": "commits", "terminated": {"exitCode": 0}},
+                {"name": "prove", "terminated": {"exitCode": 0, "message": json.dumps(results)}},
+                {"name": "approve", "running": {}},
+            ]
+        },
+    }
 
 
 def test_the_only_one_that_waits_needs_no_name() -> None:
@@ -70,3 +96,44 @@ def test_what_does_not_wait_cannot_be_approved() -> None:
 
 def test_what_a_killed_run_left_behind_ends_by_its_time() -> None:
     assert awaiting(production(waiting(7, until="2026-01-01T00:00:00Z")).target) == []
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"digest": "sha256:" + "e" * 64},
+        {"commit": "e" * 40},
+        {"mergedBy": "carol"},
+        {"pullRequest": "8"},
+        {"run": "another"},
+        {"taskRunUid": "another"},
+    ],
+)
+def test_what_somebody_else_noted_is_not_approved(forged: dict[str, str]) -> None:
+    cluster = production(waiting(7))
+    ((name, text),) = waiting(7).items()
+    cluster.notes[name] = json.dumps(json.loads(text) | forged)
+    with pytest.raises(OperateError, match="is not what the run shop-production-7-promote waits for"):
+        approve(cluster.target, None, None)
+    assert cluster.config_maps == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: run["spec"].update(serviceAccountName="reporter"),
+        lambda run: run["metadata"].update(labels={"app.kubernetes.io/name": "other"}),
+        lambda run: run["status"].update(completionTime="now"),
+        lambda run: run["status"].update(steps=[]),
+    ],
+    ids=["no-deployer", "another-application", "ended", "nothing-proven"],
+)
+def test_nor_what_another_run_waits_for(change: Callable[[Manifest], None]) -> None:
+    cluster = production(waiting(7))
+    change(cluster.waiting["shop-production-7-promote"])
+    with pytest.raises(OperateError, match="is not what the run"):
+        approve(cluster.target, None, None)
+    cluster.waiting.clear()
+    with pytest.raises(OperateError, match="is gone"):
+        approve(cluster.target, None, None)
+    assert cluster.config_maps == {}

@@ -22,7 +22,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Memory:
     )
     made = Memory("production", served("a", 1), marked)
     waits = run(3, "12:01:00")
-    made.pipeline_runs, made.task_runs = [waits], [task_run(waits, "queued: production is held by ana: by hand")]
+    made.pipeline_runs.append(waits)
+    made.task_runs += [task_run(waits, "queued: production is held by ana: by hand")]
     monkeypatch.setattr(command, "Cluster", lambda context: made)
     return made
 
@@ -147,3 +148,39 @@ def test_no_kubeconfig_is_told(
     assert code == 1
     assert says in err
     assert "Traceback" not in err
+
+
+BAD = "a\x1b]0;x\x07b\x9b31mc\u202ed\u2066e\u2028f\nproduction shop serves g"
+PLAIN = "a ]0;x b 31mc d e f production shop serves g"
+
+
+def test_what_others_wrote_is_shown_plainly_and_makes_no_lines(
+    cluster: Memory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = cluster.notes
+    history = json.loads(notes["tekton-delivery/history"])
+    history[-1] |= {"mergedBy": BAD, "run": BAD, "approvedBy": [BAD], "mark": {"environment": BAD, "tree": BAD, "run": BAD}}
+    notes["tekton-delivery/history"] = json.dumps(history)
+    notes["tekton-delivery/hold"] = json.dumps({"by": BAD, "reason": BAD, "since": BAD})
+    waits = dict.fromkeys(("digest", "commit", "mergedBy", "run", "taskRun", "taskRunUid"), BAD)
+    notes["tekton-delivery/awaits-approval-7"] = json.dumps(
+        waits | {"pullRequest": BAD, "count": 1, "until": "2999-01-01T00:00:00Z"}
+    )
+    cluster.switch = {
+        "metadata": {"annotations": {"tekton-delivery/frozen": BAD}},
+        "data": {"frozen": notes["tekton-delivery/hold"]},
+    }
+    cluster.task_runs[-1]["status"]["results"][0]["value"] = f"queued: {BAD}"
+    code, out, _ = operate(capsys, "history", "production", "shop")
+    assert code == 0
+    assert out.count(PLAIN) >= 15
+    assert not [letter for letter in out if letter != "\n" and not letter.isprintable()]
+    assert not [line for line in out.splitlines()[1:] if line.startswith("production shop serves")]
+
+    def forbidden(environment: str) -> None:
+        error = client.ApiException(status=403, reason="Forbidden")
+        error.body = json.dumps({"message": BAD})
+        raise error
+
+    monkeypatch.setattr(cluster, "deployments", forbidden)
+    assert operate(capsys, "history", "production", "shop")[2] == f"error: the cluster refuses: {PLAIN}\n"

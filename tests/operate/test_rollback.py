@@ -1,6 +1,7 @@
 """Rolling back: to something that was served, under the Lease, and held there."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,7 +39,9 @@ def test_by_default_what_served_before_comes_back_and_is_held() -> None:
     assert held
     assert (held.by, held.reason, held.pull_request) == ("ana", "rolled back: it is slow", None)
     last = history(cluster.live)[-1]
-    assert (last.rolled_back_by, last.reason, last.mark) == ("ana", "it is slow", {"tree": "t"})
+    assert (last.rolled_back_by, last.reason, last.unproven) == ("ana", "it is slow", None)
+    assert last.mark
+    assert last.mark["tree"] == "t"
     assert cluster.held["spec"] == {}, "the Lease is given back"
 
 
@@ -117,26 +120,80 @@ def test_somebody_elses_change_meanwhile_is_kept() -> None:
     assert cluster.notes["theirs"] == "new"
 
 
+def held_since(age: float, seconds: int = 3600) -> dict[str, Any]:
+    at = (datetime.now(UTC) - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"holderIdentity": "deploy\u202e", "renewTime": at, "leaseDurationSeconds": seconds}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        held_since(200, 2**31 - 1),
+        held_since(-1e9),
+        held_since(0) | {"renewTime": "soon"},
+        held_since(0) | {"renewTime": None},
+        {"holderIdentity": "deploy"},
+    ],
+)
+def test_nobody_blocks_longer_than_the_stack_says_whatever_the_lease_says(spec: dict[str, Any]) -> None:
+    cluster = Memory("production", *THREE)
+    cluster.held["metadata"]["annotations"] = {"tekton-delivery/lease-seconds": "150"}
+    cluster.held["spec"] = spec
+    assert "waiting for a deploy of production shop to end" not in back(cluster)
+    assert cluster.image == image("b")
+
+
+def test_a_lease_that_is_never_given_back_is_told_with_the_way_out() -> None:
+    cluster = Memory("production", *THREE)
+    cluster.held["metadata"]["annotations"] = {"tekton-delivery/lease-seconds": "0"}
+    cluster.held["spec"] = held_since(-30)
+    with pytest.raises(OperateError, match=r"held by 'deploy '; if .* kubectl --namespace production patch lease shop-pod"):
+        back(cluster)
+    assert cluster.image == image("c")
+
+
+def test_what_ends_the_program_takes_back_what_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Memory("production", *THREE)
+    before = json.loads(json.dumps(cluster.notes))
+
+    def ended(seconds: float) -> None:
+        if cluster.image == image("b"):
+            raise SystemExit(143)
+
+    cluster.broken = {image("b")}
+    monkeypatch.setattr(rollback.time, "sleep", ended)
+    with pytest.raises(SystemExit):
+        back(cluster)
+    assert cluster.image == image("c")
+    assert cluster.notes == before
+    assert cluster.held["spec"] == {}
+
+
 def test_a_deploy_that_is_going_on_is_waited_for() -> None:
     cluster = Memory("production", *THREE)
-    spec: dict[str, Any] = {
-        "holderIdentity": "deploy",
-        "renewTime": "2026-11-22T12:00:00.000000Z",
-        "leaseDurationSeconds": 1,
-    }
-    cluster.held["spec"] = spec | {"renewTime": "2999-01-01T00:00:00.000000Z"}
+    spec: dict[str, Any] = held_since(0)
+    cluster.held["spec"] = spec
     asked = 0
 
     def lease_now(environment: str, name: str) -> dict[str, Any]:
         nonlocal asked
         asked += 1
         if asked == 3:
-            cluster.held["spec"] = spec  # ran out
+            cluster.held["spec"] = held_since(3601)  # ran out
         return json.loads(json.dumps(cluster.held))  # type: ignore[no-any-return]
 
     cluster.lease = lease_now  # type: ignore[method-assign]
     assert "waiting for a deploy of production shop to end" in back(cluster)
     assert cluster.image == image("b")
+
+
+def test_older_entries_stay_to_the_letter() -> None:
+    """The admission policy compares them as text when deploys add theirs."""
+    cluster = Memory("production", *THREE)
+    text = cluster.notes["tekton-delivery/history"].replace('"run"', '"reason":"caf\\u00e9 \\u202e","run"')
+    cluster.notes["tekton-delivery/history"] = text
+    back(cluster)
+    assert cluster.notes["tekton-delivery/history"].startswith(text[:-1] + ',{"image":"' + image("b"))
 
 
 def test_twenty_entries_are_kept() -> None:

@@ -20,10 +20,13 @@ note() { # note JSON_OR_NULL
 noted=
 # shellcheck disable=SC2329 # the trap calls it
 forget() {
+    code=$?
+    trap '' HUP INT TERM
     [ -z "$noted" ] || note null || true
+    exit "$code"
 }
 trap forget EXIT
-trap 'exit 143' TERM
+trap 'exit 143' HUP INT TERM
 
 while :; do
     given=$(kubectl --namespace "$APPROVALS_NAMESPACE" get configmaps --output json \
@@ -32,7 +35,7 @@ while :; do
         '[.items[].data | select(.digest == $digest).approver] | unique')
     if printf '%s' "$names" | jq --exit-status --argjson count "$APPROVAL_COUNT" 'length >= $count' >/dev/null; then
         printf '%s' "$names" >"$RESULT_APPROVED_BY_PATH"
-        echo "approved: $digest by $names"
+        printf 'approved: %s by %s\n' "$digest" "$names" | plain
         exit 0
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
@@ -40,11 +43,11 @@ while :; do
         exit 1
     fi
     if [ -z "$noted" ]; then
+        noted=yes # before it is: a TERM may come in between
         note "$(jq --null-input --arg digest "$digest" --arg until "$deadline" '
             {digest: $digest, commit: env.PARAM_HEAD_SHA, pullRequest: env.PARAM_PULL_REQUEST, mergedBy: env.PARAM_MERGED_BY,
              run: env.PARAM_RUN, taskRun: env.RUN, taskRunUid: env.RUN_UID, count: (env.APPROVAL_COUNT | tonumber),
              until: ($until | tonumber | todate)}')"
-        noted=yes
         echo "waiting for $APPROVAL_COUNT of $APPROVERS to approve $digest"
     fi
     sleep 3

@@ -16,14 +16,10 @@ mark=null
 [ -z "$MARK_PATH" ] || mark=$(cat "$MARK_PATH")
 approved_by=null
 [ -z "$APPROVED_BY_PATH" ] || approved_by=$(cat "$APPROVED_BY_PATH")
-image_in() {
-    printf '%s' "$1" | jq --raw-output --arg container "$PARAM_CONTAINER" \
-        '.spec.template.spec.containers[] | select(.name == $container).image'
-}
 
 # Decides by ancestry, not by clock, whether what runs now is newer.
 is_older() {
-    running=$(printf '%s' "$live" | jq --raw-output '.metadata.annotations["tekton-delivery/merge-commit"] // ""')
+    running=$(of "$live" 'note("merge-commit") // ""')
     [ -n "$running" ] && [ "$running" != "$PARAM_MERGE_SHA" ] || return 1
     git -C "$HISTORY" merge-base --is-ancestor "$PARAM_MERGE_SHA" "$running" && return 0
     git -C "$HISTORY" merge-base --is-ancestor "$running" "$PARAM_MERGE_SHA" && return 1
@@ -45,58 +41,57 @@ if [ -z "$image" ]; then
     exit 0
 fi
 
+# shellcheck disable=SC2329 # settle calls it
+noted() {
+    jq --arg image "$image" --arg former "$former" --arg commit "$PARAM_HEAD_SHA" --arg pull "$PARAM_PULL_REQUEST" \
+        --arg merge "$PARAM_MERGE_SHA" --arg by "$PARAM_MERGED_BY" --argjson mark "$mark" --argjson approvedBy "$approved_by" "$facts"'
+        def given: if . == "" then null else . end;
+        (now | todate) as $now
+        | {
+            "tekton-delivery/commit": $commit,
+            "tekton-delivery/pull-request": $pull,
+            "tekton-delivery/digest": ($image | split("@")[1]),
+            "tekton-delivery/merge-commit": ($merge | given),
+            "tekton-delivery/merged-by": ($by | given),
+            "tekton-delivery/run": env.RUN,
+            "tekton-delivery/delivered-at": $now,
+            "tekton-delivery/before": (
+              if note("pull-request") == $pull then list("before")
+              else (list("before") + [{image: $former, commit: note("commit"), pullRequest: note("pull-request")}])[-5:] end
+              | tojson),
+            "tekton-delivery/history": appended(
+              {image: $image, commit: $commit, pullRequest: $pull, mergeCommit: ($merge | given), mergedBy: ($by | given),
+               run: env.RUN, at: $now, mark: $mark, approvedBy: $approvedBy})
+          }'
+}
+
 lease_seconds=$((lease_seconds + PARAM_SMOKE_SECONDS))
 acquire
 while :; do
     live=$(kube get "$target" --output json)
-    former=$(image_in "$live")
     if [ -n "$PARAM_MERGE_SHA" ] && is_older; then
         say "superseded: what runs was merged later"
         exit 0
     fi
     respect_people "$live" "$PARAM_PULL_REQUEST"
-    printf '%s' "$live" | jq --arg container "$PARAM_CONTAINER" --arg image "$image" --arg commit "$PARAM_HEAD_SHA" \
-        --arg pull "$PARAM_PULL_REQUEST" --arg merge "$PARAM_MERGE_SHA" --arg by "$PARAM_MERGED_BY" --arg run "$RUN" \
-        --argjson mark "$mark" --argjson approvedBy "$approved_by" '
-        def given: if . == "" then null else . end;
-        (.metadata.annotations // {}) as $notes
-        | ($notes["tekton-delivery/before"] // "[]" | fromjson) as $before
-        | ($notes["tekton-delivery/history"] // "[]" | fromjson) as $history
-        | (.spec.template.spec.containers[] | select(.name == $container).image) as $former
-        | (now | todate) as $now
-        | {
-            resourceVersion: .metadata.resourceVersion,
-            annotations: {
-              "tekton-delivery/commit": $commit,
-              "tekton-delivery/pull-request": $pull,
-              "tekton-delivery/digest": ($image | split("@")[1]),
-              "tekton-delivery/merge-commit": ($merge | given),
-              "tekton-delivery/merged-by": ($by | given),
-              "tekton-delivery/run": $run,
-              "tekton-delivery/delivered-at": $now,
-              "tekton-delivery/before": (
-                if $notes["tekton-delivery/pull-request"] == $pull then $before
-                else ($before + [{image: $former, commit: $notes["tekton-delivery/commit"],
-                                  pullRequest: $notes["tekton-delivery/pull-request"]}])[-5:] end | tojson),
-              "tekton-delivery/history": (
-                $history + [{image: $image, commit: $commit, pullRequest: $pull, mergeCommit: ($merge | given),
-                             mergedBy: ($by | given), run: $run, at: $now, mark: $mark,
-                             approvedBy: $approvedBy}
-                            | with_entries(select(.value != null))] | .[-20:] | tojson)
-            }
-          } as $metadata
-        | {metadata: $metadata, spec: {template: {spec: {containers: [{name: $container, image: $image}]}}}}' \
-        >"$SCRATCH/patch.json"
+    propose "$live" "$image"
     change "$SCRATCH/patch.json" && break
 done
 
-# Asks the application what its settings say, and again for a while if the answer is wrong.
+# Asks the application what its settings say, and again for a while if the answer is wrong. What it sends after the first MiB
+# is nobody's concern: it is a pull request's code.
 smoke_check() {
     [ -n "$PARAM_SMOKE_URL" ] || return 0
     until=$(($(date +%s) + PARAM_SMOKE_SECONDS))
     while :; do
-        status=$(curl --silent --max-time 5 --output "$SCRATCH/answer" --write-out '%{http_code}' "$PARAM_SMOKE_URL") ||
-            status='no answer'
+        {
+            ended=0
+            curl --silent --max-time 5 --write-out '%{stderr}%{http_code}' "$PARAM_SMOKE_URL" 2>"$SCRATCH/status" || ended=$?
+            printf ' %s\n' "$ended" >>"$SCRATCH/status"
+        } | head -c 1048576 >"$SCRATCH/answer"
+        read -r status ended <"$SCRATCH/status"
+        # 23: there was more to read.
+        case $ended in 0 | 23) ;; *) status='no answer' ;; esac
         if [ "$status" != "$PARAM_SMOKE_STATUS" ]; then
             wrong="$status instead of $PARAM_SMOKE_STATUS"
         elif [ -n "$PARAM_SMOKE_CONTAINS" ] && ! grep -qF -e "$PARAM_SMOKE_CONTAINS" "$SCRATCH/answer"; then
@@ -112,23 +107,16 @@ smoke_check() {
 reason="${image##*@} was not ready within $PARAM_TIMEOUT"
 if await_rollout "$target"; then
     if smoke_check; then
+        settle
         say "serves on $NAMESPACE: ${image##*@}"
         exit 0
     fi
     reason="smoke check of ${image##*@} got $wrong"
 fi
 now=$(kube get "$target" --output json)
-if [ "$(image_in "$now")" != "$image" ]; then
+is_ours "$now" || {
     say "$reason; something else has been rolled out meanwhile"
     exit 1
-fi
-# What was there before comes back, image and annotations.
-printf '%s' "$live" | jq --arg container "$PARAM_CONTAINER" --arg image "$former" --slurpfile patch "$SCRATCH/patch.json" '
-    (.metadata.annotations // {}) as $notes
-    | {metadata: {annotations: ($patch[0].metadata.annotations | with_entries(.value = $notes[.key]))},
-       spec: {template: {spec: {containers: [{name: $container, image: $image}]}}}}' >"$SCRATCH/restore.json"
-go_back() {
-    kube patch "$target" --type strategic --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/restore.json" >/dev/null
 }
 if [ "$former" = "$image" ]; then
     go_back # to what was noted; there is no other image to wait for

@@ -2,6 +2,9 @@
 # How the forge is asked, and commit statuses are set; it is put into the scripts of the steps that do.
 set -eu
 
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+
 # A token comes by standard input: everybody on the node may read a command line.
 call() { # call TOKEN CURL_ARGUMENT...
     printf 'header = "Authorization: Bearer %s"\n' "$1" | {
@@ -61,8 +64,9 @@ forge() { # forge CURL_ARGUMENT...; authorize comes first
     call "$token" --fail-with-body "$@"
 }
 set_status() { # set_status SHA CONTEXT STATE DESCRIPTION
-    printf '%s %s: %s: %s\n' "$1" "$2" "$3" "$4"
-    body=$(jq --null-input --arg state "$3" --arg context "tekton-delivery/$2" --arg description "$4" \
+    told=$(printf '%s' "$4" | tr '\n' ' ' | plain)
+    printf '%s %s: %s: %s\n' "$1" "$2" "$3" "$told"
+    body=$(jq --null-input --arg state "$3" --arg context "tekton-delivery/$2" --arg description "$told" \
         '{state: $state, context: $context, description: $description}')
     forge --data "$body" --output /dev/null "$API_URL/repos/$PARAM_REPOSITORY/statuses/$1"
 }

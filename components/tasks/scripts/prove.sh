@@ -5,6 +5,11 @@
 # to look. A merge that does not touch the application has nothing to prove.
 set -eu
 
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+# shellcheck source=SCRIPTDIR/attested.sh
+. "${0%/*}/attested.sh"
+
 refuse() {
     printf '%s' "$1" >"$RESULT_REASON_PATH"
     printf 'refused: %s\n' "$1" >&2
@@ -31,14 +36,8 @@ jq --exit-status .current "$CONTENT" >/dev/null || {
     exit
 }
 
-# The present key first.
-keys=env://PUBLIC_KEY
-if [ -n "$FORMER_KEYS" ]; then
-    printf '%s\n' "$FORMER_KEYS" | awk -v "folder=$SCRATCH" '/^-----BEGIN/ { at++ } at { print >(folder "/former-" at ".pub") }'
-    keys="$keys $(echo "$SCRATCH"/former-*.pub)"
-fi
-registry='' cosign=''
-[ "$INSECURE" = true ] && registry=--insecure && cosign='--allow-http-registry --allow-insecure-registry'
+registry=
+[ "$INSECURE" = true ] && registry=--insecure
 
 # Prints the digests of the images that may be a commit's, one a line. A copy has the one that was proven where it came from.
 digests() { # digests COMMIT
@@ -52,24 +51,15 @@ digests() { # digests COMMIT
         crane digest $registry "$PARAM_IMAGE:$tag" 2>>"$SCRATCH/log" || true
     done | uniq
 }
-# Prints what is signed about an image by one of the keys, one a line.
-statements() { # statements DIGEST
-    for key in $keys; do
-        # shellcheck disable=SC2086 # no flag, or two
-        cosign verify-attestation $cosign --key "$key" --type "$MARK_TYPE" --insecure-ignore-tlog=true \
-            "$PARAM_IMAGE@$1" 2>>"$SCRATCH/log" || true
-    done
-}
 # Prints the marks of a commit's images that speak of this application, commit and environment, one a line. Marks name the
 # application since a repository may have several.
 marks() { # marks COMMIT
     for digest in $(digests "$1"); do
-        found=$(statements "$digest" |
+        found=$(attested "$PARAM_IMAGE@$digest" 2>>"$SCRATCH/log" |
             jq --compact-output --arg repository "$PARAM_REPOSITORY" --arg commit "$1" --arg digest "$digest" \
                 --arg environment "$PROMOTES_FROM" --arg application "$PARAM_APPLICATION" '
-                .payload | @base64d | fromjson | .predicate
-                | select(.repository == $repository and .headSha == $commit and .digest == $digest
-                         and .environment == $environment and (.application // $application) == $application)') ||
+                select(.repository == $repository and .headSha == $commit and .digest == $digest
+                       and .environment == $environment and (.application // $application) == $application)') ||
             continue
         printf '%s\n' "$found"
     done
@@ -103,7 +93,7 @@ while :; do
         refuse "$PARAM_BASE_BRANCH has moved since $PROMOTES_FROM ran this; to ship what was merged: $way_out"
     fi
     if [ "$(date +%s)" -ge "$deadline" ]; then
-        LC_ALL=C tr -cd '\n -~' <"$SCRATCH/log" >&2 # a registry's words
+        plain <"$SCRATCH/log" >&2
         refuse "$PROMOTES_FROM has not vouched for it within $MARK_TIMEOUT s, see its status; then: $way_out"
     fi
     echo "waiting for the mark of $PROMOTES_FROM"

@@ -7,7 +7,7 @@ set -eu
 await_rollout() { # await_rollout TARGET
     end=$(($(date +%s) + ROLLOUT_SECONDS)) left=$ROLLOUT_SECONDS
     while ! kube rollout status "$1" --timeout "${left}s" 2>"$SCRATCH/rollout"; do
-        cat "$SCRATCH/rollout" >&2
+        plain <"$SCRATCH/rollout" >&2
         left=$((end - $(date +%s)))
         if [ "$left" -le 0 ] || ! grep -q 'exceeded its progress deadline' "$SCRATCH/rollout"; then
             echo "error: $1 did not get ready within $PARAM_TIMEOUT" >&2

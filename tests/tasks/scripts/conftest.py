@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,17 +107,40 @@ class Sandbox:
 
     def run(self, script: str, **env: str | Path) -> Result:
         """Run `scripts/<script>.sh` with this environment alone."""
-        done = subprocess.run(
+        return self._ended(self._start(script, env))
+
+    def cancel(self, script: str, when: Path, **env: str | Path) -> Result:
+        """Run a script and end it once a file is there, as Tekton does: a TERM for it and for all that it runs."""
+        process = self._start(script, env)
+        deadline = time.monotonic() + 20
+        while not when.exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, f"there is no {when}"
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGTERM)
+        return self._ended(process)
+
+    def _start(self, script: str, env: Mapping[str, str | Path]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [*self.shell, str(SCRIPTS / f"{script}.sh")],
             env={"PATH": os.pathsep.join(map(str, self.path)), "HOME": "/nonexistent"}
             | {name: str(value) for name, value in env.items()},
             cwd=self.work,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=20,
+            start_new_session=True,
         )
+
+    def _ended(self, process: subprocess.Popen[str]) -> Result:
+        try:
+            out, err = process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
         assert list(self.work.glob("**/pwned")) == [], "a value was executed"
-        return Result(done.returncode, done.stdout, done.stderr)
+        return Result(process.returncode, out, err)
 
 
 @pytest.fixture(scope="session", params=SHELLS)

@@ -33,15 +33,22 @@ case "$3 $4" in
     exit ;;
 esac
 exec '{python}' -ISc '
-import json, pathlib, sys
+import json, pathlib, sys, time
 root, behaviour, arguments = pathlib.Path("{root}"), json.load(open("{root}/behaviour.json")), sys.argv[3:]
 def refuse(text):
     sys.exit("Error from server: " + text)
+def hang():
+    if arguments[0] == behaviour["hangs"] and not (root / "hanging").exists():
+        if (root / "before-hanging").exists():
+            (root / "before-hanging").rename(root / "live.json")
+        (root / "hanging").touch()
+        time.sleep(60)
 def save(name, old, new):
     if new["metadata"].get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
         refuse("the object has been modified; please apply your changes to the latest version")
     old["metadata"]["resourceVersion"] = str(int(old["metadata"]["resourceVersion"]) + 1)
     (root / name).write_text(json.dumps(old))
+    hang()
 if arguments[0] == "replace":
     old, new = json.loads((root / "lease.json").read_text()), json.load(sys.stdin)
     old["spec"] = new["spec"]
@@ -51,6 +58,8 @@ live = json.loads((root / "live.json").read_text())
 containers = live["spec"]["template"]["spec"]["containers"]
 if arguments[0] == "patch":
     patch = json.load(open(arguments[arguments.index("--patch-file") + 1]))
+    if set(behaviour["refused_notes"]) & patch["metadata"].get("annotations", {{}}).keys():
+        refuse("admission webhook denied the request")
     notes = live["metadata"]["annotations"] | patch["metadata"].get("annotations", {{}})
     live["metadata"]["annotations"] = {{name: value for name, value in notes.items() if value is not None}}
     for new in patch.get("spec", {{}}).get("template", {{}}).get("spec", {{}}).get("containers", []):
@@ -58,6 +67,8 @@ if arguments[0] == "patch":
             refuse("admission webhook denied the request")
         [old.update(new) for old in containers if old["name"] == new["name"]]
     save("live.json", live, patch)
+if arguments[0] == "rollout":
+    hang()
 if arguments[0] == "rollout" and (root / "after-rollout").exists():
     (root / "after-rollout").rename(root / "live.json")
 if arguments[0] == "rollout" and behaviour["stale"] and containers[1]["image"] not in behaviour["broken"]:
@@ -78,11 +89,12 @@ def deployment(image: str, notes: dict[str, str] | None = None, version: int = 1
     }
 
 
-def lease(holder: str, age: int, seconds: int = 150) -> dict[str, Any]:
-    """A Lease that somebody took a while ago."""
+def lease(holder: str, age: int, seconds: int = 150, longest: int | None = None) -> dict[str, Any]:
+    """A Lease that somebody took a while ago; `longest` is what the stack says."""
     renewed = time.strftime("%Y-%m-%dT%H:%M:%S.123456Z", time.gmtime(time.time() - age))
     spec = {"holderIdentity": holder, "renewTime": renewed, "acquireTime": renewed, "leaseDurationSeconds": seconds}
-    return {"metadata": {"resourceVersion": "7"}, "spec": spec}
+    notes = {"annotations": {"tekton-delivery/lease-seconds": str(longest)}} if longest else {}
+    return {"metadata": {"resourceVersion": "7"} | notes, "spec": spec}
 
 
 class Cluster:
@@ -96,12 +108,22 @@ class Cluster:
         self.behave()
         sandbox.stub("kubectl", GET.format(root=sandbox.root, python=sys.executable))
 
-    def behave(self, *, broken: tuple[str, ...] = (), refused: tuple[str, ...] = (), stale: int = 0) -> None:
-        """Which images never get ready, and which ones the API server does not let in.
+    def behave(
+        self,
+        *,
+        broken: tuple[str, ...] = (),
+        refused: tuple[str, ...] = (),
+        refused_notes: tuple[str, ...] = (),
+        stale: int = 0,
+        hangs: str = "",
+    ) -> None:
+        """Which images never get ready, and which ones, or annotations, the API server does not let in.
 
         One that does get ready is first said to have failed, `stale` times, as its predecessor has.
+        The verb `hangs` does its work and does not return, the first time.
         """
-        self.put("behaviour.json", {"broken": list(broken), "refused": list(refused), "stale": stale})
+        lists = {"broken": list(broken), "refused": list(refused), "refused_notes": list(refused_notes)}
+        self.put("behaviour.json", lists | {"stale": stale, "hangs": hangs})
 
     def put(self, name: str, value: dict[str, Any]) -> None:
         self.sandbox.file(name, json.dumps(value))

@@ -27,8 +27,12 @@ def approval(by: str, digest: str = DIGEST) -> dict[str, Any]:
 
 def approve(sandbox: Sandbox, *given: dict[str, Any], count: int = 1, seconds: int = 0) -> Result:
     sandbox.file("approvals.json", json.dumps({"items": given}))
+    return sandbox.run("approve", **environment(sandbox, count, seconds))
+
+
+def environment(sandbox: Sandbox, count: int, seconds: int) -> dict[str, str | Path]:
     sandbox.file("image", IMAGE)
-    env: dict[str, str | Path] = {
+    return {
         "PARAM_PULL_REQUEST": "7",
         "PARAM_DEPLOYMENT": "shop-pod",
         "PARAM_HEAD_SHA": "a" * 40,
@@ -50,7 +54,6 @@ def approve(sandbox: Sandbox, *given: dict[str, Any], count: int = 1, seconds: i
         "RESULT_REASON_PATH": sandbox.root / "reason",
         "RESULT_APPROVED_BY_PATH": sandbox.root / "approved-by",
     }
-    return sandbox.run("approve", **env)
 
 
 def test_enough_approvals_let_it_go_on_and_are_handed_on(sandbox: Sandbox, cluster: Cluster) -> None:
@@ -99,3 +102,15 @@ def test_approvals_that_cannot_be_read_are_no_approvals(sandbox: Sandbox, cluste
     result = approve(sandbox)
     assert result.code != 0
     assert "is forbidden" in result.err
+
+
+@pytest.mark.parametrize("verb", ["sleep", "patch"])
+def test_cancelled_nothing_waits_any_more(sandbox: Sandbox, cluster: Cluster, verb: str) -> None:
+    sandbox.file("approvals.json", json.dumps({"items": []}))
+    cluster.behave(hangs=verb)
+    if verb == "sleep":
+        sandbox.stub("sleep", f"touch '{sandbox.root}/hanging'; exec /bin/sleep 60")
+    result = sandbox.cancel("approve", sandbox.root / "hanging", **environment(sandbox, 1, 600))
+    assert result.code == 143, result.err
+    assert len([call for call in sandbox.called("kubectl") if "patch" in call]) == 2, "noted, and forgotten"
+    assert NOTE not in cluster.notes

@@ -1,6 +1,7 @@
 """restore.sh: a rejected pull request leaves nothing behind, and a newer one is not disturbed."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,19 +21,22 @@ def before(image: str, commit: str | None, pull_request: str | None) -> dict[str
 
 
 def restore(sandbox: Sandbox) -> Result:
-    return sandbox.run(
-        "restore",
-        PARAM_PULL_REQUEST="7",
-        PARAM_DEPLOYMENT="shop-pod",
-        PARAM_CONTAINER="app",
-        PARAM_TIMEOUT="60s",
-        NAMESPACE="staging",
-        RUN="run-2",
-        FIELD_MANAGER="tekton-delivery",
-        SCRATCH=sandbox.root,
-        ROLLOUT_SECONDS="60",
-        RESULT_REASON_PATH=sandbox.root / "reason",
-    )
+    return sandbox.run("restore", **given(sandbox))
+
+
+def given(sandbox: Sandbox) -> dict[str, str | Path]:
+    return {
+        "PARAM_PULL_REQUEST": "7",
+        "PARAM_DEPLOYMENT": "shop-pod",
+        "PARAM_CONTAINER": "app",
+        "PARAM_TIMEOUT": "60s",
+        "NAMESPACE": "staging",
+        "RUN": "run-2",
+        "FIELD_MANAGER": "tekton-delivery",
+        "SCRATCH": sandbox.root,
+        "ROLLOUT_SECONDS": "60",
+        "RESULT_REASON_PATH": sandbox.root / "reason",
+    }
 
 
 def served(sandbox: Sandbox, pull_request: str, history: list[dict[str, Any]]) -> Cluster:
@@ -98,9 +102,39 @@ def test_a_deploy_meanwhile_is_not_undone(sandbox: Sandbox) -> None:
 def test_a_way_back_that_fails_fails_the_step(sandbox: Sandbox, behaviour: str) -> None:
     cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
     cluster.behave(**{behaviour: (FIRST,)})
+    notes = cluster.notes
     result = restore(sandbox)
     assert result.code != 0
     assert result.err
+    assert cluster.image == SECOND, "what serves is what is noted"
+    assert cluster.notes == notes
+
+
+def test_cancelled_it_leaves_what_serves_and_no_lease(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
+    cluster.behave(hangs="rollout")
+    notes = cluster.notes
+    result = sandbox.cancel("restore", sandbox.root / "hanging", **given(sandbox))
+    assert result.code == 143, result.err
+    assert (cluster.image, cluster.notes) == (SECOND, notes)
+    assert cluster.holder is None
+
+
+@pytest.mark.parametrize(("pull_request", "wanted"), [("6", SECOND), ("7", FIRST)])
+def test_what_a_killed_deploy_left_goes_too(sandbox: Sandbox, pull_request: str, wanted: str) -> None:
+    """Whether it was the rejected pull request's or came after it."""
+    unready = FIRST.replace("a" * 64, "d" * 64)
+    cluster = served(sandbox, pull_request, [before(FIRST, "a" * 40, "5")])
+    live = cluster.get("live.json")
+    live["spec"]["template"]["spec"]["containers"][1]["image"] = unready
+    left = {"image": unready, "former": SECOND, "run": "killed"}
+    live["metadata"]["annotations"]["tekton-delivery/rolling-out"] = json.dumps(left)
+    cluster.put("live.json", live)
+    result = restore(sandbox)
+    assert result.code == 0, result.err
+    assert cluster.image == wanted
+    assert "rolling-out" not in cluster.notes
+    assert cluster.notes["pull-request"] == ("6" if pull_request == "6" else "5")
 
 
 def test_it_waits_its_turn_like_a_deploy(sandbox: Sandbox) -> None:

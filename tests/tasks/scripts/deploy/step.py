@@ -11,8 +11,16 @@ OLD_NOTES = {"tekton-delivery/commit": "c" * 40, "tekton-delivery/pull-request":
 
 
 def deploy(sandbox: Sandbox, image: str = NEW, **changed: str | Path) -> Result:
+    return sandbox.run("deploy", **given(sandbox, image) | changed)
+
+
+def cancel(sandbox: Sandbox, when: str, **changed: str | Path) -> Result:
+    return sandbox.cancel("deploy", sandbox.root / when, **given(sandbox) | changed)
+
+
+def given(sandbox: Sandbox, image: str = NEW) -> dict[str, str | Path]:
     sandbox.file("image", image)
-    env: dict[str, str | Path] = {
+    return {
         "MARK_PATH": "",
         "APPROVED_BY_PATH": "",
         "BASE_PATH": "",
@@ -36,7 +44,6 @@ def deploy(sandbox: Sandbox, image: str = NEW, **changed: str | Path) -> Result:
         "RESULT_IMAGE_PATH": sandbox.root / "image",
         "RESULT_REASON_PATH": sandbox.root / "reason",
     }
-    return sandbox.run("deploy", **env | changed)
 
 
 def reason(sandbox: Sandbox) -> str:

@@ -1,5 +1,7 @@
 """deploy.sh: one at a time, and never an older merge over a newer one."""
 
+from typing import Any
+
 import pytest
 
 from tests.tasks.scripts.conftest import Sandbox, in_the_tools_images_shell, needs_jq
@@ -29,6 +31,44 @@ def test_a_holder_that_died_blocks_nobody_for_long(sandbox: Sandbox, cluster: Cl
     result = deploy(sandbox)
     assert result.code == 0, result.err
     assert "waiting" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("taken", "spec"),
+    [
+        ({"age": 151, "seconds": 2**31 - 1}, {}),
+        ({"age": 31, "seconds": 2**31 - 1, "longest": 30}, {}),
+        ({"age": -120}, {}),
+        ({"age": 1}, {"renewTime": "soon"}),
+        ({"age": 1}, {"renewTime": None}),
+        ({"age": 1}, {"leaseDurationSeconds": None}),
+    ],
+    ids=["longer-than-allowed", "longer-than-the-stack-says", "from-the-future", "no-time", "never", "no-duration"],
+)
+def test_nobody_blocks_longer_than_is_allowed_whatever_the_lease_says(
+    sandbox: Sandbox, cluster: Cluster, taken: dict[str, int], spec: dict[str, Any]
+) -> None:
+    held = lease("stolen", **taken)
+    cluster.put("lease.json", held | {"spec": held["spec"] | spec})
+    result = deploy(sandbox)
+    assert result.code == 0, result.err
+    assert result.out.count("waiting") <= 1
+
+
+@pytest.mark.parametrize("taken", [{"age": 100, "longest": 150}, {"age": -30}, {"age": 5, "seconds": 30}])
+def test_a_lease_within_its_bounds_is_waited_for(sandbox: Sandbox, cluster: Cluster, taken: dict[str, int]) -> None:
+    cluster.put("lease.json", lease("another", **taken))
+    cluster.put("after-lease", {"metadata": {"resourceVersion": "8"}, "spec": {}})
+    assert "waiting for another deploy" in deploy(sandbox).out
+
+
+def test_a_lease_that_is_never_given_back_ends_the_step_with_a_reason(sandbox: Sandbox, cluster: Cluster) -> None:
+    """Who renews it is no deploy: these do not."""
+    cluster.put("lease.json", lease("stolen\u202e\u001b[31m", age=0, longest=3600))
+    result = deploy(sandbox, ROLLOUT_SECONDS="-14", PARAM_SMOKE_SECONDS="-1")
+    assert result.code == 1
+    assert reason(sandbox) == "not rolled out: the Lease shop-pod was not free within 3 s, it is held by stolen  [31m"
+    assert cluster.image == OLD
 
 
 def test_a_lease_that_cannot_be_read_ends_the_step_instead_of_waiting_for_ever(sandbox: Sandbox, cluster: Cluster) -> None:
