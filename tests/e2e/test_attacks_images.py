@@ -147,7 +147,9 @@ def test_an_image_for_another_platform_is_refused(thief: Thief) -> None:
 def test_layers_that_lie_elsewhere_are_refused(thief: Thief) -> None:
     image = thief.image()
     (layer,) = image["layers"]
-    elsewhere = image | {"layers": [layer | {"urls": ["https://elsewhere.example/layer"]}]}
+    # Of the usual types the embedded registry itself takes none with other places.
+    foreign = {"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd", "urls": ["https://elsewhere.example/layer"]}
+    elsewhere = image | {"layers": [layer | foreign]}
     # What the registry's own client reads as `layers` as well.
     twice = image | {"Layers": [layer]}
     for manifest in (elsewhere, twice):
