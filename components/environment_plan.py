@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import approval_plan, forge_plan, git_plan, rollback_plan, trust_plan
+from components import approval_plan, forge_plan, git_plan, mark_plan, rollback_plan, trust_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
@@ -142,12 +142,8 @@ class EnvironmentPlan:
                     registry=rollback_plan.reading(registry),
                     source=rollback_plan.reading(self._source) if self._source else None,
                     environment=self.name,
-                    promotes_from=self.settings.promotes_from,
+                    marks=mark_plan.marks(self.stack, self.settings),
                     stale_base=self.settings.stale_base,
-                    public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
-                    former_keys=tuple(map(self.stack.text, settings.mark.former_public_keys)),
-                    max_mark_age=seconds(settings.mark.max_age) if settings.mark.max_age else None,
-                    mark_seconds=seconds(settings.mark.timeout),
                     approval=approval_plan.task(self.settings),
                 )
             )

@@ -46,6 +46,22 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Marks:
+    """Which marks are demanded."""
+
+    environment: str
+    """Whose."""
+    public_key: str
+    """Its public key, PEM."""
+    former_keys: tuple[str, ...]
+    """Public keys that it had before, whose marks still count."""
+    max_age: int | None
+    """How old one may be, in seconds; None for any age."""
+    seconds: int
+    """How long a merge waits for one that is not there yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromoteTaskArgs:
     """What differs between installations."""
 
@@ -54,18 +70,9 @@ class PromoteTaskArgs:
     source: Reading | None
     """Where the former environment keeps its images; None for the same registry."""
     environment: str
-    promotes_from: str
-    """The environment whose mark is demanded."""
+    marks: Marks
     stale_base: str
     """`rebuild` to wait for the mark of the merge commit where the head's is about another tree; else `refuse`."""
-    public_key: str
-    """Its public key, PEM."""
-    former_keys: tuple[str, ...]
-    """Public keys that it had before, whose marks still count."""
-    max_mark_age: int | None
-    """How old a mark may be, in seconds; None for any age."""
-    mark_seconds: int
-    """How long a merge waits for a mark that is not there yet."""
     approval: approve.ApprovalArgs | None
     """Whose word it takes."""
 
@@ -73,12 +80,12 @@ class PromoteTaskArgs:
 def spec(args: PromoteTaskArgs) -> Manifest:
     """Return the Task's spec."""
     params, volumes = PARAMS, [_credential(REGISTRY_PULL, args.registry)]
-    proofs = [_prove(args, args.registry, REGISTRY_PULL, args.mark_seconds)]
+    proofs = [_prove(args, args.registry, REGISTRY_PULL, args.marks.seconds)]
     if args.source:
         params = PARAMS | SOURCE_PARAMS
         volumes += [_credential(SOURCE_PULL, args.source), docker_config(REGISTRY_PUSH, REGISTRY_PUSH)]
         proofs = [
-            _prove(args, args.source, SOURCE_PULL, args.mark_seconds, image="$(params.source-image)"),
+            _prove(args, args.source, SOURCE_PULL, args.marks.seconds, image="$(params.source-image)"),
             _import(args.registry, args.source),
             _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS, copied=True) | {"name": "prove-copy"},
         ]
@@ -128,13 +135,13 @@ def _prove(
             "PARAM_IMAGE": image,
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "ENVIRONMENT": args.environment,
-            "PROMOTES_FROM": args.promotes_from,
+            "PROMOTES_FROM": args.marks.environment,
             "STALE_BASE": args.stale_base,
-            "PUBLIC_KEY": args.public_key,
-            "FORMER_KEYS": "\n".join(args.former_keys),
+            "PUBLIC_KEY": args.marks.public_key,
+            "FORMER_KEYS": "\n".join(args.marks.former_keys),
             "MARK_TYPE": rollout.MARK_TYPE,
             "MARK_TIMEOUT": str(seconds),
-            "MARK_MAX_AGE": str(args.max_mark_age or ""),
+            "MARK_MAX_AGE": str(args.marks.max_age or ""),
             "COPIED": str(copied).lower(),
             "PARAM_APPLICATION": "$(params.application)",
             "PARAM_PATHS": "$(params.paths)",
