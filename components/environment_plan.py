@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import approval_plan, forge_plan, git_plan, rollback_plan, trust_plan
+from components import approval_plan, forge_plan, git_plan, mark_plan, rollback_plan, trust_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
@@ -122,6 +122,8 @@ class EnvironmentPlan:
                 environment=self.name,
                 insecure=registry.insecure,
                 quarantine_insecure=builds.quarantine.insecure,
+                platform=builds.platform,
+                max_image_size=builds.max_image_size,
             )
             namespace = self.settings.delivery_namespace
             tasks[begin.NAME] = begin.spec(namespace=namespace, environment=self.name, api=api)
@@ -140,10 +142,8 @@ class EnvironmentPlan:
                     registry=rollback_plan.reading(registry),
                     source=rollback_plan.reading(self._source) if self._source else None,
                     environment=self.name,
-                    promotes_from=self.settings.promotes_from,
+                    marks=mark_plan.marks(self.stack, self.settings),
                     stale_base=self.settings.stale_base,
-                    public_key=self.stack.text(settings.mark.public_key) if settings.mark.public_key else "",
-                    mark_seconds=seconds(settings.mark.timeout),
                     approval=approval_plan.task(self.settings),
                 )
             )

@@ -1,5 +1,6 @@
 """From settings to what keeps deploys and rollbacks in their bounds: how long Leases are held, and what may come back."""
 
+from components import mark_plan
 from components.application import deployment_name
 from components.conventions import Manifest, lease_seconds, seconds
 from components.settings.environment import Environment
@@ -31,5 +32,6 @@ def proofs(stack: Stack, *, signs: bool) -> dict[str, Manifest]:
     args = proof.ProofTaskArgs(
         registry=reading(stack.settings.registry),
         public_key=None if signs or not public_key else stack.text(public_key),
+        former_keys=mark_plan.former_keys(stack),
     )
     return {proof.NAME: proof.spec(args)}

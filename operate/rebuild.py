@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from components.conventions import TEKTON, Manifest, delivery_namespace, key, labels
+from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
 from components.pipelines import rebuild
 from operate.errors import OperateError
 from operate.runs import EVENT, await_end, create, moment, newest, reasons, require_end
@@ -12,7 +12,8 @@ from operate.target import Target
 def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Callable[[str], None]) -> Manifest:
     """Rebuild what the merge of a pull request made in `source`, and wait for it. Returns the promotion to start anew.
 
-    Raises OperateError if it has not been merged, its promotion goes on, or the rebuild fails.
+    Where the base branch has moved on since, what it has is rebuilt in its place, and promoted. Raises OperateError if it
+    has not been merged, its promotion goes on, or the rebuild fails.
     """
     known = newest(target)
     promotion = known.get(str(pull_request))
@@ -20,12 +21,29 @@ def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Calla
         there = f"; it heard of #{', #'.join(known)}" if known else ""
         raise OperateError(f"{target} has not heard of a merge of #{pull_request}{there}")
     require_end(promotion)
-    made = start(source, {param["name"]: param["value"] for param in promotion["spec"]["params"]})
-    tell(f"started {made}; {source} rebuilds what was merged")
+    merge = {param["name"]: param["value"] for param in promotion["spec"]["params"]}
+    base = _moved_on_to(target, promotion)
+    if base:
+        merge["merge-sha"] = base
+    made = start(source, merge)
+    tell(f"started {made}; {source} rebuilds {'what the base branch has' if base else 'what was merged'}")
     ended = await_end(source, made)
     if ended["status"] != "True":
         raise OperateError(f"{made} failed, so nothing is promoted: {reasons(source).get(made) or ended['message']}")
-    return promotion
+    params = [{"name": name, "value": value} for name, value in merge.items()]
+    return promotion | {"spec": promotion["spec"] | {"params": params}}
+
+
+def _moved_on_to(target: Target, promotion: Manifest) -> str | None:
+    """Return the commit that the base branch had when a promotion was refused for that."""
+    for task in target.cluster.runs(target.environment, "taskruns", target.application):
+        mine = task["metadata"]["labels"].get("tekton.dev/pipelineRun") == promotion["metadata"]["name"]
+        # Any step can add results to its TaskRun: one that ran the pull request's code is not believed.
+        if mine and task["spec"].get("serviceAccountName") == DEPLOYER:
+            for result in task.get("status", {}).get("results", []):
+                if result["name"] == "base":
+                    return str(result["value"])
+    return None
 
 
 def start(source: Target, merge: dict[str, str]) -> str:

@@ -27,7 +27,9 @@ SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 CLIENTS = {
     "git": re.compile(r"^\s*(history |git )(-C \S+ )?fetch ", re.M),
     "api": re.compile(r"^\s*(\S+=\$\()?(call|forge|set_status) ", re.M),
-    "registry": re.compile(r"\b(crane (copy|digest)|cosign (attest|verify-attestation)|oras copy|buildctl) "),
+    "registry": re.compile(
+        r"\b(crane (config|copy|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras copy|buildctl) "
+    ),
 }
 
 

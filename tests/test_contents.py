@@ -1,5 +1,6 @@
 """Keys that are none are refused before a run would fail by them, and no content is repeated."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -69,13 +70,16 @@ def test_a_stack_whose_files_hold_something_else_is_refused(tmp_path: Path, monk
     for path in [".local/images/tools", ".local/images/builder", "mark.pub", *(f"secrets/{name}" for name in names)]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(placeholder(path) if "images" in path else "do-not-print-me")
+    config = stack_config(VALID)
+    mark = json.loads(config["tekton-delivery:mark"]) | {"formerPublicKeys": [{"file": "mark.pub"}]}
     with pytest.raises(SettingsError) as caught:
-        run(lambda: (Stack.load(), None)[1], config=stack_config(VALID))
+        run(lambda: (Stack.load(), None)[1], config=config | {"tekton-delivery:mark": json.dumps(mark)})
     places = [line.split(": ")[0].strip() for line in str(caught.value).splitlines()[1:]]
     assert places == [
         'tekton-delivery:forge.ssh.privateKey.file = "secrets/id_ed25519"',
         'tekton-delivery:forge.ssh.knownHosts.file = "secrets/known_hosts"',
         'tekton-delivery:mark.privateKey.file = "secrets/mark.key"',
         'tekton-delivery:mark.publicKey.file = "mark.pub"',
+        'tekton-delivery:mark.formerPublicKeys[0].file = "mark.pub"',
     ]
     assert "do-not-print-me" not in str(caught.value)

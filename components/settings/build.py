@@ -91,6 +91,14 @@ class Build(Model):
         examples=["tekton-delivery/image-build.json"],
     )
     timeout: form.Duration = Field(default="20m", description="for fetch, tests and image together")
+    platform: form.Platform | None = Field(
+        default=None,
+        description="what an image must be for to be taken out of quarantine; default: that of the node that takes it",
+        examples=["linux/amd64"],
+    )
+    max_image_size: form.Memory = Field(
+        default="2Gi", description="the largest image that is taken out of quarantine, all layers compressed"
+    )
     proxy: Proxy | None = Field(
         default=None,
         description="the way out for tests and builds",

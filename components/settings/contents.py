@@ -32,6 +32,7 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
         (("forge", "app", "privateKey"), app.private_key if app else None, app_key),
         (("mark", "privateKey"), mark.private_key, signing_key),
         (("mark", "publicKey"), mark.public_key, public_key),
+        *((("mark", "formerPublicKeys", at), key, public_key) for at, key in enumerate(mark.former_public_keys)),
         (("caBundle",), bundle if isinstance(bundle, Source) else None, certificates),
     ]
     for place, source, check in checks:

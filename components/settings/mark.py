@@ -12,6 +12,14 @@ class Mark(Model):
     public_key: Source | None = Field(
         default=None, description="needed where an environment delivers on merge", examples=[{"file": "mark.pub"}]
     )
+    former_public_keys: list[Source] = Field(
+        default_factory=list,
+        max_length=5,
+        description="public keys that `publicKey` has replaced and whose marks are still believed, so that what was signed "
+        "before needs no new run; take a key out when nothing older is to be promoted or rolled back to, and one that was "
+        "stolen at once",
+        examples=[[{"file": "mark-2025.pub"}]],
+    )
     private_key: Source | None = Field(
         default=None,
         description="needed where an environment delivers on pull-request",
@@ -21,3 +29,9 @@ class Mark(Model):
         default=None, description="opens the private key", examples=[{"file": "secrets/mark-password"}]
     )
     timeout: form.Duration = Field(default="10m", description="how long a merge waits for a mark that is not there yet")
+    max_age: form.Duration | None = Field(
+        default=None,
+        description="how long ago an image may have been signed that a merge promotes; marks of version 0.1.0 tell no time "
+        "and are refused then. Default: any time, for what makes a mark wrong is another tree, and trees are compared",
+        examples=["720h"],
+    )

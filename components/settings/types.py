@@ -89,6 +89,9 @@ Count = Annotated[int, _whole(1, 20)]
 Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h")]
 Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
 Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
+Platform = Annotated[
+    str, _matching(r"linux/[a-z0-9]+(/v[0-9]+)?", "an OCI platform such as `linux/amd64`, `linux/arm64` or `linux/arm/v7`")
+]
 HostName = Annotated[
     str,
     _matching(

@@ -23,6 +23,7 @@ NAME = "promote"
 RESULTS = rollout.RESULTS | {
     "mark": "the statement that proved it, as JSON",
     "touched": "`no` for a merge that does not touch the application",
+    "base": "the commit that the base branch has, where that is not what the merge made",
 }
 
 PARAMS = rollout.PARAMS | {
@@ -46,6 +47,22 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Marks:
+    """Which marks are demanded."""
+
+    environment: str
+    """Whose."""
+    public_key: str
+    """Its public key, PEM."""
+    former_keys: tuple[str, ...]
+    """Public keys that it had before, whose marks still count."""
+    max_age: int | None
+    """How old one may be, in seconds; None for any age."""
+    seconds: int
+    """How long a merge waits for one that is not there yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromoteTaskArgs:
     """What differs between installations."""
 
@@ -54,14 +71,9 @@ class PromoteTaskArgs:
     source: Reading | None
     """Where the former environment keeps its images; None for the same registry."""
     environment: str
-    promotes_from: str
-    """The environment whose mark is demanded."""
+    marks: Marks
     stale_base: str
     """`rebuild` to wait for the mark of the merge commit where the head's is about another tree; else `refuse`."""
-    public_key: str
-    """Its public key, PEM."""
-    mark_seconds: int
-    """How long a merge waits for a mark that is not there yet."""
     approval: approve.ApprovalArgs | None
     """Whose word it takes."""
 
@@ -69,14 +81,14 @@ class PromoteTaskArgs:
 def spec(args: PromoteTaskArgs) -> Manifest:
     """Return the Task's spec."""
     params, volumes = PARAMS, [_credential(REGISTRY_PULL, args.registry)]
-    proofs = [_prove(args, args.registry, REGISTRY_PULL, args.mark_seconds)]
+    proofs = [_prove(args, args.registry, REGISTRY_PULL, args.marks.seconds)]
     if args.source:
         params = PARAMS | SOURCE_PARAMS
         volumes += [_credential(SOURCE_PULL, args.source), docker_config(REGISTRY_PUSH, REGISTRY_PUSH)]
         proofs = [
-            _prove(args, args.source, SOURCE_PULL, args.mark_seconds, image="$(params.source-image)"),
+            _prove(args, args.source, SOURCE_PULL, args.marks.seconds, image="$(params.source-image)"),
             _import(args.registry, args.source),
-            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS) | {"name": "prove-copy"},
+            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS, copied=True) | {"name": "prove-copy"},
         ]
     approvals = [approve.step(args.approval)] if args.approval else []
     return {
@@ -93,6 +105,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
                 merged_by="$(params.merged-by)",
                 mark="$(results.mark.path)",
                 approved_by="$(results.approved-by.path)" if approvals else "",
+                base="$(results.base.path)",
             ),
         ],
     } | args.git.workspaces()
@@ -102,7 +115,15 @@ def _credential(name: str, registry: Reading) -> Manifest:
     return docker_config(name, name) if registry.authenticated else empty_dir(name)
 
 
-def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, image: str = "$(params.image)") -> Manifest:
+def _prove(
+    args: PromoteTaskArgs,
+    registry: Reading,
+    volume: str,
+    seconds: int,
+    *,
+    image: str = "$(params.image)",
+    copied: bool = False,
+) -> Manifest:
     prove = rollout.registry_step(
         "prove",
         volume,
@@ -115,11 +136,14 @@ def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, 
             "PARAM_IMAGE": image,
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "ENVIRONMENT": args.environment,
-            "PROMOTES_FROM": args.promotes_from,
+            "PROMOTES_FROM": args.marks.environment,
             "STALE_BASE": args.stale_base,
-            "PUBLIC_KEY": args.public_key,
+            "PUBLIC_KEY": args.marks.public_key,
+            "FORMER_KEYS": "\n".join(args.marks.former_keys),
             "MARK_TYPE": rollout.MARK_TYPE,
             "MARK_TIMEOUT": str(seconds),
+            "MARK_MAX_AGE": str(args.marks.max_age or ""),
+            "COPIED": str(copied).lower(),
             "PARAM_APPLICATION": "$(params.application)",
             "PARAM_PATHS": "$(params.paths)",
             "HISTORY": rollout.HISTORY_PATH,
@@ -129,6 +153,7 @@ def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, 
             "RESULT_REASON_PATH": "$(results.reason.path)",
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "RESULT_TOUCHED_PATH": "$(results.touched.path)",
+            "RESULT_BASE_PATH": "$(results.base.path)",
         },
     )
     prove["volumeMounts"].append(mount(rollout.HISTORY, "/history", read_only=True))
@@ -143,6 +168,7 @@ def _import(registry: Reading, source: Reading) -> Manifest:
         insecure=registry.insecure,
         env={
             "PARAM_IMAGE": "$(params.image)",
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "SOURCE_CONFIG": SOURCE_CONFIG_PATH,
             "SOURCE_INSECURE": str(source.insecure).lower(),

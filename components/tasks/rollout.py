@@ -103,11 +103,12 @@ def target_env() -> dict[str, str]:
     return note_env() | {"PARAM_TIMEOUT": "$(params.timeout)"}
 
 
-def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved_by: str = "") -> Manifest:
+def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved_by: str = "", base: str = "") -> Manifest:
     """Return the step that rolls out the image of the result `image`, and restores the former one if it fails.
 
     `merge_sha`, an expression, makes it keep the order of merges; the step then reads the fetched history. `mark` and
-    `approved_by` are the paths of the statement that proved the image and of the people's names who approved it.
+    `approved_by` are the paths of the statement that proved the image and of the people's names who approved it; `base` is
+    that of what the base branch has in place of what the merge made.
     """
     return step(
         "deploy",
@@ -122,6 +123,7 @@ def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved
             "PARAM_SMOKE_CONTAINS": "$(params.smoke-contains)",
             "PARAM_SMOKE_SECONDS": "$(params.smoke-seconds)",
             "APPROVED_BY_PATH": approved_by,
+            "BASE_PATH": base,
             "HISTORY": HISTORY_PATH,
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "RESULT_IMAGE_PATH": "$(results.image.path)",

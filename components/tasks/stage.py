@@ -17,10 +17,13 @@ RESULTS = rollout.RESULTS | PROMOTABLE
 MARK_KEY_PATH = "/credentials/mark"
 
 
-def spec(git: Git, *, environment: str, insecure: bool, quarantine_insecure: bool) -> Manifest:
+def spec(
+    git: Git, *, environment: str, insecure: bool, quarantine_insecure: bool, platform: str | None, max_image_size: str
+) -> Manifest:
     """Return the Task's spec; `insecure` and `quarantine_insecure` allow either registry to be without TLS.
 
-    The copy has one word for both of its sides.
+    The copy has one word for both of its sides. It takes an image for `platform`, or for the node's own, of at most
+    `max_image_size`.
     """
     copy = rollout.registry_step(
         "copy",
@@ -31,6 +34,11 @@ def spec(git: Git, *, environment: str, insecure: bool, quarantine_insecure: boo
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)",
             "PARAM_DIGEST": "$(params.digest)",
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
+            "PLATFORM": platform or "",
+            "MAX_IMAGE_SIZE": max_image_size,
+            "SCRATCH": rollout.SCRATCH,
+            "RESULT_REASON_PATH": "$(results.reason.path)",
         },
     )
     sign = rollout.registry_step(

@@ -11,7 +11,7 @@ import httpx
 from local.errors import UserError
 from local.forge.api import Api, ApiError
 
-MergeStyle = Literal["merge", "squash", "rebase"]
+MergeStyle = Literal["merge", "squash", "rebase", "fast-forward-only"]
 State = Literal["pending", "success", "error", "failure"]
 
 # Gitea says this while it still computes whether a pull request can be merged, and also when it cannot.

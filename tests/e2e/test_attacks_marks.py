@@ -128,13 +128,52 @@ def test_an_honest_mark_that_was_moved_to_another_image_is_refused(scene: Scene)
     marks = login.marks_of(APPLICATION, scene.digest)
     login.tag(APPLICATION, marks, digest.replace(":", "-"))
     assert login.digest(APPLICATION, login.marks_of(APPLICATION, digest)) == login.digest(APPLICATION, marks)
-    login.tag(APPLICATION, digest, scene.honest.head_sha)
+    tags = (scene.honest.head_sha, f"{scene.honest.head_sha}-staging")
+    for tag in tags:
+        login.tag(APPLICATION, digest, tag)
     try:
         image, reason = scene.forger.prove(scene.honest.head_sha)
     finally:
-        login.tag(APPLICATION, scene.digest, scene.honest.head_sha)
+        for tag in tags:
+            login.tag(APPLICATION, scene.digest, tag)
     assert image == ""
     assert NOT_VOUCHED in reason
+
+
+def test_the_tag_for_people_takes_nothing_away(scene: Scene) -> None:
+    """Another stack's environment, with the same repository of images, has moved it to what it has signed itself."""
+    _, digest = _evil(scene)
+    scene.forger.login.tag(APPLICATION, digest, scene.honest.head_sha)
+    try:
+        assert scene.forger.prove(scene.honest.head_sha) == (scene.digest, "")
+    finally:
+        scene.forger.login.tag(APPLICATION, scene.digest, scene.honest.head_sha)
+
+
+def test_a_mark_of_a_former_key_is_believed_as_long_as_the_settings_name_it(scene: Scene) -> None:
+    """As after a rotation: what is told to the step is another present key, and those before it."""
+    sha, digest = _evil(scene)
+    scene.forger.attest(digest, scene.own, _mark(scene, sha, digest))
+    others = [stagings_key().public, scene.own.public]
+    for former in ("\n".join(others), "\n".join(reversed(others)), scene.own.public):
+        assert scene.forger.prove(sha, FORMER_KEYS=former) == (digest, "")
+    for former in ("", stagings_key().public):
+        image, reason = scene.forger.prove(sha, FORMER_KEYS=former)
+        assert image == ""
+        assert NOT_VOUCHED in reason
+    rotated = {"PUBLIC_KEY": scene.own.public}
+    assert scene.forger.prove(scene.honest.head_sha, **rotated)[0] == ""
+    assert scene.forger.prove(scene.honest.head_sha, **rotated, FORMER_KEYS=stagings_key().public) == (scene.digest, "")
+
+
+def test_a_mark_that_is_too_old_is_refused_where_the_settings_say_so(scene: Scene) -> None:
+    sha, digest = _evil(scene)
+    scene.forger.attest(digest, stagings_key(), _mark(scene, sha, digest, at="2026-01-01T00:00:00Z"))
+    assert scene.forger.prove(sha) == (digest, "")
+    image, reason = scene.forger.prove(sha, MARK_MAX_AGE="3600")
+    assert image == ""
+    assert "longer ago than mark.maxAge allows" in reason
+    assert scene.forger.prove(scene.honest.head_sha, MARK_MAX_AGE="3600") == (scene.digest, ""), "signed just now"
 
 
 def test_a_commit_beside_the_base_branch_is_not_promoted(scene: Scene) -> None:

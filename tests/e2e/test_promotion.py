@@ -103,7 +103,8 @@ def test_a_tag_is_no_mark(world: World, tmp_path: Path) -> None:
     served = world.digest("production")
     pull_request = world.open({"message.txt": "To be replaced\n"})
     assert world.run("staging", pull_request)[1]
-    _tag(world, tmp_path, good.head_sha, pull_request.head_sha)
+    for tag in (pull_request.head_sha, f"{pull_request.head_sha}-staging"):
+        _tag(world, tmp_path, good.head_sha, tag)
     run_count = len(world.runs("production", pull_request.number))
     world.merge(pull_request)
     started = wait_for_run(world.kubernetes, "production-ci", pull_request.number, known=run_count)

@@ -71,6 +71,23 @@ def test_staging_builds_the_merge_commit_whatever_it_built_before(production: Me
     assert production.created == [], "that is the command's next step"
 
 
+def test_where_the_base_branch_has_moved_on_staging_builds_what_it_has_and_that_is_promoted(production: Memory) -> None:
+    """What the merge made would be refused again. The step that asked which commit the branch has is believed."""
+    asked = task_run(production.pipeline_runs[0], "main has moved on since this merge")
+    asked["status"]["results"].append({"name": "base", "value": "c" * 40})
+    forged = task_run(production.pipeline_runs[0], "", account="untrusted")
+    forged["status"]["results"].append({"name": "base", "value": "d" * 40})
+    production.task_runs = [forged, asked]
+    staging, told = Staging("staging"), list[str]()
+    promotion = rebuild_merge(target(staging, "staging"), target(production, "production"), 3, told.append)
+    (made,) = staging.created
+    assert {param["name"]: param["value"] for param in made["spec"]["params"]}["merge-sha"] == "c" * 40
+    values = {param["name"]: param["value"] for param in promotion["spec"]["params"]}
+    assert values == MERGE | {"merge-sha": "c" * 40}
+    assert production.pipeline_runs == [refused()], "what was asked for stays as it is"
+    assert "what the base branch has" in told[0]
+
+
 @pytest.mark.parametrize("credential", ["ssh-directory", None])
 def test_a_run_by_hand_is_what_the_pipeline_declares(credential: str | None) -> None:
     staging = Staging("staging", credential=credential)

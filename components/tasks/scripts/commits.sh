@@ -3,7 +3,8 @@
 # say about the application goes to $CONTENT, as JSON:
 #   tree     the commit's tree
 #   paths    for an application with paths, what lies there, by path
-#   current  whether the base branch has nothing for the application that the commit has not
+#   current  whether the base branch has nothing for the application that the commit has not; after a merge: whether it has
+#            the very same
 #   touched  whether the pull request changes the application
 #   tested   where $COMPARE asks for it: whether a merge made of the application what the pull request's head was
 set -eu
@@ -31,7 +32,11 @@ fetch_head() {
 }
 if [ -z "$PARAM_PATHS" ]; then
     current=true tested=false
-    history merge-base --is-ancestor base commit || current=false
+    if [ -n "$PARAM_MERGED_HEAD" ]; then
+        [ "$(history log -1 --format=%T base)" = "$tree" ] || current=false
+    else
+        history merge-base --is-ancestor base commit || current=false
+    fi
     if [ -n "$PARAM_MERGED_HEAD" ] && [ "$COMPARE" = true ]; then
         fetch_head
         [ "$(history log -1 --format=%T head)" != "$tree" ] || tested=true
@@ -58,24 +63,27 @@ PATHS
 }
 
 current=true touched=true tested=false
+base=$(history rev-parse base)
 if [ -z "$PARAM_MERGED_HEAD" ]; then
-    base=$(history rev-parse base) fork=$(history merge-base base commit)
+    fork=$(history merge-base base commit)
     fetch_trees "$PARAM_COMMIT" "$base" "$fork"
     here=$(content "$PARAM_COMMIT") before=$(content "$fork") now=$(content "$base")
     [ "$now" = "$before" ] || [ "$now" = "$here" ] || current=false
     [ "$here" != "$before" ] || touched=false
 else
     # What the merge changed on the base branch. Of a rebase only the last commit is told, so the pull request's own commits
-    # must not touch the application either. A fast-forward does not tell where the pull request began: it may touch it.
+    # must not touch the application either, unless it is this pull request's merge commit. A fast-forward does not tell
+    # where the pull request began: it may touch it.
     fetch_head
     parent=$(history rev-parse commit^1) fork=$(history merge-base head commit^1)
-    fetch_trees "$PARAM_COMMIT" "$parent" "$PARAM_MERGED_HEAD" "$fork"
-    here=$(content "$PARAM_COMMIT") before=$(content "$parent") own=$(content "$PARAM_MERGED_HEAD")
+    fetch_trees "$PARAM_COMMIT" "$base" "$parent" "$PARAM_MERGED_HEAD" "$fork"
+    here=$(content "$PARAM_COMMIT") before=$(content "$parent") own=$(content "$PARAM_MERGED_HEAD") now=$(content "$base")
+    [ "$now" = "$here" ] || current=false
     [ "$own" != "$here" ] || tested=true
     if [ "$here" = "$before" ] && [ "$PARAM_MERGED_HEAD" != "$PARAM_COMMIT" ] &&
         ! history merge-base --is-ancestor head commit^1; then
         forked=$(content "$fork")
-        if [ "$own" = "$forked" ] || history rev-parse --quiet --verify commit^2 >/dev/null; then
+        if [ "$own" = "$forked" ] || [ "$(history rev-parse --quiet --verify commit^2)" = "$PARAM_MERGED_HEAD" ]; then
             touched=false
         fi
     fi

@@ -9,7 +9,9 @@ set -eu
 . "${0%/*}/ready.sh"
 
 image=$(cat "$RESULT_IMAGE_PATH")
-[ -n "$image" ] || exit 0 # the merge does not touch the application
+if [ -z "$image" ] && ! { [ -n "$BASE_PATH" ] && [ -s "$BASE_PATH" ]; }; then
+    exit 0 # the merge does not touch the application
+fi
 mark=null
 [ -z "$MARK_PATH" ] || mark=$(cat "$MARK_PATH")
 approved_by=null
@@ -24,6 +26,20 @@ is_older() {
     say "what runs was merged as $running, which is no ancestor of $PARAM_MERGE_SHA: was the branch rewritten?"
     exit 1
 }
+
+# The base branch has moved on from what the merge made, as prove.sh says: it may be in what runs, and is never rolled out.
+if [ -z "$image" ]; then
+    live=$(kube get "$target" --output json)
+    if is_older; then
+        say "superseded: what runs was merged later"
+    elif [ "$running" = "$PARAM_MERGE_SHA" ]; then
+        say "this merge is what runs"
+    else
+        say "$(cat "$RESULT_REASON_PATH")"
+        exit 1
+    fi
+    exit 0
+fi
 
 # shellcheck disable=SC2329 # settle calls it
 noted() {

@@ -24,6 +24,11 @@ class Key:
     path: Path
     password: str
 
+    @property
+    def public(self) -> str:
+        """The other half."""
+        return self.path.with_suffix(".pub").read_text()
+
 
 def stagings_key() -> Key:
     """What only pod 2's last step holds. It signs what differs from an honest mark in one field."""
@@ -78,8 +83,11 @@ class Forger:
         author = ("-c", "user.name=Mallory", "-c", "user.email=mallory@example.org")
         return self._git(*author, "commit-tree", "-m", "Beside", self.tree())
 
-    def prove(self, head_sha: str) -> tuple[str, str]:
-        """What production's first step would roll out for a head commit, and why not if it would not."""
+    def prove(self, head_sha: str, **changed: str) -> tuple[str, str]:
+        """What production's first step would roll out for a head commit, and why not if it would not.
+
+        `changed` is what other settings would tell the step.
+        """
         scratch = self.history.parent / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
@@ -100,7 +108,7 @@ class Forger:
             "MARK_TIMEOUT": "0",
             "HISTORY": str(self.history),
             "SCRATCH": str(scratch),
-        }  # fmt: skip
+        } | changed  # fmt: skip
         answer = subprocess.run(["sh", SCRIPTS / "prove.sh"], env=environment, capture_output=True, text=True)
         image, reason = (path.read_text() if path.exists() else "" for path in (scratch / "image", scratch / "reason"))
         assert (answer.returncode == 0) == bool(image), answer.stderr
@@ -112,7 +120,7 @@ class Forger:
             "tekton.dev", "v1", "production-ci", "tasks", "promote"
         )
         (step,) = (step for step in task["spec"]["steps"] if step["name"] == "prove")
-        values = {item["name"]: item["value"] for item in step["env"] if item["name"] != "DOCKER_CONFIG"}
+        values = {item["name"]: item.get("value", "") for item in step["env"] if item["name"] != "DOCKER_CONFIG"}
         return {name: re.sub(r"^\$\(results\.(.*)\.path\)$", rf"{results}/\1", value) for name, value in values.items()}
 
     def _git(self, *arguments: str) -> str:

@@ -17,6 +17,7 @@ def copy(sandbox: Sandbox, oras: str = "", **changed: str) -> Result:
     env = {
         "PARAM_IMAGE": "production.example/shop",
         "PARAM_HEAD_SHA": "f" * 40,
+        "PARAM_PULL_REQUEST": "7",
         "RESULT_MARK_PATH": str(sandbox.file("mark", json.dumps({"headSha": SHA}))),
         "INSECURE": "false",
         "SOURCE_INSECURE": "false",
@@ -32,7 +33,9 @@ def test_what_was_proven_is_copied_by_digest_with_its_mark_and_tagged_for_people
     (call,) = sandbox.called("oras")
     assert call[0] == "copy"
     assert "--recursive" in call, "else the mark stays behind"
-    assert call[-2:] == [PROVEN, f"production.example/shop:{SHA}"]
+    assert call[-2] == PROVEN
+    # The one for people moves with the next copy of this commit, the other one keeps this image.
+    assert call[-1] == f"production.example/shop:{SHA}-7-{'a' * 12},{SHA}"
 
 
 def test_each_registry_sees_its_own_credential(sandbox: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ def mark(history: Path, **changed: object) -> dict[str, object]:
     } | changed
 
 
+def verified(statement: dict[str, object]) -> str:
+    """A statement as cosign prints it."""
+    return json.dumps({"payload": base64.b64encode(json.dumps({"predicate": statement}).encode()).decode()})
+
+
+def signed(sandbox: Sandbox, *statements: dict[str, object]) -> None:
+    """Let cosign find these signed about any image."""
+    lines = sandbox.file("verified", "".join(f"{verified(statement)}\n" for statement in statements))
+    missing = f"[ -s '{lines}' ] || {{ echo 'Error: no matching attestations' >&2; exit 1; }}"
+    sandbox.stub("cosign", f"{missing}\ncat '{lines}'")
+
+
 class TestProve:
     """production's first step. `marks` are the statements whose signature cosign found good."""
 
@@ -38,14 +51,10 @@ class TestProve:
         seen: dict[str, object] | None = None,
         **changed: str,
     ) -> Result:
-        lines = [
-            json.dumps({"payload": base64.b64encode(json.dumps({"predicate": statement}).encode()).decode()})
-            for statement in marks
-        ]
-        verified = sandbox.file("verified", "".join(f"{line}\n" for line in lines))
+        signed(sandbox, *marks)
         sandbox.stub("crane", crane)
-        missing = f"[ -s '{verified}' ] || {{ echo 'Error: no matching attestations' >&2; exit 1; }}"
-        sandbox.stub("cosign", cosign or f"{missing}\ncat '{verified}'")
+        if cosign:
+            sandbox.stub("cosign", cosign)
         env: dict[str, Any] = {
             "PARAM_HEAD_SHA": SHA,
             "PARAM_REPOSITORY": "acme/shop",
@@ -59,6 +68,9 @@ class TestProve:
             "PROMOTES_FROM": "staging",
             "STALE_BASE": "refuse",
             "PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----",
+            "FORMER_KEYS": "",
+            "MARK_MAX_AGE": "",
+            "COPIED": "false",
             "MARK_TYPE": MARK_TYPE,
             "MARK_TIMEOUT": "0",
             "INSECURE": "false",
@@ -70,6 +82,7 @@ class TestProve:
             "RESULT_IMAGE_PATH": sandbox.root / "result",
             "RESULT_REASON_PATH": sandbox.root / "reason",
             "RESULT_MARK_PATH": sandbox.root / "mark",
+            "RESULT_BASE_PATH": sandbox.root / "base",
         }
         return sandbox.run("prove", **env | changed)
 
@@ -87,7 +100,8 @@ class TestProve:
         result = self.prove(sandbox, at(repository, "base"), mark(repository))
         assert result.code == 0, result.err
         assert (sandbox.root / "result").read_bytes() == f"{IMAGE}@{DIGEST}".encode()
-        assert sandbox.called("crane") == [["digest", f"{IMAGE}:{SHA}"]], "the head's mark is enough"
+        looked = [["digest", f"{IMAGE}:{tag}"] for tag in (f"{SHA}-staging", SHA)]
+        assert sandbox.called("crane") == looked, "the head's mark is enough"
 
     def test_the_signature_is_verified_with_the_key_of_the_settings(self, sandbox: Sandbox, repository: Path) -> None:
         self.prove(sandbox, at(repository, "base"), mark(repository))
@@ -95,7 +109,7 @@ class TestProve:
         assert call[0] == "verify-attestation"
         assert call[call.index("--key") + 1] == "env://PUBLIC_KEY"
         assert call[call.index("--type") + 1] == MARK_TYPE
-        assert call[-1] == f"{IMAGE}@{DIGEST}"
+        assert call[1] == f"{IMAGE}@{DIGEST}"
 
     def test_a_merge_that_is_not_on_the_base_branch_is_refused(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.prove(sandbox, at(repository, "side"), mark(repository, tree=tree(repository, "side")))
@@ -129,6 +143,71 @@ class TestProve:
         result = self.prove(sandbox, at(repository, "base"), crane="echo MANIFEST_UNKNOWN >&2; exit 1")
         assert "has not vouched for it" in self.refused(sandbox, result)
         assert "MANIFEST_UNKNOWN" in result.err
+
+    def test_any_image_that_a_tag_of_the_commit_leads_to_is_enough(self, sandbox: Sandbox, repository: Path) -> None:
+        """Another environment's copy took the tag for people, or the one of the last release is the only one."""
+        other = "sha256:" + "d" * 64
+        history = at(repository, "base")
+        for first, second in ((DIGEST, other), (other, DIGEST)):
+            crane = f'case "$2" in *-staging) echo {first} ;; *) echo {second} ;; esac'
+            result = self.prove(sandbox, history, mark(repository), crane=crane)
+            assert result.code == 0, result.err
+            assert (sandbox.root / "result").read_text() == f"{IMAGE}@{DIGEST}"
+        crane = f'case "$2" in *-staging) exit 1 ;; esac; echo {DIGEST}'
+        result = self.prove(sandbox, history, mark(repository), crane=crane)
+        assert result.code == 0, result.err
+
+    def test_an_image_that_two_tags_lead_to_is_asked_about_once(self, sandbox: Sandbox, repository: Path) -> None:
+        self.prove(sandbox, at(repository, "base"), mark(repository))
+        assert len(sandbox.called("cosign")) == 1
+
+    def test_a_copy_is_proven_by_its_digest_wherever_tags_lead(self, sandbox: Sandbox, repository: Path) -> None:
+        history = at(repository, "base")
+        sandbox.file("result", f"source.example/shop@{DIGEST}")
+        result = self.prove(sandbox, history, mark(repository), crane="exit 1", COPIED="true")
+        assert result.code == 0, result.err
+        assert (sandbox.root / "result").read_text() == f"{IMAGE}@{DIGEST}"
+        assert sandbox.called("crane") == []
+        (call,) = sandbox.called("cosign")
+        assert call[1] == f"{IMAGE}@{DIGEST}"
+
+    def test_a_former_key_is_believed_as_long_as_the_settings_name_it(self, sandbox: Sandbox, repository: Path) -> None:
+        """The new key is asked for first; here the mark is of the key before the last one."""
+        first, second = (f"-----BEGIN PUBLIC KEY-----\n{name}\n-----END PUBLIC KEY-----" for name in ("first", "second"))
+        found = f"grep -qx first \"$key\" && echo '{verified(mark(repository))}'"
+        cosign = f'while [ "$1" != --key ]; do shift; done\nkey=$2\n[ "$key" != env://PUBLIC_KEY ] && {found}'
+        history = at(repository, "base")
+        for named, code in ((f"{second}\n{first}", 0), (first, 0), (second, 1), ("", 1)):
+            for former in sandbox.root.glob("former-*"):
+                former.unlink()
+            (sandbox.root / "result").unlink(missing_ok=True)
+            assert self.prove(sandbox, history, cosign=cosign, FORMER_KEYS=named).code == code, named
+        keys = [call[call.index("--key") + 1] for call in sandbox.called("cosign")[:3]]
+        assert keys == ["env://PUBLIC_KEY", *(f"{sandbox.root}/former-{number}.pub" for number in (1, 2))]
+
+    @pytest.mark.parametrize(
+        ("at_", "oldest", "code"),
+        [
+            ("2020-01-01T00:00:00Z", "", 0),
+            ("2020-01-01T00:00:00Z", "3600", 1),
+            (None, "", 0),
+            (None, "3600", 1),
+            ("some day", "3600", 1),
+            (12, "3600", 1),
+            (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "3600", 0),
+        ],
+    )
+    def test_a_mark_may_be_as_old_as_the_settings_allow(
+        self, sandbox: Sandbox, repository: Path, at_: object, oldest: str, code: int
+    ) -> None:
+        """By default of any age; those of the last release have none, which is no longer enough where one is asked for."""
+        said = mark(repository, **({} if at_ is None else {"at": at_}))
+        result = self.prove(sandbox, at(repository, "base"), said, MARK_MAX_AGE=oldest)
+        assert result.code == code, result.err
+        if code:
+            reason = self.refused(sandbox, result)
+            assert reason.startswith("staging vouched for it longer ago than mark.maxAge allows; to ship it anew: python -m")
+            assert len(reason) <= 139
 
     @pytest.mark.parametrize("stale_base", ["refuse", "rebuild"])
     def test_a_mark_of_the_merge_commit_itself_counts(self, sandbox: Sandbox, repository: Path, stale_base: str) -> None:

@@ -5,6 +5,7 @@ cosign's own matter and is seen on the cluster.
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,18 @@ class TestSign:
     """staging's last step."""
 
     def sign(
-        self, sandbox: Sandbox, history: Path, cosign: str = "", seen: dict[str, object] | None = None, **changed: str
+        self,
+        sandbox: Sandbox,
+        history: Path,
+        cosign: str = "",
+        seen: dict[str, object] | None = None,
+        crane: str = "",
+        **changed: str,
     ) -> Result:
         sandbox.file("image", f"{IMAGE}@{DIGEST}")
         sandbox.file("key/password", "the password\n")
         sandbox.stub("cosign", f"printf '%s' \"$COSIGN_PASSWORD\" >'{sandbox.root}/opened-with'\n{cosign}")
+        sandbox.stub("crane", crane)
         env: dict[str, str | Path] = {
             "PARAM_HEAD_SHA": SHA,
             "PARAM_REPOSITORY": "acme/shop",
@@ -45,7 +53,10 @@ class TestSign:
     def test_the_statement_names_what_was_run_and_the_tree_it_came_from(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.sign(sandbox, at(repository, "base"))
         assert result.code == 0, result.err
-        assert json.loads((sandbox.root / "mark.json").read_text()) == {
+        said = json.loads((sandbox.root / "mark.json").read_text())
+        signed = datetime.fromisoformat(said.pop("at"))
+        assert timedelta() <= datetime.now(UTC) - signed < timedelta(minutes=1)
+        assert said == {
             "repository": "acme/shop",
             "application": "shop",
             "headSha": SHA,
@@ -83,6 +94,20 @@ class TestSign:
         self.sign(sandbox, at(repository, "base"), seen={"current": current})
         assert (sandbox.root / "promotable").read_bytes() == expected
 
-    def test_a_failed_signature_fails_the_step(self, sandbox: Sandbox, repository: Path) -> None:
+    def test_tags_lead_to_it_once_it_is_signed(self, sandbox: Sandbox, repository: Path) -> None:
+        """One for the proof, which another environment's of the same commit does not move, and one for people."""
+        assert self.sign(sandbox, at(repository, "base")).code == 0
+        assert [call[0] for call in sandbox.calls] == ["cosign", "crane", "crane"]
+        assert sandbox.called("crane") == [["tag", f"{IMAGE}@{DIGEST}", tag] for tag in (f"{SHA}-staging", SHA)]
+
+    def test_a_failed_signature_fails_the_step_and_leaves_the_tags_where_they_are(
+        self, sandbox: Sandbox, repository: Path
+    ) -> None:
+        """What they lead to is the image of a run before, which has its mark."""
         assert self.sign(sandbox, at(repository, "base"), cosign="exit 1").code != 0
+        assert not (sandbox.root / "promotable").exists()
+        assert sandbox.called("crane") == []
+
+    def test_what_nobody_would_find_is_not_called_promotable(self, sandbox: Sandbox, repository: Path) -> None:
+        assert self.sign(sandbox, at(repository, "base"), crane="exit 1").code != 0
         assert not (sandbox.root / "promotable").exists()

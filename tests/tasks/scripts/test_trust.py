@@ -105,22 +105,25 @@ def test_so_does_curl(sandbox: Sandbox, servers: Servers, company: Authority, pu
     assert "SSL certificate problem" in refused.err
 
 
+@needs_jq
 def test_what_programs_in_go_read_holds_both(sandbox: Sandbox, company: Authority, public: Authority) -> None:
     """Even where the system's file ends in the middle of a line."""
-    sandbox.stub("crane", f'cat "$SSL_CERT_FILE" >{sandbox.root}/crane.believed')
+    sandbox.stub("oras", f'cat "$SSL_CERT_FILE" >{sandbox.root}/oras.believed')
     env: dict[str, str | Path] = {
-        "PARAM_DIGEST": f"sha256:{'b' * 64}",
-        "PARAM_HEAD_SHA": "a" * 40,
+        "PARAM_PULL_REQUEST": "7",
         "PARAM_IMAGE": "registry.example/shop",
-        "PARAM_QUARANTINE_IMAGE": "quarantine.example/shop",
+        "SOURCE_CONFIG": "/credentials/source",
+        "SOURCE_INSECURE": "false",
+        "DOCKER_CONFIG": "/credentials/registry",
         "INSECURE": "false",
-        "RESULT_IMAGE_PATH": sandbox.root / "image",
+        "RESULT_IMAGE_PATH": sandbox.file("image", f"source.example/shop@sha256:{'b' * 64}"),
+        "RESULT_MARK_PATH": sandbox.file("mark", '{"headSha": "abc"}'),
     }
     system = sandbox.file("system", public.certificate.read_text().rstrip("\n"))
-    result = trusting(sandbox, "copy", company, system, **env)
+    result = trusting(sandbox, "import", company, system, **env)
     assert result.code == 0, result.err
     believed = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    believed.load_verify_locations(sandbox.root / "crane.believed")
+    believed.load_verify_locations(sandbox.root / "oras.believed")
     subjects = {dict(part[0] for part in found["subject"])["commonName"] for found in believed.get_ca_certs()}
     assert subjects == {"company", "public"}
 

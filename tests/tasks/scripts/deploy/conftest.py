@@ -14,11 +14,11 @@ def cluster(sandbox: Sandbox) -> Cluster:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A repository with two merges on one branch, and one on another."""
+    """A repository with three merges on one branch, and one on another."""
     folder = tmp_path_factory.mktemp("history")
     git(folder, "init", "--quiet", "--initial-branch=base")
     commits = {"path": str(folder)}
-    for name in ("first", "second"):
+    for name in ("before", "first", "second"):
         git(folder, "commit", "--quiet", "--allow-empty", "--message", name)
         commits[name] = git(folder, "rev-parse", "HEAD")
     git(folder, "checkout", "--quiet", "--orphan", "other")

@@ -10,19 +10,20 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 OLD_NOTES = {"tekton-delivery/commit": "c" * 40, "tekton-delivery/pull-request": "6", "mine": "stays"}
 
 
-def deploy(sandbox: Sandbox, **changed: str | Path) -> Result:
-    return sandbox.run("deploy", **given(sandbox) | changed)
+def deploy(sandbox: Sandbox, image: str = NEW, **changed: str | Path) -> Result:
+    return sandbox.run("deploy", **given(sandbox, image) | changed)
 
 
 def cancel(sandbox: Sandbox, when: str, **changed: str | Path) -> Result:
     return sandbox.cancel("deploy", sandbox.root / when, **given(sandbox) | changed)
 
 
-def given(sandbox: Sandbox) -> dict[str, str | Path]:
-    sandbox.file("image", NEW)
+def given(sandbox: Sandbox, image: str = NEW) -> dict[str, str | Path]:
+    sandbox.file("image", image)
     return {
         "MARK_PATH": "",
         "APPROVED_BY_PATH": "",
+        "BASE_PATH": "",
         "PARAM_HEAD_SHA": SHA,
         "PARAM_PULL_REQUEST": "7",
         "PARAM_MERGE_SHA": "",

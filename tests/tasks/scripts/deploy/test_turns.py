@@ -96,3 +96,39 @@ def test_an_older_merge_never_replaces_a_newer_one(
     assert cluster.image == image
     assert said in reason(sandbox)
     assert cluster.holder is None
+
+
+@pytest.mark.parametrize(
+    ("running", "code", "said"),
+    [
+        ("second", 0, "superseded: what runs was merged later"),
+        ("first", 0, "this merge is what runs"),
+        ("before", 1, "main has moved on"),
+        ("", 1, "main has moved on"),
+        ("other", 1, "was the branch rewritten?"),
+    ],
+)
+def test_what_the_base_branch_has_moved_on_from_is_never_rolled_out(
+    sandbox: Sandbox, history: dict[str, str], running: str, code: int, said: str
+) -> None:
+    """prove.sh hands on no image, but why: that is the outcome unless what runs has the merge in it."""
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/merge-commit": history[running]} if running else {})
+    sandbox.file("reason", "main has moved on")
+    result = deploy(
+        sandbox,
+        image="",
+        PARAM_MERGE_SHA=history["first"],
+        PARAM_MERGED_BY="alice",
+        HISTORY=history["path"],
+        BASE_PATH=sandbox.file("base", history["second"]),
+    )
+    assert result.code == code, result.err
+    assert cluster.image == OLD
+    assert said in reason(sandbox)
+    assert cluster.holder is None
+
+
+def test_what_does_not_touch_the_application_ends_well(sandbox: Sandbox, cluster: Cluster) -> None:
+    for base in ("", sandbox.root / "nothing"):
+        assert deploy(sandbox, image="", PARAM_MERGE_SHA="f" * 40, BASE_PATH=base).code == 0
+    assert cluster.image == OLD
