@@ -51,8 +51,9 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
 
     `base_branches` maps each repository (`owner/name`) to the branch its pull requests must target, or have targeted until
     this very event. The head must lie in the same repository, so a fork starts nothing; its `repo` is null when a fork was
-    deleted. The header that makes Tekton's github interceptor call another API host is not covered by the signature, so a
-    request with it is refused.
+    deleted. Nor does what was pushed for review (Gitea's AGit: `refs/for/main`), for which the right to read is enough:
+    Gitea names the base's own repository then, but no branch as `label`. The header that makes Tekton's github interceptor
+    call another API host is not covered by the signature, so a request with it is refused.
     """
     return every(
         [
@@ -61,6 +62,7 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
             f"({_targets(base_branches)} || ({moved_away(forge, base_branches)}))",
             "body.pull_request.head.repo != null",
             "body.pull_request.head.repo.full_name == body.repository.full_name",
+            "body.pull_request.head.label.matches('.')",
             f"body.pull_request.head.sha.matches({quote(SHA)})",
         ]
     )
@@ -69,7 +71,8 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
 def to_stage(forge: str, base_branches: Mapping[str, str]) -> str:
     """Return the filter for a pull request with something new to stage: it is new here, its head is, or it is ready now.
 
-    Gitea marks a draft by its title, so that an edited title may be what makes it ready.
+    Gitea marks a draft by its title, so that an edited title may be what makes it ready. A head that no branch holds is
+    nobody's who may write; after a merge or a rejection the branch may be gone.
     """
     edits = ["has(body.changes.base)"]
     if forge == "gitea":
@@ -83,6 +86,7 @@ def to_stage(forge: str, base_branches: Mapping[str, str]) -> str:
             f"(body.action in [{actions}] || (body.action == 'edited' && ({' || '.join(edits)})))",
             "body.pull_request.state == 'open'",
             "body.pull_request.draft == false",
+            "!body.pull_request.head.ref.startsWith('refs/')",
             _targets(base_branches),
         ]
     )
