@@ -84,6 +84,7 @@ def test_which_steps_those_are() -> None:
     """What the test above finds by itself."""
     building = {"build/fetch", "build/image", "build-shop/fetch", "build-shop/image"}
     staging = {"stage/copy", "stage/commits", "stage/sign", "needed/commits", "begin/announce", "report/report"}
+    staging |= {"base-moved/touches", "base-moved/tell"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
     promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce"}

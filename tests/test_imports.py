@@ -47,6 +47,7 @@ LAYERS = [
     ("components.policies",),
     ("components.approval_plan", "components.git_plan", "components.trust_plan"),
     ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
+    ("components.runs_plan",),
     ("components.environment_plan",),
     ("components.plan",),
 ]
@@ -55,6 +56,7 @@ READERS_OF_SETTINGS = {
     "components.plan",
     "components.environment_plan",
     "components.approval_plan",
+    "components.runs_plan",
     "components.application_plan",
     "components.build_plan",
     "components.credentials_plan",

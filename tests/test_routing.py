@@ -26,6 +26,13 @@ def payload(forge: str, name: str) -> Object:
     return rewrite(body, repository=REPOSITORY, head_sha=SHA, merge_sha=MERGED if "merged" in name else None)
 
 
+def push(forge: str, name: str = "pushed") -> Object:
+    """A push as a forge sent it; GitHub's is about a repository of ours instead of its own."""
+    text = (FIXTURES / forge / "pushes" / f"{name}.json").read_text()
+    body: Object = json.loads(text.replace("Codertocat/Hello-World", REPOSITORY).replace("heads/master", "heads/main"))
+    return body
+
+
 def put(*path: str, value: Any) -> Callable[[Object], None]:
     """A change of a body: another value in one place."""
 
@@ -248,7 +255,9 @@ def test_the_stacks_on_their_own_do_the_same(stacks: dict[str, Declared]) -> Non
 def test_one_stack_with_both_environments_has_one_listener() -> None:
     both = both_environments()
     assert both.names("EventListener") == ["chespirito-github-el"]
-    assert both.names("Trigger") == ["ok-to-test-trigger", "pr-rejected-trigger", "pr-trigger", "push-main-trigger"]
+    assert both.names("Trigger") == [
+        *("base-moved-trigger", "ok-to-test-trigger", "pr-rejected-trigger", "pr-trigger", "push-main-trigger")
+    ]
 
 
 def test_each_repository_starts_its_own_application_from_its_own_branch() -> None:

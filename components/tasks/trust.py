@@ -17,6 +17,8 @@ TRUSTED = "/tmp/trusted.crt"  # noqa: S108
 SPEAKS_WITH = {
     "fetch": {"forge-git"},
     "commits": {"forge-git"},
+    "touches": {"forge-git"},
+    "tell": {"forge-api"},
     "announce": {"forge-api"},
     "report": {"forge-api"},
     "permit": {"forge-api"},
