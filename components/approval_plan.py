@@ -4,7 +4,6 @@ from components.access import Subject, people
 from components.conventions import seconds
 from components.policies.approvals import Approvers
 from components.settings.environment import Environment
-from components.settings.settings import Settings
 from components.tasks.approve import ApprovalArgs
 
 
@@ -37,12 +36,3 @@ def task(environment: Environment) -> ApprovalArgs | None:
         timeout=asked.timeout,
         seconds=seconds(asked.timeout),
     )
-
-
-def timeout(settings: Settings, environment: Environment) -> str | None:
-    """Return the longest that a run with approval takes: the mark, the people, a rollout and the way back, and slack."""
-    asked = environment.approval
-    if asked is None:
-        return None
-    waits = seconds(settings.mark.timeout) + seconds(asked.timeout)
-    return f"{waits + 4 * seconds(environment.rollout_timeout) + 600}s"

@@ -20,6 +20,9 @@ LOGIN = r"^[A-Za-z0-9_.-]+(\[bot\])?$"
 # A user's name: it ends up in the path of a URL.
 PERSON = "^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
+# What stands in a run's name where others have a pull request's number.
+NO_NUMBER = "push"
+
 # The word by which somebody vouches for a fork's commit, and the commit in it.
 OK_TO_TEST = r"^/ok-to-test [0-9a-f]{40}\s*$"
 VOUCHED_FOR = r"body.comment.body.translate('^/ok-to-test |\\s', '')"
@@ -51,8 +54,9 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
 
     `base_branches` maps each repository (`owner/name`) to the branch its pull requests must target, or have targeted until
     this very event. The head must lie in the same repository, so a fork starts nothing; its `repo` is null when a fork was
-    deleted. The header that makes Tekton's github interceptor call another API host is not covered by the signature, so a
-    request with it is refused.
+    deleted. Nor does what was pushed for review (Gitea's AGit: `refs/for/main`), for which the right to read is enough:
+    Gitea names the base's own repository then, but no branch as `label`. The header that makes Tekton's github interceptor
+    call another API host is not covered by the signature, so a request with it is refused.
     """
     return every(
         [
@@ -61,6 +65,7 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
             f"({_targets(base_branches)} || ({moved_away(forge, base_branches)}))",
             "body.pull_request.head.repo != null",
             "body.pull_request.head.repo.full_name == body.repository.full_name",
+            "body.pull_request.head.label.matches('.')",
             f"body.pull_request.head.sha.matches({quote(SHA)})",
         ]
     )
@@ -69,7 +74,8 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
 def to_stage(forge: str, base_branches: Mapping[str, str]) -> str:
     """Return the filter for a pull request with something new to stage: it is new here, its head is, or it is ready now.
 
-    Gitea marks a draft by its title, so that an edited title may be what makes it ready.
+    Gitea marks a draft by its title, so that an edited title may be what makes it ready. A head that no branch holds is
+    nobody's who may write; after a merge or a rejection the branch may be gone.
     """
     edits = ["has(body.changes.base)"]
     if forge == "gitea":
@@ -83,6 +89,7 @@ def to_stage(forge: str, base_branches: Mapping[str, str]) -> str:
             f"(body.action in [{actions}] || (body.action == 'edited' && ({' || '.join(edits)})))",
             "body.pull_request.state == 'open'",
             "body.pull_request.draft == false",
+            "!body.pull_request.head.ref.startsWith('refs/')",
             _targets(base_branches),
         ]
     )
@@ -141,9 +148,28 @@ def known_comment(forge: str, base_branches: Mapping[str, str]) -> str:
     return every(known)
 
 
+def known_push(base_branches: Mapping[str, str]) -> str:
+    """Return the filter for a push that everybody's triggers share."""
+    return every([*_known_repository(base_branches), *(f"body.{sha}.matches({quote(SHA)})" for sha in ("before", "after"))])
+
+
+def moved_base(base_branches: Mapping[str, str]) -> str:
+    """Return the filter for a push that moved a base branch; a deleted one points at nothing."""
+    return every([f"body.ref == 'refs/heads/' + {_branch(base_branches)}", f"body.after != {quote('0' * 40)}"])
+
+
 def vouched_for() -> str:
     """Return the filter for a comment that says nothing but `/ok-to-test` and a full commit sha."""
     return f"body.comment.body.matches({quote(OK_TO_TEST)})"
+
+
+def pinned(repository_ids: Mapping[str, int]) -> list[str]:
+    """Return the conditions that repositories are the forge's own numbers: a name may come to be another one's."""
+    name = "body.repository.full_name"
+    # JSON's numbers are doubles here.
+    return [
+        f"({name} != {quote(key)} || body.repository.id == {number}.0)" for key, number in sorted(repository_ids.items())
+    ]
 
 
 def _known_repository(repositories: Iterable[str]) -> list[str]:
@@ -159,16 +185,23 @@ def _targets(base_branches: Mapping[str, str]) -> str:
     return f"body.pull_request.base.ref == {_branch(base_branches)}"
 
 
+_NUMBER = "string(int(body.number))"
 # What names an event's run: the pull request's number, what tells it from others of that number, and when.
-_ATTEMPT = ("body.number", "body.pull_request.head.sha.truncate(8)", "body.pull_request.updated_at")
+_ATTEMPT = (_NUMBER, "body.pull_request.head.sha.truncate(8)", "body.pull_request.updated_at")
 _NAMED_BY = {
     "pull-request": _ATTEMPT,
     "merge": _ATTEMPT,
     # May come within the second of another event about the same commit.
-    "rejected": ("body.number", "'closed'", "body.pull_request.updated_at"),
-    "rebuild": ("body.number", "'closed'", "body.pull_request.updated_at"),
+    "rejected": (_NUMBER, "'closed'", "body.pull_request.updated_at"),
+    "rebuild": (_NUMBER, "'closed'", "body.pull_request.updated_at"),
+    # GitHub tells when it was pushed, Gitea when the repository last changed.
+    "base-moved": (
+        quote(NO_NUMBER),
+        "body.after.truncate(8)",
+        "(has(body.repository.pushed_at) ? string(int(body.repository.pushed_at)) : body.repository.updated_at)",
+    ),
     # No commit begins with a t, so that a comment can take no name from a push.
-    "ok-to-test": ("body.issue.number", f"'t' + {VOUCHED_FOR}.truncate(7)", "body.comment.created_at"),
+    "ok-to-test": ("string(int(body.issue.number))", f"'t' + {VOUCHED_FOR}.truncate(7)", "body.comment.created_at"),
 }
 
 
@@ -182,7 +215,7 @@ def run_name(environment: str, event: str) -> str:
     return " + ".join(
         [
             f"extensions.application + '-{environment}-'",
-            f"string(int({number})) + '-'",
+            f"{number} + '-'",
             f"{what} + '-'",
             # To the second: what may follow is a fraction, or the zone of the forge's server.
             f"{when}.translate('[^0-9]', '').truncate(14)",

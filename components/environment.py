@@ -24,6 +24,8 @@ class EnvironmentArgs:
     """Why nothing is rolled out here for now."""
     max_pods: int
     """Quota of each of the two namespaces."""
+    max_runs: int
+    """Quota of the delivery namespace: runs, those included that have ended and not been pruned."""
 
 
 class Environment(pulumi.ComponentResource):
@@ -36,9 +38,10 @@ class Environment(pulumi.ComponentResource):
         super().__init__(token("Environment"), name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
+        common = labels(environment=args.name)
+
         def namespace(role: str, kubernetes_name: str, level: str) -> pulumi.Output[str]:
             """Declare one namespace with its quota. Returns its name, known once it exists."""
-            common = labels(environment=args.name)
             levels = {f"{POD_SECURITY}/enforce": level} | {
                 f"{POD_SECURITY}/{mode}": "restricted" for mode in ("audit", "warn")
             }
@@ -72,13 +75,20 @@ class Environment(pulumi.ComponentResource):
         self.delivery_namespace = namespace(
             "delivery", args.delivery_namespace, "baseline" if args.builds_images else "restricted"
         )
+        # Who has stolen the listener's token starts no more than these. The pruner makes room.
+        k8s.core.v1.ResourceQuota(
+            f"{name}-runs-quota",
+            metadata={"name": "runs", "namespace": self.delivery_namespace, "labels": common},
+            spec={"hard": {"count/pipelineruns.tekton.dev": str(args.max_runs)}},
+            opts=child,
+        )
         # The switch: its data belongs to people (`python -m operate freeze`), its annotation to the settings.
         k8s.core.v1.ConfigMap(
             f"{name}-freeze",
             metadata={
                 "name": FREEZE,
                 "namespace": self.workload_namespace,
-                "labels": labels(environment=args.name),
+                "labels": common,
                 "annotations": {key("frozen"): args.frozen} if args.frozen else {},
             },
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["data"]),

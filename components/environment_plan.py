@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import approval_plan, forge_plan, git_plan, mark_plan, rollback_plan, trust_plan
+from components import approval_plan, forge_plan, git_plan, mark_plan, rollback_plan, runs_plan, trust_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
@@ -15,7 +15,7 @@ from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
-from components.pipelines import fork, promotion, proof, pull_request, rebuild
+from components.pipelines import fork, moved, promotion, proof, pull_request, rebuild
 from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import SmokeCheck, Target
 from components.policies.pods import ImageStep
@@ -28,6 +28,7 @@ from components.settings.forge import OkToTest
 from components.settings.registry import ReadRegistry
 from components.settings.stack import Stack
 from components.tasks import announce, begin, build, needed, permit, promote, report, restore, stage, supersede, tests
+from components.tasks import moved as moved_task
 from components.tasks.git import Git
 
 
@@ -77,6 +78,7 @@ class EnvironmentPlan:
             builds_images=self._builds is not None,
             frozen=self.settings.frozen,
             max_pods=self.settings.max_pods,
+            max_runs=runs_plan.most(self.stack.settings, self.settings),
         )
 
     def credentials(self, environment: Environment) -> CredentialsArgs:
@@ -131,6 +133,7 @@ class EnvironmentPlan:
             if self._restores:
                 tasks[restore.NAME] = restore.spec()
             tasks[needed.NAME] = needed.spec(self._git)
+            tasks[moved_task.NAME] = moved_task.spec(self._git, api=api)
             if self._ok_to_test:
                 tasks[permit.NAME] = permit.spec(api=forge_plan.asked(settings.forge, self._ok_to_test))
                 tasks[tests.NAME] = tests.spec(build_task(self.stack, builds))
@@ -218,6 +221,7 @@ class EnvironmentPlan:
         pipelines = {
             target.pipeline: pull_request.spec(target, source),
             target.rejected_pipeline: pull_request.rejected_spec(target, restores=self._restores),
+            target.moved_pipeline: moved.spec(target),
             target.rebuild_pipeline: rebuild.spec(target, source, go_duration(builds.timeout)),
             target.proof_pipeline: proof.spec(target, self.name),
         }
@@ -241,20 +245,7 @@ class EnvironmentPlan:
 
     def triggers(self, namespace: pulumi.Input[str]) -> list[Trigger]:
         """What brings events here; `namespace` is the delivery namespace."""
-        builds = self._builds
-        runs = (
-            {}
-            if builds
-            else {"merge": promotion.run(self._git.credential, approval_plan.timeout(self.stack.settings, self.settings))}
-        )
-        if builds:
-            runs["pull-request"] = pull_request.run(go_duration(builds.timeout), self._git.credential)
-            runs["rejected"] = pull_request.rejected_run(restores=self._restores)
-        if self.settings.stale_base == "rebuild" and builds:
-            runs["rebuild"] = rebuild.run(self._git.credential)
-        if builds and self._ok_to_test:
-            runs["ok-to-test"] = fork.run(go_duration(builds.timeout), self._git.credential)
-        return [Trigger(environment=self.name, event=event, namespace=namespace, run=run) for event, run in runs.items()]
+        return runs_plan.triggers(self.stack.settings, self.settings, self._builds, self._git.credential, namespace)
 
     def policies(self, listener: str) -> PoliciesArgs:
         """What identities are held to; `listener` is the user name of the listener's service account."""

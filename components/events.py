@@ -1,4 +1,4 @@
-"""What happens to a pull request, and the run that it starts.
+"""What happens to a pull request or to its base branch, and the run that it starts.
 
 Values that reach a run are a commit sha, a number, a login and a name made of such; free text of a payload never does.
 """
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.conventions import TEKTON, Manifest, key, labels
+from components.conventions import TEKTON, Manifest, go_duration, key, labels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happens to a pull request, and the names of the objects that react to it."""
+    """Something that happens, and the names of the objects that react to it."""
 
     says: str
     """What passes, in plain words."""
@@ -61,6 +61,14 @@ EVENTS = {
         pipeline="pipeline",
         params=_MERGE | {"merged-by": "$(body.pull_request.merged_by.login)"},
     ),
+    "base-moved": Event(
+        says="pushed to the base branch, by a merge or by hand",
+        trigger="base-moved-trigger",
+        objects="github-base-moved-trigger",
+        pipeline="base-moved-pipeline",
+        params={"before": "$(body.before)", "after": "$(body.after)"},
+        hears="push",
+    ),
     "ok-to-test": Event(
         says="vouched for by /ok-to-test",
         trigger="ok-to-test-trigger",
@@ -76,6 +84,10 @@ EVENTS = {
 }
 
 
+# For the last pod of a run, which tells how it ended, whatever became of the others.
+_END_SECONDS = 600
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
     """One environment's way into the listener."""
@@ -86,7 +98,9 @@ class Trigger:
     namespace: pulumi.Input[str]
     """The delivery namespace, where its runs are created."""
     run: Manifest
-    """What its PipelineRuns hold beside pipelineRef and params."""
+    """What its PipelineRuns hold beside pipelineRef, params and timeouts."""
+    seconds: int = 3600
+    """How long they may take until they tell how they ended."""
 
 
 def binding(event: Event) -> Manifest:
@@ -98,9 +112,8 @@ def binding(event: Event) -> Manifest:
 def template(trigger: Trigger, event: Event) -> Manifest:
     """Return a TriggerTemplate's spec: one PipelineRun, whose name makes a redelivery harmless."""
     application = "$(tt.params.application)"
-    about = {key("event"): trigger.event, key("pull-request"): "$(tt.params.pull-request)"}
-    if "head-sha" in event.params:
-        about[key("commit")] = "$(tt.params.head-sha)"
+    carried = {"pull-request": "pull-request", "commit": "head-sha"}
+    about = {key(label): f"$(tt.params.{param})" for label, param in carried.items() if param in event.params}
     return {
         "params": [{"name": name} for name in ("application", "run", *event.params)],
         "resourcetemplates": [
@@ -112,11 +125,17 @@ def template(trigger: Trigger, event: Event) -> Manifest:
                     "namespace": trigger.namespace,
                     "labels": labels(environment=trigger.environment, application=application)
                     | {"app.kubernetes.io/managed-by": "tekton-triggers"}
+                    | {key("event"): trigger.event}
                     | about,
                 },
                 "spec": {
                     "pipelineRef": {"name": f"{application}-{trigger.environment}-{event.pipeline}"},
                     "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in event.params],
+                    # An admission policy holds the listener to them: without any, a run might never end.
+                    "timeouts": {
+                        "pipeline": go_duration(f"{trigger.seconds + _END_SECONDS}s"),
+                        "tasks": go_duration(f"{trigger.seconds}s"),
+                    },
                     **trigger.run,
                 },
             }

@@ -81,6 +81,7 @@ class StackPlan:
             applications=settings.by_repository,
             rotation=Rotation(generation=webhook_secret.generation, accept_previous=webhook_secret.accept_previous),
             base_branches={application.repository: application.base_branch for application in settings.applications},
+            repository_ids=settings.repository_ids,
             exposure=listener_exposure(settings.listener.exposure) if settings.listener.exposure else None,
             triggers=tuple(
                 trigger for plan in self.environments for trigger in plan.triggers(namespaces[plan.name].delivery_namespace)

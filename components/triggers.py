@@ -33,6 +33,8 @@ class ListenerArgs:
     """Repository (owner/name) to the names of its applications."""
     base_branches: Mapping[str, str]
     """Repository (owner/name) to the branch that pull requests must target."""
+    repository_ids: Mapping[str, int] = field(default_factory=dict)
+    """Repository (owner/name) to the forge's number, for those that must have a certain one."""
     triggers: tuple[Trigger, ...]
     rotation: Rotation = field(default_factory=Rotation)
     """Which webhook secrets count."""
@@ -144,9 +146,16 @@ def group_labels(args: ListenerArgs, heard: str) -> dict[str, str]:
 
 def group(args: ListenerArgs, heard: str, accepted: Accepted) -> Manifest:
     """Return the way in for one of the forge's events, signed with one secret; what all its triggers share comes first."""
-    says, passes = {
-        "pull_request": ("a pull request of a known repository to its base branch, not from a fork", cel.known_pull_request),
-        "issue_comment": ("a comment on a pull request of a known repository", cel.known_comment),
+    says, known = {
+        "pull_request": (
+            "a pull request of a known repository to its base branch, not from a fork",
+            cel.known_pull_request(args.forge, args.base_branches),
+        ),
+        "push": ("a push to a known repository", cel.known_push(args.base_branches)),
+        "issue_comment": (
+            "a comment on a pull request of a known repository",
+            cel.known_comment(args.forge, args.base_branches),
+        ),
     }[heard]
     return {
         "name": f"{heard.replace('_', '-')}-{accepted.name}",
@@ -157,7 +166,7 @@ def group(args: ListenerArgs, heard: str, accepted: Accepted) -> Manifest:
                 secretRef={"secretName": accepted.secret, "secretKey": "secret"},
                 eventTypes=[heard],
             ),
-            interceptor(says, "cel", filter=passes(args.forge, args.base_branches)),
+            interceptor(says, "cel", filter=cel.every([known, *cel.pinned(args.repository_ids)])),
         ],
         "triggerSelector": {"labelSelector": {"matchLabels": group_labels(args, heard)}},
     }
@@ -176,6 +185,7 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int
         "rejected": cel.rejected(args.forge, args.base_branches),
         "rebuild": cel.merged(args.base_branches),
         "merge": cel.merged(args.base_branches),
+        "base-moved": cel.moved_base(args.base_branches),
         "ok-to-test": cel.vouched_for(),
     }[trigger.event]
     if number:

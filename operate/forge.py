@@ -15,7 +15,11 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 
 
 def pull_request(api_url: str, repository: str, number: int) -> Manifest:
-    """Return a pull request of a repository itself, as webhooks carry it. Raises OperateError for one from a fork."""
+    """Return a pull request of a repository itself, as webhooks carry it.
+
+    Raises OperateError for one from a fork, and for what was pushed for review (Gitea's AGit, where it has no label): the
+    right to read is enough for that.
+    """
     url = f"{api_url}/repos/{repository}/pulls/{number}"
     token = os.environ.get(TOKEN)
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -33,6 +37,8 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
     if origin != repository:
         where = plain(str(origin)) if origin else "a repository that is gone"
         raise OperateError(f"#{number} comes from {where}; nothing from there is delivered")
+    if not found["head"].get("label"):
+        raise OperateError(f"#{number} was pushed for review, not to a branch; nothing from there is delivered")
     if not _SHA.fullmatch(found["head"]["sha"]):
         raise OperateError(f"{url}: {found['head']['sha']!r} is no commit")
     return found

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.tasks import needed
-from tests.sink import COMMENT, deliver
+from tests.sink import COMMENT, PUSH, deliver
 from tests.support import Declared, Object, texts
 from tests.test_fork import comment
-from tests.test_routing import payload
+from tests.test_routing import payload, push
 
 EVENTS = [
     *((stack, event) for stack in ("staging", "both", "everything") for event in ("opened", "closed_unmerged")),
     *((stack, "closed_merged") for stack in ("production", "both", "everything")),
     ("staging", "comment"),
+    *((stack, "pushed") for stack in ("staging", "both", "everything")),
 ]
 
 
@@ -25,6 +26,8 @@ def sent(stack: Declared, event: str) -> list[Object]:
     """The runs that a recorded body starts."""
     if event == "comment":
         return deliver(stack, comment("gitea"), header=COMMENT)
+    if event == "pushed":
+        return deliver(stack, push("gitea"), header=PUSH)
     return deliver(stack, payload("gitea", event))
 
 

@@ -49,6 +49,7 @@ _ENVIRONMENT = cel.NewEnv(
 
 HEADERS = {"X-Github-Event": ["pull_request"], "Content-Type": ["application/json"]}
 COMMENT = HEADERS | {"X-Github-Event": ["issue_comment"]}
+PUSH = HEADERS | {"X-Github-Event": ["push"]}
 
 
 class EvaluationError(Exception):

@@ -94,7 +94,8 @@ def test_which_steps_those_are() -> None:
         "report/report",
         "proof/proof",
     }
-    forks = {"report/report", "permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
+    staging |= {"base-moved/touches", "base-moved/tell"}
+    forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
     promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}
     assert believing(record_config(over_tls("production"))) == promoting

@@ -49,7 +49,7 @@ def test_a_hostile_repository_name_does_not_open_the_filter() -> None:
     ],
 )
 def test_each_forge_has_its_word_for_an_update(forge: str, action: str, expected: bool) -> None:
-    pull = {"state": "open", "draft": False, "base": {"ref": "main"}}
+    pull = {"state": "open", "draft": False, "base": {"ref": "main"}, "head": {"ref": "greeting"}}
     body = {"action": action, "repository": {"full_name": "acme/shop"}, "pull_request": pull}
     assert evaluate(cel.to_stage(forge, {"acme/shop": "main"}), body) is expected
 
@@ -62,7 +62,7 @@ def test_expressions_have_the_types_that_tekton_needs() -> None:
         "merge_commit_sha": "0" * 40,
         "updated_at": "2026-11-22T17:20:01Z",
     }
-    pull |= {"draft": False, "base": {"ref": "main"}, "head": {"sha": "a" * 40}}
+    pull |= {"draft": False, "base": {"ref": "main"}, "head": {"sha": "a" * 40, "ref": "greeting"}}
     body = {"action": "opened", "number": 7, "repository": {"full_name": "acme/shop"}, "pull_request": pull}
     base_branches = {"acme/shop": "main"}
     for expression in (

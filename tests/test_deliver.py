@@ -21,6 +21,8 @@ PLURALS = {
     "triggerbindings": "TriggerBinding",
 }
 
+HEAD = {"repo": {"full_name": "acme/chespirito"}, "sha": "0" * 40, "label": "greeting"}
+
 
 class Cluster:
     """The API server, with the objects that a stack declares."""
@@ -101,7 +103,9 @@ def test_the_api_can_have_another_address_here(answer: dict[str, Any]) -> None:
         ("staging", "opened", {"base": {"ref": "other"}}, "is for the branch other, and only main is delivered"),
         ("staging", "fork_opened", {}, "nothing from there is delivered"),
         ("staging", "opened", {"head": {"repo": None, "sha": "0" * 40}}, "comes from a repository that is gone"),
-        ("staging", "opened", {"head": {"repo": {"full_name": "acme/chespirito"}, "sha": "main"}}, "is no commit"),
+        ("staging", "opened", {"head": HEAD | {"label": ""}}, "was pushed for review"),
+        ("production", "closed_merged", {"head": HEAD | {"label": ""}}, "was pushed for review"),
+        ("staging", "opened", {"head": HEAD | {"sha": "main"}}, "is no commit"),
     ],
 )
 def test_what_the_listener_would_not_let_pass_is_refused(

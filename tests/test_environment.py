@@ -10,7 +10,12 @@ POD_SECURITY = "pod-security.kubernetes.io"
 
 def environment(*, builds_images: bool = True, max_pods: int = 20, frozen: str | None = None) -> Declared:
     args = EnvironmentArgs(
-        name="staging", delivery_namespace="staging-ci", builds_images=builds_images, max_pods=max_pods, frozen=frozen
+        name="staging",
+        delivery_namespace="staging-ci",
+        builds_images=builds_images,
+        max_pods=max_pods,
+        max_runs=150,
+        frozen=frozen,
     )
     return declare(lambda: Environment("staging", args))
 
@@ -41,11 +46,23 @@ def test_what_would_not_be_restricted_is_warned_about_and_audited_everywhere() -
 
 
 def test_each_namespace_has_a_quota_of_pods() -> None:
-    quotas = environment(max_pods=7).all("ResourceQuota")
-    assert {item["metadata"]["namespace"]: item["spec"]["hard"]["pods"] for item in quotas} == {
-        "staging": "7",
-        "staging-ci": "7",
+    quotas = [item for item in environment(max_pods=7).all("ResourceQuota") if item["metadata"]["name"] == "pods"]
+    assert {item["metadata"]["namespace"]: item["spec"]["hard"] for item in quotas} == {
+        "staging": {"pods": "7"},
+        "staging-ci": {"pods": "7"},
     }
+
+
+def test_runs_are_counted_where_they_are_started() -> None:
+    (quota,) = [item for item in environment().all("ResourceQuota") if item["metadata"]["name"] == "runs"]
+    assert quota["metadata"]["namespace"] == "staging-ci"
+    assert quota["spec"]["hard"] == {"count/pipelineruns.tekton.dev": "150"}
+
+
+def test_the_quota_of_runs_leaves_room_for_what_the_pruner_has_not_yet_deleted(single: Declared) -> None:
+    """The pruner comes once an hour."""
+    (quota,) = [item for item in single.all("ResourceQuota") if item["metadata"]["name"] == "runs"]
+    assert quota["spec"]["hard"] == {"count/pipelineruns.tekton.dev": "200"}, "one application, keepRuns 50"
 
 
 def test_a_container_without_limits_gets_some() -> None:

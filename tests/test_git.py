@@ -10,9 +10,9 @@ from tests.sink import deliver
 from tests.support import STACKS, Declared, Object, over_https
 from tests.test_routing import payload
 
-FETCHING = {"staging": {"build", "stage", "needed", "tests"}, "production": {"promote"}}
+FETCHING = {"staging": {"build", "stage", "needed", "tests", "base-moved"}, "production": {"promote"}}
 EVENTS = {"staging": "opened", "production": "closed_merged"}
-FETCHING_STEPS = {"fetch", "commits"}
+FETCHING_STEPS = {"fetch", "commits", "touches"}
 
 
 @pytest.fixture(params=STACKS)
@@ -77,7 +77,6 @@ def test_what_a_webhook_starts_fits_and_is_admitted(name: str, public: bool) -> 
     assert [line for line in problems(declared) if not line.startswith("pipelines: ")] == []
     (made,) = deliver(declared, payload("gitea", EVENTS[name]))
     assert list(run_problems(declared, made)) == []
-    made["spec"]["timeouts"] = {"pipeline": "1h0m0s"}
     listener = f"system:serviceaccount:{name}-ci:listener"
     assert refusals(declared, f"tekton-delivery-{name}-runs", made, user=listener) == []
 

@@ -48,6 +48,7 @@ LAYERS = [
     ("components.mark_plan",),
     ("components.approval_plan", "components.git_plan", "components.rollback_plan", "components.trust_plan"),
     ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
+    ("components.runs_plan",),
     ("components.environment_plan",),
     ("components.plan",),
 ]
@@ -56,6 +57,7 @@ READERS_OF_SETTINGS = {
     "components.plan",
     "components.environment_plan",
     "components.approval_plan",
+    "components.runs_plan",
     "components.application_plan",
     "components.build_plan",
     "components.credentials_plan",

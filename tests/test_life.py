@@ -29,8 +29,13 @@ BODIES: dict[str, dict[str, tuple[str, ...]]] = {
     "closed unmerged": {"github": ("closed_unmerged",), "gitea": ("closed_unmerged",)},
     "moved to another branch": {"github": ("edited_base_away",), "gitea": ("edited_base_away",)},
     "from a fork": {"github": ("fork_opened",), "gitea": ("fork_opened",)},
+    "pushed for review on Gitea": {
+        "gitea": ("agit_opened", "agit_synchronized", "agit_edited", "agit_closed", "agit_reopened", "agit_merged")
+    },
     "to another branch": {},
     "unsigned": {},
+    # test_pushes.py
+    "pushed to the base branch": {},
     # test_fork.py
     "`/ok-to-test` and the full sha of a fork's head, said by who may write": {},
 }
@@ -39,6 +44,7 @@ PIPELINES = {
     "delivers": "chespirito-staging-pipeline",
     "goes back": "chespirito-staging-rejected-pipeline",
     "promotes": "chespirito-production-pipeline",
+    "tells": "chespirito-staging-base-moved-pipeline",
     "tests": "chespirito-staging-fork-pipeline",
 }
 

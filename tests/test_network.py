@@ -76,6 +76,7 @@ API, GIT, FORGE, REGISTRY, QUARANTINE = {443, 6443}, {2222}, {3000}, {5000}, {50
         ("staging", "report", API | FORGE),
         ("production", "promote", API | GIT | REGISTRY),
         ("production", "report", API | FORGE),
+        ("staging", "base-moved", GIT | FORGE),
     ],
 )
 def test_a_run_reaches_what_it_needs(stacks: dict[str, Declared], environment: str, task: str, expected: set[int]) -> None:

@@ -25,7 +25,6 @@ def run(stack: Declared, event: str = "opened") -> Object:
     body = rewrite(payload("github", event), repository="acme/chespirito", head_sha=SHA, merge_sha=SHA, number=7)
     (made,) = deliver(stack, body)
     # The webhook of Tekton has gone over it by then.
-    made["spec"]["timeouts"] = {"pipeline": "1h0m0s"}
     for task in made["spec"]["taskRunSpecs"]:
         if "timeout" in task:
             task["timeout"] = "20m0s"
@@ -67,6 +66,11 @@ def test_one_listener_for_both_environments_is_held_to_each_ones_shapes(environm
         (("spec", "pipelineRef", "name"), "other"),
         (("spec", "workspaces", 0, "secret", "secretName"), "registry-push"),
         (("spec", "timeouts", "tasks"), "0s"),
+        (("spec", "timeouts", "finally"), "0s"),
+        (("spec", "timeouts", "pipeline"), "0s"),
+        (("spec", "timeouts", "pipeline"), "9000h0m0s"),
+        (("spec", "timeouts"), {"pipeline": "1h0m0s"}),
+        (("spec", "timeouts"), {}),
         (("spec", "managedBy"), "somebody"),
         (("spec", "params", 1, "value"), "main"),
         (("spec", "params", 0, "value"), "07"),

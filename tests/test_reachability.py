@@ -25,10 +25,15 @@ from tests.reachability_changes import (
 )
 from tests.reachability_stolen import STOLEN
 from tests.reachability_ways_out import WAYS_OUT
-from tests.sink import deliver
+from tests.sink import HEADERS, PUSH, deliver
 from tests.support import STACKS, Declared, Object, both_environments, shipped_config, with_services
 
-EVENTS = [json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "fixtures" / "gitea").glob("*.json"))]
+FIXTURES = Path(__file__).parent / "fixtures" / "gitea"
+EVENTS = [
+    (json.loads(path.read_text()), header)
+    for folder, header in ((FIXTURES, HEADERS), (FIXTURES / "pushes", PUSH))
+    for path in sorted(folder.glob("*.json"))
+]
 
 
 def declared(world: str, stacks: dict[str, Declared]) -> list[Object]:
@@ -47,11 +52,14 @@ def staging_namespaces() -> set[str]:
 
 
 def merges(event: Object) -> bool:
+    """Whether it takes the right to write to the base branch."""
+    if "ref" in event:
+        return event["ref"] == "refs/heads/main"
     return event["action"] == "closed" and event["pull_request"]["merged"]
 
 
 def only_by_merges(objects: list[Object], trigger: Object) -> bool:
-    """Whether a merge fires a trigger and no other event of a pull request does, by its filters as they stand."""
+    """Whether a merge or a push to the base branch fires a trigger and no other event does, by its filters as they stand."""
     (listener,) = (
         item
         for item in objects
@@ -68,7 +76,7 @@ def fired_only_by_merges(listener: str, trigger: str) -> bool:
     route["spec"] |= {"bindings": [], "template": {"ref": "any"}}
     metadata = {"name": "any", "namespace": namespace}
     alone.objects = [json.loads(listener), route, {"kind": "TriggerTemplate", "metadata": metadata, "spec": template}]
-    fired = [event for event in EVENTS if deliver(alone, event)]
+    fired = [event for event, header in EVENTS if deliver(alone, event, header=header)]
     return bool(fired) and all(merges(event) for event in fired)
 
 

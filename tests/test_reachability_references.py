@@ -18,7 +18,7 @@ def started(objects: list[Object]) -> set[tuple[str, str, str]]:
     return {
         (row.container, row.runs, row.reaches)
         for row in rows(objects)
-        if row.cause.startswith("trigger ") and "rejected" not in row.cause and "ok-to-test" not in row.cause
+        if row.cause.startswith("trigger ") and not any(other in row.cause for other in ("rejected", "ok-to-test", "moved"))
     }
 
 

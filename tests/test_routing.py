@@ -26,6 +26,13 @@ def payload(forge: str, name: str) -> Object:
     return rewrite(body, repository=REPOSITORY, head_sha=SHA, merge_sha=MERGED if "merged" in name else None)
 
 
+def push(forge: str, name: str = "pushed") -> Object:
+    """A push as a forge sent it; GitHub's is about a repository of ours instead of its own."""
+    text = (FIXTURES / forge / "pushes" / f"{name}.json").read_text()
+    body: Object = json.loads(text.replace("Codertocat/Hello-World", REPOSITORY).replace("heads/master", "heads/main"))
+    return body
+
+
 def put(*path: str, value: Any) -> Callable[[Object], None]:
     """A change of a body: another value in one place."""
 
@@ -55,6 +62,9 @@ CHANGES = {
     "another base branch": put("pull_request", "base", "ref", value="release"),
     "no base branch": drop("pull_request", "base", "ref"),
     "a head in a fork": put("pull_request", "head", "repo", "full_name", value="mallory/chespirito"),
+    "a head that was pushed for review": put("pull_request", "head", "label", value=""),
+    "a head without a label": drop("pull_request", "head", "label"),
+    "a head whose label is null": put("pull_request", "head", "label", value=None),
     "a head whose fork is gone": put("pull_request", "head", "repo", value=None),
     "a short sha": put("pull_request", "head", "sha", value=SHA[:39]),
     "a long sha": put("pull_request", "head", "sha", value=SHA + "0"),
@@ -83,6 +93,38 @@ def test_nothing_else_gets_through(
     assert len(deliver(stacks[stack], body)) == 1
     change(body)
     assert deliver(stacks[stack], body) == []
+
+
+# What Gitea sends of a pull request that was pushed to `refs/for/main`, for which the right to read is enough (AGit).
+@pytest.mark.parametrize(
+    ("stack", "name"),
+    [
+        *[("staging", name) for name in ("opened", "reopened", "synchronized", "edited_ready", "edited_base_to")],
+        *[("staging", name) for name in ("closed_unmerged", "edited_base_away")],
+        *[("production", name) for name in ("closed_merged", "closed_squashed", "closed_rebased")],
+    ],
+)
+def test_what_a_reader_pushed_for_review_starts_nothing(stacks: dict[str, Declared], stack: str, name: str) -> None:
+    body = payload("gitea", name)
+    assert len(deliver(stacks[stack], body)) == 1, "the control: a branch's"
+    body["pull_request"]["head"] |= {"label": "", "ref": f"refs/pull/{body['number']}/head"}
+    assert deliver(stacks[stack], body) == []
+
+
+def test_a_head_that_no_branch_holds_is_not_staged(staging: Declared) -> None:
+    body = payload("gitea", "opened")
+    put("pull_request", "head", "ref", value="refs/pull/1/head")(body)
+    assert deliver(staging, body) == []
+
+
+@pytest.mark.parametrize(("stack", "name"), [("production", "closed_merged"), ("staging", "closed_unmerged")])
+def test_a_branch_that_goes_with_its_pull_request_changes_nothing(
+    stacks: dict[str, Declared], stack: str, name: str
+) -> None:
+    """Gitea names the ref in the branch's place then, and the branch as label."""
+    body = payload("gitea", name)
+    put("pull_request", "head", "ref", value=f"refs/pull/{body['number']}/head")(body)
+    assert len(deliver(stacks[stack], body)) == 1
 
 
 @pytest.mark.parametrize(
@@ -213,7 +255,9 @@ def test_the_stacks_on_their_own_do_the_same(stacks: dict[str, Declared]) -> Non
 def test_one_stack_with_both_environments_has_one_listener() -> None:
     both = both_environments()
     assert both.names("EventListener") == ["chespirito-github-el"]
-    assert both.names("Trigger") == ["ok-to-test-trigger", "pr-rejected-trigger", "pr-trigger", "push-main-trigger"]
+    assert both.names("Trigger") == [
+        *("base-moved-trigger", "ok-to-test-trigger", "pr-rejected-trigger", "pr-trigger", "push-main-trigger")
+    ]
 
 
 def test_each_repository_starts_its_own_application_from_its_own_branch() -> None:

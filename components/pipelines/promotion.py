@@ -40,21 +40,17 @@ def spec(target: Target, *, approved: bool) -> Manifest:
     } | git_workspace(target.git_credential)
 
 
-def run(git_credential: str | None, timeout: str | None = None) -> Manifest:
+def run(git_credential: str | None, *, approved: bool = False) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params.
 
-    `timeout` is for one that waits for people, and announces it.
+    One that has to be `approved` waits for people, and announces it.
     """
-    waits = [{"pipelineTaskName": announce_task.NAME, "serviceAccountName": REPORTER}] if timeout else []
-    return (
-        {
-            "taskRunTemplate": {"serviceAccountName": DEPLOYER},
-            "taskRunSpecs": [
-                {"pipelineTaskName": promote.NAME, "serviceAccountName": DEPLOYER},
-                {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
-                *waits,
-            ],
-        }
-        | git_secret(git_credential)
-        | ({"timeouts": {"pipeline": timeout}} if timeout else {})
-    )
+    waits = [{"pipelineTaskName": announce_task.NAME, "serviceAccountName": REPORTER}] if approved else []
+    return {
+        "taskRunTemplate": {"serviceAccountName": DEPLOYER},
+        "taskRunSpecs": [
+            {"pipelineTaskName": promote.NAME, "serviceAccountName": DEPLOYER},
+            {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
+            *waits,
+        ],
+    } | git_secret(git_credential)

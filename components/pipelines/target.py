@@ -67,6 +67,11 @@ class Target:
         return f"{self.application}-{self.environment}-proof-pipeline"
 
     @property
+    def moved_pipeline(self) -> str:
+        """The name of the Pipeline for a base branch that has moved."""
+        return f"{self.application}-{self.environment}-base-moved-pipeline"
+
+    @property
     def context_suffix(self) -> str:
         """What ends the context of its commit statuses."""
         return f"/{self.application}" if self.shares_repository else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.cel import LOGIN, PERSON, SHA, quote
+from components.cel import LOGIN, NO_NUMBER, PERSON, SHA, quote
 from components.conventions import Manifest, key
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, literal, optional, rule, same_but, texts, validation
 
@@ -14,6 +14,8 @@ FORMS = {
     "pull-request": "^[1-9][0-9]{0,9}$",
     "head-sha": SHA,
     "merge-sha": SHA,
+    "before": SHA,
+    "after": SHA,
     "merged-by": LOGIN,
     "commenter": PERSON,
 }
@@ -36,7 +38,7 @@ def runs(
         shape = {"labels": template["metadata"]["labels"], "spec": template["spec"]}
         declared = f"variables.event == {quote(event)} ? {literal(shape)} : {declared}"
     forms = [f"(p.name == {quote(name)} && p.value.matches({quote(FORMS[name])}))" for name in carried]
-    number = "variables.given['pull-request']"
+    number = f"(variables.given['pull-request'] == '' ? {quote(NO_NUMBER)} : variables.given['pull-request'])"
     return Policy(
         name="runs",
         namespace=namespace,
@@ -49,7 +51,7 @@ def runs(
             "params": optional("object.spec", "params", "[]"),
             "given": "{" + ", ".join(f"{quote(name)}: {text}" for name, text in given.items()) + "}",
             "declared": declared,
-            "different": "dyn(object.spec).filter(k, k != 'timeouts' && "
+            "different": "dyn(object.spec).filter(k, "
             "!(k in variables.declared.spec && dyn(object.spec)[k] == variables.declared.spec[k])) + "
             "variables.declared.spec.filter(k, !(k in dyn(object.spec)))",
         },
@@ -70,7 +72,7 @@ def runs(
                 "variables.declared.labels.all(k, k in variables.labels)",
             ),
             validation(
-                "a run has no annotations, finalizers or owners, and is named <application>-<environment>-<pull request>-…",
+                "a run has no annotations, finalizers or owners, and is named <application>-<environment>-<number>-…",
                 "!has(object.metadata.annotations) && !has(object.metadata.finalizers) && "
                 "!has(object.metadata.ownerReferences) && "
                 f"object.metadata.name.startsWith(variables.application + {quote(f'-{environment}-')} + {number} + '-')",
@@ -79,10 +81,6 @@ def runs(
                 "the spec of a run is what its TriggerTemplate declares, nothing more and nothing less",
                 "size(variables.different) == 0",
                 "'spec.' + variables.different.join(', spec.')",
-            ),
-            validation(
-                "a run's timeouts are the cluster's own",
-                "!has(object.spec.timeouts) || dyn(object.spec.timeouts).all(k, k == 'pipeline')",
             ),
         ],
     )

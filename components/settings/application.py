@@ -57,6 +57,12 @@ class Application(Model):
 
     name: form.Name = Field(description="also the image's name; its Deployment is `<name>-pod`", examples=["shop"])
     repository: form.RepositoryName = Field(description="the repository on the forge", examples=["acme/shop"])
+    repository_id: form.RepositoryId | None = Field(
+        default=None,
+        description="the forge's number of the repository, `id` in its REST API: "
+        "another one that takes its name starts nothing",
+        examples=[12345678],
+    )
     base_branch: form.Branch = Field(default="main", description="the branch to merge to")
     paths: list[form.PathInside] = Field(
         default_factory=list,

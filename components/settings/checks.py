@@ -88,6 +88,13 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
                 application.base_branch,
                 f"{problem}, of the same repository; pull requests have one target: name the same branch",
             )
+        if application.repository_id and other.repository_id not in (None, application.repository_id):
+            yield _line(
+                ("applications", index, "repositoryId"),
+                application.repository_id,
+                f"is {other.repository_id} for applications[{first[application.repository]}], of the same repository; "
+                "name the same number, or leave it out here",
+            )
         inside = any(
             application.dockerfile == path or application.dockerfile.startswith(f"{path}/") for path in application.paths
         )
@@ -154,5 +161,5 @@ def _repeated(group: str, key: str, values: Sequence[str]) -> Iterator[str]:
             yield _line((group, index, key), value, f"must be unique, and {group}[{first}] has it; change one of them")
 
 
-def _line(location: Location, value: str, problem: str) -> str:
+def _line(location: Location, value: str | int, problem: str) -> str:
     return f"{path(location)} = {json.dumps(value)}: {problem}"

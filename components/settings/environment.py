@@ -59,7 +59,11 @@ class Environment(Model):
         description="when a pull request is closed unmerged: `restore` what was served before it, or `keep` what it left",
         examples=["keep"],
     )
-    keep_runs: form.Runs = Field(default=50, description="ended runs of each application that stay; older ones are deleted")
+    keep_runs: form.Runs = Field(
+        default=50,
+        description="ended runs of each application that stay; older ones "
+        "are deleted. A quota counts runs: twice as many for each application, and 100 more",
+    )
     max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
 
     def workload(self, application: str) -> Workload:

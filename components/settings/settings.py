@@ -61,3 +61,8 @@ class Settings(Model):
         for application in self.applications:
             repositories.setdefault(application.repository, []).append(application.name)
         return repositories
+
+    @property
+    def repository_ids(self) -> dict[str, int]:
+        """Each repository that has to have a certain number on the forge, and the number."""
+        return {known.repository: known.repository_id for known in self.applications if known.repository_id}

@@ -115,6 +115,7 @@ AppId = Annotated[
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9.]{0,39}", "a client ID such as `Iv23liAbCdEf`, or an App ID in quotes")
 ]
 InstallationId = Annotated[int, _whole(1, 2**53 - 1)]
+RepositoryId = Annotated[int, _whole(1, 2**53 - 1)]
 Replicas = Annotated[int, _whole(0, 100)]
 Pods = Annotated[int, _whole(1, 10000)]
 Runs = Annotated[int, _whole(1, 10000)]

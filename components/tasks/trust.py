@@ -17,6 +17,8 @@ TRUSTED = f"{SCRATCH}/trusted.crt"
 SPEAKS_WITH = {
     "fetch": {"forge-git"},
     "commits": {"forge-git"},
+    "touches": {"forge-git"},
+    "tell": {"forge-api"},
     "announce": {"forge-api"},
     "report": {"forge-api"},
     "permit": {"forge-api"},

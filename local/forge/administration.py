@@ -12,8 +12,9 @@ from local.forge.client import Gitea
 
 Permission = Literal["read", "write", "admin"]
 
-# Opened, closed, reopened, edited; new commits; comments. Gitea's own `pull_request` adds labels, assignees and reviews.
-PULL_REQUEST_EVENTS = ("pull_request_only", "pull_request_sync", "pull_request_comment")
+# Opened, closed, reopened, edited; new commits; comments; pushes to branches. Gitea's own `pull_request` adds labels,
+# assignees and reviews.
+EVENTS = ("pull_request_only", "pull_request_sync", "pull_request_comment", "push")
 
 
 class Administration(Gitea):
@@ -109,9 +110,7 @@ class Administration(Gitea):
             self.call("DELETE", f"{path}/{name}", what)
         return str(self.call("POST", path, what, json={"name": name, "scopes": sorted(scopes)})["sha1"])
 
-    def ensure_webhook(
-        self, repository: str, name: str, url: str, secret: str, events: Sequence[str] = PULL_REQUEST_EVENTS
-    ) -> None:
+    def ensure_webhook(self, repository: str, name: str, url: str, secret: str, events: Sequence[str] = EVENTS) -> None:
         """A signed webhook. One of that name that differs in anything, its secret included, is replaced.
 
         Gitea does not tell a webhook's secret and ignores a new one when a webhook is edited, so its name carries a

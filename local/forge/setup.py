@@ -42,7 +42,7 @@ class ForgeState:
     """Environment → file with the token that its reporter sets statuses with."""
 
     def ensure_webhook(self, environment: str, url: str, secret: str) -> None:
-        """Tell an environment's listener about pull requests."""
+        """Tell an environment's listener about pull requests and pushes."""
         self.admin.ensure_webhook(self.repository, environment, url, secret)
 
 

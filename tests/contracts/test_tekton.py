@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.conftest import Ask
-from tests.sink import COMMENT, HEADERS, deliver
+from tests.sink import COMMENT, HEADERS, PUSH, deliver
 from tests.support import (
     ALL_STACKS,
     STACKS,
@@ -22,7 +22,8 @@ from tests.support import (
     with_services,
 )
 from tests.test_fork import comment
-from tests.test_routing import CHANGES, FIXTURES, payload
+from tests.test_pushes import CHANGES as PUSH_CHANGES
+from tests.test_routing import CHANGES, FIXTURES, payload, push
 
 SECRET = "the forge and the listener know it"
 GROUPS = ("tekton.dev", "triggers.tekton.dev")
@@ -147,6 +148,12 @@ def webhooks() -> Iterator[tuple[Object, Mapping[str, list[str]]]]:
         yield payload(forge, name), HEADERS
     for forge in ("gitea", "github"):
         yield comment(forge), COMMENT
+        for path in sorted((FIXTURES / forge / "pushes").glob("*.json")):
+            yield push(forge, path.stem), PUSH
+    for change in PUSH_CHANGES.values():
+        body = push("gitea")
+        change(body)
+        yield body, PUSH
     for name in ("opened", "closed_unmerged", "closed_merged"):
         for change in CHANGES.values():
             body = payload("gitea", name)

@@ -79,6 +79,8 @@ class Front:
         match method, *below:
             case "POST", "statuses", _:
                 needed = ("statuses", "write")
+            case "GET", "commits", _, "status":
+                needed = ("statuses", "write")  # which is more than to read them
             case "GET", "pulls", *_:
                 needed = ("pull_requests", "read")
             case "GET", "collaborators", _, "permission":

@@ -116,7 +116,8 @@ def test_after_a_merge_other_pull_requests_are_read_as_well(
     rights = ("pull_requests", "statuses")
     calls = github.calls[before:]
     assert (rights, "GET", "pulls") in calls
-    assert (rights, "POST", f"statuses/{other.head_sha}") in calls
+    # The shipped stacks' tokens may have been there first, and what is red is not said again.
+    assert (rights, "GET", f"commits/{other.head_sha}/status") in calls
     assert world.status("promotable", other.head_sha)[0] == "failure"
 
 

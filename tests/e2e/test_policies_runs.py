@@ -14,7 +14,7 @@ from kubernetes import client
 from components.policies.runs import CANCELLED
 from local.forge.replay import rewrite
 from local.forge.setup import REPOSITORY
-from local.kubernetes_api import Object
+from local.kubernetes_api import Object, wait_until
 from tests.e2e.admission import SHA, Change, put, refused
 from tests.e2e.world import World, payload
 from tests.sink import deliver
@@ -101,6 +101,9 @@ def test_a_listener_starts_what_its_templates_declare(world: World, environment:
         ),
         pytest.param(put("spec", "status", value="PipelineRunPending"), "status", id="pending"),
         pytest.param(put("spec", "timeouts", value={"tasks": "0s", "pipeline": "0s"}), "timeouts", id="timeouts"),
+        pytest.param(put("spec", "timeouts", "pipeline", value="9000h0m0s"), "timeouts", id="a-year"),
+        pytest.param(put("spec", "timeouts", value={"pipeline": "0s"}), "timeouts", id="no-end"),
+        pytest.param(lambda run: run["spec"].pop("timeouts"), "timeouts", id="the-clusters-timeouts"),
         pytest.param(put("spec", "params", 1, "value", value="main"), "params", id="branch-for-sha"),
         pytest.param(put("spec", "params", 0, "value", value="1; id"), "params", id="number"),
         pytest.param(put("spec", "params", 0, "value", value="$(context.pipelineRun.uid)"), "params", id="variable"),
@@ -128,6 +131,33 @@ def test_a_listener_starts_nothing_else(listener: Any, run: Object, change: Chan
     change(altered)
     told = refused(lambda: listener.create_namespaced_custom_object(*RUNS, altered, dry_run="All"), "staging-runs")
     assert says in told
+
+
+def test_a_listener_starts_as_many_runs_as_the_quota_leaves(world: World, listener: Any, run: Object) -> None:
+    counted, core = "count/pipelineruns.tekton.dev", world.kubernetes.core
+
+    def quota() -> Any:
+        return core.read_namespaced_resource_quota("runs", "staging-ci")
+
+    def allow(number: str) -> None:
+        core.patch_namespaced_resource_quota("runs", "staging-ci", {"spec": {"hard": {counted: number}}})
+        wait_until(lambda: quota().status.hard == {counted: number}, 30, "the quota does not change")
+
+    def attempt() -> Any:
+        return listener.create_namespaced_custom_object(*RUNS, copy.deepcopy(run), dry_run="All")
+
+    wait_until(lambda: (quota().status.used or {}).get(counted) is not None, 60, "nobody counts runs")
+    declared = quota().spec.hard[counted]
+    attempt()
+    allow("0")
+    try:
+        with pytest.raises(client.ApiException) as refusal:
+            attempt()
+    finally:
+        allow(declared)
+    assert refusal.value.status == 403
+    assert "exceeded quota: runs" in refusal.value.body
+    attempt()
 
 
 def test_an_older_api_version_is_no_way_around(listener: Any, run: Object) -> None:

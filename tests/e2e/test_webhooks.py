@@ -1,12 +1,15 @@
 """What reaches the listeners from outside. Each refusal has a control that shows that the same request can pass."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.follow import follow, wait_for_run
 from local.forge.replay import rewrite, send
 from local.forge.setup import REPOSITORY
+from tests.e2e.stacks import Pulumi, changed
 from tests.e2e.world import World, payload
 
 
@@ -98,6 +101,30 @@ def test_a_closed_but_unmerged_body_promotes_nothing(world: World, staged: tuple
         secret=world.webhook_secrets["production"],
     )
     world.quiet(before, seconds=2)
+
+
+def test_another_repository_of_that_name_starts_nothing(
+    world: World, staged: tuple[int, str], pulumi: Pulumi, tmp_path: Path
+) -> None:
+    """GitHub's body carries another number than the forge's own repository has."""
+    number, sha = staged
+    mine = world.machine.forge.admin.call("GET", f"/repos/{REPOSITORY}", "read its number")["id"]
+    body = json.loads(_body(world, "opened", sha, number))
+    body["pull_request"]["updated_at"] = "2026-01-03T03:04:05Z"
+    secret = world.webhook_secrets["staging"]
+
+    def pin(settings: dict[str, Any]) -> None:
+        settings["applications"][0]["repositoryId"] = mine
+
+    with changed(pulumi, tmp_path, pin, "staging"):
+        before, known = world.all_runs(), len(world.runs("staging", number))
+        assert body["repository"]["id"] != mine
+        send(json.dumps(body).encode(), url=world.listeners["staging"], secret=secret)
+        world.quiet(before, seconds=2)
+        body["repository"]["id"] = mine
+        send(json.dumps(body).encode(), url=world.listeners["staging"], secret=secret)
+        run = wait_for_run(world.kubernetes, "staging-ci", number, known=known)
+        assert follow(world.kubernetes, run, world.log.append)[0], "the control"
 
 
 def test_a_fork_starts_nothing(world: World, staged: tuple[int, str]) -> None:

@@ -170,11 +170,11 @@ def hook(answers: dict[str, Any], *, url: str = "http://10.0.0.1", secret: str =
     return forge
 
 
-def test_a_webhook_is_made_signed_and_for_pull_requests_and_their_comments_only() -> None:
+def test_a_webhook_is_made_signed_and_for_pull_requests_their_comments_and_pushes_only() -> None:
     forge = hook({f"GET {HOOKS}": [[]], f"POST {HOOKS}": {}})
     [(_, sent)] = forge.made("POST")
     assert sent["config"] == {"url": "http://10.0.0.1", "content_type": "json", "secret": "s"}
-    assert sent["events"] == ["pull_request_only", "pull_request_sync", "pull_request_comment"]
+    assert sent["events"] == ["pull_request_only", "pull_request_sync", "pull_request_comment", "push"]
     assert sent["active"] is True
     assert "secret" not in sent["name"]
 

@@ -27,8 +27,10 @@ is() { # is EXPRESSION: about the pull request
 }
 is '.state == "open"' || answer no "refused: the pull request is not open"
 is '.base.ref == env.PARAM_BASE_BRANCH' || answer no "refused: the pull request is not to $PARAM_BASE_BRANCH"
-# A fork may be gone; its commits are still here.
-is '.head.repo.full_name != env.PARAM_REPOSITORY' || answer no "refused: the pull request is no fork's, its pushes are delivered"
+# A fork may be gone; its commits are still here. What was pushed for review (Gitea's AGit) is on no branch, so it has no label:
+# who may read can do that.
+is '.head.repo.full_name != env.PARAM_REPOSITORY or (.head.label // "") == ""' ||
+    answer no "refused: the pull request is no fork's, its pushes are delivered"
 is '.head.sha == env.PARAM_HEAD_SHA' ||
     answer stale "not the head: look at what is new, then say /ok-to-test $(printf '%s' "$pull" | jq --raw-output .head.sha)"
 answer yes ""

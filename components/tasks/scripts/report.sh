@@ -5,6 +5,8 @@ set -eu
 
 # shellcheck source=SCRIPTDIR/forge.sh
 . "${0%/*}/forge.sh"
+# shellcheck source=SCRIPTDIR/promotable.sh
+. "${0%/*}/promotable.sh"
 authorize
 
 # Any step can add results to its TaskRun, declared or not: a pod that ran the pull request's code is not heard.
@@ -50,30 +52,24 @@ Succeeded | Completed)
     [ -n "$description" ] || description=$(failure "$PARAM_RUN")
     ;;
 esac
-set_status "$PARAM_HEAD_SHA" "$ENVIRONMENT$CONTEXT_SUFFIX" "$state" "${description:-$PARAM_RUN}"
 
-promotable=promotable$CONTEXT_SUFFIX
-moved="$PARAM_BASE_BRANCH has moved: update the branch"
+# A run whose end cannot be told fails by that, once all else is told.
+code=0
+say() { # say CONTEXT STATE DESCRIPTION: about the run's own commit
+    set_status "$PARAM_HEAD_SHA" "$@" || {
+        echo "error: the forge takes no status of $PARAM_HEAD_SHA" >&2
+        code=1
+    }
+}
+say "$ENVIRONMENT$CONTEXT_SUFFIX" "$state" "${description:-$PARAM_RUN}"
 case $(result promotable) in
-yes) set_status "$PARAM_HEAD_SHA" "$promotable" success "staging ran it, and $PARAM_BASE_BRANCH has not moved since" ;;
-no) set_status "$PARAM_HEAD_SHA" "$promotable" failure "$moved" ;;
-untouched) set_status "$PARAM_HEAD_SHA" "$promotable" success "$description" ;;
+yes) say "$promotable" success "staging ran it, and $PARAM_BASE_BRANCH has not moved since" ;;
+no) say "$promotable" failure "$moved" ;;
+untouched) say "$promotable" success "$description" ;;
 esac
 
-# The heads of the open pull requests to the same branch. Gitea has at most 50 on a page, whatever it is asked for, so only
-# an empty page is the last one; each forge ignores the other one's word for the page's size.
-open_heads() {
-    page=1
-    while [ "$page" -le 200 ]; do
-        open=$(forge "$API_URL/repos/$PARAM_REPOSITORY/pulls?state=open&per_page=100&limit=100&page=$page") || return
-        [ "$(printf '%s' "$open" | jq length)" -gt 0 ] || return 0
-        printf '%s' "$open" | jq --raw-output --arg base "$PARAM_BASE_BRANCH" '.[] | select(.base.ref == $base).head.sha'
-        page=$((page + 1))
-    done
-}
+# What others are not told does not make a good promotion a bad one.
 if [ "$AFTER_MERGE" = true ] && [ "$(result touched)" != no ]; then
-    heads=$(open_heads)
-    for sha in $heads; do
-        set_status "$sha" "$promotable" failure "$moved"
-    done
+    tell_open_heads || true
 fi
+exit "$code"

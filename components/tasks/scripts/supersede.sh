@@ -15,8 +15,19 @@ printf '%s' "$runs" | jq --raw-output --arg run "$PARAM_RUN" '
              or (.metadata.creationTimestamp == $mine.metadata.creationTimestamp
                  and ($mine.metadata.labels["tekton-delivery/event"] == "rejected" or .metadata.name < $run)))
     | .metadata.name' |
-    while IFS= read -r older; do
-        # Finally tasks still run: the older commit's status must not stay pending.
-        kubectl --namespace "$NAMESPACE" patch pipelineruns.tekton.dev "$older" --type merge \
-            --patch '{"spec": {"status": "CancelledRunFinally"}}'
-    done
+    {
+        code=0
+        while IFS= read -r older; do
+            # Finally tasks still run: the older commit's status must not stay pending.
+            kubectl --namespace "$NAMESPACE" patch pipelineruns.tekton.dev "$older" --type merge \
+                --patch '{"spec": {"status": "CancelledRunFinally"}}' </dev/null && continue
+            # It may have ended meanwhile, or be gone. One that goes on fails the step, but keeps no other one going.
+            state=$(kubectl --namespace "$NAMESPACE" get pipelineruns.tekton.dev "$older" --ignore-not-found \
+                --output 'jsonpath={.metadata.name} {.status.completionTime}' </dev/null) || state="$older "
+            if [ "$state" = "$older " ]; then
+                echo "error: $older goes on" >&2
+                code=1
+            fi
+        done
+        exit "$code"
+    }

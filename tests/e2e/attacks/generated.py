@@ -44,6 +44,7 @@ DECISIVE: dict[tuple[str, ...], Callable[[Any], bool]] = {
     ("pull_request", "base", "repo", "full_name"): lambda value: value != "acme/chespirito",
     ("pull_request", "head", "repo"): lambda value: True,
     ("pull_request", "head", "repo", "full_name"): lambda value: value != "acme/chespirito",
+    ("pull_request", "head", "label"): lambda value: not isinstance(value, str) or not value,
     ("pull_request", "head", "sha"): _no_sha,
 }
 

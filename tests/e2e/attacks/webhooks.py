@@ -158,6 +158,11 @@ SIGNED: Mapping[str, Attempt] = {
     "base-as-full-ref": Attempt(_set("pull_request", "base", "ref", value="refs/heads/main")),
     "fork": Attempt(_set("pull_request", "head", "repo", "full_name", value="mallory/chespirito")),
     "deleted-fork": Attempt(_set("pull_request", "head", "repo", value=None)),
+    "pushed-for-review": Attempt(_set("pull_request", "head", "label", value="")),
+    "head-on-no-branch": Attempt(_set("pull_request", "head", "ref", value="refs/pull/1/head")),
+    "merge-of-what-was-pushed-for-review": Attempt(
+        _set("pull_request", "head", "label", value=""), environment="production", webhook="closed_merged"
+    ),
     "no-pull-request": Attempt(_set("pull_request", value=None)),
     "draft": Attempt(_set("pull_request", "draft", value=True)),
     "draft-by-no-flag": Attempt(_set("pull_request", "draft", value="false")),

@@ -187,13 +187,16 @@ def test_a_token_of_a_file_is_exchanged_for_nothing(sandbox: Sandbox, key: Path)
     assert bearer(sandbox, 0) == "token-of-the-forge"
 
 
-@pytest.mark.parametrize("script", ["report", "permit"])
+@pytest.mark.parametrize("script", ["report", "permit", "tell"])
 def test_a_step_that_gets_no_token_fails(sandbox: Sandbox, key: Path, script: str) -> None:
     """Nothing is said or permitted by a step that the forge does not know."""
     announce(sandbox, key, exchange="printf '\\n401'; exit 22")
     result = sandbox.run(
         script,
         PARAM_REPOSITORY="acme/shop",
+        PARAM_BASE_BRANCH="main",
+        CONTEXT_SUFFIX="",
+        TOUCHES=sandbox.file("touches", "yes"),
         API_URL=API,
         APP_ID="1",
         APP_INSTALLATION="2",

@@ -77,7 +77,7 @@ def test_another_commit_than_the_head_is_not_tested(sandbox: Sandbox) -> None:
     [
         ({"state": "closed"}, "not open"),
         ({"base": {"ref": "release"}}, "not to main"),
-        ({"head": {"sha": SHA, "repo": {"full_name": "acme/shop"}}}, "no fork's"),
+        ({"head": {"sha": SHA, "label": "greeting", "repo": {"full_name": "acme/shop"}}}, "no fork's"),
     ],
 )
 def test_only_open_pull_requests_of_forks_to_the_base_branch_need_the_word(
@@ -86,6 +86,13 @@ def test_only_open_pull_requests_of_forks_to_the_base_branch_need_the_word(
     _, permitted, reason = permit(sandbox, about=pull(**changes))
     assert permitted == "no"
     assert word in reason
+
+
+def test_what_a_reader_pushed_for_review_needs_the_word_as_a_fork_does(sandbox: Sandbox) -> None:
+    """Gitea's AGit: the head lies in the base's own repository, on no branch."""
+    pushed = {"sha": SHA, "label": "", "ref": "refs/pull/7/head", "repo": {"full_name": "acme/shop"}}
+    assert permit(sandbox, about=pull(head=pushed))[1] == "yes"
+    assert permit(sandbox, permission="read", about=pull(head=pushed))[1] == "no"
 
 
 def test_a_fork_that_is_gone_is_tested_all_the_same(sandbox: Sandbox) -> None:

@@ -1,5 +1,7 @@
 """report.sh: the status by which branch rules know what can be promoted as it is, of this and of other pull requests."""
 
+import json
+
 import pytest
 
 from tests.tasks.scripts.conftest import Sandbox, in_the_tools_images_shell, needs_jq
@@ -73,8 +75,51 @@ def test_applications_of_one_repository_have_statuses_of_their_own(sandbox: Sand
     }
 
 
-def test_other_pull_requests_that_cannot_be_listed_fail_the_step(sandbox: Sandbox) -> None:
-    refused = "case $url in */pulls*) echo 'curl: (22) 403' >&2; exit 22 ;; esac"
-    result = report(sandbox, [task_run("True", reason="serves")], "Succeeded", curl=refused, AFTER_MERGE="true")
+PULLS = [{"head": {"sha": digit * 40}, "base": {"ref": "main"}} for digit in "123"]
+FULL = f"case $url in */statuses/{'2' * 40}) echo 'curl: (22) 422' >&2; exit 22 ;; esac"
+
+
+def promotable(sandbox: Sandbox) -> set[str]:
+    """The commits that the forge was asked to set the status of."""
+    return {sha for sha, context in statuses(sandbox) if context.endswith("/promotable")}
+
+
+def test_a_head_that_takes_no_more_statuses_keeps_no_other_green(sandbox: Sandbox) -> None:
+    """GitHub takes 1000 of each commit and context; whoever may push can use them up."""
+    result = report(sandbox, [task_run("True", reason="serves")], "Succeeded", curl=FULL, pulls=(PULLS,), AFTER_MERGE="true")
+    assert promotable(sandbox) == {"1" * 40, "2" * 40, "3" * 40}
+    assert result.code == 0, "the promotion was good"
+    assert f"the forge takes no status of {'2' * 40}" in result.err
+    assert "1" * 40 not in result.err
+
+
+def test_other_pull_requests_that_cannot_be_listed_do_not_fail_a_promotion(sandbox: Sandbox) -> None:
+    """What was listed is told nevertheless."""
+    refused = "case $url in */pulls*page=2) echo 'curl: (22) 403' >&2; exit 22 ;; esac"
+    result = report(
+        sandbox, [task_run("True", reason="serves")], "Succeeded", curl=refused, pulls=(PULLS,), AFTER_MERGE="true"
+    )
+    assert status(sandbox) == ("success", "serves")
+    assert promotable(sandbox) == {"1" * 40, "2" * 40, "3" * 40}
+    assert result.code == 0
+    assert "open pull requests cannot be listed" in result.err
+
+
+def test_a_run_whose_end_cannot_be_told_fails_by_that_and_tells_the_rest(sandbox: Sandbox) -> None:
+    refused = f"case $url in */statuses/{SHA}) exit 22 ;; esac"
+    runs = [task_run("True", reason="serves", promotable="yes")]
+    result = report(sandbox, runs, "Succeeded", curl=refused, pulls=(PULLS,), AFTER_MERGE="true")
     assert result.code != 0
-    assert status(sandbox) == ("success", "serves"), "the run's own status comes first"
+    assert promotable(sandbox) == {SHA, "1" * 40, "2" * 40, "3" * 40}
+
+
+@pytest.mark.parametrize("word", ["state", "status"], ids=["github", "gitea"])
+def test_a_head_that_is_red_already_costs_no_status(sandbox: Sandbox, word: str) -> None:
+    """Each merge would take one of GitHub's thousand of every pull request that stays open."""
+    red = {"statuses": [{"context": "tekton-delivery/promotable", word: "failure"}]}
+    green = {"statuses": [{"context": "tekton-delivery/promotable", word: "success"}]}
+    other = {"statuses": [{"context": "tekton-delivery/promotable/shop", word: "failure"}]}
+    for digit, answer in zip("123", (red, green, other), strict=True):
+        sandbox.file(f"status-{digit * 40}.json", json.dumps(answer))
+    report(sandbox, [task_run("True", reason="serves")], "Succeeded", pulls=(PULLS,), AFTER_MERGE="true")
+    assert promotable(sandbox) == {"2" * 40, "3" * 40}

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.tasks.scripts.conftest import Result, Sandbox, in_the_tools_images_shell, needs_jq
 
 pytestmark = [needs_jq, in_the_tools_images_shell]
@@ -81,7 +83,23 @@ def test_runs_that_cannot_be_listed_fail_the_step(sandbox: Sandbox) -> None:
     assert "forbidden" in result.err
 
 
-def test_a_run_that_cannot_be_cancelled_fails_the_step(sandbox: Sandbox) -> None:
-    runs = [run("older", 1), run("mine", 2)]
-    result = supersede(sandbox, "mine", runs, kubectl=f"case $3 in get) cat '{sandbox.root}/runs.json' ;; *) exit 1 ;; esac")
-    assert result.code != 0
+REFUSED = """case $3 in
+get) [ -n "${{5##-*}}" ] && {state} || cat '{runs}' ;;
+*) case $5 in stuck) echo 'Error: denied' >&2; exit 1 ;; esac ;;
+esac"""
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        pytest.param("echo 'stuck '", 1, id="goes on"),
+        pytest.param("exit 1", 1, id="cannot be asked"),
+        pytest.param("echo 'stuck 2026-11-22T17:21:00Z'", 0, id="ended meanwhile"),
+        pytest.param("true", 0, id="is gone"),
+    ],
+)
+def test_a_run_that_cannot_be_cancelled_keeps_no_other_going(sandbox: Sandbox, state: str, code: int) -> None:
+    runs = [run("older", 1), run("stuck", 1), run("old", 2), run("mine", 3)]
+    result = supersede(sandbox, "mine", runs, kubectl=REFUSED.format(state=state, runs=sandbox.root / "runs.json"))
+    assert cancelled(sandbox) == ["older", "stuck", "old"]
+    assert result.code == code, result.err

@@ -1,0 +1,56 @@
+"""The base branch has moved: open pull requests to it hear that they cannot be promoted as they are.
+
+A merge's own promotion says so too, once it has ended. This is for a push and for a fork's merge as well, and in the name by
+which `promotable` is set green: a required check may be pinned to that.
+"""
+
+from components.conventions import Manifest
+from components.tasks import forge, report, rollout
+from components.tasks.git import Git
+from components.tasks.step import empty_dir, mount, step, string_params
+
+NAME = "base-moved"
+
+PARAMS = {name: rollout.PARAMS[name] for name in ("repository", "repository-url", "base-branch", "paths")} | {
+    "context-suffix": report.CONTEXT_SUFFIX,
+    "before": "what the base branch pointed at: 40 hex digits",
+    "after": "what it points at now: 40 hex digits",
+}
+
+_ANSWER = "answer"
+_TOUCHES = f"/{_ANSWER}/touches"
+
+
+def spec(git: Git, *, api: forge.Api) -> Manifest:
+    """Return the Task's spec."""
+    return {
+        "description": "Turn tekton-delivery/promotable of other pull requests red.",
+        "params": string_params(PARAMS),
+        "volumes": [empty_dir(_ANSWER), forge.volume(api)],
+        "steps": [
+            step(
+                "touches",
+                env=dict(git.env)
+                | {
+                    "PARAM_REPOSITORY_URL": "$(params.repository-url)",
+                    "PARAM_PATHS": "$(params.paths)",
+                    "PARAM_BEFORE": "$(params.before)",
+                    "PARAM_AFTER": "$(params.after)",
+                    "SCRATCH": rollout.SCRATCH,
+                    "TOUCHES": _TOUCHES,
+                },
+                mounts=[mount(_ANSWER, f"/{_ANSWER}")],
+                workspaces=git.mounts(),
+            ),
+            step(
+                "tell",
+                env=forge.env(api, forge.STATUSES | forge.PULL_REQUESTS)
+                | {
+                    "PARAM_BASE_BRANCH": "$(params.base-branch)",
+                    "CONTEXT_SUFFIX": "$(params.context-suffix)",
+                    "TOUCHES": _TOUCHES,
+                },
+                mounts=[mount(_ANSWER, f"/{_ANSWER}", read_only=True), forge.credential(api)],
+            ),
+        ],
+    } | git.workspaces()
