@@ -15,6 +15,7 @@ from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
+from components.network_plan import network_args
 from components.pipelines import fork, promotion, pull_request, rebuild
 from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import SmokeCheck, Target
@@ -169,22 +170,7 @@ class EnvironmentPlan:
 
     def network(self, environment: Environment, listener: str | None) -> NetworkArgs:
         """What may be reached; `listener` is the EventListener's name, if it lives here."""
-        settings, builds = self.stack.settings, self._builds
-        return NetworkArgs(
-            environment=self.name,
-            workload_namespace=environment.workload_namespace,
-            delivery_namespace=environment.delivery_namespace,
-            tasks=self._tasks,
-            forge_git=settings.forge.git_url,
-            forge_api=settings.forge.api_url,
-            registry=settings.registry.url,
-            quarantine=builds.quarantine.url if builds else None,
-            proxy=builds.proxy.url if builds and builds.proxy else None,
-            source=self._source.url if self._source else None,
-            asked={application.name: application.port for application in settings.applications if application.smoke_check},
-            listener=listener,
-            ports={application.name: application.port for application in settings.applications},
-        )
+        return network_args(self.stack, self.settings, environment, self._tasks, self._builds, self._source, listener)
 
     def _pipelines(self, application: ApplicationSettings) -> dict[str, Manifest]:
         target = Target(

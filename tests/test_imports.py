@@ -13,7 +13,7 @@ SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
-    ("components.conventions", "components.cel"),
+    ("components.conventions", "components.cel", "components.addresses"),
     ("components.settings.errors", "components.settings.certificates"),
     ("components.settings.types",),
     ("components.settings.exposure", "components.settings.service", "components.settings.workload"),
@@ -28,7 +28,7 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.forge_checks",),
+    ("components.settings.forge_checks", "components.settings.network_checks"),
     ("components.settings.checks", "components.settings.contents", "components.settings.workload_checks"),
     ("components.settings.stack",),
     ("components.pod", "components.exposure"),
@@ -47,6 +47,7 @@ LAYERS = [
     ("components.policies",),
     ("components.approval_plan", "components.git_plan", "components.trust_plan"),
     ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
+    ("components.network_plan",),
     ("components.environment_plan",),
     ("components.plan",),
 ]
@@ -60,6 +61,7 @@ READERS_OF_SETTINGS = {
     "components.credentials_plan",
     "components.git_plan",
     "components.forge_plan",
+    "components.network_plan",
     "components.trust_plan",
     "__main__",
 }
@@ -135,7 +137,9 @@ def test_only_the_settings_read_pulumi_config() -> None:
 
 def test_pure_modules_stay_free_of_pulumi() -> None:
     pure = [
-        path for name, path in COMPONENTS.items() if ".tasks" in name or name in ("components.cel", "components.conventions")
+        path
+        for name, path in COMPONENTS.items()
+        if ".tasks" in name or name in ("components.cel", "components.conventions", "components.addresses")
     ]
     pure += [COMPONENTS[f"components.pipelines.{name}"] for name in ("target", "pull_request", "promotion")]
     for path in pure:

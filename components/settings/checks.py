@@ -9,6 +9,7 @@ from components.settings.certificates import certificates
 from components.settings.errors import Location, path
 from components.settings.forge_checks import forge_inconsistencies
 from components.settings.mark import Mark
+from components.settings.network_checks import network_inconsistencies
 from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
 
@@ -63,6 +64,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
                     f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
                 )
     yield from forge_inconsistencies(settings)
+    yield from network_inconsistencies(settings)
     rotation = settings.listener.webhook_secret
     if rotation.accept_previous and rotation.generation == 1:
         where = path(("listener", "webhookSecret", "acceptPrevious"))
