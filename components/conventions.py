@@ -80,6 +80,11 @@ def build_secrets(application: str) -> str:
     return f"{application}-build-secrets"
 
 
+def quarantine_push(application: str) -> str:
+    """Return the name of the Secret that pushes an application's builds where it has a user of its own."""
+    return f"{application}-{QUARANTINE_PUSH}"
+
+
 def delivery_namespace(environment: str) -> str:
     """Return the namespace of an environment's listener and runs, e.g. `staging-ci`."""
     return f"{environment}-ci"

@@ -22,6 +22,7 @@ from components.conventions import (
     SSH_DIRECTORY,
     build_secrets,
     labels,
+    quarantine_push,
     token,
 )
 
@@ -82,6 +83,8 @@ class CredentialsArgs:
     """Reads where the environment before this one keeps its images."""
     quarantine: tuple[RegistryLogin, ...] | None = None
     """Writes from pull-request code; None where none runs, and empty for a registry that lets everybody."""
+    quarantine_of: Mapping[str, tuple[RegistryLogin, ...]] = field(default_factory=dict)
+    """The same, of applications with a user of their own."""
     mark: SigningKey | None = None
     build: Mapping[str, Mapping[str, pulumi.Output[str]]] = field(default_factory=dict)
     """What tests and builds read, by application and file name."""
@@ -124,6 +127,8 @@ class Credentials(pulumi.ComponentResource):
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
         docker(SOURCE_PULL, args.delivery_namespace, args.source or None)
         docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
+        for application, logins in args.quarantine_of.items():
+            docker(quarantine_push(application), args.delivery_namespace, logins)
         match args.git:
             case SshKey(private_key=private_key, known_hosts=known_hosts):
                 data = {"ssh-privatekey": private_key, "known_hosts": known_hosts}

@@ -8,8 +8,8 @@ from components import approval_plan, forge_plan, git_plan, trust_plan
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
-from components.build_plan import build_task, own_tasks, service_images, task_of
-from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, Manifest, build_secrets, go_duration, seconds
+from components.build_plan import build_task, image_step, own_tasks, task_of
+from components.conventions import CONTAINER, REGISTRY_PULL, Manifest, go_duration, seconds
 from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
@@ -19,7 +19,6 @@ from components.network_plan import network_args
 from components.pipelines import fork, promotion, pull_request, rebuild
 from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import SmokeCheck, Target
-from components.policies.pods import ImageStep
 from components.policies.policies import PoliciesArgs
 from components.pruning import PruningArgs
 from components.settings.application import Application as ApplicationSettings
@@ -262,18 +261,5 @@ class EnvironmentPlan:
             },
             placeholder_repository=self.stack.tools_image.split("@")[0],
             approval=approval_plan.policy(self.settings),
-            image_step=ImageStep(
-                container="step-image",
-                security_context=build.image_security_context(builds.seccomp_profile),
-                secrets=({self._git.credential: ("step-fetch",)} if self._git.credential else {})
-                | {QUARANTINE_PUSH: ("step-image",)}
-                | {
-                    build_secrets(application.name): ("step-test", "step-image")
-                    for application in settings.applications
-                    if application.build_secrets
-                },
-                service_images=service_images(self.stack),
-            )
-            if builds
-            else None,
+            image_step=image_step(self.stack, builds) if builds else None,
         )

@@ -16,7 +16,12 @@ LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
     ("components.settings.errors", "components.settings.certificates"),
     ("components.settings.types",),
-    ("components.settings.exposure", "components.settings.service", "components.settings.workload"),
+    (
+        "components.settings.exposure",
+        "components.settings.registry",
+        "components.settings.service",
+        "components.settings.workload",
+    ),
     (
         "components.settings.application",
         "components.settings.approval",
@@ -24,7 +29,6 @@ LAYERS = [
         "components.settings.forge",
         "components.settings.listener",
         "components.settings.mark",
-        "components.settings.registry",
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
