@@ -16,6 +16,7 @@ from components.conventions import (
     FORGE_TOKEN,
     MARK_SIGNING,
     QUARANTINE_PUSH,
+    REGISTRY_DELETE,
     REGISTRY_PULL,
     REGISTRY_PUSH,
     SOURCE_PULL,
@@ -79,6 +80,8 @@ class CredentialsArgs:
     pull: tuple[RegistryLogin, ...]
     push: tuple[RegistryLogin, ...] | None = None
     """Writes images; None where nobody does, and empty for a registry that lets everybody."""
+    delete: tuple[RegistryLogin, ...] = ()
+    """Deletes what rejected pull requests left."""
     source: tuple[RegistryLogin, ...] = ()
     """Reads where the environment before this one keeps its images."""
     quarantine: tuple[RegistryLogin, ...] | None = None
@@ -125,6 +128,7 @@ class Credentials(pulumi.ComponentResource):
         docker(REGISTRY_PULL, args.delivery_namespace, args.pull or None)
         docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull or None)
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
+        docker(REGISTRY_DELETE, args.delivery_namespace, args.delete or None)
         docker(SOURCE_PULL, args.delivery_namespace, args.source or None)
         docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
         for application, logins in args.quarantine_of.items():

@@ -39,6 +39,9 @@ def credentials_args(
         )
         if builds or source
         else None,
+        delete=(*_logins(stack, builds.quarantine.delete, builds.quarantine), *_logins(stack, registry.delete, registry))
+        if builds and registry.delete
+        else (),
         source=_logins(stack, source.read, source) if source else (),
         quarantine=_logins(stack, builds.quarantine.write, builds.quarantine) if builds else None,
         quarantine_of={

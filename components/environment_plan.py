@@ -27,7 +27,7 @@ from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.forge import OkToTest
 from components.settings.registry import ReadRegistry
 from components.settings.stack import Stack
-from components.tasks import announce, begin, build, needed, permit, promote, report, restore, stage, supersede, tests
+from components.tasks import announce, begin, build, clean, needed, permit, promote, report, restore, stage, supersede, tests
 from components.tasks.git import Git
 
 
@@ -67,6 +67,16 @@ class EnvironmentPlan:
     @property
     def _restores(self) -> bool:
         return self.settings.on_reject == "restore"
+
+    @property
+    def _cleans(self) -> bool:
+        return self.stack.settings.registry.delete is not None
+
+    def _cleaned(self, builds: Build, application: ApplicationSettings) -> dict[str, str]:
+        """The repositories where a rejected pull request's images are deleted, as params of the Task `clean`."""
+        image = self.stack.settings.registry.image(application.name)
+        quarantine = builds.quarantine.image(application.name) if builds.quarantine.delete else ""
+        return {"image": image, "quarantine-image": quarantine}
 
     @property
     def _pull_secret(self) -> str | None:
@@ -132,6 +142,8 @@ class EnvironmentPlan:
             tasks[supersede.NAME] = supersede.spec(namespace=namespace)
             if self._restores:
                 tasks[restore.NAME] = restore.spec()
+            if self._cleans:
+                tasks[clean.NAME] = clean.spec(insecure=registry.insecure, quarantine_insecure=builds.quarantine.insecure)
             tasks[needed.NAME] = needed.spec(self._git)
             if self._ok_to_test:
                 tasks[permit.NAME] = permit.spec(api=forge_plan.asked(settings.forge, self._ok_to_test))
@@ -203,7 +215,9 @@ class EnvironmentPlan:
         )
         pipelines = {
             target.pipeline: pull_request.spec(target, source),
-            target.rejected_pipeline: pull_request.rejected_spec(target, restores=self._restores),
+            target.rejected_pipeline: pull_request.rejected_spec(
+                target, restores=self._restores, cleaned=self._cleaned(builds, application) if self._cleans else None
+            ),
             target.rebuild_pipeline: rebuild.spec(target, source, go_duration(builds.timeout)),
         }
         if self._ok_to_test:
@@ -234,7 +248,7 @@ class EnvironmentPlan:
         )
         if builds:
             runs["pull-request"] = pull_request.run(go_duration(builds.timeout), self._git.credential)
-            runs["rejected"] = pull_request.rejected_run(restores=self._restores)
+            runs["rejected"] = pull_request.rejected_run(restores=self._restores, cleans=self._cleans)
         if self.settings.stale_base == "rebuild" and builds:
             runs["rebuild"] = rebuild.run(self._git.credential)
         if builds and self._ok_to_test:

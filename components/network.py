@@ -37,6 +37,7 @@ OPENED_BY = {
     "forge-app": ("forge-api",),
     "registry-pull": ("registry",),
     "registry-push": ("registry", "quarantine"),
+    "registry-delete": ("registry", "quarantine"),
     "source-pull": ("source",),
     "quarantine-push": ("quarantine",),
     "mark-signing": (),

@@ -27,7 +27,9 @@ SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 CLIENTS = {
     "git": re.compile(r"^\s*(history |git )(-C \S+ )?fetch ", re.M),
     "api": re.compile(r"^\s*(\S+=\$\()?(call|forge|set_status) ", re.M),
-    "registry": re.compile(r"\b(crane (copy|digest)|cosign (attest|verify-attestation)|oras copy|buildah) "),
+    "registry": re.compile(
+        r"\b(crane (copy|delete|digest)|cosign (attest|verify-attestation)|oras (copy|discover)|buildah) "
+    ),
 }
 
 
@@ -84,6 +86,7 @@ def test_which_steps_those_are() -> None:
     """What the test above finds by itself."""
     building = {"build/fetch", "build/image", "build-shop/fetch", "build-shop/image"}
     staging = {"stage/copy", "stage/commits", "stage/sign", "needed/commits", "begin/announce", "report/report"}
+    staging |= {"clean/clean"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
     promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce"}

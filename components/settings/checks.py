@@ -75,6 +75,9 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)
         yield from _quarantine_users(settings, settings.build)
+        if settings.build.quarantine.delete and settings.registry.delete is None:
+            problem = f"goes with the key `{path(('registry', 'delete'))}`: what is not deleted there stays; add it"
+            yield f"{path(('build', 'quarantine', 'delete'))}: {problem}"
     if settings.source_registry:
         yield from _source_registry(settings, settings.source_registry)
 

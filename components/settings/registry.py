@@ -41,3 +41,8 @@ class Registry(ReadRegistry):
     """An OCI registry, and who reads and writes there."""
 
     write: Credential | None = Field(default=None, description="the user that pushes")
+    delete: Credential | None = Field(
+        default=None,
+        description="the user that deletes what pull requests left that were closed unmerged; without it nothing is deleted",
+        examples=[{"username": "cleaner", "password": {"file": "secrets/registry-cleaner"}}],
+    )

@@ -23,6 +23,7 @@ SPEAKS_WITH = {
     "image": {"quarantine"},
     "copy": {"quarantine", "registry"},
     "sign": {"registry"},
+    "clean": {"quarantine", "registry"},
     "prove": {"source"},
     "import": {"source", "registry"},
     "prove-copy": {"registry"},

@@ -24,10 +24,13 @@ Rules = tuple[tuple[str, tuple[str, ...]], ...]
 PULL = ("pull",)
 PUSH = ("pull", "push")
 EVERYTHING = ("pull", "push", "delete")
+DELETE = ("pull", "delete")
 # The images that the platform itself runs and that applications are built on; all others are applications'.
 PLATFORM = "platform/"
 # Images of an environment that keeps its own: in the second registry, and nothing that a build could write to.
 RELEASED = "released/"
+# Takes away what rejected pull requests left.
+CLEANER: Rules = ((PLATFORM, ()), (RELEASED, ()), ("", DELETE))
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ REGISTRIES = (
         {
             "platform": (("", EVERYTHING),),
             "deployer": ((PLATFORM, PULL), ("", PUSH)),
+            "cleaner": CLEANER,
             "puller": (("", PULL),),
         },
     ),
@@ -60,6 +64,7 @@ REGISTRIES = (
             "platform": (("", EVERYTHING),),
             "untrusted": ((PLATFORM, PULL), (RELEASED, ()), ("", PUSH)),
             "deployer": ((RELEASED, PUSH), ("", PULL)),
+            "cleaner": CLEANER,
         },
     ),
 )
