@@ -63,5 +63,5 @@ def _pods(peer: Manifest) -> str:
     within = peer.get("namespaceSelector")
     names = (within or {}).get("matchLabels", {}).get("kubernetes.io/metadata.name")
     where = names or ("every namespace" if within == {} else "the pod's own namespace" if within is None else str(within))
-    labels = ", ".join(f"{key}={value}" for key, value in peer.get("podSelector", {}).get("matchLabels", {}).items())
+    labels = ", ".join(f"{key}={value}" for key, value in sorted(peer.get("podSelector", {}).get("matchLabels", {}).items()))
     return f"pods {labels} in {where}" if labels else f"every pod in {where}"
