@@ -117,6 +117,7 @@ class EnvironmentPlan:
             tools_image=self.stack.tools_image,
             pull_secret=self._pull_secret,
             keep=self.settings.keep_runs,
+            claims=self._builds is not None and self._builds.storage is not None and self._builds.storage.volume is not None,
         )
 
     @property
