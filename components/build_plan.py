@@ -6,8 +6,7 @@ from components import git_plan
 from components.conventions import QUARANTINE_PUSH, Manifest, build_secrets, quarantine_push, seconds
 from components.policies.pods import ImageStep
 from components.settings.application import Application
-from components.settings.build import Build, Proxy
-from components.settings.forge import Forge
+from components.settings.build import Build, ImageResources, Proxy, TestResources
 from components.settings.service import Service as ServiceSettings
 from components.settings.stack import Stack
 from components.tasks import build, tests
@@ -24,7 +23,7 @@ def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manife
     Sidecars and volumes belong to a Task, not to a Pipeline. Forks' tests have the services alone.
     """
     made: dict[str, Manifest] = {}
-    shared = build_task(settings, stack.settings.forge)
+    shared = build_task(stack, settings)
     for application in stack.settings.applications:
         services = [_service(stack, name, service) for name, service in application.services.items()]
         if (name := task_of(application, build.NAME)) != build.NAME:
@@ -48,7 +47,7 @@ def image_step(stack: Stack, settings: Build) -> ImageStep:
     fetches, applications = git_plan.git(stack.settings.forge).credential, stack.settings.applications
     return ImageStep(
         container="step-image",
-        security_context=build.image_security_context(settings.seccomp_profile),
+        security_context=build.image_security_context(settings.seccomp_profile, process_sandbox=settings.process_sandbox),
         secrets=({fetches: ("step-fetch",)} if fetches else {})
         | {_login(application): ("step-image",) for application in applications}
         | {build_secrets(each.name): ("step-test", "step-image") for each in applications if each.build_secrets},
@@ -79,22 +78,29 @@ def _service(stack: Stack, name: str, settings: ServiceSettings) -> Service:
         ready=Ready(port=ready.port, path=ready.path or "", seconds=seconds(ready.timeout)) if ready else None,
         cpu=settings.resources.cpu,
         memory=settings.resources.memory,
+        ephemeral_storage=settings.resources.ephemeral_storage,
     )
 
 
-def build_task(build: Build, forge: Forge) -> BuildTaskArgs:
+def build_task(stack: Stack, build: Build) -> BuildTaskArgs:
     """Return what differs between installations."""
     storage = build.storage
     return BuildTaskArgs(
-        git=git_plan.git(forge),
+        git=git_plan.git(stack.settings.forge),
         quarantine_insecure=build.quarantine.insecure,
+        builder_image=stack.text(build.builder_image),
         seccomp_profile=build.seccomp_profile,
-        test=Limits(cpu=build.test_resources.cpu, memory=build.test_resources.memory),
-        image=Limits(cpu=build.image_resources.cpu, memory=build.image_resources.memory),
+        process_sandbox=build.process_sandbox,
+        test=_limits(build.test_resources),
+        image=_limits(build.image_resources),
         proxy=proxy_env(build.proxy, build.quarantine.host) if build.proxy else {},
         memory_storage=storage.memory if storage else None,
         claim=Claim(size=storage.volume.size, class_name=storage.volume.class_name) if storage and storage.volume else None,
     )
+
+
+def _limits(resources: TestResources | ImageResources) -> Limits:
+    return Limits(cpu=resources.cpu, memory=resources.memory, ephemeral_storage=resources.ephemeral_storage)
 
 
 def proxy_env(proxy: Proxy, quarantine: str) -> dict[str, str]:

@@ -50,6 +50,9 @@ HOLD = f"{PROJECT}/hold"
 APPROVAL = f"{PROJECT}/approval"
 AWAITS = f"{PROJECT}/awaits-approval-"
 
+# What a container may write to the node's disk that needs none: logs, and a few small files.
+SCRATCH_SIZE = "256Mi"
+
 # The numeric user of the tools image and of Tekton's own containers (tekton config-defaults use the same).
 NONROOT = 65532
 
@@ -122,11 +125,15 @@ def restricted(user: int = NONROOT) -> Manifest:
     }
 
 
-def limits(cpu: str, memory: str, *, request_cpu: str = "10m", request_memory: str = "32Mi") -> Manifest:
-    """Return a container's resources: small requests, since steps of a pod run one after another, and hard limits."""
+def limits(cpu: str, memory: str, ephemeral_storage: str = SCRATCH_SIZE) -> Manifest:
+    """Return a container's resources: small requests, since steps of a pod run one after another, and hard limits.
+
+    Of the node's disk a pod gets at most what its containers' limits are together. Without a request a limit would be
+    requested in full.
+    """
     return {
-        "requests": {"cpu": request_cpu, "memory": request_memory},
-        "limits": {"cpu": cpu, "memory": memory},
+        "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "1Mi"},
+        "limits": {"cpu": cpu, "memory": memory, "ephemeral-storage": ephemeral_storage},
     }
 
 

@@ -19,7 +19,7 @@ class EnvironmentArgs:
     delivery_namespace: str
     builds_images: bool
     """Whether pods with pull-request code run here. Image builds need Pod Security `baseline` instead of `restricted`:
-    buildah writes id maps, which takes SETUID and SETGID inside its user namespace."""
+    BuildKit gets a user namespace of its own, whose id maps take SETUID and SETGID in the pod's."""
     frozen: str | None
     """Why nothing is rolled out here for now."""
     max_pods: int

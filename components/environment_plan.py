@@ -131,7 +131,7 @@ class EnvironmentPlan:
         if waits_for:
             tasks[announce.NAME] = announce.spec(environment=self.name, api=api, waits_for=waits_for)
         if builds:
-            tasks[build.NAME] = build.spec(build_task(builds, settings.forge))
+            tasks[build.NAME] = build.spec(build_task(self.stack, builds))
             tasks[stage.NAME] = stage.spec(
                 self._git,
                 environment=self.name,
@@ -148,7 +148,7 @@ class EnvironmentPlan:
             tasks[needed.NAME] = needed.spec(self._git)
             if self._ok_to_test:
                 tasks[permit.NAME] = permit.spec(api=forge_plan.asked(settings.forge, self._ok_to_test))
-                tasks[tests.NAME] = tests.spec(build_task(builds, settings.forge))
+                tasks[tests.NAME] = tests.spec(build_task(self.stack, builds))
                 tasks[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api)
         else:
             tasks[promote.NAME] = promote.spec(

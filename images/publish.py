@@ -15,7 +15,7 @@ from images.build import Image
 from local.errors import UserError
 from local.progress import Progress
 
-PUBLISHED = ("base", "tools")
+PUBLISHED = ("base", "tools", "builder")
 """The others are only used by the embedded cluster, which imports them."""
 TAG = "1"
 """For people and for a Dockerfile's FROM; everything else uses digests."""

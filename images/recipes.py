@@ -12,6 +12,7 @@ from local.errors import UserError
 HERE = Path(__file__).resolve().parent
 TOOLS = HERE / "tools"
 BASE_FILES = HERE / "base" / "files"
+BUILDER_FILES = HERE / "builder" / "files"
 PAUSE_SOURCE = HERE / "pause" / "pause.c"
 USER = "65532:65532"
 
@@ -83,8 +84,8 @@ def tools(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
     return [system, clients], Config(USER, command=["serve-placeholder"], labels=workshop.versions())
 
 
-def base(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
-    """Busybox: shell, web server and the usual commands in one static binary. What applications are built from."""
+def _busybox(workshop: Workshop) -> Layer:
+    """Shell and the usual commands in one static binary."""
     layer = Layer()
     busybox = workshop.debian / "usr/bin/busybox"
     layer.file("bin/busybox", busybox, 0o755)
@@ -92,10 +93,32 @@ def base(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
         if applet != "busybox":
             layer.symlink(f"bin/{applet}", "busybox")
     layer.directory("tmp", 0o1777)
-    for path in BASE_FILES.rglob("*"):
+    _files(layer, BASE_FILES)
+    return layer
+
+
+def _files(layer: Layer, folder: Path) -> None:
+    for path in folder.rglob("*"):
         if path.is_file():
-            layer.file(str(path.relative_to(BASE_FILES)), path)
-    return [layer], Config(USER, command=["sh"], labels=workshop.versions("busybox-static"))
+            layer.file(str(path.relative_to(folder)), path, path.stat().st_mode & 0o755)
+
+
+def base(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
+    """Busybox alone, a web server included: what applications are built from."""
+    return [_busybox(workshop)], Config(USER, command=["sh"], labels=workshop.versions("busybox-static"))
+
+
+def builder(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
+    """What the image step runs, and no other one: BuildKit, runc and busybox."""
+    system = _busybox(workshop)
+    certificates = "etc/ssl/certs/ca-certificates.crt"
+    system.file(certificates, workshop.debian / certificates)
+    _files(system, BUILDER_FILES)
+    engine = Layer()
+    for path in BUILDER_BINARIES:
+        engine.file(f"usr/bin/{Path(path).name}", workshop.binary(path), 0o755)
+    labels = workshop.versions("busybox-static", "ca-certificates")
+    return [system, engine], Config("0:0", command=["buildctl", "--version"], labels=labels)
 
 
 def pause(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
@@ -120,9 +143,16 @@ def go_command(path: str) -> Recipe:
 
 
 TOOLS_BINARIES = ["crane/crane", "cosign/cosign", "oras/oras", "kubernetes/kubectl"]
+BUILDER_BINARIES = ["buildkit/buildkitd", "buildkit/buildctl", "runc/runc"]
 
 RECIPES: dict[str, Recipe] = {
     "base": Recipe(base, sources=[TOOLS / "rootfs.sh", BASE_FILES], packages=["mmdebstrap"]),
+    "builder": Recipe(
+        builder,
+        sources=[TOOLS / "rootfs.sh", BASE_FILES, BUILDER_FILES],
+        binaries=BUILDER_BINARIES,
+        packages=["mmdebstrap"],
+    ),
     "tools": Recipe(tools, sources=[TOOLS], binaries=TOOLS_BINARIES, packages=["mmdebstrap"]),
     "pause": Recipe(pause, sources=[PAUSE_SOURCE], packages=["gcc", "libc6-dev"]),
     "coredns": go_command("coredns/coredns"),

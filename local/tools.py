@@ -40,6 +40,8 @@ class Build:
 
     tags: tuple[str, ...] = ()
     cgo: bool = False
+    static: bool = False
+    """Links C as well, so that it runs without libraries."""
     needs: tuple[str, ...] = ()
     """Debian packages without which it does not compile."""
     version_in: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +53,13 @@ class Build:
 
 
 BUILDS = {
-    "runc": Build(tags=("seccomp",), cgo=True, needs=("gcc", "libc6-dev", "pkg-config", "libseccomp-dev")),
+    # It goes into the builder image as well, which has no libraries.
+    "runc": Build(
+        tags=("seccomp", "netgo", "osusergo"),
+        cgo=True,
+        static=True,
+        needs=("gcc", "libc6-dev", "pkg-config", "libseccomp-dev"),
+    ),
     "kubernetes": Build(
         version_in={
             "k8s.io/component-base/version.gitVersion": "k8s.io/kubernetes",
@@ -91,6 +99,7 @@ class Tool:
         """The arguments of `go build` that shape the binaries."""
         linker = ["-s", "-w"]
         linker += [f"-X={variable}={self.versions[module]}" for variable, module in self.build.version_in.items()]
+        linker += ["-linkmode=external", "-extldflags=-static"] if self.build.static else []
         tags = ["-tags", ",".join(self.build.tags)] if self.build.tags else []
         return [*GO_FLAGS, *tags, "-ldflags", " ".join(linker)]
 

@@ -28,7 +28,7 @@ CLIENTS = {
     "git": re.compile(r"^\s*(history |git )(-C \S+ )?fetch ", re.M),
     "api": re.compile(r"^\s*(\S+=\$\()?(call|forge|set_status) ", re.M),
     "registry": re.compile(
-        r"\b(crane (copy|delete|digest)|cosign (attest|verify-attestation)|oras (copy|discover)|buildah) "
+        r"\b(crane (copy|delete|digest)|cosign (attest|verify-attestation)|oras (copy|discover)|buildctl) "
     ),
 }
 
@@ -184,7 +184,7 @@ def test_what_a_file_holds_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ca.pem").write_text("-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n")
     config = stack_config(ROOT / "tests" / "settings" / "valid.yaml") | {"tekton-delivery:caBundle": '{"file": "ca.pem"}'}
-    for path in re.findall(r'"file": "([^"]+)"', "".join(config.values())):
+    for path in (".local/images/builder", *re.findall(r'"file": "([^"]+)"', "".join(config.values()))):
         if path != "ca.pem":
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(placeholder(path))

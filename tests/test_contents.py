@@ -66,7 +66,7 @@ def test_the_keys_of_marks_are_cosigns() -> None:
 def test_a_stack_whose_files_hold_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names = ["id_ed25519", "known_hosts", "forge-token", "mark.key", "mark-password"]
-    for path in [".local/images/tools", "mark.pub", *(f"secrets/{name}" for name in names)]:
+    for path in [".local/images/tools", ".local/images/builder", "mark.pub", *(f"secrets/{name}" for name in names)]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(placeholder(path) if "images" in path else "do-not-print-me")
     with pytest.raises(SettingsError) as caught:

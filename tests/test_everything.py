@@ -140,4 +140,13 @@ def test_tests_and_builds_leave_by_the_proxy_and_nobody_else(everything: Declare
 
 def test_tests_and_builds_have_limits_of_their_own(everything: Declared) -> None:
     limits = {name: build_step(everything, name)["computeResources"]["limits"] for name in ("test", "image")}
-    assert limits == {"test": {"cpu": "4", "memory": "3Gi"}, "image": {"cpu": "3", "memory": "4Gi"}}
+    assert limits == {
+        "test": {"cpu": "4", "memory": "3Gi", "ephemeral-storage": "5Gi"},
+        "image": {"cpu": "3", "memory": "4Gi", "ephemeral-storage": "6Gi"},
+    }
+    sizes = {
+        volume["name"]: volume["emptyDir"]["sizeLimit"]
+        for volume in everything.one("Task", "build-chespirito")["spec"]["volumes"]
+        if volume["name"] in ("source", "test")
+    }
+    assert sizes == {"source": "5Gi", "test": "5Gi"}

@@ -173,7 +173,8 @@ def test_a_stack_whose_app_has_another_key_is_refused_and_the_key_is_not_repeate
         (tmp_path / "secrets" / path).write_text(key)
     (tmp_path / "mark.pub").write_text(key)
     (tmp_path / ".local" / "images").mkdir(parents=True)
-    (tmp_path / ".local" / "images" / "tools").write_text(placeholder(".local/images/tools"))
+    for path in (".local/images/tools", ".local/images/builder"):
+        (tmp_path / path).write_text(placeholder(path))
     with pytest.raises(SettingsError) as caught:
         run(lambda: (Stack.load(), None)[1], config=config)
     (line,) = [line for line in str(caught.value).splitlines() if "forge.app" in line]

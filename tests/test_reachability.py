@@ -172,7 +172,7 @@ def test_what_pull_requests_contain_runs_in_marked_steps(staging: Declared) -> N
         step["name"]
         for task in staging.all("Task")
         for step in task["spec"]["steps"]
-        if "$PARAM_TEST_COMMAND" in step["script"] or "buildah" in step["script"]
+        if "$PARAM_TEST_COMMAND" in step["script"] or "buildctl" in step["script"]
     }
     assert running == {"test", "image"} == marked
 

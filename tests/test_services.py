@@ -41,8 +41,8 @@ def test_a_service_runs_as_its_settings_say(declared: Declared, name: str) -> No
         "args": ["-c", "fsync=off"],
         "env": [{"name": "POSTGRES_HOST_AUTH_METHOD", "value": "trust"}],
         "computeResources": {
-            "requests": {"cpu": "10m", "memory": "32Mi"},
-            "limits": {"cpu": "500m", "memory": "256Mi"},
+            "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "1Mi"},
+            "limits": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "2Gi"},
         },
         "securityContext": restricted(999),
         "volumeMounts": [
@@ -63,7 +63,7 @@ def test_a_service_shares_nothing_with_the_steps(declared: Declared, name: str) 
     assert of_services
     assert of_services.isdisjoint(of_steps)
     volumes = named(spec["volumes"])
-    assert all(volumes[name] == {"name": name, "emptyDir": {}} for name in of_services)
+    assert all(volumes[name] == {"name": name, "emptyDir": {"sizeLimit": "2Gi"}} for name in of_services)
     # Tekton gives a workspace to every step and sidecar, unless one of them names it as its own.
     assert [workspace["name"] for workspace in spec["workspaces"]] == ["ssh-directory"]
     assert [workspace["name"] for step in spec["steps"] for workspace in step.get("workspaces", [])] == ["ssh-directory"]

@@ -89,6 +89,7 @@ def test_files_are_read_once_each_and_before_anything_is_declared() -> None:
 
     load(stack_config(VALID), read)
     assert sorted(seen) == [
+        ".local/images/builder",
         ".local/images/tools",
         "mark.pub",
         "secrets/forge-token",

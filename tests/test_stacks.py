@@ -127,7 +127,41 @@ def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> Non
 def test_every_step_is_restricted_but_the_one_that_builds(stack: Declared) -> None:
     for where, step in steps(stack):
         if where not in ("build/image", "build-chespirito/image"):
-            assert step["securityContext"] == restricted(), where
+            rest = step["securityContext"] | {"readOnlyRootFilesystem": True}
+            assert rest == restricted() | {"readOnlyRootFilesystem": True}, where
+
+
+def test_every_step_but_the_tests_has_a_read_only_root_and_scratch_of_its_own(stack: Declared) -> None:
+    found = list(steps(stack))
+    assert found
+    for where, step in found:
+        tests = where.endswith("/test")
+        assert step["securityContext"].get("readOnlyRootFilesystem", False) is not tests, where
+        written = [mount["name"] for mount in step["volumeMounts"] if mount["mountPath"] == "/tmp"]
+        assert written == ([] if tests else [f"scratch-{step['name']}"]), where
+    for task in stack.all("Task"):
+        name, spec = task["metadata"]["name"], task["spec"]
+        held = [
+            mount["name"]
+            for container in [*spec["steps"], *spec.get("sidecars", [])]
+            for mount in container.get("volumeMounts", [])
+            if mount["name"].startswith("scratch-")
+        ]
+        assert len(held) == len(set(held)), name
+        assert {volume["name"] for volume in spec["volumes"] if volume["name"].startswith("scratch-")} == set(held), name
+
+
+def test_what_starts_empty_is_bounded(stack: Declared) -> None:
+    for task in stack.all("Task"):
+        for volume in task["spec"]["volumes"]:
+            if "emptyDir" in volume:
+                assert volume["emptyDir"]["sizeLimit"], f"{task['metadata']['name']}: {volume['name']}"
+
+
+def test_no_image_but_the_builders_is_other_than_the_tools(stack: Declared) -> None:
+    named = {where: step["image"] for where, step in steps(stack) if "image" in step}
+    assert set(named) == {where for where, _ in steps(stack) if where.endswith("/image")}
+    assert all("builder@sha256:" in image for image in named.values())
 
 
 def test_the_step_that_builds_is_root_of_its_own_user_namespace_only(staging: Declared) -> None:
@@ -150,7 +184,7 @@ def test_the_step_that_builds_is_root_of_its_own_user_namespace_only(staging: De
 
 def test_every_step_has_limits(stack: Declared) -> None:
     for where, step in steps(stack):
-        assert step["computeResources"]["limits"].keys() == {"cpu", "memory"}, where
+        assert step["computeResources"]["limits"].keys() == {"cpu", "memory", "ephemeral-storage"}, where
 
 
 def test_no_pod_uses_what_belongs_to_the_node(stack: Declared) -> None:

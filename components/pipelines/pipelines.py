@@ -9,6 +9,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.conventions import CA_BUNDLE, TEKTON, Manifest, key, labels, token
 from components.tasks import build, tests, trust
+from components.tasks.step import with_scratch
 
 # Where pull-request code begins to run, for whoever works out what it reaches (offline/reachability).
 UNTRUSTED_FROM = {build.UNTRUSTED_FROM, tests.UNTRUSTED_FROM}
@@ -21,7 +22,7 @@ class PipelinesArgs:
     environment: str
     namespace: pulumi.Input[str]
     tools_image: str
-    """Runs every step; by digest."""
+    """Runs every step but those that name another one; by digest."""
     tasks: Mapping[str, Manifest]
     pipelines: Mapping[str, Manifest]
     ca_bundle: str | None = None
@@ -60,8 +61,8 @@ class Pipelines(pulumi.ComponentResource):
                     opts=pulumi.ResourceOptions(parent=self),
                 )
             ]
-        template = {"stepTemplate": {"image": args.tools_image, "imagePullPolicy": "IfNotPresent"}}
-        tasks = [declare("Task", task, template | spec, mounted) for task, spec in args.tasks.items()]
+        template: Manifest = {"stepTemplate": {"image": args.tools_image, "imagePullPolicy": "IfNotPresent"}}
+        tasks = [declare("Task", task, template | with_scratch(spec), mounted) for task, spec in args.tasks.items()]
         for pipeline, spec in args.pipelines.items():
             declare("Pipeline", pipeline, spec, list(tasks))
         self.register_outputs({})

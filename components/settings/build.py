@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from components.settings import types as form
 from components.settings.registry import Registry
-from components.settings.types import Model
+from components.settings.types import Model, Source, TextOrSource
 
 
 class Proxy(Model):
@@ -31,6 +31,10 @@ class TestResources(Model):
 
     cpu: form.Cpu = Field(default="2", description="cores")
     memory: form.Memory = Field(default="1Gi", description="bytes")
+    ephemeral_storage: form.Memory = Field(
+        default="10Gi",
+        description="bytes of the node's disk, for the checkout and again for the copy that the tests work on",
+    )
 
 
 class ImageResources(Model):
@@ -38,6 +42,9 @@ class ImageResources(Model):
 
     cpu: form.Cpu = Field(default="2", description="cores")
     memory: form.Memory = Field(default="2Gi", description="bytes")
+    ephemeral_storage: form.Memory = Field(
+        default="10Gi", description="bytes of the node's disk, for the layers unless `build.storage` puts them elsewhere"
+    )
 
 
 class Volume(Model):
@@ -74,9 +81,19 @@ class Build(Model):
     """How images are built from pull requests."""
 
     quarantine: Registry = Field(description="the only registry that pods with pull-request code can write to")
+    builder_image: TextOrSource = Field(
+        default=Source(file=".local/images/builder"),
+        description="the image that builds images (BuildKit), by digest",
+        examples=["registry.example/builder@sha256:<64 hex digits>"],
+    )
+    process_sandbox: bool = Field(
+        default=True,
+        description="gives each RUN of a Dockerfile processes of its own, which takes Kubernetes 1.35 (`procMount`); "
+        "without, it sees the processes of the step that builds, and can end them",
+    )
     seccomp_profile: str | None = Field(
         default=None,
-        description="a Localhost seccomp profile that lets buildah unshare; default Unconfined",
+        description="a Localhost seccomp profile that lets BuildKit unshare; default Unconfined",
         examples=["tekton-delivery/image-build.json"],
     )
     timeout: form.Duration = Field(default="20m", description="for fetch, tests and image together")

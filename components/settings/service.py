@@ -21,6 +21,9 @@ class ServiceResources(Model):
 
     cpu: form.Cpu = Field(default="1", description="cores")
     memory: form.Memory = Field(default="512Mi", description="bytes")
+    ephemeral_storage: form.Memory = Field(
+        default="2Gi", description="bytes of the node's disk, for what it writes and for each writable folder"
+    )
 
 
 class Service(Model):

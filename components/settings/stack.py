@@ -74,6 +74,8 @@ class Stack:
 def _images_without_digest(stack: Stack) -> Iterator[str]:
     """Yield a line for each image whose name can come to mean another one."""
     images: list[tuple[Location, str, str]] = [(("toolsImage",), stack.tools_image, f"{PREFIX}:toolsImage: tools")]
+    if stack.settings.build:
+        images.append((("build", "builderImage"), stack.text(stack.settings.build.builder_image), "builderImage: builder"))
     for index, application in enumerate(stack.settings.applications):
         for name, service in application.services.items():
             place: Location = ("applications", index, "services", name, "image")

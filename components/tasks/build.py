@@ -43,7 +43,8 @@ BUILD_SECRETS_PATH = "/credentials/build"
 # Below the volume's own folder, which belongs to root: git works only in a folder of its own user.
 CHECKOUT = "/source/checkout"
 
-# What buildah needs inside a user namespace, and no more; Pod Security `baseline` allows each.
+# What BuildKit and runc need in the pod's user namespace to make one of their own, and no more; Pod Security `baseline`
+# allows each.
 BUILD_CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "SETFCAP", "SYS_CHROOT",
 )  # fmt: skip
@@ -55,6 +56,8 @@ class Limits:
 
     cpu: str = "2"
     memory: str = "1Gi"
+    ephemeral_storage: str = "10Gi"
+    """Of the node's disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +75,12 @@ class BuildTaskArgs:
 
     git: Git
     quarantine_insecure: bool
+    builder_image: str
+    """Runs the image step; by digest."""
     seccomp_profile: str | None
     """A profile in the kubelet's seccomp folder; None runs the image step Unconfined."""
+    process_sandbox: bool = True
+    """Gives each RUN processes of its own, which takes Kubernetes 1.35; else it sees those of the image step."""
     test: Limits = field(default_factory=Limits)
     image: Limits = field(default_factory=lambda: Limits(memory="2Gi"))
     proxy: Mapping[str, str] = field(default_factory=dict)
@@ -96,15 +103,14 @@ def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
             "params": string_params(PARAMS),
             "results": string_results(RESULTS),
             "volumes": [
-                empty_dir("source"),
-                empty_dir("test"),
+                *checkout(args.test),
                 _storage(args),
                 docker_config(QUARANTINE_PUSH, args.quarantine_secret),
                 *([{"name": BUILD_SECRETS, "secret": {"secretName": args.secrets}}] if args.secrets else []),
                 *service.volumes(services),
             ],
             "steps": [
-                fetch(args.git, "$(params.head-sha)"),
+                fetch(args.git, "$(params.head-sha)", args.test),
                 *service.awaited(services),
                 test(args.test, args.proxy, secrets=args.secrets is not None),
                 _image(args),
@@ -115,8 +121,13 @@ def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
     )
 
 
-def fetch(git: Git, ref: str) -> Manifest:
-    """Return the step that fetches `ref`, which must be the commit that the run is about."""
+def checkout(limits: Limits) -> list[Manifest]:
+    """Return the volumes of what is fetched, and of the copy that the tests work on."""
+    return [empty_dir(name, limits.ephemeral_storage) for name in ("source", "test")]
+
+
+def fetch(git: Git, ref: str, limits: Limits) -> Manifest:
+    """Return the step that fetches `ref`, which must be the commit that the run is about. `limits` are the tests'."""
     return step(
         "fetch",
         env=dict(git.env)
@@ -127,6 +138,7 @@ def fetch(git: Git, ref: str) -> Manifest:
             "SOURCE": CHECKOUT,
         },
         mounts=[mount("source", "/source")],
+        ephemeral_storage=limits.ephemeral_storage,
         workspaces=git.mounts(),
     )
 
@@ -135,7 +147,7 @@ def _storage(args: BuildTaskArgs) -> Manifest:
     if args.memory_storage:
         return {"name": "storage", "emptyDir": {"medium": "Memory", "sizeLimit": args.memory_storage}}
     if args.claim is None:
-        return empty_dir("storage")
+        return empty_dir("storage", args.image.ephemeral_storage)
     wanted: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.claim.size}}}
     if args.claim.class_name:
         wanted["storageClassName"] = args.claim.class_name
@@ -157,24 +169,34 @@ def test(limits: Limits, proxy: Mapping[str, str], *, secrets: bool) -> Manifest
         ],
         cpu=limits.cpu,
         memory=limits.memory,
+        ephemeral_storage=limits.ephemeral_storage,
+        writable=True,
     )
 
 
-def image_security_context(seccomp_profile: str | None) -> Manifest:
-    """Return the image step's: uid 0 of the pod's own user namespace (hostUsers: false on the run), nobody on the node."""
-    return restricted(NONROOT) | {
-        "runAsNonRoot": False,
-        "runAsUser": 0,
-        "runAsGroup": 0,
-        "capabilities": {"drop": ["ALL"], "add": list(BUILD_CAPABILITIES)},
-        "seccompProfile": {"type": "Localhost", "localhostProfile": seccomp_profile}
-        if seccomp_profile
-        else {"type": "Unconfined"},
-    }
+def image_security_context(seccomp_profile: str | None, *, process_sandbox: bool) -> Manifest:
+    """Return the image step's: uid 0 of the pod's own user namespace (hostUsers: false on the run), nobody on the node.
+
+    A namespace of processes needs a /proc of its own, which the kernel mounts only where nothing hides parts of the old one.
+    """
+    return (
+        restricted(NONROOT)
+        | {
+            "runAsNonRoot": False,
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"], "add": list(BUILD_CAPABILITIES)},
+            "seccompProfile": {"type": "Localhost", "localhostProfile": seccomp_profile}
+            if seccomp_profile
+            else {"type": "Unconfined"},
+        }
+        | ({"procMount": "Unmasked"} if process_sandbox else {})
+    )
 
 
 def _image(args: BuildTaskArgs) -> Manifest:
-    return step(
+    made = step(
         "image",
         env={
             "PARAM_DOCKERFILE": "$(params.dockerfile)",
@@ -183,6 +205,7 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "INSECURE": str(args.quarantine_insecure).lower(),
+            "PROCESS_SANDBOX": str(args.process_sandbox).lower(),
             "SOURCE": CHECKOUT,
             "STORAGE": "/storage",
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
@@ -198,5 +221,7 @@ def _image(args: BuildTaskArgs) -> Manifest:
         ],
         cpu=args.image.cpu,
         memory=args.image.memory,
-        security_context=image_security_context(args.seccomp_profile),
+        ephemeral_storage=args.image.ephemeral_storage,
+        security_context=image_security_context(args.seccomp_profile, process_sandbox=args.process_sandbox),
     )
+    return made | {"image": args.builder_image}

@@ -5,6 +5,7 @@ from components.tasks import rollout
 from components.tasks.step import (
     API_TOKEN_PATH,
     DOCKER_CONFIG_PATH,
+    SCRATCH,
     api_token,
     docker_config,
     empty_dir,
@@ -49,7 +50,7 @@ def spec(*, insecure: bool, quarantine_insecure: bool) -> Manifest:
             "QUARANTINE_INSECURE": str(quarantine_insecure).lower(),
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "KEPT": KEPT_PATH,
-            "SCRATCH": rollout.SCRATCH,
+            "SCRATCH": SCRATCH,
         },
         mounts=[mount(REGISTRY_DELETE, DOCKER_CONFIG_PATH, read_only=True), mount(TOLD, "/kept", read_only=True)],
     )

@@ -22,7 +22,7 @@ def spec(git: Git) -> Manifest:
         "description": "Tell whether there is anything to build.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
-        "volumes": [empty_dir(rollout.HISTORY)],
+        "volumes": [empty_dir(rollout.HISTORY, rollout.HISTORY_SIZE)],
         "steps": [
             rollout.commits(git, "$(params.commit)", "$(params.merged-head)", compare=True),
             step(

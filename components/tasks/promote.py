@@ -10,6 +10,7 @@ from components.conventions import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Ma
 from components.tasks import approve, rollout
 from components.tasks.git import Git
 from components.tasks.step import (
+    SCRATCH,
     SOURCE_CONFIG_PATH,
     docker_config,
     empty_dir,
@@ -124,7 +125,7 @@ def _prove(args: PromoteTaskArgs, registry: Reading, volume: str, seconds: int, 
             "HISTORY": rollout.HISTORY_PATH,
             "CONTENT": rollout.CONTENT_PATH,
             "GIT_CONFIG_GLOBAL": "/dev/null",
-            "SCRATCH": rollout.SCRATCH,
+            "SCRATCH": SCRATCH,
             "RESULT_REASON_PATH": "$(results.reason.path)",
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "RESULT_TOUCHED_PATH": "$(results.touched.path)",

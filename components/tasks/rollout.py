@@ -7,6 +7,7 @@ from components.tasks.git import Git
 from components.tasks.step import (
     API_TOKEN_PATH,
     DOCKER_CONFIG_PATH,
+    SCRATCH,
     api_token,
     empty_dir,
     mount,
@@ -49,13 +50,13 @@ API_TOKEN = "kubernetes-api"
 HISTORY = "history"
 HISTORY_PATH = "/history/commits.git"
 CONTENT_PATH = "/history/content.json"
-# The container's own: no other step sees it.
-SCRATCH = "/tmp"  # noqa: S108
+# Commits without trees and files: those of Linux, a million, take half of it.
+HISTORY_SIZE = "1Gi"
 
 
 def volumes() -> list[Manifest]:
     """Return the volumes that the commits and the deploy step mount."""
-    return [api_token(API_TOKEN), empty_dir(HISTORY)]
+    return [api_token(API_TOKEN), empty_dir(HISTORY, HISTORY_SIZE)]
 
 
 def commits(git: Git, commit: str, merged_head: str = "", *, compare: bool = False) -> Manifest:
@@ -77,6 +78,7 @@ def commits(git: Git, commit: str, merged_head: str = "", *, compare: bool = Fal
             "CONTENT": CONTENT_PATH,
         },
         mounts=[mount(HISTORY, "/history")],
+        ephemeral_storage=HISTORY_SIZE,
         workspaces=git.mounts(),
     )
 

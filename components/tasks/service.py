@@ -44,6 +44,7 @@ class Service:
     ready: Ready | None
     cpu: str
     memory: str
+    ephemeral_storage: str
 
 
 def sidecars(services: Sequence[Service]) -> Manifest:
@@ -53,7 +54,11 @@ def sidecars(services: Sequence[Service]) -> Manifest:
 
 def volumes(services: Sequence[Service]) -> list[Manifest]:
     """Return the volumes of services."""
-    return [empty_dir(_volume(service, number)) for service in services for number in range(len(service.writable))]
+    return [
+        empty_dir(_volume(service, number), service.ephemeral_storage)
+        for service in services
+        for number in range(len(service.writable))
+    ]
 
 
 def awaited(services: Sequence[Service]) -> list[Manifest]:
@@ -85,7 +90,7 @@ def _sidecar(service: Service) -> Manifest:
         "name": service.name,
         "image": service.image,
         "imagePullPolicy": "IfNotPresent",
-        "computeResources": limits(service.cpu, service.memory),
+        "computeResources": limits(service.cpu, service.memory, service.ephemeral_storage),
         "securityContext": restricted(service.user),
     }
     if service.command:

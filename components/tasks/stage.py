@@ -3,7 +3,7 @@
 from components.conventions import MARK_SIGNING, REGISTRY_PUSH, Manifest
 from components.tasks import rollout
 from components.tasks.git import Git
-from components.tasks.step import docker_config, mount, string_params, string_results
+from components.tasks.step import SCRATCH, docker_config, mount, string_params, string_results
 
 NAME = "stage"
 
@@ -47,7 +47,7 @@ def spec(git: Git, *, environment: str, insecure: bool, quarantine_insecure: boo
             "CONTENT": rollout.CONTENT_PATH,
             "MARK_KEY": MARK_KEY_PATH,
             "MARK_TYPE": rollout.MARK_TYPE,
-            "SCRATCH": rollout.SCRATCH,
+            "SCRATCH": SCRATCH,
             "RESULT_PROMOTABLE_PATH": "$(results.promotable.path)",
         },
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.conventions import Manifest, limits, restricted
+from components.conventions import SCRATCH_SIZE, Manifest, limits, restricted
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -15,6 +15,10 @@ _SOURCED = re.compile(r'^# shellcheck source=.*\n\. "\$\{0%/\*\}/(?P<name>[a-z]+
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 DOCKER_CONFIG_PATH = "/credentials/registry"
 SOURCE_CONFIG_PATH = "/credentials/source"
+
+# Where a step may write: a volume of its own, which no other step mounts. The rest of its root is read-only.
+SCRATCH = "/tmp"  # noqa: S108
+_SCRATCH_VOLUME = "scratch-"
 
 
 def script(name: str) -> str:
@@ -40,23 +44,27 @@ def step(
     mounts: Sequence[Manifest] = (),
     cpu: str = "2",
     memory: str = "256Mi",
+    ephemeral_storage: str = SCRATCH_SIZE,
     security_context: Manifest | None = None,
+    writable: bool = False,
     workspaces: Sequence[Manifest] = (),
 ) -> Manifest:
     """Return a step that runs `scripts/<name>.sh`, or the script named, non-root and restricted unless told otherwise.
 
     HOME is nowhere: steps of a pod share Tekton's home folder, and a file that untrusted code left there would
-    configure the git, ssh or registry client of a later step.
+    configure the git, ssh or registry client of a later step. Nor does a step write anywhere but to volumes, unless it is
+    `writable`, for code that is not ours.
     """
     made: Manifest = {
         "name": name,
         "script": script(f"{runs or name}.sh"),
         "env": [variable(name, value) for name, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
-        "computeResources": limits(cpu, memory),
-        "securityContext": security_context or restricted(),
+        "computeResources": limits(cpu, memory, ephemeral_storage),
+        "securityContext": (security_context or restricted()) | ({} if writable else {"readOnlyRootFilesystem": True}),
     }
-    if mounts:
-        made["volumeMounts"] = list(mounts)
+    mounted = list(mounts) if writable else [*mounts, mount(f"{_SCRATCH_VOLUME}{name}", SCRATCH)]
+    if mounted:
+        made["volumeMounts"] = mounted
     if workspaces:
         made["workspaces"] = list(workspaces)
     return made
@@ -72,9 +80,16 @@ def mount(volume: str, path: str, *, read_only: bool = False) -> Manifest:
     return {"name": volume, "mountPath": path} | ({"readOnly": True} if read_only else {})
 
 
-def empty_dir(name: str) -> Manifest:
-    """Return a volume that starts empty and ends with the pod."""
-    return {"name": name, "emptyDir": {}}
+def empty_dir(name: str, size: str = SCRATCH_SIZE) -> Manifest:
+    """Return a volume that starts empty and ends with the pod, or ends the pod when it holds more than `size`."""
+    return {"name": name, "emptyDir": {"sizeLimit": size}}
+
+
+def with_scratch(task: Manifest) -> Manifest:
+    """Return a Task's spec with the volumes that its steps have for themselves."""
+    held = [item["name"] for step in task["steps"] for item in step.get("volumeMounts", [])]
+    own = [empty_dir(name) for name in held if name.startswith(_SCRATCH_VOLUME)]
+    return task | {"volumes": [*task.get("volumes", []), *own]}
 
 
 def docker_config(name: str, secret: str) -> Manifest:

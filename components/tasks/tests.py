@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from components.conventions import Manifest
 from components.tasks import build, service
 from components.tasks.service import Service
-from components.tasks.step import empty_dir, string_params
+from components.tasks.step import string_params
 
 NAME = "tests"
 
@@ -25,9 +25,9 @@ def spec(args: build.BuildTaskArgs, services: Sequence[Service] = ()) -> Manifes
         {
             "description": "Fetch a fork's pull request and run its tests.",
             "params": string_params(PARAMS),
-            "volumes": [empty_dir("source"), empty_dir("test"), *service.volumes(services)],
+            "volumes": [*build.checkout(args.test), *service.volumes(services)],
             "steps": [
-                build.fetch(args.git, "refs/pull/$(params.pull-request)/head"),
+                build.fetch(args.git, "refs/pull/$(params.pull-request)/head", args.test),
                 *service.awaited(services),
                 build.test(args.test, args.proxy, secrets=False),
             ],

@@ -3,15 +3,15 @@
 from collections.abc import Collection
 
 from components.conventions import CA_BUNDLE, Manifest
-from components.tasks.step import mount, preceded, variable
+from components.tasks.step import SCRATCH, mount, preceded, variable
 
 PATH = "/certificates"
 # The key in the ConfigMap.
 FILE = "ca.crt"
 # What the tools image believes by itself.
 SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
-# Both together. The container's own: no other step sees it.
-TRUSTED = "/tmp/trusted.crt"  # noqa: S108
+# Both together.
+TRUSTED = f"{SCRATCH}/trusted.crt"
 
 # What steps speak with. Where images are not promoted from a registry of their own, `source` is `registry`.
 SPEAKS_WITH = {

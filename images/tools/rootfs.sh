@@ -11,8 +11,8 @@ set -eu
 umask 022
 
 suite=bookworm
-packages=buildah,busybox-static,ca-certificates,curl,git,jq,netbase,openssh-client,openssl,uidmap
-commands="buildah busybox curl git jq newgidmap newuidmap openssl ssh ssh-keygen ssh-keyscan"
+packages=busybox-static,ca-certificates,curl,git,jq,netbase,openssh-client,openssl
+commands="busybox curl git jq openssl ssh ssh-keygen ssh-keyscan"
 # Everything else in git's folder is a server, an importer, needs Perl, or is a copy of git itself.
 git_helpers="git-merge-octopus git-merge-one-file git-merge-resolve git-remote-http git-sh-setup git-submodule"
 

@@ -83,6 +83,8 @@ def _code(value: Any) -> str:
     """Return a value as it stands in a stack file."""
     if value in (None, "", {}, []):
         return "none"
+    if isinstance(value, Source):
+        value = value.model_dump(exclude_none=True)
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000).removesuffix("...\n").strip()
     return f"`{text}`"
 

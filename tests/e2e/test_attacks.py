@@ -56,8 +56,7 @@ REFUSED: dict[str, dict[str, Entry]] = {
 }
 REASONS = {
     "linked-dockerfile": "'Dockerfile' leads out of the repository",
-    # What follows differs with the moment at which buildah's reader is ended.
-    "copied-link": 'building at STEP "COPY stolen /stolen": ',
+    "copied-link": "cat: can't open '/stolen'",
     # The network policies; the registry itself would ask who wants it (`test_network.py`).
     "applications-image": ":5000: connect: connection refused",
 }
@@ -113,7 +112,7 @@ def test_branch_title_and_subject_reach_no_run(attack: Delivery) -> None:
         pytest.param("build-credentials", "Hostile", id="build-credentials"),
         pytest.param("build-hosts", "203.0.113.1", id="build-hosts"),
         pytest.param("build-kernel", "file", id="build-kernel"),
-        pytest.param("build-processes", "buildah", id="build-processes"),
+        pytest.param("build-processes", "probe.sh", id="build-processes"),
     ],
 )
 def test_a_pull_requests_code_finds_nothing(attack: Delivery, probe: str, control: str) -> None:

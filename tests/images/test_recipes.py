@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from images.recipes import BASE_FILES, HERE, PAUSE_SOURCE, TOOLS, USER
+from images.recipes import BASE_FILES, BUILDER_FILES, HERE, PAUSE_SOURCE, TOOLS, USER
 
-SCRIPTS = [TOOLS / "rootfs.sh", TOOLS / "files/usr/bin/serve-placeholder"]
+SCRIPTS = [TOOLS / "rootfs.sh", TOOLS / "files/usr/bin/serve-placeholder", BUILDER_FILES / "usr/bin/buildkit-runc"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -36,9 +36,23 @@ def test_the_images_know_their_user(files: Path) -> None:
     assert "0" in [user[2] for user in users]
 
 
-def test_no_image_name_leads_to_a_public_registry() -> None:
-    configuration = (TOOLS / "files/etc/containers/registries.conf").read_text()
-    assert "unqualified-search-registries = []" in configuration
+def runc_gets(tmp_path: Path, *arguments: str) -> list[str]:
+    """What the wrapper in the builder image makes of BuildKit's call."""
+    runc = tmp_path / "runc"
+    runc.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    runc.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_RUNTIME_DIR": "/storage/run"}
+    wrapper = BUILDER_FILES / "usr/bin/buildkit-runc"
+    return subprocess.run([wrapper, *arguments], env=env, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_runc_makes_no_keyring_and_writes_where_the_step_may(tmp_path: Path) -> None:
+    root = ["--root", "/storage/run/runc"]
+    assert runc_gets(tmp_path, "--log", "a b", "run", "--bundle", "run", "create") == [
+        *root, "--log", "a b", "run", "--no-new-keyring", "--bundle", "run", "create",
+    ]  # fmt: skip
+    assert runc_gets(tmp_path, "create", "x") == [*root, "create", "--no-new-keyring", "x"]
+    assert runc_gets(tmp_path, "delete", "x") == [*root, "delete", "x"]
 
 
 def test_the_seccomp_profile_refuses_what_reaches_the_host_and_allows_what_builds_need() -> None:

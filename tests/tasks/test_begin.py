@@ -6,7 +6,7 @@ from tests.support import Declared
 def test_each_step_holds_its_own_credential(staging: Declared) -> None:
     steps = staging.one("Task", "begin")["spec"]["steps"]
     held = {step["name"]: [mount["name"] for mount in step["volumeMounts"]] for step in steps}
-    assert held == {"supersede": ["kubernetes-api"], "announce": ["forge-token"]}
+    assert held == {"supersede": ["kubernetes-api", "scratch-supersede"], "announce": ["forge-token", "scratch-announce"]}
 
 
 def test_it_stands_in_nobodys_way(staging: Declared) -> None:

@@ -10,7 +10,7 @@ from tests.support import Object
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ({}, {"emptyDir": {}}),
+        ({}, {"emptyDir": {"sizeLimit": "10Gi"}}),
         ({"memory_storage": "1Gi"}, {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}),
         (
             {"claim": Claim(size="20Gi", class_name=None)},
@@ -40,5 +40,5 @@ from tests.support import Object
     ids=["the node's disk", "memory", "a volume", "a volume of a class"],
 )
 def test_layers_lie_where_the_settings_say(args: Object, expected: Object) -> None:
-    made = spec(BuildTaskArgs(git=SSH, quarantine_insecure=False, seccomp_profile=None, **args))
+    made = spec(BuildTaskArgs(git=SSH, quarantine_insecure=False, builder_image="builder", seccomp_profile=None, **args))
     assert [volume for volume in made["volumes"] if volume["name"] == "storage"] == [{"name": "storage"} | expected]

@@ -7,7 +7,7 @@ import pytest
 from components.tasks.step import API_TOKEN_PATH, DOCKER_CONFIG_PATH
 from tests.support import Declared, Object
 
-REGISTRY_CLIENTS = ("crane ", "buildah ", "cosign ", "oras ")
+REGISTRY_CLIENTS = ("crane ", "buildctl ", "cosign ", "oras ")
 
 
 def steps(stack: Declared) -> Iterator[tuple[str, Object, Object]]:
@@ -129,5 +129,5 @@ class TestTrusted:
 
     def test_production_never_builds(self, production: Declared) -> None:
         for where, _, step in steps(production):
-            assert "buildah" not in code(step), where
+            assert "buildctl" not in code(step), where
             assert "crane copy" not in code(step), where

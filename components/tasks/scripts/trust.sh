@@ -9,5 +9,5 @@ set -eu
     echo
     cat "$CA_BUNDLE"
 } >"$TRUSTED"
-# For programs in Go (buildah, cosign, crane, oras), for curl and for git.
+# For programs in Go (BuildKit, cosign, crane, oras), for curl and for git.
 export SSL_CERT_FILE="$TRUSTED" CURL_CA_BUNDLE="$TRUSTED" GIT_SSL_CAINFO="$TRUSTED"

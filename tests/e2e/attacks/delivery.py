@@ -1,5 +1,6 @@
 """A hostile pull request's way through staging, and what its probes printed on it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from tests.e2e.attacks.repository import Clone, Entry
 from tests.e2e.world import World
 
 FILES = Path(__file__).parent / "hostile"
+
+# BuildKit puts the number of a build's step and its seconds before each line.
+_PREFIX = re.compile(r"^#\d+ \d+\.\d+ ")
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,14 @@ class Delivery:
     def found(self, kind: str, name: str) -> str | None:
         """What the lines of a probe say, or of a `control`; None if there is no such line."""
         begin = f"{kind.upper()} {name} "
-        lines = [line for log in self.logs.values() for line in log.splitlines() if line.startswith(begin)]
+        every = (unprefixed(line) for log in self.logs.values() for line in log.splitlines())
+        lines = [line for line in every if line.startswith(begin)]
         return " ".join(line.removeprefix(begin).strip() for line in lines).strip() if lines else None
+
+
+def unprefixed(line: str) -> str:
+    """A line as the process in a build printed it."""
+    return _PREFIX.sub("", line)
 
 
 def hostile(name: str) -> str:

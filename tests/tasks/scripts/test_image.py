@@ -1,6 +1,7 @@
 """image.sh: build from the checked-out tree, nothing from outside it, and hand the digest on."""
 
 import itertools
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,18 @@ from tests.tasks.scripts.conftest import HOSTILE, Result, Sandbox
 SHA = "0123456789abcdef0123456789abcdef01234567"
 DIGEST = "sha256:" + "a" * 64
 
-# buildah writes the digest of what it pushed where it is told to.
-BUILDAH = f"""
-while [ $# -gt 0 ]; do
-    [ "$1" = --digestfile ] && printf '%s\\n' {DIGEST} >"$2"
-    shift
+# buildctl writes what it pushed where it is told to.
+BUILDCTL = f"""
+for last; do
+    [ "${{before-}}" = --metadata-file ] && printf '{{\n  "containerimage.digest": "{DIGEST}",\n  "x": 1\n}}\n' >"$last"
+    before=$last
 done
 """
 
 
 def build(sandbox: Sandbox, **changed: str | Path) -> Result:
-    sandbox.stub("buildah", changed.pop("buildah", BUILDAH))
+    sandbox.stub("in-user-namespace", changed.pop("buildkitd", "exec sleep 5 >/dev/null 2>&1"))
+    sandbox.stub("buildctl", changed.pop("buildctl", BUILDCTL))
     source = sandbox.root / "source"
     if not source.exists():
         source.mkdir()
@@ -33,6 +35,7 @@ def build(sandbox: Sandbox, **changed: str | Path) -> Result:
         "PARAM_IMAGE": "quarantine.internal:5001/shop",
         "PARAM_HEAD_SHA": SHA,
         "INSECURE": "false",
+        "PROCESS_SANDBOX": "true",
         "SOURCE": source,
         "STORAGE": sandbox.root / "storage",
         "DOCKER_CONFIG": "/credentials/registry",
@@ -47,38 +50,65 @@ def option(arguments: list[str], name: str) -> list[str]:
     return [value for flag, value in itertools.pairwise(arguments) if flag == name]
 
 
+def solved(sandbox: Sandbox) -> list[str]:
+    """The arguments of the one build; a daemon that has started answers before."""
+    asked, *builds = sandbox.called("buildctl")
+    assert asked[2:] == ["debug", "workers"]
+    (found,) = builds
+    return found
+
+
 def test_it_builds_pushes_and_hands_on_the_digest(sandbox: Sandbox) -> None:
     result = build(sandbox)
     assert result.code == 0, result.err
-    bud, push = sandbox.called("buildah")
-    assert "bud" in bud
-    assert option(bud, "--file") == [str(sandbox.root / "source/Dockerfile")]
-    assert bud[-1] == str(sandbox.root / "source")
-    assert push[-1] == f"docker://quarantine.internal:5001/shop:{SHA}"
+    call = solved(sandbox)
+    source = sandbox.root / "source"
+    assert option(call, "--local") == [f"dockerfile={source}", f"context={source}"]
+    assert "filename=Dockerfile" in option(call, "--opt")
+    assert option(call, "--output") == [f"type=image,push=true,name=quarantine.internal:5001/shop:{SHA}"]
     assert (sandbox.root / "digest").read_bytes() == DIGEST.encode()
+    assert f"pushed quarantine.internal:5001/shop@{DIGEST}" in result.out
 
 
-def test_the_credential_is_named_by_its_file(sandbox: Sandbox) -> None:
+def test_a_dockerfile_names_no_reader_of_its_own(sandbox: Sandbox) -> None:
+    """A `# syntax=` line would have an image of the pull request's choice read it."""
     build(sandbox)
-    assert len(sandbox.called("buildah")) == 2
-    for call in sandbox.called("buildah"):
-        assert option(call, "--authfile") == ["/credentials/registry/config.json"]
+    assert "cmdline=" in option(solved(sandbox), "--opt")
 
 
-@pytest.mark.parametrize(("insecure", "verify"), [("true", "false"), ("false", "true")])
-def test_tls_is_checked_unless_the_registry_is_insecure(sandbox: Sandbox, insecure: str, verify: str) -> None:
+def configuration(sandbox: Sandbox) -> dict[str, object]:
+    return tomllib.loads((sandbox.root / "storage/buildkitd.toml").read_text())
+
+
+@pytest.mark.parametrize(("insecure", "plain"), [("true", True), ("false", False)])
+def test_tls_is_checked_unless_the_registry_is_insecure(sandbox: Sandbox, insecure: str, plain: bool) -> None:
     build(sandbox, INSECURE=insecure)
-    assert len(sandbox.called("buildah")) == 2
-    for call in sandbox.called("buildah"):
-        assert f"--tls-verify={verify}" in call
+    assert configuration(sandbox)["registry"] == {"quarantine.internal:5001": {"http": plain, "insecure": plain}}
+
+
+@pytest.mark.parametrize(("sandboxed", "shared"), [("true", False), ("false", True), ("", True)])
+def test_processes_are_shared_only_where_the_stack_says_so(sandbox: Sandbox, sandboxed: str, shared: bool) -> None:
+    build(sandbox, PROCESS_SANDBOX=sandboxed)
+    assert configuration(sandbox)["worker"] == {
+        "containerd": {"enabled": False},
+        "oci": {"enabled": True, "gc": False, "rootless": True, "binary": "buildkit-runc", "noProcessSandbox": shared},
+    }
+
+
+def test_a_builder_that_does_not_start_says_why(sandbox: Sandbox) -> None:
+    result = build(sandbox, buildkitd="echo no such right; exit 1", buildctl="exit 1")
+    assert result.code != 0
+    assert "no such right" in result.err
+    assert "error: BuildKit did not start (settings `build.processSandbox` and `build.seccompProfile`)" in result.err
+    assert not (sandbox.root / "digest").exists()
 
 
 def test_without_build_secrets_none_is_named(sandbox: Sandbox) -> None:
     build(sandbox)
-    assert not any("--secret" in call for call in sandbox.called("buildah"))
+    assert "--secret" not in solved(sandbox)
 
 
-def test_build_secrets_are_named_by_their_files_and_only_to_the_build(sandbox: Sandbox) -> None:
+def test_build_secrets_are_named_by_their_files(sandbox: Sandbox) -> None:
     # As a kubelet writes them: links to links, beside folders that begin with a dot.
     folder = sandbox.file("secrets/..2026/npm-token", "hush").parent.parent
     (folder / "..data").symlink_to("..2026")
@@ -86,24 +116,30 @@ def test_build_secrets_are_named_by_their_files_and_only_to_the_build(sandbox: S
         (folder / name).symlink_to(f"..data/{name}")
     result = build(sandbox, BUILD_SECRETS=folder)
     assert result.code == 0, result.err
-    bud, push = sandbox.called("buildah")
-    assert option(bud, "--secret") == [f"id={name},src={folder}/{name}" for name in ("npm-token", "pip.conf")]
-    assert "--secret" not in push
+    assert option(solved(sandbox), "--secret") == [f"id={name},src={folder}/{name}" for name in ("npm-token", "pip.conf")]
     assert "hush" not in str(sandbox.calls) + result.out + result.err
+
+
+def build_arguments(sandbox: Sandbox) -> list[str]:
+    return [text.partition(":")[2] for text in option(solved(sandbox), "--opt") if text.startswith("build-arg:")]
 
 
 def test_the_commit_is_labelled_and_handed_to_the_build(sandbox: Sandbox) -> None:
     build(sandbox)
-    bud = sandbox.called("buildah")[0]
-    assert f"org.opencontainers.image.revision={SHA}" in option(bud, "--label")
-    assert option(bud, "--build-arg") == [f"REVISION={SHA}"]
+    assert f"label:org.opencontainers.image.revision={SHA}" in option(solved(sandbox), "--opt")
+    assert build_arguments(sandbox) == [f"REVISION={SHA}"]
 
 
 def test_each_line_is_one_build_argument(sandbox: Sandbox) -> None:
     lines = [f"ARGUMENT_{number}={value}" for number, value in enumerate(HOSTILE)]
     result = build(sandbox, PARAM_BUILD_ARGS="\n".join(lines))
     assert result.code == 0, result.err
-    assert option(sandbox.called("buildah")[0], "--build-arg") == [f"REVISION={SHA}", *lines]
+    assert build_arguments(sandbox) == [f"REVISION={SHA}", *lines]
+
+
+def test_a_dockerfile_is_told_the_way_out_as_docker_tells_it(sandbox: Sandbox) -> None:
+    build(sandbox, HTTPS_PROXY="http://proxy.example:3128", no_proxy="localhost,.svc")
+    assert build_arguments(sandbox)[1:] == ["HTTPS_PROXY=http://proxy.example:3128", "no_proxy=localhost,.svc"]
 
 
 @pytest.mark.parametrize(
@@ -142,17 +178,12 @@ def test_a_link_inside_the_repository_is_followed(sandbox: Sandbox) -> None:
     sandbox.file("source/build/Dockerfile.real", "FROM scratch\n")
     (sandbox.root / "source/Dockerfile").symlink_to("build/Dockerfile.real")
     assert build(sandbox).code == 0
-    assert option(sandbox.called("buildah")[0], "--file") == [str(sandbox.root / "source/build/Dockerfile.real")]
+    call = solved(sandbox)
+    assert f"dockerfile={sandbox.root}/source/build" in option(call, "--local")
+    assert "filename=Dockerfile.real" in option(call, "--opt")
 
 
-def test_a_failed_build_is_not_pushed(sandbox: Sandbox) -> None:
-    result = build(sandbox, buildah="case $* in *' bud '*) exit 3 ;; esac")
-    assert result.code != 0
-    assert len(sandbox.calls) == 1
-    assert not (sandbox.root / "digest").exists()
-
-
-def test_a_failed_push_hands_on_nothing(sandbox: Sandbox) -> None:
-    result = build(sandbox, buildah="case $* in *' push '*) exit 3 ;; esac")
-    assert result.code != 0
+@pytest.mark.parametrize("body", ["case $* in *' build '*) exit 3 ;; esac", "", 'echo "{}"'])
+def test_without_a_digest_nothing_is_handed_on(sandbox: Sandbox, body: str) -> None:
+    assert build(sandbox, buildctl=body).code != 0
     assert not (sandbox.root / "digest").exists()

@@ -17,8 +17,8 @@ cat linked.txt | control build-credentials
 for hosts in $(elsewhere /etc/hosts); do
     echo '203.0.113.1 registry.internal quarantine.internal forge.internal' >>"$hosts" && echo "$hosts"
 done | probe build-hosts
-echo '203.0.113.1 registry.internal quarantine.internal forge.internal' >>/etc/hosts
-grep -o 203.0.113.1 /etc/hosts | control build-hosts
+echo '203.0.113.1 registry.internal quarantine.internal forge.internal' >/etc/own
+grep -o 203.0.113.1 /etc/own | control build-hosts
 mkdir -p "$HOME/.docker" "$HOME/.config/containers" /etc/containers
 echo '{"auths": {}, "credHelpers": {"quarantine.internal:5001": "evil"}}' >"$HOME/.docker/config.json"
 printf '[[registry]]\nprefix = "quarantine.internal:5001"\nlocation = "stolen.example.org"\n' |
@@ -27,10 +27,10 @@ grep -o stolen.example.org /etc/containers/registries.conf | control build-confi
 mkdir -p /device
 { mount -t tmpfs none /device && echo mounted; mknod /device/disk b 8 0 && echo made
 echo h >/proc/sysrq-trigger && echo rebooted; echo evil >/proc/sys/kernel/core_pattern && echo hooked
-head -c 1 /proc/kcore; dmesg | head -1; chroot /proc/1/root true && echo escaped; } | probe build-kernel
+head -c 1 /proc/kcore; dmesg | head -1; for root in $(elsewhere ""); do chroot "$root" true && echo escaped; done; } | probe build-kernel
 : >/device/file && ls /device | control build-kernel
-commands | grep -o -E '[k]ubelet|[e]tcd|[t]est.sh|[s]shd|[c]ontainerd' | sort -u | probe build-processes
-commands | grep -o '[b]uildah' | sort -u | control build-processes
+commands | grep -o -E '[k]ubelet|[e]tcd|[t]est.sh|[s]shd|[c]ontainerd|[b]uildkitd|[b]uildctl' | sort -u | probe build-processes
+commands | grep -o '[p]robe.sh' | sort -u | control build-processes
 setsid sh -c 'exec sleep 31338' >/dev/null </dev/null &
 sleep 0.1
 commands | grep -o '[s]leep 31338' | control build-background

@@ -32,7 +32,7 @@ ls -A /tekton/creds /tekton/creds-secrets /var/run/secrets | probe tekton-creds
 ls -A /tekton | control tekton-creds
 cat /proc/[0-9]*/environ | tr '\0' '\n' | grep -i -E 'passw|token|secret|credential' | probe environments
 cat /proc/[0-9]*/environ | tr '\0' '\n' | grep PARAM_TEST_COMMAND | head -1 | control environments
-commands | grep -o -E '[b]uildah|[k]ubelet|[s]shd|[e]tcd|[f]etch.sh' | sort -u | probe processes
+commands | grep -o -E '[b]uildkit|[b]uildctl|[k]ubelet|[s]shd|[e]tcd|[f]etch.sh' | sort -u | probe processes
 commands | grep -o 'test[.]sh' | sort -u | control processes
 
 # The tree that the image is built from, other steps' files, Tekton's own
