@@ -38,7 +38,10 @@ is_its_own() { # is_its_own DIGEST
         client blob "$PARAM_IMAGE@$layer" >"$SCRATCH/statement.json" || return 1
         jq --exit-status --arg pull "$PARAM_PULL_REQUEST" \
             '(.dsseEnvelope // .).payload | @base64d | fromjson | .predicate.pullRequest == $pull' \
-            "$SCRATCH/statement.json" >"$SCRATCH/log" 2>&1 || return 1
+            "$SCRATCH/statement.json" >/dev/null 2>"$SCRATCH/log" || {
+            [ -s "$SCRATCH/log" ] || echo "something is signed about it that names another pull request, or none" >"$SCRATCH/log"
+            return 1
+        }
     done <"$SCRATCH/referrers"
 }
 
@@ -59,7 +62,7 @@ while IFS= read -r tag; do
         continue
     fi
     is_its_own "$digest" || {
-        echo "stays: $digest, of which something else is signed, or it cannot be told: $(tail -n 1 "$SCRATCH/log")"
+        echo "stays: $digest: $(tail -n 1 "$SCRATCH/log")"
         continue
     }
     client delete "$PARAM_IMAGE@$digest" || leave "$digest: $(tail -n 1 "$SCRATCH/log")"
