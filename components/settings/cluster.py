@@ -23,7 +23,7 @@ class Cluster(Model):
     )
     own_addresses: list[form.AddressRange] = Field(
         default_factory=list,
-        description="ranges of the cluster or the company among the public addresses; closed as private ones are, unless "
-        "`addresses` of a host names them",
+        description="ranges of the cluster's or the company's own that nothing leads to but `addresses` which name them: "
+        "nodes with public addresses; pods and Services, where an opening leads to every private address",
         examples=[["198.51.100.0/24"]],
     )
