@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from components.addresses import is_inside, is_nameable, is_public, literal
+from components.addresses import is_inside, is_nameable, is_public, literal, peers
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
 
@@ -37,6 +37,11 @@ def network_inconsistencies(settings: Settings) -> Iterator[str]:
     for named in _hosts(settings):
         address = literal(named.host)
         if address is None:
+            try:
+                peers(named.host, named.ranges, settings.cluster.own_addresses)
+            except ValueError:
+                where = f"{path(('cluster', 'ownAddresses'))}: closes every address that {json.dumps(named.host)} can have"
+                yield f"{where}; name its own in `{path(named.addresses)}`"
             continue
         if not is_nameable(str(address)):
             problem = "no pod reaches loopback, link-local or multicast addresses, or a cloud's metadata; name another host"
