@@ -21,6 +21,8 @@ from components.triggers import Listener
 def main(loaded: Stack | None = None) -> None:
     """Declare every resource of the current stack."""
     plan = StackPlan(loaded or Stack.load())
+    for warning in plan.warnings:
+        pulumi.log.warn(warning)
     provider = k8s.Provider("cluster", **plan.provider)
     opts = pulumi.ResourceOptions(provider=provider)
 

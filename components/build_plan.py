@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from components import git_plan
-from components.conventions import Manifest, build_secrets, seconds
+from components.conventions import QUARANTINE_PUSH, Manifest, build_secrets, quarantine_push, seconds
+from components.policies.pods import ImageStep
 from components.settings.application import Application
 from components.settings.build import Build, ImageResources, Proxy, TestResources
 from components.settings.service import Service as ServiceSettings
@@ -17,7 +18,7 @@ INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
 
 
 def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manifest]:
-    """Return the Tasks of applications with services or build secrets.
+    """Return the Tasks of applications with services, build secrets or a user of their own in quarantine.
 
     Sidecars and volumes belong to a Task, not to a Pipeline. Forks' tests have the services alone.
     """
@@ -27,7 +28,7 @@ def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manife
         services = [_service(stack, name, service) for name, service in application.services.items()]
         if (name := task_of(application, build.NAME)) != build.NAME:
             secrets = build_secrets(application.name) if application.build_secrets else None
-            made[name] = build.spec(replace(shared, secrets=secrets), services)
+            made[name] = build.spec(replace(shared, secrets=secrets, quarantine_secret=_login(application)), services)
         if forks and (name := task_of(application, tests.NAME)) != tests.NAME:
             made[name] = tests.spec(shared, services)
     return made
@@ -35,11 +36,30 @@ def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manife
 
 def task_of(application: Application, task: str) -> str:
     """Return the name of the Task that does the work of `task` for an application: its own, e.g. `build-shop`, or `task`."""
-    own = bool(application.services) or (task == build.NAME and bool(application.build_secrets))
+    own = bool(application.services)
+    if task == build.NAME:
+        own = own or bool(application.build_secrets) or application.quarantine is not None
     return f"{task}-{application.name}" if own else task
 
 
-def service_images(stack: Stack) -> tuple[str, ...]:
+def image_step(stack: Stack, settings: Build) -> ImageStep:
+    """Return what pods with pull-request code are held to."""
+    fetches, applications = git_plan.git(stack.settings.forge).credential, stack.settings.applications
+    return ImageStep(
+        container="step-image",
+        security_context=build.image_security_context(settings.seccomp_profile, process_sandbox=settings.process_sandbox),
+        secrets=({fetches: ("step-fetch",)} if fetches else {})
+        | {_login(application): ("step-image",) for application in applications}
+        | {build_secrets(each.name): ("step-test", "step-image") for each in applications if each.build_secrets},
+        service_images=_service_images(stack),
+    )
+
+
+def _login(application: Application) -> str:
+    return quarantine_push(application.name) if application.quarantine else QUARANTINE_PUSH
+
+
+def _service_images(stack: Stack) -> tuple[str, ...]:
     """Return the images of all services."""
     found = {stack.text(each.image) for application in stack.settings.applications for each in application.services.values()}
     return tuple(sorted(found))

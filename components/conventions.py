@@ -30,6 +30,7 @@ FORGE_READER = "forge-reader"
 FORGE_APP = "forge-app"
 REGISTRY_PULL = "registry-pull"
 REGISTRY_PUSH = "registry-push"
+REGISTRY_DELETE = "registry-delete"
 SOURCE_PULL = "source-pull"
 QUARANTINE_PUSH = "quarantine-push"
 MARK_SIGNING = "mark-signing"
@@ -106,6 +107,11 @@ def go_duration(duration: str) -> str:
 def build_secrets(application: str) -> str:
     """Return the name of the Secret with what an application's tests and build may read, e.g. `shop-build-secrets`."""
     return f"{application}-build-secrets"
+
+
+def quarantine_push(application: str) -> str:
+    """Return the name of the Secret that pushes an application's builds where it has a user of its own."""
+    return f"{application}-{QUARANTINE_PUSH}"
 
 
 def delivery_namespace(environment: str) -> str:

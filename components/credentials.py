@@ -16,12 +16,14 @@ from components.conventions import (
     FORGE_TOKEN,
     MARK_SIGNING,
     QUARANTINE_PUSH,
+    REGISTRY_DELETE,
     REGISTRY_PULL,
     REGISTRY_PUSH,
     SOURCE_PULL,
     SSH_DIRECTORY,
     build_secrets,
     labels,
+    quarantine_push,
     token,
 )
 
@@ -78,10 +80,14 @@ class CredentialsArgs:
     pull: tuple[RegistryLogin, ...]
     push: tuple[RegistryLogin, ...] | None = None
     """Writes images; None where nobody does, and empty for a registry that lets everybody."""
+    delete: tuple[RegistryLogin, ...] = ()
+    """Deletes what rejected pull requests left."""
     source: tuple[RegistryLogin, ...] = ()
     """Reads where the environment before this one keeps its images."""
     quarantine: tuple[RegistryLogin, ...] | None = None
     """Writes from pull-request code; None where none runs, and empty for a registry that lets everybody."""
+    quarantine_of: Mapping[str, tuple[RegistryLogin, ...]] = field(default_factory=dict)
+    """The same, of applications with a user of their own."""
     mark: SigningKey | None = None
     build: Mapping[str, Mapping[str, pulumi.Output[str]]] = field(default_factory=dict)
     """What tests and builds read, by application and file name."""
@@ -122,8 +128,11 @@ class Credentials(pulumi.ComponentResource):
         docker(REGISTRY_PULL, args.delivery_namespace, args.pull or None)
         docker(f"workload-{REGISTRY_PULL}", args.workload_namespace, args.pull or None)
         docker(REGISTRY_PUSH, args.delivery_namespace, args.push)
+        docker(REGISTRY_DELETE, args.delivery_namespace, args.delete or None)
         docker(SOURCE_PULL, args.delivery_namespace, args.source or None)
         docker(QUARANTINE_PUSH, args.delivery_namespace, args.quarantine)
+        for application, logins in args.quarantine_of.items():
+            docker(quarantine_push(application), args.delivery_namespace, logins)
         match args.git:
             case SshKey(private_key=private_key, known_hosts=known_hosts):
                 data = {"ssh-privatekey": private_key, "known_hosts": known_hosts}

@@ -39,8 +39,16 @@ def credentials_args(
         )
         if builds or source
         else None,
+        delete=(*_logins(stack, builds.quarantine.delete, builds.quarantine), *_logins(stack, registry.delete, registry))
+        if builds and registry.delete
+        else (),
         source=_logins(stack, source.read, source) if source else (),
         quarantine=_logins(stack, builds.quarantine.write, builds.quarantine) if builds else None,
+        quarantine_of={
+            application.name: _logins(stack, application.quarantine, builds.quarantine)
+            for application in stack.settings.applications
+            if builds and application.quarantine
+        },
         git=git_plan.credential(stack),
         build={
             application.name: {name: stack.secret(source) for name, source in application.build_secrets.items()}

@@ -8,17 +8,17 @@ from components import approval_plan, forge_plan, git_plan, mark_plan, rollback_
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name, service_url
 from components.application_plan import application_args
-from components.build_plan import build_task, own_tasks, service_images, task_of
-from components.conventions import CONTAINER, QUARANTINE_PUSH, REGISTRY_PULL, Manifest, build_secrets, go_duration, seconds
+from components.build_plan import build_task, image_step, own_tasks, task_of
+from components.conventions import CONTAINER, REGISTRY_PULL, Manifest, go_duration, seconds
 from components.credentials import CredentialsArgs
 from components.credentials_plan import credentials_args
 from components.environment import Environment, EnvironmentArgs
 from components.events import EVENTS, Trigger, template
 from components.network import NetworkArgs
+from components.network_plan import network_args
 from components.pipelines import fork, moved, promotion, proof, pull_request, rebuild
 from components.pipelines.pipelines import PipelinesArgs
 from components.pipelines.target import SmokeCheck, Target
-from components.policies.pods import ImageStep
 from components.policies.policies import PoliciesArgs
 from components.pruning import PruningArgs
 from components.settings.application import Application as ApplicationSettings
@@ -27,7 +27,7 @@ from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.forge import OkToTest
 from components.settings.registry import ReadRegistry
 from components.settings.stack import Stack
-from components.tasks import announce, begin, build, needed, permit, promote, report, restore, stage, supersede, tests
+from components.tasks import announce, begin, build, clean, needed, permit, promote, report, restore, stage, supersede, tests
 from components.tasks import moved as moved_task
 from components.tasks.git import Git
 
@@ -64,6 +64,16 @@ class EnvironmentPlan:
     @property
     def _restores(self) -> bool:
         return self.settings.on_reject == "restore"
+
+    @property
+    def _cleans(self) -> bool:
+        return self.stack.settings.registry.delete is not None
+
+    def _cleaned(self, builds: Build, application: ApplicationSettings) -> dict[str, str]:
+        """The repositories where a rejected pull request's images are deleted, as params of the Task `clean`."""
+        image = self.stack.settings.registry.image(application.name)
+        quarantine = builds.quarantine.image(application.name) if builds.quarantine.delete else ""
+        return {"image": image, "quarantine-image": quarantine}
 
     @property
     def _pull_secret(self) -> str | None:
@@ -105,6 +115,7 @@ class EnvironmentPlan:
             tools_image=self.stack.tools_image,
             pull_secret=self._pull_secret,
             keep=self.settings.keep_runs,
+            claims=self._builds is not None and self._builds.storage is not None and self._builds.storage.volume is not None,
         )
 
     @property
@@ -132,6 +143,8 @@ class EnvironmentPlan:
             tasks[supersede.NAME] = supersede.spec(namespace=namespace)
             if self._restores:
                 tasks[restore.NAME] = restore.spec()
+            if self._cleans:
+                tasks[clean.NAME] = clean.spec(insecure=registry.insecure, quarantine_insecure=builds.quarantine.insecure)
             tasks[needed.NAME] = needed.spec(self._git)
             tasks[moved_task.NAME] = moved_task.spec(self._git, api=api)
             if self._ok_to_test:
@@ -168,22 +181,7 @@ class EnvironmentPlan:
 
     def network(self, environment: Environment, listener: str | None) -> NetworkArgs:
         """What may be reached; `listener` is the EventListener's name, if it lives here."""
-        settings, builds = self.stack.settings, self._builds
-        return NetworkArgs(
-            environment=self.name,
-            workload_namespace=environment.workload_namespace,
-            delivery_namespace=environment.delivery_namespace,
-            tasks=self._tasks,
-            forge_git=settings.forge.git_url,
-            forge_api=settings.forge.api_url,
-            registry=settings.registry.url,
-            quarantine=builds.quarantine.url if builds else None,
-            proxy=builds.proxy.url if builds and builds.proxy else None,
-            source=self._source.url if self._source else None,
-            asked={application.name: application.port for application in settings.applications if application.smoke_check},
-            listener=listener,
-            ports={application.name: application.port for application in settings.applications},
-        )
+        return network_args(self.stack, self.settings, environment, self._tasks, self._builds, self._source, listener)
 
     def _pipelines(self, application: ApplicationSettings) -> dict[str, Manifest]:
         target = Target(
@@ -220,7 +218,9 @@ class EnvironmentPlan:
         )
         pipelines = {
             target.pipeline: pull_request.spec(target, source),
-            target.rejected_pipeline: pull_request.rejected_spec(target, restores=self._restores),
+            target.rejected_pipeline: pull_request.rejected_spec(
+                target, restores=self._restores, cleaned=self._cleaned(builds, application) if self._cleans else None
+            ),
             target.moved_pipeline: moved.spec(target),
             target.rebuild_pipeline: rebuild.spec(target, source, go_duration(builds.timeout)),
             target.proof_pipeline: proof.spec(target, self.name),
@@ -268,20 +268,5 @@ class EnvironmentPlan:
             lease_seconds=rollback_plan.leases(self.stack, self.settings),
             placeholder_repository=self.stack.tools_image.split("@")[0],
             approval=approval_plan.policy(self.settings),
-            image_step=ImageStep(
-                container="step-image",
-                security_context=build.image_security_context(
-                    builds.seccomp_profile, process_sandbox=builds.process_sandbox
-                ),
-                secrets=({self._git.credential: ("step-fetch",)} if self._git.credential else {})
-                | {QUARANTINE_PUSH: ("step-image",)}
-                | {
-                    build_secrets(application.name): ("step-test", "step-image")
-                    for application in settings.applications
-                    if application.build_secrets
-                },
-                service_images=service_images(self.stack),
-            )
-            if builds
-            else None,
+            image_step=image_step(self.stack, builds) if builds else None,
         )

@@ -1,17 +1,19 @@
 """Who may talk to whom: all traffic of an environment's namespaces is denied, and each opening has a name.
 
-What lies outside the cluster (forge, registries, API server) has no label to select it by, and its addresses change: those
-openings are by port. The link-local addresses, where clouds hand out credentials, are left out of them. A cluster enforces
-this only with a network plugin that knows NetworkPolicies.
+What lies outside the cluster (forge, registries, API server) has no label to select it by: those openings are by port, and
+lead to the addresses that the settings name. Where they name none, to every public address and to no private one, or the
+other way round for names that only a company or a cluster has. A cluster enforces this only with a network plugin that knows
+NetworkPolicies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components import addresses
 from components.conventions import PRUNER, Manifest, labels, token
 
 # The step that asks an application after a rollout.
@@ -35,6 +37,7 @@ OPENED_BY = {
     "forge-app": ("forge-api",),
     "registry-pull": ("registry",),
     "registry-push": ("registry", "quarantine"),
+    "registry-delete": ("registry", "quarantine"),
     "source-pull": ("source",),
     "quarantine-push": ("quarantine",),
     "mark-signing": (),
@@ -42,8 +45,19 @@ OPENED_BY = {
     # What they open lies outside, where pull-request code gets by the proxy.
     "build-secrets": (),
     # The copy that tests work on: pull-request code, and the build after it, may leave by the proxy.
-    "test": ("proxy",),
+    "test": ("proxy", "internet"),
 }
+# What tests and builds find on the internet.
+INTERNET_PORTS = (80, 443)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """What pods talk to outside of their own namespaces."""
+
+    url: str
+    addresses: Sequence[str] = ()
+    """Ranges where it is; none where only its name tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +69,23 @@ class NetworkArgs:
     delivery_namespace: pulumi.Input[str]
     tasks: Mapping[str, Manifest]
     """Specs of the Tasks, by the name that their pods carry."""
-    forge_git: str
-    """URL where git fetches."""
-    forge_api: str
-    """URL of the forge's REST API."""
-    registry: str
-    """URL of the registry."""
-    quarantine: str | None
-    """URL of the quarantine registry; None where no pull-request code runs."""
-    proxy: str | None = None
-    """URL of the proxy by which tests and builds leave the cluster."""
-    source: str | None
-    """URL of the registry that images are promoted from; None where it is `registry`."""
+    forge_git: Destination
+    """Where git fetches."""
+    forge_api: Destination
+    """The forge's REST API."""
+    registry: Destination
+    quarantine: Destination | None
+    """None where no pull-request code runs."""
+    proxy: Destination | None = None
+    """The proxy by which tests and builds leave the cluster."""
+    internet: bool = False
+    """Whether they reach every public address."""
+    source: Destination | None
+    """The registry that images are promoted from; None where it is `registry`."""
+    api_server: Sequence[str] = ()
+    """Ranges where the API server answers pods; none where that is not known."""
+    own: Sequence[str] = ()
+    """Public ranges that are closed like private ones."""
     asked: Mapping[str, int]
     """Applications with a smoke check, and the port that their pods serve on."""
     listener: str | None
@@ -93,8 +112,8 @@ class Network(pulumi.ComponentResource):
                 )
 
         declare("workload", args.workload_namespace, closed() | applications(args.ports))
-        heard = listener(args.listener) if args.listener else {}
-        declare("delivery", args.delivery_namespace, closed() | tasks(args) | pruner() | heard)
+        heard = listener(args.listener, args.api_server) if args.listener else {}
+        declare("delivery", args.delivery_namespace, closed() | tasks(args) | pruner(args.api_server) | heard)
         self.register_outputs({})
 
 
@@ -122,14 +141,18 @@ def applications(ports: Mapping[str, int]) -> dict[str, Manifest]:
 
 def tasks(args: NetworkArgs) -> dict[str, Manifest]:
     """Return the openings of runs, by what they lead to."""
-    leads_to = {
-        "api-server": {"ports": tcp(*API_SERVER_PORTS)},
-        "forge-git": outside(port(args.forge_git)),
-        "forge-api": outside(port(args.forge_api)),
-        "registry": outside(port(args.registry)),
+    destinations = {
+        "forge-git": args.forge_git,
+        "forge-api": args.forge_api,
+        "registry": args.registry,
+        "quarantine": args.quarantine,
+        "source": args.source,
+        "proxy": args.proxy,
     }
-    elsewhere = {"quarantine": args.quarantine, "source": args.source, "proxy": args.proxy}
-    leads_to |= {target: outside(port(url)) for target, url in elsewhere.items() if url}
+    leads_to = {target: outside(there, args.own) for target, there in destinations.items() if there}
+    leads_to["api-server"] = api_server(args.api_server)
+    if args.internet:
+        leads_to["internet"] = {"to": addresses.public(args.own), "ports": tcp(*INTERNET_PORTS)}
     made = {}
     for target, opening in leads_to.items():
         who = sorted(name for name, spec in args.tasks.items() if target in opened(spec))
@@ -163,18 +186,18 @@ def opened(task: Manifest) -> set[str]:
     return {target for name in held for target in OPENED_BY.get(name, ())} | ({"forge-git"} if fetches else set())
 
 
-def pruner() -> dict[str, Manifest]:
+def pruner(api_server_addresses: Sequence[str]) -> dict[str, Manifest]:
     """Return the opening of the job that deletes ended runs."""
     return {
         "pruner-to-api-server": {
             "podSelector": {"matchLabels": PRUNER_LABELS},
             "policyTypes": ["Egress"],
-            "egress": [{"ports": tcp(*API_SERVER_PORTS)}],
+            "egress": [api_server(api_server_addresses)],
         }
     }
 
 
-def listener(name: str) -> dict[str, Manifest]:
+def listener(name: str, api_server_addresses: Sequence[str]) -> dict[str, Manifest]:
     """Return the openings of the EventListener. The forge, or the ingress before it, is known by no label here."""
     selector = {"matchLabels": {LISTENER_LABEL: name}}
     interceptors = {
@@ -195,18 +218,23 @@ def listener(name: str) -> dict[str, Manifest]:
         "listener-to-api-server": {
             "podSelector": selector,
             "policyTypes": ["Egress"],
-            "egress": [{"ports": tcp(*API_SERVER_PORTS)}],
+            "egress": [api_server(api_server_addresses)],
         },
     }
 
 
-def outside(number: int) -> Manifest:
-    """Return the opening to a port of any address but the link-local ones."""
-    blocks = [
-        {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]},
-        {"cidr": "::/0", "except": ["fe80::/10", "fd00:ec2::254/128"]},
-    ]
-    return {"to": [{"ipBlock": block} for block in blocks], "ports": tcp(number)}
+def outside(there: Destination, own: Sequence[str]) -> Manifest:
+    """Return the opening to a host and its port."""
+    return {
+        "to": addresses.peers(urlsplit(there.url).hostname or "", there.addresses, own),
+        "ports": tcp(port(there.url)),
+    }
+
+
+def api_server(named: Sequence[str]) -> Manifest:
+    """Return the opening to the API server, which is private on one cluster and public on the next."""
+    to = addresses.named_only(named) if named else [*addresses.private(), *addresses.public()]
+    return {"to": to, "ports": tcp(*API_SERVER_PORTS)}
 
 
 def tcp(*numbers: int) -> list[Manifest]:

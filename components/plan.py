@@ -11,6 +11,7 @@ from components.environment import Environment
 from components.environment_plan import EnvironmentPlan
 from components.network import NetworkArgs
 from components.policies.policy import account
+from components.settings.network_checks import network_warnings
 from components.settings.stack import Stack
 from components.triggers import ListenerArgs
 from components.webhook_secret import Rotation
@@ -35,6 +36,11 @@ class StackPlan:
         if cluster.context:
             given["context"] = cluster.context
         return given
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the settings leave wider open than they have to."""
+        return list(network_warnings(self._stack.settings))
 
     @property
     def _home(self) -> EnvironmentPlan:

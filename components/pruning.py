@@ -12,6 +12,11 @@ from components.tasks.step import API_TOKEN_PATH, api_token, mount, script
 
 # An admission policy holds deletions to ended runs.
 RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["list", "delete"]}]
+# Another one to claims that belong to a pod.
+CLAIMS: list[Rule] = [
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["list", "delete"]},
+]
 
 _HOURLY = "23 * * * *"
 
@@ -28,6 +33,8 @@ class PruningArgs:
     """Secret by which the image is pulled; None for a registry that needs none."""
     keep: int
     """Ended runs of each application that stay."""
+    claims: bool = False
+    """Whether runs have volumes of their own."""
 
 
 class Pruning(pulumi.ComponentResource):
@@ -39,7 +46,7 @@ class Pruning(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         metadata = {"name": PRUNER, "namespace": args.namespace, "labels": common | PRUNER_LABELS}
         service_account(f"{name}-{PRUNER}", metadata, args.pull_secret, child)
-        bind(name, PRUNER, args.namespace, args.namespace, RULES, common, child)
+        bind(name, PRUNER, args.namespace, args.namespace, RULES + (CLAIMS if args.claims else []), common, child)
         k8s.batch.v1.CronJob(f"{name}-{PRUNER}", metadata=metadata, spec=job(args, common | PRUNER_LABELS), opts=child)
         self.register_outputs({})
 
@@ -54,6 +61,7 @@ def job(args: PruningArgs, labels: dict[str, str]) -> Manifest:
             {"name": "HOME", "value": "/nonexistent"},
             {"name": "NAMESPACE", "value": args.namespace},
             {"name": "KEEP", "value": str(args.keep)},
+            {"name": "CLAIMS", "value": str(args.claims).lower()},
         ],
         "resources": limits("1", "512Mi"),
         "securityContext": restricted() | {"readOnlyRootFilesystem": True},

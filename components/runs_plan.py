@@ -27,7 +27,9 @@ def triggers(
         timeout = go_duration(builds.timeout)
         runs = {
             "pull-request": pull_request.run(timeout, git_credential),
-            "rejected": pull_request.rejected_run(restores=environment.on_reject == "restore"),
+            "rejected": pull_request.rejected_run(
+                restores=environment.on_reject == "restore", cleans=settings.registry.delete is not None
+            ),
             "base-moved": moved.run(git_credential),
         }
         if environment.stale_base == "rebuild":

@@ -17,6 +17,7 @@ from policy.declared import Declared, declared
 from policy.rules.deployments import image_ownership
 from policy.rules.images import images
 from policy.rules.listeners import signatures
+from policy.rules.openings import openings
 from policy.rules.pods import namespace_levels, security_contexts
 from policy.rules.pull_requests import credentials
 from policy.rules.rights import rights
@@ -110,5 +111,6 @@ POLICIES: list[Policy] = [
     MarkedSecrets(),
     _all("pull-request-credentials", "No other environment's credential is where pull requests run.", credentials),
     _all("image-ownership", "The image of a delivered Deployment belongs to the pipeline.", image_ownership),
+    _each("named-openings", "What a pod may call is named; the internet is not the private ranges in it.", openings),
     _each("signed-webhooks", "A listener checks the signature before anything else.", signatures),
 ]

@@ -51,6 +51,19 @@ def pod(template: dict[str, Any] | None = None, **container: Any) -> Program:
     return lambda: k8s.batch.v1.Job("job", metadata={"name": "j"}, spec={"template": {"spec": spec | (template or {})}})
 
 
+def opening(*to: dict[str, Any]) -> Program:
+    spec = {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [{"ports": [{"port": 443}]} | ({"to": [*to]} if to else {})],
+    }
+    return lambda: k8s.networking.v1.NetworkPolicy("o", metadata={"name": "o"}, spec=spec)
+
+
+def block(cidr: str, *excepted: str) -> dict[str, Any]:
+    return {"ipBlock": {"cidr": cidr} | ({"except": [*excepted]} if excepted else {})}
+
+
 def namespace(level: str | None) -> Program:
     labels = {} if level is None else {"pod-security.kubernetes.io/enforce": level}
     return lambda: k8s.core.v1.Namespace("n", metadata={"name": "n", "labels": labels})

@@ -79,9 +79,13 @@ def record_config(config: Mapping[str, Any]) -> Declared:
 
 @cache
 def _record_text(text: str) -> Declared:
-    values = json.loads(text)
-    config = {f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    config = stack_config_text(json.loads(text))
     return Declared(run(lambda: program()(Stack.load(read=placeholder)), config=config))
+
+
+def stack_config_text(values: Mapping[str, Any]) -> dict[str, str]:
+    """Values by key as the engine passes them."""
+    return {f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 def keeping() -> Declared:

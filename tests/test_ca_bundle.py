@@ -28,7 +28,7 @@ CLIENTS = {
     "git": re.compile(r"^\s*(history |git )(-C \S+ )?fetch ", re.M),
     "api": re.compile(r"^\s*(\S+=\$\()?(call|forge|set_status) ", re.M),
     "registry": re.compile(
-        r"\b(crane (config|copy|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras copy|buildctl) "
+        r"\b(crane (config|copy|delete|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras (copy|discover)|buildctl) "
     ),
 }
 
@@ -95,6 +95,7 @@ def test_which_steps_those_are() -> None:
         "proof/proof",
     }
     staging |= {"base-moved/touches", "base-moved/tell"}
+    staging |= {"clean/clean"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
     promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}

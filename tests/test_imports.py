@@ -13,10 +13,15 @@ SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
-    ("components.conventions", "components.cel"),
+    ("components.conventions", "components.cel", "components.addresses"),
     ("components.settings.errors", "components.settings.certificates"),
     ("components.settings.types",),
-    ("components.settings.exposure", "components.settings.service", "components.settings.workload"),
+    (
+        "components.settings.exposure",
+        "components.settings.registry",
+        "components.settings.service",
+        "components.settings.workload",
+    ),
     (
         "components.settings.application",
         "components.settings.approval",
@@ -24,11 +29,10 @@ LAYERS = [
         "components.settings.forge",
         "components.settings.listener",
         "components.settings.mark",
-        "components.settings.registry",
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.forge_checks",),
+    ("components.settings.forge_checks", "components.settings.network_checks"),
     ("components.settings.checks", "components.settings.contents", "components.settings.workload_checks"),
     ("components.settings.stack",),
     ("components.pod", "components.exposure"),
@@ -48,7 +52,7 @@ LAYERS = [
     ("components.mark_plan",),
     ("components.approval_plan", "components.git_plan", "components.rollback_plan", "components.trust_plan"),
     ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
-    ("components.runs_plan",),
+    ("components.runs_plan", "components.network_plan"),
     ("components.environment_plan",),
     ("components.plan",),
 ]
@@ -65,6 +69,7 @@ READERS_OF_SETTINGS = {
     "components.mark_plan",
     "components.rollback_plan",
     "components.forge_plan",
+    "components.network_plan",
     "components.trust_plan",
     "__main__",
 }
@@ -140,7 +145,9 @@ def test_only_the_settings_read_pulumi_config() -> None:
 
 def test_pure_modules_stay_free_of_pulumi() -> None:
     pure = [
-        path for name, path in COMPONENTS.items() if ".tasks" in name or name in ("components.cel", "components.conventions")
+        path
+        for name, path in COMPONENTS.items()
+        if ".tasks" in name or name in ("components.cel", "components.conventions", "components.addresses")
     ]
     pure += [COMPONENTS[f"components.pipelines.{name}"] for name in ("target", "pull_request", "promotion")]
     for path in pure:

@@ -123,10 +123,11 @@ def test_gitea_calls_these_titles_no_drafts(title: str) -> None:
     assert deliver(listening("gitea"), body) == []
 
 
-def test_where_staging_keeps_what_was_rejected_its_runs_are_cancelled_and_nothing_else() -> None:
+def test_where_staging_keeps_what_was_rejected_its_runs_are_cancelled_and_what_serves_stays() -> None:
     stack = keeping()
     (run,) = deliver(stack, payload("gitea", "closed_unmerged"))
     pipeline = stack.one("Pipeline", run["spec"]["pipelineRef"]["name"])
-    assert [task["taskRef"]["name"] for task in pipeline["spec"]["tasks"]] == ["supersede"]
-    assert [spec["pipelineTaskName"] for spec in run["spec"]["taskRunSpecs"]] == ["supersede"]
+    names = ["supersede", "clean"]
+    assert [task["taskRef"]["name"] for task in pipeline["spec"]["tasks"]] == names
+    assert [spec["pipelineTaskName"] for spec in run["spec"]["taskRunSpecs"]] == names
     assert "restore" not in stack.names("Task")

@@ -128,19 +128,6 @@ def test_an_application_is_reached_on_its_port_only(stacks: dict[str, Declared],
     assert selects(spec["podSelector"], stacks[name].one("Deployment")["spec"]["template"]["metadata"]["labels"])
 
 
-def test_where_clouds_hand_out_credentials_is_left_out(stack: Declared) -> None:
-    blocks = [
-        peer["ipBlock"]
-        for item in stack.all("NetworkPolicy")
-        for rule in item["spec"].get("egress", [])
-        for peer in rule.get("to", [])
-        if "ipBlock" in peer
-    ]
-    assert blocks
-    for block in blocks:
-        assert block["except"] == (["169.254.0.0/16"] if "." in block["cidr"] else ["fe80::/10", "fd00:ec2::254/128"])
-
-
 def test_ports_follow_the_settings() -> None:
     config: dict[str, Any] = shipped_config("staging")
     config["forge"] = config["forge"] | {"kind": "github", "apiUrl": "https://api.github.com"}

@@ -5,7 +5,7 @@ import pytest
 from tests.support import STACKS, Declared
 
 POLICIES = {
-    "staging": dict.fromkeys(("runs", "prunings", "cancellations", "pods"), "staging-ci")
+    "staging": dict.fromkeys(("runs", "prunings", "cancellations", "claims", "pods"), "staging-ci")
     | dict.fromkeys(("deploys", "leases"), "staging"),
     "production": {"runs": "production-ci", "prunings": "production-ci", "deploys": "production", "leases": "production"},
 }

@@ -3,7 +3,10 @@
 import pytest
 
 from components.conventions import PRUNER, restricted
+from tests.admission import refusals
 from tests.support import Declared, Object
+
+USER = "system:serviceaccount:staging-ci:pruner"
 
 
 def pod(stack: Declared) -> Object:
@@ -39,3 +42,24 @@ def test_it_reaches_the_api_server(staging: Declared, label: str) -> None:
     labels = job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
     policy = staging.one("NetworkPolicy", "pruner-to-api-server", "staging-ci")
     assert policy["spec"]["podSelector"]["matchLabels"] == {label: labels[label]}
+
+
+def test_where_runs_have_volumes_it_may_delete_those_of_pods(staging: Declared, stacks: dict[str, Declared]) -> None:
+    with_volumes = stacks["everything"]
+    role = with_volumes.one("Role", PRUNER, "test-ci")
+    assert [(rule["resources"], rule["verbs"]) for rule in role["rules"]] == [
+        (["pipelineruns"], ["list", "delete"]),
+        (["pods"], ["list"]),
+        (["persistentvolumeclaims"], ["list", "delete"]),
+    ]
+    assert len(with_volumes.one("Role", PRUNER, "live-ci")["rules"]) == 1, "no pull request runs there"
+    for owners, refused in (([{"kind": "Pod"}], False), ([{"kind": "StatefulSet"}], True), ([], True)):
+        claim = {"metadata": {"ownerReferences": owners}}
+        found = refusals(staging, "tekton-delivery-staging-claims", {}, old=claim, user=USER)
+        assert bool(found) == refused, owners
+
+
+def test_a_run_that_has_not_ended_stays(staging: Declared) -> None:
+    for status, refused in (({"completionTime": "2026-11-22T17:20:00Z"}, False), ({}, True)):
+        run = {"metadata": {"name": "a"}, "status": status}
+        assert bool(refusals(staging, "tekton-delivery-staging-prunings", {}, old=run, user=USER)) == refused

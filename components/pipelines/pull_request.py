@@ -19,7 +19,7 @@ from components.pipelines.target import (
 )
 from components.pipelines.untrusted import POD
 from components.tasks import begin as begin_task
-from components.tasks import build, restore, stage
+from components.tasks import build, clean, restore, stage
 from components.tasks import needed as needed_task
 from components.tasks import supersede as supersede_task
 from components.tasks.step import string_params
@@ -89,13 +89,21 @@ def build_and_stage(target: Target, source: Source, commit: str) -> tuple[Manife
     return building, task(stage.NAME, rollout_params(target) | {"head-sha": commit} | built, **with_git(target))
 
 
-def rejected_spec(target: Target, *, restores: bool) -> Manifest:
-    """Return the spec of the Pipeline for a pull request closed unmerged: cancel its runs, then restore if wanted."""
-    way_back = [task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME])]
+def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] | None) -> Manifest:
+    """Return the spec of the Pipeline for a pull request closed unmerged: cancel its runs, then restore if wanted.
+
+    `cleaned` are the repositories that its images are deleted from in the end, as params of that Task; None for nothing.
+    """
+    tasks = [supersede(target)]
+    if restores:
+        tasks.append(task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME]))
+    if cleaned is not None:
+        values = {name: value for name, value in target_params(target).items() if name in clean.PARAMS} | dict(cleaned)
+        tasks.append(task(clean.NAME, values, runAfter=[tasks[-1]["name"]]))
     return {
         "description": f"Take a rejected pull request of {target.repository} off {target.environment}.",
         "params": string_params(REJECTED_PARAMS),
-        "tasks": [supersede(target), *(way_back if restores else [])],
+        "tasks": tasks,
     }
 
 
@@ -118,13 +126,13 @@ def run(timeout: str, git_credential: str | None) -> Manifest:
     } | git_secret(git_credential)
 
 
-def rejected_run(*, restores: bool) -> Manifest:
+def rejected_run(*, restores: bool, cleans: bool) -> Manifest:
     """Return what a PipelineRun for a rejected pull request adds to its pipelineRef and params."""
-    deployer = [{"pipelineTaskName": restore.NAME, "serviceAccountName": DEPLOYER}]
+    trusted = ([restore.NAME] if restores else []) + ([clean.NAME] if cleans else [])
     return {
         "taskRunTemplate": {"serviceAccountName": SUPERVISOR},
         "taskRunSpecs": [
             {"pipelineTaskName": supersede_task.NAME, "serviceAccountName": SUPERVISOR},
-            *(deployer if restores else []),
+            *({"pipelineTaskName": name, "serviceAccountName": DEPLOYER} for name in trusted),
         ],
     }

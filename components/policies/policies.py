@@ -11,7 +11,7 @@ from components.policies.approvals import Approvers, approvals
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
-from components.policies.runs import cancellations, prunings, runs
+from components.policies.runs import cancellations, claims, prunings, runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
     if args.image_step:
         made += [
             cancellations(namespace=args.delivery_namespace, account=account(args.delivery_namespace, SUPERVISOR)),
+            claims(namespace=args.delivery_namespace, account=account(args.delivery_namespace, PRUNER)),
             pods(namespace=args.delivery_namespace, untrusted=UNTRUSTED, image_step=args.image_step),
         ]
     return made

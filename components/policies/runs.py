@@ -126,5 +126,21 @@ def prunings(*, namespace: str, account: str) -> Policy:
     )
 
 
+def claims(*, namespace: str, account: str) -> Policy:
+    """Return the policy for the volumes that the pruner deletes where builds have them: those of pods."""
+    return Policy(
+        name="claims",
+        namespace=namespace,
+        account=account,
+        rules=[rule("", "v1", ["persistentvolumeclaims"], ["DELETE"])],
+        validations=[
+            validation(
+                "the pruner may only delete volume claims that were made for a pod (ownerReferences)",
+                "has(oldObject.metadata.ownerReferences) && oldObject.metadata.ownerReferences.exists(o, o.kind == 'Pod')",
+            )
+        ],
+    )
+
+
 def _label(name: str) -> str:
     return f"{quote(name)} in variables.labels ? variables.labels[{quote(name)}] : ''"

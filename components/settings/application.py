@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from components.settings import types as form
+from components.settings.registry import Credential
 from components.settings.service import Service
 from components.settings.types import Model, Source, TextOrSource
 
@@ -104,4 +105,10 @@ class Application(Model):
         description="what tests and the image's build read in /run/secrets, a package registry's token for example; "
         "so does every pull request that is no fork's",
         examples=[{"npm-token": {"file": "secrets/npm-read-token"}}],
+    )
+    quarantine: Credential | None = Field(
+        default=None,
+        description="the user that pushes this application's builds to quarantine, with rights on its repository there "
+        "alone; default `build.quarantine.write`, which pull requests of every application without one can take",
+        examples=[{"username": "shop", "password": {"file": "secrets/quarantine-shop"}}],
     )

@@ -18,6 +18,12 @@ class Proxy(Model):
         description="hosts and domains that are reached directly, beside the quarantine registry and the cluster itself",
         examples=[[".corp.example"]],
     )
+    addresses: list[form.AddressRange] = Field(
+        default_factory=list,
+        description="where it is; tests and builds reach these alone. By default every public address, or, for a name that "
+        "only a company or a cluster has, every private one",
+        examples=[["10.20.0.20/32"]],
+    )
 
 
 class TestResources(Model):
@@ -103,6 +109,12 @@ class Build(Model):
         default=None,
         description="the way out for tests and builds",
         examples=[{"url": "http://proxy.example:3128"}],
+    )
+    internet: bool | None = Field(
+        default=None,
+        description="whether tests and builds reach every public address on ports 80 and 443; where it is not said, they do "
+        "on the ports of a forge or a quarantine registry without `addresses`, and a warning tells of it",
+        examples=[False],
     )
     test_resources: TestResources = Field(default_factory=TestResources, description="limits of the tests")
     image_resources: ImageResources = Field(default_factory=ImageResources, description="limits of the image's build")

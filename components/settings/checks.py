@@ -9,6 +9,7 @@ from components.settings.certificates import certificates
 from components.settings.errors import Location, path
 from components.settings.forge_checks import forge_inconsistencies
 from components.settings.mark import Mark
+from components.settings.network_checks import network_inconsistencies
 from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
 
@@ -63,6 +64,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
                     f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
                 )
     yield from forge_inconsistencies(settings)
+    yield from network_inconsistencies(settings)
     rotation = settings.listener.webhook_secret
     if rotation.accept_previous and rotation.generation == 1:
         where = path(("listener", "webhookSecret", "acceptPrevious"))
@@ -72,6 +74,10 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _shared_ports(settings)
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)
+        yield from _quarantine_users(settings, settings.build)
+        if settings.build.quarantine.delete and settings.registry.delete is None:
+            problem = f"goes with the key `{path(('registry', 'delete'))}`: what is not deleted there stays; add it"
+            yield f"{path(('build', 'quarantine', 'delete'))}: {problem}"
     if settings.source_registry:
         yield from _source_registry(settings, settings.source_registry)
 
@@ -134,6 +140,23 @@ def _open_quarantine(build: Build, registry: Registry) -> Iterator[str]:
     if quarantine.host == registry.host and len(writers) == 2 and writers[0] == writers[1]:
         problem = "also writes to `registry`, and pull-request code would hold its password; name a user of its own"
         yield _line((*place, "write", "username"), writers[0], problem)
+
+
+def _quarantine_users(settings: Settings, build: Build) -> Iterator[str]:
+    """A user of an application's own is one that no other application has, and that writes nowhere else."""
+    taken: dict[str, str] = {}
+    if build.quarantine.write:
+        taken[build.quarantine.write.username] = f"`{path(('build', 'quarantine', 'write'))}`, which other applications use"
+    if settings.registry.write and settings.registry.host == build.quarantine.host:
+        taken[settings.registry.write.username] = f"`{path(('registry', 'write'))}`, and pull-request code would hold it"
+    for index, application in enumerate(settings.applications):
+        if application.quarantine is None:
+            continue
+        place: Location = ("applications", index, "quarantine")
+        user = application.quarantine.username
+        if user in taken:
+            yield _line((*place, "username"), user, f"is also that of {taken[user]}; name a user of its own")
+        taken.setdefault(user, f"`{path(place)}`")
 
 
 def _source_registry(settings: Settings, source: ReadRegistry) -> Iterator[str]:

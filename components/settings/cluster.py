@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from components.settings import types as form
 from components.settings.types import Model
 
 
@@ -13,4 +14,16 @@ class Cluster(Model):
     )
     context: str | None = Field(
         default=None, description="a context of that kubeconfig; default its current one", examples=["kind-kind"]
+    )
+    api_server_addresses: list[form.AddressRange] = Field(
+        default_factory=list,
+        description="where pods reach the API server: the Service `kubernetes` and what is behind it; "
+        "default every address but link-local ones and their like",
+        examples=[["10.96.0.1/32", "10.20.0.0/24"]],
+    )
+    own_addresses: list[form.AddressRange] = Field(
+        default_factory=list,
+        description="ranges of the cluster's or the company's own that nothing leads to but `addresses` which name them: "
+        "nodes with public addresses; pods and Services, where an opening leads to every private address",
+        examples=[["198.51.100.0/24"]],
     )

@@ -82,6 +82,13 @@ class Forge(Model):
         examples=[{"token": {"file": "secrets/forge-reader-token"}}],
     )
 
+    addresses: list[form.AddressRange] = Field(
+        default_factory=list,
+        description="where the forge is, for git and its REST API; pods that talk to it reach these alone. By default every "
+        "public address, or, for a name that only a company or a cluster has, every private one",
+        examples=[["10.20.0.10/32"]],
+    )
+
     @model_validator(mode="after")
     def _one_way_to_fetch(self) -> Self:
         if (self.ssh is None) == (self.https is None):

@@ -20,6 +20,12 @@ class ReadRegistry(Model):
     path: form.ImagePath = Field(default="", description="path before image names", examples=["acme"])
     insecure: bool = Field(default=False, description="true for a registry without TLS")
     read: Credential | None = Field(default=None, description="the user that pulls")
+    addresses: list[form.AddressRange] = Field(
+        default_factory=list,
+        description="where it is, and where it sends for layers; pods that talk to it reach these alone. By default every "
+        "public address, or, for a name that only a company or a cluster has, every private one",
+        examples=[["10.20.0.0/24"]],
+    )
 
     @property
     def url(self) -> str:
@@ -35,3 +41,8 @@ class Registry(ReadRegistry):
     """An OCI registry, and who reads and writes there."""
 
     write: Credential | None = Field(default=None, description="the user that pushes")
+    delete: Credential | None = Field(
+        default=None,
+        description="the user that deletes what pull requests left that were closed unmerged; without it nothing is deleted",
+        examples=[{"username": "cleaner", "password": {"file": "secrets/registry-cleaner"}}],
+    )

@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from components.addresses import is_nameable
 from components.settings.errors import SOURCE_ARM, TEXT_ARM
 
 
@@ -87,6 +88,15 @@ Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 
 Who = Annotated[str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces and quotes")]
 Count = Annotated[int, _whole(1, 20)]
 Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h")]
+AddressRange = Annotated[
+    str,
+    Form(
+        "a range of addresses, by its first one such as `10.20.0.0/16`, or one address; no wider than /8 (IPv6: /7), and "
+        "none of loopback, link-local, multicast or a cloud's metadata",
+        is_nameable,
+        {"pattern": "^[0-9a-f.:]+(/[0-9]+)?$", "patternErrorMessage": "must be a range of addresses such as 10.20.0.0/16"},
+    ),
+]
 Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
 Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
 Platform = Annotated[

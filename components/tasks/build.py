@@ -89,6 +89,8 @@ class BuildTaskArgs:
     """Keeps layers in memory, at most so much, while an image is built."""
     claim: Claim | None = None
     """Keeps them on a volume of the run's own."""
+    quarantine_secret: str = QUARANTINE_PUSH
+    """The Secret that opens the quarantine registry."""
     secrets: str | None = None
     """The Secret with what the tests and the image's build may read; None where there is nothing."""
 
@@ -103,7 +105,7 @@ def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
             "volumes": [
                 *checkout(args.test),
                 _storage(args),
-                docker_config("quarantine-push", QUARANTINE_PUSH),
+                docker_config(QUARANTINE_PUSH, args.quarantine_secret),
                 *([{"name": BUILD_SECRETS, "secret": {"secretName": args.secrets}}] if args.secrets else []),
                 *service.volumes(services),
             ],
@@ -214,7 +216,7 @@ def _image(args: BuildTaskArgs) -> Manifest:
         mounts=[
             mount("source", "/source", read_only=True),
             mount("storage", "/storage"),
-            mount("quarantine-push", DOCKER_CONFIG_PATH, read_only=True),
+            mount(QUARANTINE_PUSH, DOCKER_CONFIG_PATH, read_only=True),
             *([mount(BUILD_SECRETS, BUILD_SECRETS_PATH, read_only=True)] if args.secrets else []),
         ],
         cpu=args.image.cpu,

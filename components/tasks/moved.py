@@ -7,7 +7,7 @@ which `promotable` is set green: a required check may be pinned to that.
 from components.conventions import Manifest
 from components.tasks import forge, report, rollout
 from components.tasks.git import Git
-from components.tasks.step import empty_dir, mount, step, string_params
+from components.tasks.step import SCRATCH, empty_dir, mount, step, string_params
 
 NAME = "base-moved"
 
@@ -36,7 +36,7 @@ def spec(git: Git, *, api: forge.Api) -> Manifest:
                     "PARAM_PATHS": "$(params.paths)",
                     "PARAM_BEFORE": "$(params.before)",
                     "PARAM_AFTER": "$(params.after)",
-                    "SCRATCH": rollout.SCRATCH,
+                    "SCRATCH": SCRATCH,
                     "TOUCHES": _TOUCHES,
                 },
                 mounts=[mount(_ANSWER, f"/{_ANSWER}")],

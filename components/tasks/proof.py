@@ -6,7 +6,7 @@ from components.conventions import MARK_SIGNING, REGISTRY_PULL, Manifest
 from components.tasks import rollout
 from components.tasks.promote import Reading
 from components.tasks.stage import MARK_KEY_PATH
-from components.tasks.step import docker_config, empty_dir, mount, string_params, string_results
+from components.tasks.step import SCRATCH, docker_config, empty_dir, mount, string_params, string_results
 
 NAME = "proof"
 
@@ -55,7 +55,7 @@ def spec(args: ProofTaskArgs) -> Manifest:
             "FORMER_KEYS": "\n".join(args.former_keys),
             "MARK_KEY": MARK_KEY_PATH if signs else "",
             "MARK_TYPE": rollout.MARK_TYPE,
-            "SCRATCH": rollout.SCRATCH,
+            "SCRATCH": SCRATCH,
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "RESULT_REASON_PATH": "$(results.reason.path)",
         },

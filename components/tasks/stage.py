@@ -37,7 +37,7 @@ def spec(
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "PLATFORM": platform or "",
             "MAX_IMAGE_SIZE": max_image_size,
-            "SCRATCH": rollout.SCRATCH,
+            "SCRATCH": SCRATCH,
             "RESULT_REASON_PATH": "$(results.reason.path)",
         },
     )

@@ -25,6 +25,7 @@ SPEAKS_WITH = {
     "image": {"quarantine"},
     "copy": {"quarantine", "registry"},
     "sign": {"registry"},
+    "clean": {"quarantine", "registry"},
     "prove": {"source"},
     "import": {"source", "registry"},
     "prove-copy": {"registry"},

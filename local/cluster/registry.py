@@ -24,10 +24,13 @@ Rules = tuple[tuple[str, tuple[str, ...]], ...]
 PULL = ("pull",)
 PUSH = ("pull", "push")
 EVERYTHING = ("pull", "push", "delete")
+DELETE = ("pull", "delete")
 # The images that the platform itself runs and that applications are built on; all others are applications'.
 PLATFORM = "platform/"
 # Images of an environment that keeps its own: in the second registry, and nothing that a build could write to.
 RELEASED = "released/"
+# Takes away what rejected pull requests left.
+CLEANER: Rules = ((PLATFORM, ()), (RELEASED, ()), ("", DELETE))
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ REGISTRIES = (
         {
             "platform": (("", EVERYTHING),),
             "deployer": ((PLATFORM, PULL), ("", PUSH)),
+            "cleaner": CLEANER,
             "puller": (("", PULL),),
         },
     ),
@@ -60,6 +64,7 @@ REGISTRIES = (
             "platform": (("", EVERYTHING),),
             "untrusted": ((PLATFORM, PULL), (RELEASED, ()), ("", PUSH)),
             "deployer": ((RELEASED, PUSH), ("", PULL)),
+            "cleaner": CLEANER,
         },
     ),
 )
@@ -93,7 +98,9 @@ def component(registry: Registry, machine: Machine, namespace: Namespace) -> Com
     logins = passwords(machine.layout.secrets)[registry.host]
     users = write(folder / "users.json", json.dumps(rights(registry, logins), indent=2), mode=0o600)
     config = write(folder / "config.yaml", yaml.safe_dump(registry_config(registry, folder, users), sort_keys=False))
-    argv = (machine.binary("registry", "registry"), "serve", str(config))
+    # Nothing writes before it serves: the time to give room back that deleted images took. A new one has none to look at.
+    collecting = '"$0" garbage-collect "$1" >/dev/null 2>&1; exec "$0" serve "$1"'
+    argv = ("/bin/sh", "-c", collecting, machine.binary("registry", "registry"), str(config))
     # Not logged in: the registry answers that one has to be.
     ready = answers(namespace, f"http://{machine.node_ip}:{registry.port}/v2/", status=401)
     # It would look for a collector of its traces for ever.

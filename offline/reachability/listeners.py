@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from components.conventions import Manifest
+from components.network import LISTENER_LABEL
 from offline.reachability import pods
 from offline.reachability.objects import Objects, ReachabilityError, place, selects
 from offline.reachability.pods import LISTENER, Container, Held, Pod
@@ -43,7 +44,9 @@ def _own_pod(listener: Manifest, objects: Objects) -> Pod:
     for container in spec.get("containers", []):
         holds += pods.environment(container, namespace)
     container = Container("event-listener", LISTENER, tuple(holds))
-    return Pod(f"el-{listener['metadata']['name']}", where, account, (container,), pods.pull_secrets(account, spec, objects))
+    name = listener["metadata"]["name"]
+    labels = ((LISTENER_LABEL, name),)
+    return Pod(f"el-{name}", where, account, (container,), pods.pull_secrets(account, spec, objects), labels)
 
 
 def _triggers(listener: Manifest, objects: Objects) -> Iterator[tuple[str, Manifest, str]]:

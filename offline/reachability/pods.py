@@ -39,6 +39,8 @@ class Pod:
     account: Account
     containers: tuple[Container, ...]
     pull_secrets: tuple[Secret, ...]
+    labels: tuple[tuple[str, str], ...]
+    """By which network policies select it."""
 
     @property
     def token_mounted(self) -> bool:
@@ -125,11 +127,12 @@ def account_of(name: str | None, namespace: str, by: str) -> Account:
 
 def workload(manifest: Manifest, objects: Objects) -> Pod:
     """Return the pod of a Deployment, whose image was delivered by a run."""
-    return pod(manifest, manifest["spec"]["template"]["spec"], DELIVERED, objects)
+    return pod(manifest, manifest["spec"]["template"], DELIVERED, objects)
 
 
-def pod(manifest: Manifest, spec: Manifest, runs: str, objects: Objects) -> Pod:
-    """Return the pod that an object declares as `spec`; `runs` is what its containers run."""
+def pod(manifest: Manifest, template: Manifest, runs: str, objects: Objects) -> Pod:
+    """Return the pod that an object declares by a template; `runs` is what its containers run."""
+    spec = template["spec"]
     where = f"{manifest['kind']} {place(manifest)}"
     account = account_of(spec.get("serviceAccountName"), manifest["metadata"]["namespace"], where)
     volumes = named(spec.get("volumes", []))
@@ -147,7 +150,9 @@ def pod(manifest: Manifest, spec: Manifest, runs: str, objects: Objects) -> Pod:
         )
         for container in [*spec.get("initContainers", []), *spec["containers"]]
     ]
-    return Pod(manifest["metadata"]["name"], where, account, tuple(containers), pull_secrets(account, spec, objects))
+    labels = tuple(sorted(template.get("metadata", {}).get("labels", {}).items()))
+    name = manifest["metadata"]["name"]
+    return Pod(name, where, account, tuple(containers), pull_secrets(account, spec, objects), labels)
 
 
 def _secret(name: str | None, namespace: str) -> Secret:

@@ -8,12 +8,13 @@ from components.conventions import Manifest
 from offline.reachability.escalation import accounts, allows, leads_to
 from offline.reachability.limits import limit
 from offline.reachability.listeners import causes
+from offline.reachability.network import openings
 from offline.reachability.objects import Objects
 from offline.reachability.pods import Pod, workload
 from offline.reachability.rights import rights
 from offline.reachability.things import EVERY, Account, Right, Secret, Takeover, Thing
 
-NODE, NOBODY = "the node", "nobody"
+NODE, NOBODY, NETWORK = "the node", "nobody", "the network"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Row:
     pod: str
     container: str
     runs: str
-    """Whose code has it: our script, pull-request code, the delivered image; or the node alone, or nobody."""
+    """Whose code has it: our script, pull-request code, the delivered image; or the node alone, nobody, or all of it."""
     reaches: str
     through: tuple[str, ...]
     """The way from the container to it: how the first thing came there, the first thing, the step to the next, ..."""
@@ -63,6 +64,8 @@ def _pod_rows(cause: str, pod: Pod, objects: Objects) -> Iterator[Row]:
     yield row("", "", f"a pod in {home}", home, f"as {pod.account}")
     for secret in pod.pull_secrets:
         yield row("", NODE, f"pull {secret}", secret.namespace, "imagePullSecrets: no container can read it")
+    for there, policy in openings(pod, objects):
+        yield row("", NETWORK, there, home, policy)
     if not pod.token_mounted:
         # Nobody has these as long as the token is mounted nowhere; that is one line away.
         for thing, through in _reached([(pod.account, "its token is mounted in no container")], objects):

@@ -9,5 +9,5 @@ from offline.reachability.pods import OURS, Pod, pod
 def scheduled(objects: Objects) -> Iterator[tuple[str, Pod]]:
     """Yield the name of each schedule and the pod that it starts."""
     for job in objects.all("CronJob"):
-        spec = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-        yield f"schedule {place(job)}", pod(job, spec, OURS, objects)
+        template = job["spec"]["jobTemplate"]["spec"]["template"]
+        yield f"schedule {place(job)}", pod(job, template, OURS, objects)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from components.conventions import Manifest, key
+from components.network import TASK_LABEL
 from offline.reachability import pods
 from offline.reachability.objects import Objects, ReachabilityError, parameterised, place
 from offline.reachability.pods import OURS, UNTRUSTED, Container, Held, Pod
@@ -103,7 +104,8 @@ def _task_pod(
     containers += [
         Container(sidecar["name"], UNTRUSTED if untrusted < len(steps) else OURS, holds(sidecar, {})) for sidecar in sidecars
     ]
-    return Pod(name, by, account, tuple(containers), pods.pull_secrets(account, template, objects))
+    labels = tuple(sorted((metadata.get("labels", {}) | {TASK_LABEL: name}).items()))
+    return Pod(name, by, account, tuple(containers), pods.pull_secrets(account, template, objects), labels)
 
 
 def _untrusted(annotations: Mapping[str, str], steps: list[str], where: str) -> int:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
@@ -30,9 +30,11 @@ from tests.e2e.test_pods import plain_pod
 from tests.e2e.world import World
 
 METADATA = "169.254.169.254"
+# Beside the range in which the stacks say that forge and registries are: a private neighbour, and the internet.
+ELSEWHERE = {"neighbour": "10.77.0.1", "internet": "140.82.112.3"}
 GATEWAY = str(IPv4Network(POD_NETWORK)[1])
 NODE = {"api-server": 6443, "kubelet": 10250, "registry": 5000, "quarantine": 5001, "forge": 3000, "git": 2222}
-# What pull-request code needs: by these ports on any address but the link-local ones.
+# What pull-request code needs: by these ports, on the addresses that the stacks name.
 OPEN = {2222, 5001}
 DNS = "service/kube-system/kube-dns/53"
 FREE = "without-policies"
@@ -67,24 +69,41 @@ def host(world: World) -> Iterator[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def metadata(world: World) -> Iterator[Targets]:
     """A cloud's metadata service, on its usual port and on one that is open to pull requests everywhere else."""
+    with listening(world, METADATA, [80, *sorted(OPEN)]):
+        yield {f"metadata/{port}": (METADATA, port) for port in (80, *sorted(OPEN))}
+
+
+@pytest.fixture(scope="module")
+def elsewhere(world: World) -> Iterator[Targets]:
+    """Who has an address that nobody named, on ports that are open to pull requests where somebody did."""
+    with contextlib.ExitStack() as servers:
+        for address in ELSEWHERE.values():
+            servers.enter_context(listening(world, address, sorted(OPEN)))
+        yield {f"{name}/{port}": (address, port) for name, address in ELSEWHERE.items() for port in sorted(OPEN)}
+
+
+@contextlib.contextmanager
+def listening(world: World, address: str, ports: list[int]) -> Iterator[None]:
+    """Give the node another address, and listen there."""
     inside = Namespace(world.machine.cluster.layout.id)
-    address, ports = [*inside.enter(), "ip", "address"], [80, *sorted(OPEN)]
-    subprocess.run([*address, "add", f"{METADATA}/32", "dev", "lo"], check=True)
+    command = [*inside.enter(), "ip", "address"]
+    subprocess.run([*command, "add", f"{address}/32", "dev", "lo"], check=True)
     try:
         with contextlib.ExitStack() as servers:
             for port in ports:
                 with contextlib.suppress(OSError):  # a registry of the node listens on every address
-                    servers.enter_context(inside.call(partial(socket.create_server, (METADATA, port))))
-            yield {f"metadata/{port}": (METADATA, port) for port in ports}
+                    servers.enter_context(inside.call(partial(socket.create_server, (address, port))))
+            yield
     finally:
-        subprocess.run([*address, "del", f"{METADATA}/32", "dev", "lo"], check=True)
+        subprocess.run([*command, "del", f"{address}/32", "dev", "lo"], check=True)
 
 
 @pytest.fixture(scope="module")
-def targets(world: World, metadata: Targets, host: tuple[str, int]) -> Targets:
+def targets(world: World, metadata: Targets, elsewhere: Targets, host: tuple[str, int]) -> Targets:
     """Every Service and NodePort, what listens on the node, on the machine, and in production's pods."""
     core, node = world.kubernetes.core, world.machine.cluster.node_ip
-    found = {f"node/{name}": (node, port) for name, port in NODE.items()} | dict(metadata) | {"machine": host}
+    found = {f"node/{name}": (node, port) for name, port in NODE.items()}
+    found |= {**metadata, **elsewhere, "machine": host}
     # The other address that pods have for the node.
     found["node/kubelet-at-gateway"] = (GATEWAY, NODE["kubelet"])
     for service in core.list_service_for_all_namespaces().items:
@@ -160,7 +179,8 @@ def test_without_policies_a_pod_reaches_everything_but_the_machine(
     """The control of all that follows."""
     node = Namespace(world.machine.cluster.layout.id)
     assert listens(node, *targets["machine"]), "the control: the node itself reaches it"
-    assert {name.split("/")[0] for name in targets} == {"node", "metadata", "machine", "service", "node-port", "pod"}
+    kinds = {"node", "metadata", "machine", "service", "node-port", "pod", *ELSEWHERE}
+    assert {name.split("/")[0] for name in targets} == kinds
     # Of a listener nothing is open but what hears events.
     closed = {name for name in targets if f"-ci/{LISTENER}/" in name and not name.endswith("/8080")}
     # Declared for Tekton's profiling, which is off: nothing listens.
@@ -169,7 +189,8 @@ def test_without_policies_a_pod_reaches_everything_but_the_machine(
 
 
 def test_a_pull_requests_tests_reach_git_and_the_quarantine_registry_alone(targets: Targets, pull_request: Tried) -> None:
-    open_ports = {name for name, (address, port) in targets.items() if port in OPEN and address != METADATA}
+    named = IPv4Network("10.199.0.0/16")
+    open_ports = {name for name, (address, port) in targets.items() if port in OPEN and IPv4Address(address) in named}
     assert pull_request.reached == {DNS, *open_ports}
     assert open_ports == {"node/git", "node/quarantine"}
 

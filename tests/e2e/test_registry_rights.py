@@ -14,9 +14,15 @@ from tests.e2e.world import World
 
 BASE, TAG = "platform/base", "1"
 RELEASED = f"released/{APPLICATION}"
-USERS = {REGISTRY: ("platform", "deployer", "puller"), QUARANTINE: ("platform", "untrusted", "deployer")}
-# What in the quarantine registry a build must neither read nor write.
-CLOSED = {(QUARANTINE, "untrusted", RELEASED)}
+USERS = {
+    REGISTRY: ("platform", "deployer", "cleaner", "puller"),
+    QUARANTINE: ("platform", "untrusted", "deployer", "cleaner"),
+}
+# What in the quarantine registry a build must neither read nor write, and what is never cleaned.
+CLOSED = {
+    (QUARANTINE, "untrusted", RELEASED),
+    *((host, "cleaner", repository) for host in USERS for repository in (BASE, RELEASED)),
+}
 PUSH = {
     *((host, "platform", repository) for host in USERS for repository in (APPLICATION, BASE, RELEASED)),
     (REGISTRY, "deployer", APPLICATION),
@@ -78,11 +84,11 @@ def test_who_may_pushes(
 
 
 @pytest.mark.parametrize(("host", "user", "repository"), EVERYBODY)
-def test_nobody_but_the_platform_deletes(
+def test_who_may_deletes(
     logins: Mapping[tuple[str, str], Login], image: Callable[[str, str], str], host: str, user: str, repository: str
 ) -> None:
     login, digest = logins[host, user], image(host, repository)
-    if user == "platform":
+    if user == "platform" or (user == "cleaner" and repository == APPLICATION):
         login.crane("delete", login.image(repository, digest))
     else:
         with pytest.raises(RefusedError, match=r"(?i)unauthorized"):

@@ -122,8 +122,8 @@ def test_registry_passwords_are_made_once(tmp_path: Path) -> None:
     first = registry.passwords(tmp_path)
     assert first == registry.passwords(tmp_path)
     assert {host: set(users) for host, users in first.items()} == {
-        REGISTRY: {"platform", "deployer", "puller"},
-        QUARANTINE: {"platform", "untrusted", "deployer"},
+        REGISTRY: {"platform", "deployer", "cleaner", "puller"},
+        QUARANTINE: {"platform", "untrusted", "deployer", "cleaner"},
     }
     # Who reads one registry's password has nothing of the other's.
     assert first[REGISTRY]["deployer"] != first[QUARANTINE]["deployer"]
@@ -135,7 +135,7 @@ def test_registry_passwords_are_made_once(tmp_path: Path) -> None:
 
 def test_a_registry_is_told_its_users_rights_and_no_password() -> None:
     (quarantine,) = (entry for entry in registry.REGISTRIES if entry.host == QUARANTINE)
-    told = registry.rights(quarantine, {"platform": "p", "untrusted": "u", "deployer": "d"})
+    told = registry.rights(quarantine, {"platform": "p", "untrusted": "u", "deployer": "d", "cleaner": "c"})
     assert told["untrusted"] == {
         "sha256": hashlib.sha256(b"u").hexdigest(),
         "rules": [
@@ -144,7 +144,7 @@ def test_a_registry_is_told_its_users_rights_and_no_password() -> None:
             {"prefix": "", "actions": ["pull", "push"]},
         ],
     }
-    assert set(told) == {"platform", "untrusted", "deployer"}
+    assert set(told) == {"platform", "untrusted", "deployer", "cleaner"}
 
 
 def test_an_archive_says_what_its_image_is_called(tmp_path: Path) -> None:

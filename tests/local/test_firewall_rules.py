@@ -5,9 +5,16 @@ from typing import Any
 
 import pytest
 
+from components import addresses
 from local.firewall.model import Labels, Pod, Policy, State, known, pod, selects
 from local.firewall.rules import EGRESS, INGRESS, Direction, permits, render
 
+# What is no public address, 10.0.0.0/8 together with a range of the cluster's own.
+CLOSED = (
+    "0.0.0.0/8", "10.0.0.0/7", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "172.16.0.0/12",
+    "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+    "224.0.0.0/3",
+)  # fmt: skip
 NAMESPACES: dict[str, Labels] = {"ci": {"name": "ci"}, "other": {"name": "other"}}
 BUILD = Pod("ci", {"task": "build"}, IPv4Address("10.244.0.5"))
 LISTENER = Pod("ci", {"app": "listener"}, IPv4Address("10.244.0.6"), (("web", "TCP", 8080), ("web", "UDP", 53)))
@@ -83,6 +90,16 @@ def test_a_policy_of_another_namespace_selects_nothing_here() -> None:
             id="block",
         ),
         pytest.param({"to": [{"ipBlock": {"cidr": "::/0"}}]}, [], id="block-of-ipv6"),
+        pytest.param(
+            {"to": addresses.peers("ghcr.io", ["10.199.0.0/16", "fd00::/8"], []), "ports": [{"port": 443}]},
+            ["ip daddr 10.199.0.0/16 tcp dport 443 return"],
+            id="named-ranges",
+        ),
+        pytest.param(
+            {"to": addresses.public(["11.0.0.0/8"]), "ports": [{"port": 443}]},
+            [f"ip daddr 0.0.0.0/0 ip daddr != {{ {', '.join(CLOSED)} }} tcp dport 443 return"],
+            id="the-internet",
+        ),
         pytest.param(
             {"ports": [{"port": "web"}]},
             ["ip daddr { 10.244.0.6 } tcp dport 8080 return", "ip daddr { 10.244.0.7 } tcp dport 9090 return"],

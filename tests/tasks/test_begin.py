@@ -14,4 +14,4 @@ def test_it_stands_in_nobodys_way(staging: Declared) -> None:
     tasks = staging.one("Pipeline", "chespirito-staging-pipeline")["spec"]["tasks"]
     assert [task["name"] for task in tasks if "begin" in str(task.get("runAfter", "")) + str(task.get("when", ""))] == []
     rejected = staging.one("Pipeline", "chespirito-staging-rejected-pipeline")["spec"]["tasks"]
-    assert [task["taskRef"]["name"] for task in rejected] == ["supersede", "restore"]
+    assert [task["taskRef"]["name"] for task in rejected] == ["supersede", "restore", "clean"]

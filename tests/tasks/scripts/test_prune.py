@@ -16,7 +16,7 @@ def run(name: str, ended: int | None, application: str = "shop") -> dict[str, An
 def prune(sandbox: Sandbox, runs: list[dict[str, Any]], keep: int = 2, kubectl: str = "") -> Result:
     file = sandbox.file("runs.json", json.dumps({"items": runs}))
     sandbox.stub("kubectl", kubectl or f"case $3 in get) cat '{file}' ;; esac")
-    return sandbox.run("prune", NAMESPACE="staging-ci", KEEP=str(keep))
+    return sandbox.run("prune", NAMESPACE="staging-ci", KEEP=str(keep), CLAIMS="false")
 
 
 def deleted(sandbox: Sandbox) -> list[str]:
@@ -63,3 +63,44 @@ def test_a_run_that_cannot_be_deleted_fails_the_job(sandbox: Sandbox) -> None:
     runs = [run(name, second) for second, name in enumerate("abc")]
     kubectl = f"case $3 in get) cat '{sandbox.root}/runs.json' ;; *) exit 1 ;; esac"
     assert prune(sandbox, runs, kubectl=kubectl).code != 0
+
+
+def claims(sandbox: Sandbox, phases: dict[str, str], owners: dict[str, dict[str, Any]]) -> Result:
+    """Prune where pods are in these phases, by uid, and claims have these owners."""
+    answers = {
+        "pipelineruns.tekton.dev": [],
+        "pods": [{"metadata": {"uid": uid}, "status": {"phase": phase}} for uid, phase in phases.items()],
+        "persistentvolumeclaims": [{"metadata": {"name": name} | owner} for name, owner in owners.items()],
+    }
+    for kind, items in answers.items():
+        sandbox.file(f"{kind}.json", json.dumps({"items": items}))
+    sandbox.stub("kubectl", f"case $3 in get) cat '{sandbox.root}'/$4.json ;; esac")
+    return sandbox.run("prune", NAMESPACE="staging-ci", KEEP="2", CLAIMS="true")
+
+
+def of(uid: str, kind: str = "Pod") -> dict[str, Any]:
+    return {"ownerReferences": [{"kind": kind, "uid": uid}]}
+
+
+def test_volumes_of_ended_pods_go_and_all_others_stay(sandbox: Sandbox) -> None:
+    phases = {"1": "Succeeded", "2": "Failed", "3": "Running", "4": "Pending"}
+    owners = {
+        "succeeded": of("1"),
+        "failed": of("2"),
+        "running": of("3"),
+        "pending": of("4"),
+        "gone": of("5"),
+        "going": of("1") | {"deletionTimestamp": "2026-11-22T17:20:00Z"},
+        "of-a-set": of("1", "StatefulSet"),
+        "somebodys": {},
+    }
+    result = claims(sandbox, phases, owners)
+    assert result.code == 0, result.err
+    (call,) = [call for call in sandbox.called("kubectl") if call[2] == "delete"]
+    assert call[2:5] == ["delete", "persistentvolumeclaims", "--wait=false"]
+    assert sorted(call[5:]) == ["failed", "succeeded"]
+
+
+def test_where_runs_have_no_volumes_nobody_asks_for_them(sandbox: Sandbox) -> None:
+    prune(sandbox, [])
+    assert [call[3] for call in sandbox.called("kubectl")] == ["pipelineruns.tekton.dev"]
