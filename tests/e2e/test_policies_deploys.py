@@ -113,8 +113,20 @@ def test_a_deployer_changes_of_a_lease_only_who_holds_it(world: World) -> None:
         change(lease)
         return leases.replace_namespaced_lease(DEPLOYMENT, "staging", lease, dry_run="All")
 
-    held = replace(lambda lease: setattr(lease, "spec", client.V1LeaseSpec(holder_identity="probe")))
-    assert held.spec.holder_identity == "probe"
+    def hold(**spec: Any) -> Any:
+        return replace(lambda lease: setattr(lease, "spec", client.V1LeaseSpec(**spec)))
+
+    assert hold(holder_identity="probe", lease_duration_seconds=150).spec.holder_identity == "probe"
+    assert hold().spec.holder_identity is None
+    for spec, says in (
+        (
+            {"holder_identity": "probe", "lease_duration_seconds": 2**31 - 1},
+            "no longer than rollout, smoke check and way back",
+        ),
+        ({"holder_identity": "probe"}, "no longer than rollout, smoke check and way back"),
+        ({"holder_identity": "rollback by ana", "lease_duration_seconds": 150}, "in the name of a run"),
+    ):
+        assert says in refused(lambda spec=spec: hold(**spec), "staging-leases")  # type: ignore[misc]
     for field, value in (("labels", {"a": "b"}), ("annotations", {"a": "b"}), ("finalizers", ["example.org/stay"])):
         told = refused(
             lambda field=field, value=value: replace(lambda lease: setattr(lease.metadata, field, value)),  # type: ignore[misc]

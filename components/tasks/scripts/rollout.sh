@@ -54,7 +54,8 @@ acquire() {
             (.spec // {}) as $held
             | (.metadata.annotations["tekton-delivery/lease-seconds"] // $seconds | tonumber) as $longest
             | (try ($held.renewTime | at) catch 0) as $renewed
-            | select(($held.holderIdentity // "") == "" or $renewed > now + 60
+            # A pod that was deleted has left it to the next one of the same TaskRun.
+            | select(($held.holderIdentity // "") == "" or $held.holderIdentity == $run or $renewed > now + 60
                      or $renewed + ([$held.leaseDurationSeconds // 0, $longest] | min) < now)
             | (now | strftime("%Y-%m-%dT%H:%M:%S.000000Z")) as $now
             | .spec = {holderIdentity: $run, acquireTime: $now, renewTime: $now, leaseDurationSeconds: $seconds}')

@@ -62,6 +62,14 @@ def test_a_lease_within_its_bounds_is_waited_for(sandbox: Sandbox, cluster: Clus
     assert "waiting for another deploy" in deploy(sandbox).out
 
 
+def test_the_next_pod_of_the_same_run_does_not_wait_for_the_one_that_was_deleted(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.put("lease.json", lease("run-1", age=1))
+    result = deploy(sandbox)
+    assert result.code == 0, result.err
+    assert "waiting" not in result.out
+    assert cluster.holder is None
+
+
 def test_a_lease_that_is_never_given_back_ends_the_step_with_a_reason(sandbox: Sandbox, cluster: Cluster) -> None:
     """Who renews it is no deploy: these do not."""
     cluster.put("lease.json", lease("stolen\u202e\u001b[31m", age=0, longest=3600))
