@@ -47,8 +47,8 @@ class Thief:
         """Push a blob; its descriptor."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         with self._client as client:
-            place = client.post("blobs/uploads/").headers["Location"]
-            client.put(place, params={"digest": digest}, content=content).raise_for_status()
+            place = httpx.URL(client.post("blobs/uploads/").headers["Location"]).copy_merge_params({"digest": digest})
+            client.put(place, content=content).raise_for_status()
         return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest, "size": len(content)}
 
     def push(self, manifest: Object, kind: str = MANIFEST) -> str:
