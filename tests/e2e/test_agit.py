@@ -33,9 +33,10 @@ class Review:
 
 
 def git(folder: Path, *arguments: str) -> str:
+    who = {"NAME": READER, "EMAIL": f"{READER}@forge.internal"}
+    people = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
     env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
-    names = [f"-c{key}={value}" for key, value in (("user.name", READER), ("user.email", f"{READER}@forge.internal"))]
-    done = subprocess.run(["git", *names, *arguments], cwd=folder, env=env, capture_output=True, text=True)
+    done = subprocess.run(["git", *arguments], cwd=folder, env=env | people, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
