@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import time
 from datetime import UTC, datetime
 
 from kubernetes import client
 
-from components.conventions import APPROVAL, AWAITS, DEPLOYER, labels
+from components.conventions import APPROVAL, AWAITS, DEPLOYER, Manifest, labels
 from operate.cluster import APPLICATION_LABEL, ConflictError
 from operate.errors import OperateError
 from operate.records import Record, notes
 from operate.target import Target
 
+POLL_SECONDS = 1.0
 _NOT_FOUND = 404
+_STATUS_SECONDS = 30.0
 
 
 class Awaiting(Record):
@@ -81,27 +84,44 @@ def approve(target: Target, wanted: str | None, reason: str | None) -> Awaiting:
 
 def _require_run(target: Target, item: Awaiting) -> None:
     """Hold what is noted to the run that noted it: who stole the deployer's token writes notes, and no runs."""
+    deadline = time.monotonic() + _STATUS_SECONDS
+    while True:
+        run = _run(target, item)
+        proven = _proven(run)
+        # A step that has ended shows in the run's status a little later.
+        if proven or run.get("status", {}).get("completionTime") or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    given = {param["name"]: param["value"] for param in run["spec"].get("params", [])}
+    noted = {"head-sha": item.commit, "pull-request": item.pull_request, "merged-by": item.merged_by, "run": item.run}
+    different = [name for name, value in noted.items() if given.get(name) != value]
+    facts = {
+        "uid": run["metadata"]["uid"] == item.task_run_uid,
+        "service account": run["spec"].get("serviceAccountName") == DEPLOYER,
+        "application": run["metadata"]["labels"].get(APPLICATION_LABEL) == target.application,
+        "end": not run.get("status", {}).get("completionTime"),
+        "digest": proven == item.digest,
+    }
+    different += [name for name, same in facts.items() if not same]
+    if different:
+        raise OperateError(
+            f"what is noted to wait for approval is not what the run {item.task_run} waits for ({', '.join(different)}): "
+            f"somebody else wrote it, or the run has ended; see the annotation {AWAITS}{item.pull_request} of {target.name}"
+        )
+
+
+def _run(target: Target, item: Awaiting) -> Manifest:
     try:
-        run = target.cluster.tekton(target.environment, "taskruns", item.task_run)
+        return target.cluster.tekton(target.environment, "taskruns", item.task_run)
     except client.ApiException as error:
         if error.status != _NOT_FOUND:
             raise
         raise OperateError(f"#{item.pull_request} does not wait for approval: its run {item.task_run} is gone") from None
-    status = run.get("status", {})
-    given = {param["name"]: param["value"] for param in run["spec"].get("params", [])}
-    noted = {"head-sha": item.commit, "pull-request": item.pull_request, "merged-by": item.merged_by, "run": item.run}
-    # Of a run that goes on, Tekton hands on what each step has said as it ended.
-    said = [step["terminated"]["message"] for step in status.get("steps", []) if step.get("terminated", {}).get("message")]
-    proven = [result["value"] for text in said for result in json.loads(text) if result["key"] == "image"]
-    if (
-        run["metadata"]["uid"] != item.task_run_uid
-        or run["spec"].get("serviceAccountName") != DEPLOYER
-        or run["metadata"]["labels"].get(APPLICATION_LABEL) != target.application
-        or status.get("completionTime")
-        or not noted.items() <= given.items()
-        or [image.rpartition("@")[2] for image in proven[-1:]] != [item.digest]
-    ):
-        raise OperateError(
-            f"what is noted to wait for approval is not what the run {item.task_run} waits for: somebody else wrote it, "
-            f"or the run has ended; see the annotation {AWAITS}{item.pull_request} of {target.name}"
-        )
+
+
+def _proven(run: Manifest) -> str | None:
+    """Return the digest that was proven last. Of a run that goes on, Tekton shows what each step has said as it ended."""
+    steps = run.get("status", {}).get("steps", [])
+    said = [step["terminated"]["message"] for step in steps if step.get("terminated", {}).get("message")]
+    images = [result["value"] for text in said for result in json.loads(text) if result["key"] == "image"]
+    return images[-1].rpartition("@")[2] if images else None

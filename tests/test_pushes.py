@@ -122,5 +122,5 @@ def test_the_run_holds_the_reporters_rights_and_no_code_of_anybody() -> None:
         {"name": "forge-token", "secret": {"secretName": "forge-token"}}
     ]
     holds = {step["name"]: [item["name"] for item in step["volumeMounts"]] for step in spec["steps"]}
-    assert holds == {"touches": ["answer"], "tell": ["answer", "forge-token"]}
+    assert holds == {"touches": ["answer", "scratch-touches"], "tell": ["answer", "forge-token", "scratch-tell"]}
     assert [step["name"] for step in spec["steps"] if step.get("workspaces")] == ["touches"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.conventions import Manifest
+from operate import approvals
 from operate.approvals import approve, awaiting
 from operate.errors import OperateError
 from tests.operate.cluster import Memory, image, served
@@ -128,7 +129,8 @@ def test_what_somebody_else_noted_is_not_approved(forged: dict[str, str]) -> Non
     ],
     ids=["no-deployer", "another-application", "ended", "nothing-proven"],
 )
-def test_nor_what_another_run_waits_for(change: Callable[[Manifest], None]) -> None:
+def test_nor_what_another_run_waits_for(change: Callable[[Manifest], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approvals, "_STATUS_SECONDS", 0.0)
     cluster = production(waiting(7))
     change(cluster.waiting["shop-production-7-promote"])
     with pytest.raises(OperateError, match="is not what the run"):
@@ -137,3 +139,12 @@ def test_nor_what_another_run_waits_for(change: Callable[[Manifest], None]) -> N
     with pytest.raises(OperateError, match="is gone"):
         approve(cluster.target, None, None)
     assert cluster.config_maps == {}
+
+
+def test_what_the_run_does_not_show_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen on a cluster: the note came before the status of the step that had ended."""
+    cluster = production(waiting(7))
+    status = cluster.waiting["shop-production-7-promote"]["status"]
+    shown, status["steps"] = status["steps"], []
+    monkeypatch.setattr(approvals.time, "sleep", lambda seconds: status.update(steps=shown))
+    assert approve(cluster.target, None, None).digest == DIGEST
