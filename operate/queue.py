@@ -21,16 +21,24 @@ def queued(target: Target) -> dict[str, str]:
 
 
 def start_queued(target: Target) -> list[str]:
-    """Start anew what was queued, unless something still holds it back. Returns the new runs' names."""
+    """Start anew what was queued, unless something still holds it back. Returns the new runs' names.
+
+    One that cannot be started keeps no other one; raises OperateError in the end, which names them.
+    """
     settings, freeze = frozen(target.cluster, target.environment)
     held = hold(target.deployment())
     if settings or freeze:
         return []
-    return [
-        start_anew(target, run)
-        for run, _ in _held_back(target)
-        if held is None or held.pull_request == run["metadata"]["labels"][PULL_REQUEST]
-    ]
+    started, refused = [], []
+    for run, _ in _held_back(target):
+        if held is None or held.pull_request == run["metadata"]["labels"][PULL_REQUEST]:
+            try:
+                started.append(start_anew(target, run))
+            except OperateError as error:
+                refused.append(f"{run['metadata']['name']}: {error}")
+    if refused:
+        raise OperateError(f"started {', '.join(started) or 'nothing'}, but not {'; '.join(refused)}")
+    return started
 
 
 def _held_back(target: Target) -> list[tuple[Manifest, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from components.conventions import Manifest
 from operate import holds, queue
 from operate.cluster import ConflictError
 from operate.errors import OperateError
@@ -106,6 +107,21 @@ def test_what_was_queued_starts_anew_in_its_order() -> None:
     }
     assert made["metadata"]["labels"]["tekton-delivery/pull-request"] == "8"
     assert not [name for name in made["metadata"]["labels"] if "tekton.dev/" in name]
+
+
+def test_one_that_cannot_be_started_keeps_no_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = waiting()
+    create = cluster.create_run
+
+    def full(environment: str, body: Manifest) -> None:
+        if "-9-" in body["metadata"]["name"]:
+            raise ConflictError
+        create(environment, body)
+
+    monkeypatch.setattr(cluster, "create_run", full)
+    with pytest.raises(OperateError, match=r"^started shop-staging-8-\S+, but not shop-staging-9-\S+: .* by somebody else$"):
+        queue.start_queued(cluster.target)
+    assert [made["metadata"]["name"].split("-")[2] for made in cluster.created] == ["8"]
 
 
 def test_nothing_starts_while_something_else_holds_it_back() -> None:
