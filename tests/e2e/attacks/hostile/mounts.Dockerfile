@@ -4,18 +4,18 @@ ARG BASE
 FROM ${BASE} AS linked
 USER 0
 RUN mkdir -p /credentials/registry && echo decoy >/credentials/registry/config.json && \
-    ln -s / /root && ln -s /credentials/registry /folder && ln -s ../../../../../../../../credentials/registry /up
+    ln -s / /slash && ln -s /credentials/registry /folder && ln -s ../../../../../../../../credentials/registry /up
 
 FROM ${BASE}
 USER 0
-RUN --mount=type=bind,from=linked,source=/root,target=/m echo "FOUND bind-root: $(cat /m/credentials/registry/config.json)"
+RUN --mount=type=bind,from=linked,source=/slash,target=/m echo "FOUND bind-root: $(cat /m/credentials/registry/config.json)"
 RUN --mount=type=bind,from=linked,source=/folder,target=/m echo "FOUND bind-folder: $(cat /m/config.json)"
 RUN --mount=type=bind,from=linked,source=/up,target=/m echo "FOUND bind-up: $(cat /m/config.json)"
-RUN --mount=type=bind,from=linked,source=/root,target=/m,rw echo "FOUND bind-rw: $(cat /m/credentials/registry/config.json)"; \
+RUN --mount=type=bind,from=linked,source=/slash,target=/m,rw echo "FOUND bind-rw: $(cat /m/credentials/registry/config.json)"; \
     mkdir -p /m/usr/bin /m/storage; for path in usr/bin/buildkitd usr/bin/buildctl storage/canary; do echo evil >/m/$path; done
 RUN --mount=type=cache,id=../..,target=/m echo "FOUND cache-id-up: $(find /m -type f)"
 RUN --mount=type=cache,id=/credentials/registry,target=/m echo "FOUND cache-id: $(find /m -type f)"
-RUN --mount=type=cache,from=linked,source=/root,target=/m echo "FOUND cache-root: $(cat /m/credentials/registry/config.json)"
+RUN --mount=type=cache,from=linked,source=/slash,target=/m echo "FOUND cache-root: $(cat /m/credentials/registry/config.json)"
 RUN --mount=type=cache,from=linked,source=/folder,target=/m echo "FOUND cache-folder: $(cat /m/config.json)"
 RUN --mount=type=bind,source=stolen,target=/m echo "FOUND context-file: $(cat /m)"
 RUN --mount=type=bind,source=stolen-folder,target=/m echo "FOUND context-folder: $(cat /m/config.json)"
@@ -30,6 +30,6 @@ RUN --mount=type=ssh,target=/m echo "FOUND ssh: $(ls /m)"
 RUN --mount=type=bind,from=linked,source=/credentials,target=/x/storage/canary rm -rf /x; ln -s / /x; true
 COPY stolen /copied
 COPY stolen-folder/ /copied-folder/
-COPY --from=linked /root/credentials/registry/config.json /copied-from
+COPY --from=linked /slash/credentials/registry/config.json /copied-from
 ADD stolen /added
 RUN echo "FOUND copies: $(cat /copied /copied-folder/* /copied-from /added)"
