@@ -56,7 +56,7 @@ REFUSED: dict[str, dict[str, Entry]] = {
 }
 REASONS = {
     "linked-dockerfile": "'Dockerfile' leads out of the repository",
-    "copied-link": "cat: can't open '/stolen'",
+    "copied-link": '"/stolen": not found',
     # The network policies; the registry itself would ask who wants it (`test_network.py`).
     "applications-image": ":5000: connect: connection refused",
 }
