@@ -70,6 +70,13 @@ def test_the_mark_is_proven_where_it_was_signed_and_again_where_it_is_rolled_out
     assert env(steps["prove-copy"])["PARAM_IMAGE"] == "$(params.image)"
 
 
+def test_no_step_shares_its_scratch_with_another_one(apart: Declared, steps: dict[str, Object]) -> None:
+    written = [mount["name"] for step in steps.values() for mount in step["volumeMounts"] if mount["mountPath"] == "/tmp"]
+    assert written == [f"scratch-{name}" for name in steps]
+    volumes = [volume["name"] for volume in apart.one("Task", "promote")["spec"]["volumes"]]
+    assert len(volumes) == len(set(volumes)), "Tekton takes each name once"
+
+
 def test_the_pipeline_names_both_repositories(apart: Declared) -> None:
     (task,) = apart.one("Pipeline", "chespirito-production-pipeline")["spec"]["tasks"]
     values = {param["name"]: param["value"] for param in task["params"]}

@@ -88,7 +88,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
         proofs = [
             _prove(args, args.source, SOURCE_PULL, args.marks.seconds, image="$(params.source-image)"),
             _import(args.registry, args.source),
-            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS, copied=True) | {"name": "prove-copy"},
+            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS, copied=True),
         ]
     approvals = [approve.step(args.approval)] if args.approval else []
     return {
@@ -125,8 +125,9 @@ def _prove(
     copied: bool = False,
 ) -> Manifest:
     prove = rollout.registry_step(
-        "prove",
+        "prove-copy" if copied else "prove",
         volume,
+        runs="prove",
         insecure=registry.insecure,
         env={
             "PARAM_REPOSITORY": "$(params.repository)",

@@ -132,10 +132,11 @@ def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved
     )
 
 
-def registry_step(name: str, volume: str, *, insecure: bool, env: Mapping[str, str]) -> Manifest:
-    """Return a step that works on the registry with the credential of `volume`."""
+def registry_step(name: str, volume: str, *, insecure: bool, env: Mapping[str, str], runs: str | None = None) -> Manifest:
+    """Return a step that works on the registry with the credential of `volume`; `runs` is its script if not its name's."""
     return step(
         name,
+        runs=runs,
         env={
             "INSECURE": str(insecure).lower(),
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
