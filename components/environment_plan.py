@@ -144,7 +144,9 @@ class EnvironmentPlan:
             if self._restores:
                 tasks[restore.NAME] = restore.spec()
             if self._cleans:
-                tasks[clean.NAME] = clean.spec(insecure=registry.insecure, quarantine_insecure=builds.quarantine.insecure)
+                tasks[clean.NAME] = clean.spec(
+                    api=api, insecure=registry.insecure, quarantine_insecure=builds.quarantine.insecure
+                )
             tasks[needed.NAME] = needed.spec(self._git)
             tasks[moved_task.NAME] = moved_task.spec(self._git, api=api)
             if self._ok_to_test:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.conventions import HOLD, plain
+from components.conventions import CONTAINER, HOLD, plain
 from local.kubernetes_api import Kubernetes, condition
 
 OURS = "app.kubernetes.io/part-of=tekton-delivery,app.kubernetes.io/name"
@@ -51,17 +51,24 @@ def _row(deployment: Any) -> tuple[Text, ...]:
     metadata = deployment.metadata
     notes: dict[str, str] = metadata.annotations or {}
     ready = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas}"
-    commit = notes.get(f"{PREFIX}commit", "")
+    commit = notes.get(f"{PREFIX}commit", "")[:12] or "nothing delivered yet"
+    since = notes.get(f"{PREFIX}delivered-at", "")
+    pull_request = f"#{notes[f'{PREFIX}pull-request']}" if f"{PREFIX}pull-request" in notes else ""
+    (image,) = (container.image for container in deployment.spec.template.spec.containers if container.name == CONTAINER)
+    digest = image.partition("@")[2] if f"{PREFIX}digest" in notes else ""
+    if digest != notes.get(f"{PREFIX}digest", ""):
+        # It is being rolled out, or came by another way: what is noted is about another image.
+        commit, since, pull_request = "not what was delivered", "", ""
     held = notes.get(HOLD)
     # Others wrote them; rich takes some of it for markup unless it is told that it is text.
     cells = (
         metadata.labels[f"{PREFIX}environment"],
         metadata.labels["app.kubernetes.io/name"],
         ready,
-        commit[:12] or "nothing delivered yet",
-        notes.get(f"{PREFIX}digest", "")[:19],
-        notes.get(f"{PREFIX}delivered-at", ""),
-        f"#{notes[f'{PREFIX}pull-request']}" if f"{PREFIX}pull-request" in notes else "",
+        commit,
+        digest[:19],
+        since,
+        pull_request,
         f"by {json.loads(held)['by']}" if held else "",
     )
     return tuple(Text(plain(cell)) for cell in cells)

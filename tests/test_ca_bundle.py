@@ -95,7 +95,7 @@ def test_which_steps_those_are() -> None:
         "proof/proof",
     }
     staging |= {"base-moved/touches", "base-moved/tell"}
-    staging |= {"clean/clean"}
+    staging |= {"clean/clean", "clean/rejected"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
     promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}

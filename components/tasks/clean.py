@@ -1,7 +1,7 @@
 """After a pull request was closed unmerged: what it left in the registries is deleted, once the environment is back."""
 
 from components.conventions import REGISTRY_DELETE, Manifest
-from components.tasks import rollout
+from components.tasks import forge, rollout
 from components.tasks.step import (
     API_TOKEN_PATH,
     DOCKER_CONFIG_PATH,
@@ -17,18 +17,20 @@ from components.tasks.step import (
 NAME = "clean"
 
 PARAMS = {
+    "repository": "owner/name on the forge",
     "pull-request": "its number",
     "namespace": "the workload namespace",
     "deployment": "the Deployment that runs its application",
     "image": "repository of the application's images",
     "quarantine-image": "repository in the quarantine registry; empty to delete nothing there",
 }
-# What one step tells the other: no step holds both credentials.
+# What the others tell the step that deletes: none holds the credential of another one.
 TOLD = "kept"
 KEPT_PATH = "/kept/digests.json"
+REJECTED_PATH = "/kept/rejected"
 
 
-def spec(*, insecure: bool, quarantine_insecure: bool) -> Manifest:
+def spec(*, api: forge.Api, insecure: bool, quarantine_insecure: bool) -> Manifest:
     """Return the Task's spec; `insecure` and `quarantine_insecure` allow either registry to be without TLS."""
     kept = step(
         "kept",
@@ -40,6 +42,13 @@ def spec(*, insecure: bool, quarantine_insecure: bool) -> Manifest:
         },
         mounts=[mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True), mount(TOLD, "/kept")],
     )
+    # The last one before it: what is merged from then on takes longer to be rolled out than this to be deleted.
+    rejected = step(
+        "rejected",
+        env=forge.env(api, forge.PULL_REQUESTS)
+        | {"PARAM_PULL_REQUEST": "$(params.pull-request)", "REJECTED": REJECTED_PATH},
+        mounts=[mount(TOLD, "/kept"), forge.credential(api)],
+    )
     clean = step(
         "clean",
         env={
@@ -50,6 +59,7 @@ def spec(*, insecure: bool, quarantine_insecure: bool) -> Manifest:
             "QUARANTINE_INSECURE": str(quarantine_insecure).lower(),
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "KEPT": KEPT_PATH,
+            "REJECTED": REJECTED_PATH,
             "SCRATCH": SCRATCH,
         },
         mounts=[mount(REGISTRY_DELETE, DOCKER_CONFIG_PATH, read_only=True), mount(TOLD, "/kept", read_only=True)],
@@ -57,6 +67,11 @@ def spec(*, insecure: bool, quarantine_insecure: bool) -> Manifest:
     return {
         "description": "Delete the images that a rejected pull request left.",
         "params": string_params(PARAMS),
-        "volumes": [api_token(rollout.API_TOKEN), docker_config(REGISTRY_DELETE, REGISTRY_DELETE), empty_dir(TOLD)],
-        "steps": [kept, clean],
+        "volumes": [
+            api_token(rollout.API_TOKEN),
+            forge.volume(api),
+            docker_config(REGISTRY_DELETE, REGISTRY_DELETE),
+            empty_dir(TOLD),
+        ],
+        "steps": [kept, rejected, clean],
     }

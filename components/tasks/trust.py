@@ -26,6 +26,7 @@ SPEAKS_WITH = {
     "copy": {"quarantine", "registry"},
     "sign": {"registry"},
     "clean": {"quarantine", "registry"},
+    "rejected": {"forge-api"},
     "prove": {"source"},
     "import": {"source", "registry"},
     "prove-copy": {"registry"},

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from local.cluster.names import QUARANTINE, REGISTRY
@@ -12,6 +13,7 @@ from local.forge.client import PullRequest
 from local.forge.setup import REPOSITORY
 from local.kubernetes_api import Object
 from tests.e2e.attacks.registry import Login, RefusedError
+from tests.e2e.attacks.webhooks import encode, honest, signed
 from tests.e2e.world import World
 
 Delivered = Callable[[str], tuple[PullRequest, str]]
@@ -92,6 +94,23 @@ def test_what_another_pull_request_has_as_well_stays(world: World, registry: Log
     _, said = rejected(world, gone)
     assert f"stays: {digest}, which another pull request has as well" in said
     assert there(registry, digest)
+
+
+def test_what_was_merged_stays_whatever_an_event_says(world: World, registry: Login, delivered: Delivered) -> None:
+    """One that comes late, or that somebody sends who has the webhook's secret."""
+    merged, digest = delivered("Merged, and rejected by nobody")
+    world.merge(merged)
+    _, succeeded, told = world.run("production", merged)
+    assert succeeded, told
+    known = len(world.runs("staging", merged.number))
+    request = signed(encode(honest("closed_unmerged", merged.number)), world.webhook_secrets["staging"])
+    httpx.post(world.listeners["staging"], content=request.content, headers=dict(request.headers), trust_env=False)
+    run = wait_for_run(world.kubernetes, "staging-ci", merged.number, known=known)
+    follow(world.kubernetes, run, world.log.append)
+    assert f"#{merged.number} is not closed unmerged" in world.logs(run, "clean", "rejected")
+    assert "left as it is" in world.logs(run, "clean", "clean")
+    assert there(registry, digest)
+    assert world.digest("production") == digest
 
 
 def test_without_the_right_to_delete_the_way_back_is_done_all_the_same(

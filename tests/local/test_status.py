@@ -23,14 +23,21 @@ def run(status: str = "Unknown") -> dict[str, Any]:
     }
 
 
+DIGEST = "sha256:" + "a" * 64
+
+
 class Kubernetes:
+    def __init__(self, image: str = f"registry.example/shop@{DIGEST}") -> None:
+        self.image = image
+
     def deployments(self, selector: str) -> list[Any]:
-        notes = {"tekton-delivery/delivered-at": BAD, "tekton-delivery/pull-request": BAD}
+        notes = {"delivered-at": BAD, "pull-request": BAD, "digest": DIGEST, "commit": "0123456789abcdef"}
         labels = {"tekton-delivery/environment": "staging", "app.kubernetes.io/name": "shop"}
-        metadata = SimpleNamespace(namespace="staging", annotations=notes, labels=labels)
-        return [
-            SimpleNamespace(metadata=metadata, status=SimpleNamespace(ready_replicas=1), spec=SimpleNamespace(replicas=1))
-        ]
+        annotations = {f"tekton-delivery/{name}": text for name, text in notes.items()}
+        metadata = SimpleNamespace(namespace="staging", annotations=annotations, labels=labels)
+        pod = SimpleNamespace(spec=SimpleNamespace(containers=[SimpleNamespace(name="app", image=self.image)]))
+        spec = SimpleNamespace(replicas=1, template=pod)
+        return [SimpleNamespace(metadata=metadata, status=SimpleNamespace(ready_replicas=1), spec=spec)]
 
     def runs(self, namespace: str) -> list[Any]:
         return [run()]
@@ -59,6 +66,15 @@ def test_the_status_shows_what_others_wrote_as_text(kubernetes: Any) -> None:
     assert out.getvalue().count(PLAIN) == 3
     assert f"#{PLAIN}" in out.getvalue()
     assert not [letter for letter in out.getvalue() if letter != "\n" and not letter.isprintable()]
+
+
+def test_the_status_tells_of_what_runs_and_not_of_what_is_noted_about_another_image() -> None:
+    out = io.StringIO()
+    show(Kubernetes(f"registry.example/shop@sha256:{'b' * 64}"), Console(file=out, width=400, color_system=None))  # type: ignore[arg-type]
+    told = out.getvalue().partition("Runs in flight")[0]
+    assert "not what was delivered" in told
+    assert f"sha256:{'b' * 12}" in told
+    assert [words for words in ("0123456789ab", DIGEST[:19], PLAIN) if words in told] == []
 
 
 def test_so_does_whoever_follows_a_run(kubernetes: Any) -> None:

@@ -9,6 +9,7 @@ leave() {
     exit 0
 }
 case $PARAM_PULL_REQUEST in '' | *[!0-9]*) leave "'$PARAM_PULL_REQUEST' is no pull request's number" ;; esac
+[ "$(cat "$REJECTED" 2>/dev/null)" = yes ] || leave "the forge does not say that #$PARAM_PULL_REQUEST is rejected"
 # Of nothing jq says that all is well.
 { [ -s "$KEPT" ] && jq --exit-status 'type == "array"' "$KEPT" >/dev/null 2>&1; } ||
     leave "it is not known what the environment needs"

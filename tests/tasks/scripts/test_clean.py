@@ -89,6 +89,7 @@ def clean(sandbox: Sandbox, *kept: str, told: str | None = None, **changed: str)
         "QUARANTINE_INSECURE": "false",
         "DOCKER_CONFIG": "/credentials/registry",
         "KEPT": str(sandbox.file("kept", json.dumps(list(kept)) if told is None else told)),
+        "REJECTED": str(sandbox.file("rejected", "yes")),
         "SCRATCH": str(sandbox.root),
     }
     result = sandbox.run("clean", **env | changed)
@@ -106,6 +107,56 @@ def test_what_it_left_goes_with_its_marks(sandbox: Sandbox, registry: Registry) 
     clean(sandbox)
     assert registry.deleted[:3] == [f"{IMAGE}@{A}", f"{IMAGE}@{mark}", f"{IMAGE}@sha256:{'e' * 64}"]
     assert registry.deleted[3:] == [f"{IMAGE}@{B}"]
+
+
+def ask(sandbox: Sandbox, answer: str, **changed: str) -> tuple[Result, str]:
+    """Ask the forge what became of the pull request 7: the result, and what the step that deletes is told."""
+    sandbox.stub("curl", answer)
+    env = {
+        "PARAM_REPOSITORY": "acme/shop",
+        "PARAM_PULL_REQUEST": "7",
+        "API_URL": "https://forge.example/api",
+        "TOKEN_FILE": str(sandbox.file("token", "t0ken")),
+        "REJECTED": str(sandbox.root / "told"),
+    }
+    result = sandbox.run("rejected", **env | changed)
+    told = sandbox.root / "told"
+    return result, told.read_text() if told.exists() else ""
+
+
+def test_what_is_closed_unmerged_may_be_deleted(sandbox: Sandbox) -> None:
+    result, told = ask(sandbox, """echo '{"state": "closed", "merged": false}'""")
+    assert (result.code, told) == (0, "yes")
+    assert sandbox.called("curl")[0][-1] == "https://forge.example/api/repos/acme/shop/pulls/7"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        """echo '{"state": "open", "merged": false}'""",
+        """echo '{"state": "closed", "merged": true}'""",
+        """echo '{"state": "closed"}'""",
+        """echo '{"state": "closed", "merged": null}'""",
+        "echo gone",
+        "exit 22",
+        ":",
+    ],
+    ids=["opened anew", "merged", "silent", "null", "no JSON", "refused", "empty"],
+)
+def test_nothing_else_may(sandbox: Sandbox, answer: str) -> None:
+    """An event may be an old one, or come from whoever signs one."""
+    result, told = ask(sandbox, answer)
+    assert (result.code, told) == (0, "")
+    assert "nothing is deleted" in result.out
+
+
+@pytest.mark.parametrize("told", ["", "no", "yes\nno", None])
+def test_without_the_forges_word_nothing_is_deleted(sandbox: Sandbox, registry: Registry, told: str | None) -> None:
+    registry.copy(ONE, "7", A)
+    path = sandbox.root / "nowhere" if told is None else sandbox.file("word", told)
+    result = clean(sandbox, REJECTED=str(path))
+    assert registry.deleted == []
+    assert result.out == "left as it is: the forge does not say that #7 is rejected\n"
 
 
 def test_several_commits_of_one_image_are_one(sandbox: Sandbox, registry: Registry) -> None:
