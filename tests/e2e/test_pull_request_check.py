@@ -104,7 +104,7 @@ def test_a_preview_needs_no_right_on_the_cluster(world: World, nobody: Path, tmp
     another.write_text("another")
 
     def change(settings: dict[str, Any], memory: str | None) -> None:
-        settings["cluster"] = {"kubeconfig": str(nobody)}
+        settings["cluster"] |= {"kubeconfig": str(nobody)}
         if memory:
             settings["applications"][0]["resources"] = {"memory": memory}
             # Secrets change and come too: none of them is read.
