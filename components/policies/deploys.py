@@ -20,6 +20,8 @@ _FLAT = rf"({_PLAIN}|\[({_PLAIN},?)*\]|\{{({_TEXT}:{_PLAIN},?)*\}})"
 _VALUE = rf"({_FLAT}|\{{({_TEXT}:{_FLAT},?)*\}})"
 _REST = rf'^"(,"(commit|pullRequest|mergeCommit|mergedBy|run|at|mark|approvedBy)":{_VALUE})*\}}\]$'
 _ENTRY = '{"image":"'
+# The end of what is being rolled out, as rollout.sh notes it: the run that does.
+_BY_RUN = r'^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"\}$'
 _COMPACT = r"^[^\s\\]*$"
 # Entries that are kept; deploy.sh has the same number.
 _KEPT = 20
@@ -38,8 +40,8 @@ def deploys(
         return f"{spec}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')"
 
     own = f"[{lookup(repositories, 'object.metadata.name')}, {quote(placeholder_repository)}]"
-    hold, history, entry = quote(HOLD), quote(HISTORY), quote(_ENTRY)
-    image_key, former, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
+    hold, history, entry, before, rolling = quote(HOLD), quote(HISTORY), quote(_ENTRY), quote(BEFORE), quote(ROLLING_OUT)
+    image_key, former_key, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
     served = texts((BEFORE, ROLLING_OUT))
     notes = texts((*_NOTES, BEFORE, HISTORY, ROLLING_OUT))
 
@@ -64,6 +66,12 @@ def deploys(
             # What somebody put there by hand may be noted as what served before: it ran, or it was noted when it did.
             "known": f"{served}.map(k, k in variables.former ? variables.former[k] : '').join('') + "
             "'\"' + variables.running + '\"'",
+            "rolling": f"{rolling} in variables.former ? variables.former[{rolling}].replace(' ', '') : ''",
+            # What served, as rollout.sh sees it: where a rollout was neither settled nor taken back, what did before it.
+            "served": f"variables.rolling.contains({image_key} + variables.running + '\"') && "
+            f"variables.rolling.contains({former_key}) ? "
+            f"variables.rolling.split({former_key})[1].split('\"')[0] : variables.running",
+            "begun": '\'{"image":"\' + variables.image + \'","former":"\' + variables.served + \'","run":"\'',
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "
             "variables.former.filter(k, !(k in variables.notes))",
         },
@@ -96,10 +104,16 @@ def deploys(
             validation(
                 "the deployer notes as what served before what is the application's, or ran",
                 # Without escapes and blanks there is one way to write a key.
-                f"{served}.filter(k, k in variables.changed && k in variables.notes).map(k, variables.notes[k])"
-                f".all(n, n.matches({quote(_COMPACT)}) && (n.split({image_key}) + n.split({former})).all(p, "
-                f"p.startsWith('[') || p.startsWith('{{') || ({of_the_application(first)}) || "
+                f"[{before}].filter(k, k in variables.changed && k in variables.notes).map(k, variables.notes[k])"
+                f".all(n, n.matches({quote(_COMPACT)}) && n.split({image_key}).all(p, "
+                f"p.startsWith('[') || ({of_the_application(first)}) || "
                 f"variables.known.contains('\"' + {first} + '\"')))",
+            ),
+            validation(
+                "the deployer notes what it rolls out, and what served until then to go back to",
+                f"!({rolling} in variables.changed) || !({rolling} in variables.notes) || "
+                f"(variables.notes[{rolling}].startsWith(variables.begun) && "
+                f"variables.notes[{rolling}].substring(size(variables.begun)).matches({quote(_BY_RUN)}))",
             ),
             validation(
                 "the deployer neither sets nor lifts a hold",

@@ -1,0 +1,71 @@
+"""The admission policy on deploys: what a deployer notes on a Deployment has its form, and tells what was."""
+
+import pytest
+
+from tests.support import Declared
+from tests.test_policies_deploys import EVIL, HAND, IMAGE, OTHER, deploy, noted
+
+
+def rolling(image: str, former: str, run: str = "run-1") -> str:
+    """What is being rolled out, as rollout.sh notes it."""
+    return f'{{"image":"{image}","former":"{former}","run":"{run}"}}'
+
+
+@pytest.mark.parametrize(
+    ("running", "old", "image", "new"),
+    [
+        (OTHER, None, IMAGE, rolling(IMAGE, OTHER)),
+        (HAND, None, IMAGE, rolling(IMAGE, HAND)),
+        (IMAGE, None, IMAGE, rolling(IMAGE, IMAGE)),
+        (IMAGE, rolling(IMAGE, OTHER), IMAGE, rolling(IMAGE, OTHER, "run-2")),
+        (IMAGE, rolling(IMAGE, OTHER), OTHER, rolling(OTHER, OTHER)),
+        (IMAGE, f'{{"image": "{IMAGE}", "former": "{HAND}"}}', OTHER, rolling(OTHER, HAND)),
+        (IMAGE, f'{{"image":"{IMAGE}"}}', OTHER, rolling(OTHER, IMAGE)),
+        (HAND, rolling(IMAGE, OTHER), IMAGE, rolling(IMAGE, HAND)),
+        (IMAGE, "x", OTHER, rolling(OTHER, IMAGE)),
+        (IMAGE, rolling(IMAGE, OTHER), IMAGE, None),
+        (IMAGE, rolling(IMAGE, OTHER), OTHER, None),
+    ],
+    ids=[
+        "next",
+        "by-hand",
+        "same",
+        "killed",
+        "back",
+        "blanks",
+        "no-former",
+        "overtaken",
+        "unreadable",
+        "settled",
+        "went-back",
+    ],
+)
+def test_a_deployer_notes_what_it_rolls_out(
+    single: Declared, running: str, old: str | None, image: str, new: str | None
+) -> None:
+    assert deploy(single, noted(single, image, rolling_out=new), noted(single, running, rolling_out=old)) == []
+
+
+UNMERGED = IMAGE.replace("a" * 64, "e" * 64)
+
+
+@pytest.mark.parametrize(
+    ("old", "image", "new"),
+    [
+        (None, OTHER, rolling(OTHER, UNMERGED, "x")),
+        (None, IMAGE, rolling(IMAGE, UNMERGED)),
+        (None, IMAGE, rolling(IMAGE, EVIL)),
+        (None, IMAGE, rolling(OTHER, OTHER)),
+        (rolling(OTHER, HAND), IMAGE, rolling(IMAGE, OTHER)),
+        (rolling(OTHER, IMAGE), OTHER, rolling(OTHER, UNMERGED)),
+        (None, IMAGE, f'{{"former":"{OTHER}","image":"{IMAGE}","run":"r"}}'),
+        (None, IMAGE, f'{{"image":"{IMAGE}","former":"{OTHER}"}}'),
+        (None, IMAGE, rolling(IMAGE, OTHER, f'r","former":"{UNMERGED}')),
+        (None, IMAGE, rolling(IMAGE, OTHER, "x" * 64)),
+        (None, IMAGE, rolling(IMAGE, OTHER) + "\n"),
+        (None, IMAGE, f'{{"image":"{IMAGE}","former":"{OTHER}","run":{{"former":"{UNMERGED}"}}}}'),
+    ],
+)
+def test_a_deployer_makes_nothing_what_served_that_did_not(single: Declared, old: str | None, image: str, new: str) -> None:
+    refused = deploy(single, noted(single, image, rolling_out=new), noted(single, OTHER, rolling_out=old))
+    assert refused == ["the deployer notes what it rolls out, and what served until then to go back to"]
