@@ -1,9 +1,12 @@
 """The admission policy on deploys: what a deployer notes on a Deployment has its form, and tells what was."""
 
+import json
+
 import pytest
 
 from tests.support import Declared
-from tests.test_policies_deploys import EVIL, HAND, IMAGE, OTHER, deploy, noted
+from tests.test_policies_deploys import EVIL, HAND, IMAGE, OTHER, deploy, entry, noted
+from tests.test_routing import SHA
 
 
 def rolling(image: str, former: str, run: str = "run-1") -> str:
@@ -69,3 +72,57 @@ UNMERGED = IMAGE.replace("a" * 64, "e" * 64)
 def test_a_deployer_makes_nothing_what_served_that_did_not(single: Declared, old: str | None, image: str, new: str) -> None:
     refused = deploy(single, noted(single, image, rolling_out=new), noted(single, OTHER, rolling_out=old))
     assert refused == ["the deployer notes what it rolls out, and what served until then to go back to"]
+
+
+FIRST = f'{{"image":"{IMAGE}","commit":null,"pullRequest":null}}'
+
+
+@pytest.mark.parametrize(
+    ("note", "values"),
+    [
+        ("commit", [SHA]),
+        ("merge_commit", [SHA]),
+        ("pull_request", ["1", "2147483647"]),
+        ("digest", [IMAGE.split("@")[1]]),
+        ("run", ["shop-production-7-0123abcd-20261122120000-promote", "r", "x" * 63]),
+        ("merged_by", ["ana", "renovate[bot]", "a_b.c-d"]),
+        ("delivered_at", ["2026-11-22T12:00:00Z"]),
+        ("before", ["[]", f"[{FIRST}]", f"[{','.join([FIRST, entry()])}]"]),
+    ],
+)
+def test_notes_have_the_form_that_deliveries_write(single: Declared, note: str, values: list[str]) -> None:
+    for value in values:
+        assert deploy(single, noted(single, **{note: value}), noted(single)) == []
+    assert deploy(single, noted(single), noted(single, **{note: values[0]})) == [], "it may go"
+    assert deploy(single, noted(single, **{note: "by hand"}), noted(single, **{note: "by hand"})) == [], (
+        "what is there may stay"
+    )
+
+
+@pytest.mark.parametrize(
+    ("note", "value"),
+    [
+        ("commit", "x" * 4096),
+        ("commit", SHA + "\n"),
+        ("commit", ""),
+        ("merge_commit", "--output=/tmp/x"),
+        ("merge_commit", "HEAD"),
+        ("pull_request", "0"),
+        ("pull_request", "12345678901"),
+        ("digest", "sha256:abc"),
+        ("run", "x" * 64),
+        ("run", "Run"),
+        ("merged_by", "ana\nbob"),
+        ("merged_by", "<b>"),
+        ("delivered_at", "yesterday"),
+        ("delivered_at", "2026-11-22T12:00:00Z\u202e"),
+        ("before", "[null]"),
+        ("before", f"[{FIRST},]"),
+        ("before", f"[{FIRST}{FIRST}]"),
+        ("before", f"[{FIRST.replace('null', json.dumps('x' * 1000), 1)}]"),
+        ("before", f'[{FIRST[:-1]},"more":1}}]'),
+    ],
+)
+def test_a_note_of_another_form_blocks_no_later_deploy(single: Declared, note: str, value: str) -> None:
+    refused = deploy(single, noted(single, **{note: value}), noted(single))
+    assert refused == ["the deployer writes its notes in the form of those that deliveries write"]

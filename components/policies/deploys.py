@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 
-from components.cel import lookup, quote
+from components.cel import LOGIN, SHA, lookup, quote
 from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, PROJECT, ROLLING_OUT, key
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, texts, validation
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
 
-# What deliveries note on a Deployment, and how long a note may be. A hold has its own message.
-_NOTES = tuple(
-    key(name) for name in ("commit", "pull-request", "digest", "merge-commit", "merged-by", "run", "delivered-at", "hold")
-)
+# How long a note may be.
 _NOTE, _RECORD = 4096, 65536
 # What follows the image in an entry of the history, to the end of the list. Rollbacks are people's: nothing tells of one.
 _TEXT = r'"([^"\\]|\\["\\])*"'
@@ -22,7 +19,20 @@ _REST = rf'^"(,"(commit|pullRequest|mergeCommit|mergedBy|run|at|mark|approvedBy)
 _ENTRY = '{"image":"'
 # The end of what is being rolled out, as rollout.sh notes it: the run that does.
 _BY_RUN = r'^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"\}$'
-_COMPACT = r"^[^\s\\]*$"
+_IMAGE, _COMMIT, _NUMBER = r'[^"\\\s]+', "[0-9a-f]{40}", "[1-9][0-9]{0,9}"
+_SERVED = rf'\{{"image":"{_IMAGE}"(,"commit":(null|"{_COMMIT}"))?(,"pullRequest":(null|"{_NUMBER}"))?\}}'
+# What deploy.sh and restore.sh write, by the note. Of what has another form they hand nothing on.
+_FORMS = {
+    key("commit"): SHA,
+    key("merge-commit"): SHA,
+    key("pull-request"): f"^{_NUMBER}$",
+    key("digest"): "^sha256:[0-9a-f]{64}$",
+    key("merged-by"): LOGIN,
+    key("run"): r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$",
+    key("delivered-at"): "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    # Without escapes and blanks there is one way to write a key.
+    BEFORE: rf"^\[({_SERVED}(,{_SERVED})*)?\]$",
+}
 # Entries that are kept; deploy.sh has the same number.
 _KEPT = 20
 
@@ -43,7 +53,8 @@ def deploys(
     hold, history, entry, before, rolling = quote(HOLD), quote(HISTORY), quote(_ENTRY), quote(BEFORE), quote(ROLLING_OUT)
     image_key, former_key, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
     served = texts((BEFORE, ROLLING_OUT))
-    notes = texts((*_NOTES, BEFORE, HISTORY, ROLLING_OUT))
+    notes = texts((*_FORMS, HISTORY, HOLD, ROLLING_OUT))  # a hold has its own message
+    forms = ", ".join(f"{quote(name)}: {quote(form)}" for name, form in _FORMS.items())
 
     def of_the_application(image: str) -> str:
         return f"{image}.matches('^[^@]+@sha256:[0-9a-f]{{64}}$') && {image}.split('@')[0] in {own}"
@@ -58,6 +69,7 @@ def deploys(
             "former": optional("oldObject.metadata", "annotations", "{}"),
             "running": image(_OLD),
             "image": image(_NEW),
+            "forms": f"{{{forms}}}",
             "history": f"{history} in variables.notes ? variables.notes[{history}] : ''",
             "record": f"{history} in variables.former ? variables.former[{history}] : ''",
             # Where the last entry begins, and what stands before it.
@@ -89,6 +101,11 @@ def deploys(
                 "variables.changed.join(', ')",
             ),
             validation(
+                "the deployer writes its notes in the form of those that deliveries write",
+                "variables.changed.all(k, !(k in variables.notes) || !(k in variables.forms) || "
+                "variables.notes[k].matches(variables.forms[k]))",
+            ),
+            validation(
                 "the deployer adds what runs to the history, and leaves what is there but for the oldest of "
                 f"{_KEPT} entries",
                 f"!({history} in variables.changed) || ("
@@ -103,11 +120,9 @@ def deploys(
             ),
             validation(
                 "the deployer notes as what served before what is the application's, or ran",
-                # Without escapes and blanks there is one way to write a key.
-                f"[{before}].filter(k, k in variables.changed && k in variables.notes).map(k, variables.notes[k])"
-                f".all(n, n.matches({quote(_COMPACT)}) && n.split({image_key}).all(p, "
-                f"p.startsWith('[') || ({of_the_application(first)}) || "
-                f"variables.known.contains('\"' + {first} + '\"')))",
+                f"!({before} in variables.changed) || !({before} in variables.notes) || "
+                f"variables.notes[{before}].split({image_key}).all(p, p.startsWith('[') || "
+                f"({of_the_application(first)}) || variables.known.contains('\"' + {first} + '\"'))",
             ),
             validation(
                 "the deployer notes what it rolls out, and what served until then to go back to",

@@ -117,6 +117,26 @@ def test_notes_that_nobody_can_read_stop_no_delivery(sandbox: Sandbox, text: str
     assert json.loads(cluster.notes["before"]) == [{"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]
 
 
+def test_notes_of_no_form_are_not_handed_on(sandbox: Sandbox) -> None:
+    """The admission policy would refuse them, this delivery and every later one."""
+    kept = {"image": NEW, "commit": "a" * 40, "pullRequest": "5"}
+    bad = [
+        {"image": NEW, "commit": "x" * 1000, "pullRequest": {"a": "b"}, "more": 1},
+        {"image": 'a"b'},
+        {"image": "x" * 5000},
+    ]
+    notes = {
+        "tekton-delivery/commit": "x" * 4096,
+        "tekton-delivery/pull-request": "6\n",
+        "tekton-delivery/before": json.dumps([kept, *bad]),
+    }
+    cluster = Cluster(sandbox, image=OLD, notes=notes)
+    result = deploy(sandbox)
+    assert result.code == 0, result.err
+    nobody = {"commit": None, "pullRequest": None}
+    assert json.loads(cluster.notes["before"]) == [kept, {"image": NEW} | nobody, {"image": OLD} | nobody]
+
+
 def test_a_refused_change_changes_nothing_and_says_why(sandbox: Sandbox, cluster: Cluster) -> None:
     cluster.behave(refused=(NEW,))
     result = deploy(sandbox)
