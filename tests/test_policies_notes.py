@@ -126,3 +126,82 @@ def test_notes_have_the_form_that_deliveries_write(single: Declared, note: str, 
 def test_a_note_of_another_form_blocks_no_later_deploy(single: Declared, note: str, value: str) -> None:
     refused = deploy(single, noted(single, **{note: value}), noted(single))
     assert refused == ["the deployer writes its notes in the form of those that deliveries write"]
+
+
+def with_field(field: str) -> str:
+    return f"[{entry()[:-1]},{field}}}]"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '"mark":[1,]',
+        '"mark":[1]',
+        '"mark":"x"',
+        '"mark":{"a":[1,]}',
+        '"mark":{"a":[1 2]}',
+        '"mark":{"a":{"b":"c",}}',
+        '"mark":{"a":"b""c":"d"}',
+        '"mark":{"a":"b"\n}',
+        '"mark":{"a":"\n"}',
+        '"mark":{"a":"\\x"}',
+        '"mark":{"a":01}',
+        '"mark":null',
+        '"mergeCommit":{"a":"b"}',
+        '"mergedBy":["a"]',
+        '"run":null',
+        '"at":5',
+        '"at":"\x00"',
+        '"approvedBy":"ana"',
+        '"approvedBy":[1]',
+        '"approvedBy":["a",]',
+        '"approvedBy":["a""b"]',
+        f'"mark":{{"a":"{"x" * 8192}"}}',
+        f'"mark":{{"a":"{"ü" * 4096}"}}',
+    ],
+)
+def test_a_deployer_adds_nothing_that_cannot_be_read(single: Declared, field: str) -> None:
+    assert len(deploy(single, noted(single, history=with_field(field)), noted(single))) == 1
+    assert deploy(single, noted(single, history=f"[,{entry()}]"), noted(single)) != []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '"mark":{}',
+        '"mark":{"a":"\\n\\u001f\\/ü","b":[1,"c",null],"d":{"e":null,"f":10},"g":0,"h":[],"i":{}}',
+        '"approvedBy":[]',
+        '"approvedBy":["ana","b\\\\c"]',
+    ],
+)
+def test_a_deployer_adds_what_deliveries_write(single: Declared, field: str) -> None:
+    json.loads(with_field(field))
+    assert deploy(single, noted(single, history=with_field(field)), noted(single)) == []
+
+
+def padded(size: int) -> str:
+    return entry(at="x" * size)
+
+
+@pytest.mark.parametrize(
+    ("old", "kept", "allowed"),
+    [
+        ([padded(8000)] * 8, [padded(8000)] * 7, True),
+        ([padded(8000)] * 8, [padded(8000)] * 2, True),
+        ([padded(65300)], [], True),
+        ([padded(8000)] * 7, [padded(8000)] * 6, False),
+        ([padded(8000)] * 7, [], False),
+        ([*[padded(8000)] * 8, entry()], [padded(8000)] * 7, False),
+        ([*[padded(8000)] * 8, entry()], [padded(7999)], False),
+    ],
+    ids=["one", "more", "all", "fits", "all-fit", "from-the-middle", "written-anew"],
+)
+def test_the_oldest_go_where_the_record_would_outgrow_its_bound(
+    single: Declared, old: list[str], kept: list[str], allowed: bool
+) -> None:
+    new = noted(single, history=f"[{','.join([*kept, entry()])}]")
+    assert (deploy(single, new, noted(single, history=f"[{','.join(old)}]")) == []) is allowed
+
+
+def test_a_record_that_is_no_list_is_started_anew(single: Declared) -> None:
+    assert deploy(single, noted(single, history=f"[{entry()}]"), noted(single, history="by hand")) == []

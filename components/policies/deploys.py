@@ -8,14 +8,15 @@ from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rul
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
 
-# How long a note may be.
-_NOTE, _RECORD = 4096, 65536
+# How many bytes a note may have, the history, and an entry of it with the end of the list; rollout.sh has the same.
+_NOTE, _RECORD, _ADDED = 4096, 65536, 8193
 # What follows the image in an entry of the history, to the end of the list. Rollbacks are people's: nothing tells of one.
-_TEXT = r'"([^"\\]|\\["\\])*"'
-_PLAIN = rf"({_TEXT}|null|true|false|[0-9]+)"
-_FLAT = rf"({_PLAIN}|\[({_PLAIN},?)*\]|\{{({_TEXT}:{_PLAIN},?)*\}})"
-_VALUE = rf"({_FLAT}|\{{({_TEXT}:{_FLAT},?)*\}})"
-_REST = rf'^"(,"(commit|pullRequest|mergeCommit|mergedBy|run|at|mark|approvedBy)":{_VALUE})*\}}\]$'
+_TEXT = r'"([^"\\\x00-\x1f]|\\(["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+_PLAIN = rf"({_TEXT}|null|true|false|0|[1-9][0-9]*)"
+_FLAT = rf"({_PLAIN}|\[({_PLAIN}(,{_PLAIN})*)?\]|\{{({_TEXT}:{_PLAIN}(,{_TEXT}:{_PLAIN})*)?\}})"
+_MARK = rf"\{{({_TEXT}:{_FLAT}(,{_TEXT}:{_FLAT})*)?\}}"
+_FIELD = rf'"(commit|pullRequest|mergeCommit|mergedBy|run|at)":{_TEXT}|"mark":{_MARK}|"approvedBy":\[({_TEXT}(,{_TEXT})*)?\]'
+_REST = rf'^"(,({_FIELD}))*\}}\]$'
 _ENTRY = '{"image":"'
 # The end of what is being rolled out, as rollout.sh notes it: the run that does.
 _BY_RUN = r'^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"\}$'
@@ -75,6 +76,7 @@ def deploys(
             # Where the last entry begins, and what stands before it.
             "last": f"variables.history.lastIndexOf({entry})",
             "kept": "variables.last > 1 ? variables.history.substring(1, variables.last - 1) : ''",
+            "added": "variables.last < 0 ? '' : variables.history.substring(variables.last)",
             # What somebody put there by hand may be noted as what served before: it ran, or it was noted when it did.
             "known": f"{served}.map(k, k in variables.former ? variables.former[k] : '').join('') + "
             "'\"' + variables.running + '\"'",
@@ -97,7 +99,7 @@ def deploys(
                 f"the deployer changes no annotations but {PROJECT}/…: those of deliveries, {_NOTE} bytes each, the history "
                 f"{_RECORD}",
                 f"variables.changed.all(k, (k in {notes} || k.matches('^{AWAITS}[1-9][0-9]{{0,9}}$')) && "
-                f"(!(k in variables.notes) || size(variables.notes[k]) <= (k == {history} ? {_RECORD} : {_NOTE})))",
+                f"(!(k in variables.notes) || size(bytes(variables.notes[k])) <= (k == {history} ? {_RECORD} : {_NOTE})))",
                 "variables.changed.join(', ')",
             ),
             validation(
@@ -107,16 +109,20 @@ def deploys(
             ),
             validation(
                 "the deployer adds what runs to the history, and leaves what is there but for the oldest of "
-                f"{_KEPT} entries",
+                f"{_KEPT} entries, or of more than {_RECORD} bytes",
                 f"!({history} in variables.changed) || ("
-                f"variables.history.startsWith('[' + variables.kept) && "
-                f"variables.history.substring(variables.last + {len(_ENTRY)}).startsWith(variables.image + '\"') && "
-                f"variables.history.substring(variables.last + {len(_ENTRY)} + size(variables.image))"
-                f".matches({quote(_REST)}) && "
-                "(variables.last == 1 || variables.history.substring(variables.last - 1, variables.last) == ',') && "
+                "variables.history.startsWith('[' + variables.kept) && "
+                f"variables.added.startsWith({entry} + variables.image + '\"') && "
+                f"size(bytes(variables.added)) <= {_ADDED} && "
+                f"variables.added.substring({len(_ENTRY)} + size(variables.image)).matches({quote(_REST)}) && "
+                "(variables.kept == '' ? variables.last == 1 : "
+                "variables.history.substring(variables.last - 1, variables.last) == ',') && "
                 "((variables.kept == '' && variables.record == '') || variables.record == '[' + variables.kept + ']' || "
-                f"(variables.record.endsWith(',' + variables.kept + ']') && variables.kept.startsWith({entry}) && "
-                f"variables.kept.split({entry}).size() >= {_KEPT})))",
+                f"((variables.kept == '' || (variables.kept.startsWith({entry}) && "
+                "variables.record.endsWith(',' + variables.kept + ']'))) && "
+                f"(variables.kept.split({entry}).size() >= {_KEPT} || "
+                f"size(bytes(variables.record)) + size(bytes(variables.added)) > {_RECORD} || "
+                "!variables.record.startsWith('[') || !variables.record.endsWith(']')))))",
             ),
             validation(
                 "the deployer notes as what served before what is the application's, or ran",
