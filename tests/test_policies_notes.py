@@ -205,3 +205,15 @@ def test_the_oldest_go_where_the_record_would_outgrow_its_bound(
 
 def test_a_record_that_is_no_list_is_started_anew(single: Declared) -> None:
     assert deploy(single, noted(single, history=f"[{entry()}]"), noted(single, history="by hand")) == []
+
+
+def awaiting(count: int) -> dict[str, str]:
+    return {f"awaits_approval_{number}": "{}" for number in range(1, count + 1)}
+
+
+def test_a_deployer_notes_no_more_than_twenty_merges_that_wait(single: Declared) -> None:
+    assert deploy(single, noted(single, **awaiting(20)), noted(single, **awaiting(19))) == []
+    assert len(deploy(single, noted(single, **awaiting(21)), noted(single, **awaiting(20)))) == 1
+    assert deploy(single, noted(single, **awaiting(29)), noted(single, **awaiting(30))) == [], "one may always go"
+    assert len(deploy(single, noted(single, awaits_approval_7="x" * 1025), noted(single))) == 1
+    assert deploy(single, noted(single, awaits_approval_7="x" * 1024), noted(single)) == []

@@ -10,6 +10,8 @@ _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
 
 # How many bytes a note may have, the history, and an entry of it with the end of the list; rollout.sh has the same.
 _NOTE, _RECORD, _ADDED = 4096, 65536, 8193
+# Merges that may wait for approval, and the bytes that are noted of each.
+_WAITING, _AWAITED = 20, 1024
 # What follows the image in an entry of the history, to the end of the list. Rollbacks are people's: nothing tells of one.
 _TEXT = r'"([^"\\\x00-\x1f]|\\(["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
 _PLAIN = rf"({_TEXT}|null|true|false|0|[1-9][0-9]*)"
@@ -97,9 +99,12 @@ def deploys(
             ),
             validation(
                 f"the deployer changes no annotations but {PROJECT}/…: those of deliveries, {_NOTE} bytes each, the history "
-                f"{_RECORD}",
+                f"{_RECORD}; and of {_WAITING} merges that wait for approval, {_AWAITED} each",
                 f"variables.changed.all(k, (k in {notes} || k.matches('^{AWAITS}[1-9][0-9]{{0,9}}$')) && "
-                f"(!(k in variables.notes) || size(bytes(variables.notes[k])) <= (k == {history} ? {_RECORD} : {_NOTE})))",
+                f"(!(k in variables.notes) || size(bytes(variables.notes[k])) <= "
+                f"(k == {history} ? {_RECORD} : k.startsWith('{AWAITS}') ? {_AWAITED} : {_NOTE}))) && "
+                f"(!variables.changed.exists(k, k.startsWith('{AWAITS}') && !(k in variables.former)) || "
+                f"variables.notes.filter(k, k.startsWith('{AWAITS}')).size() <= {_WAITING})",
                 "variables.changed.join(', ')",
             ),
             validation(
