@@ -2,25 +2,40 @@
 
 from collections.abc import Mapping
 
-from components.cel import lookup, quote
+from components.cel import LOGIN, SHA, lookup, quote
 from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, PROJECT, ROLLING_OUT, key
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, texts, validation
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
 
-# What deliveries note on a Deployment, and how long a note may be. A hold has its own message.
-_NOTES = tuple(
-    key(name) for name in ("commit", "pull-request", "digest", "merge-commit", "merged-by", "run", "delivered-at", "hold")
-)
-_NOTE, _RECORD = 4096, 65536
+# How many bytes a note may have, the history, and an entry of it with the end of the list; rollout.sh has the same.
+_NOTE, _RECORD, _ADDED = 4096, 65536, 8193
+# Merges that may wait for approval, and the bytes that are noted of each.
+_WAITING, _AWAITED = 20, 1024
 # What follows the image in an entry of the history, to the end of the list. Rollbacks are people's: nothing tells of one.
-_TEXT = r'"([^"\\]|\\["\\])*"'
-_PLAIN = rf"({_TEXT}|null|true|false|[0-9]+)"
-_FLAT = rf"({_PLAIN}|\[({_PLAIN},?)*\]|\{{({_TEXT}:{_PLAIN},?)*\}})"
-_VALUE = rf"({_FLAT}|\{{({_TEXT}:{_FLAT},?)*\}})"
-_REST = rf'^"(,"(commit|pullRequest|mergeCommit|mergedBy|run|at|mark|approvedBy)":{_VALUE})*\}}\]$'
+_TEXT = r'"([^"\\\x00-\x1f]|\\(["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+_PLAIN = rf"({_TEXT}|null|true|false|0|[1-9][0-9]*)"
+_FLAT = rf"({_PLAIN}|\[({_PLAIN}(,{_PLAIN})*)?\]|\{{({_TEXT}:{_PLAIN}(,{_TEXT}:{_PLAIN})*)?\}})"
+_MARK = rf"\{{({_TEXT}:{_FLAT}(,{_TEXT}:{_FLAT})*)?\}}"
+_FIELD = rf'"(commit|pullRequest|mergeCommit|mergedBy|run|at)":{_TEXT}|"mark":{_MARK}|"approvedBy":\[({_TEXT}(,{_TEXT})*)?\]'
+_REST = rf'^"(,({_FIELD}))*\}}\]$'
 _ENTRY = '{"image":"'
-_COMPACT = r"^[^\s\\]*$"
+# The end of what is being rolled out, as rollout.sh notes it: the run that does.
+_BY_RUN = r'^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"\}$'
+_IMAGE, _COMMIT, _NUMBER = r'[^"\\\s]+', "[0-9a-f]{40}", "[1-9][0-9]{0,9}"
+_SERVED = rf'\{{"image":"{_IMAGE}"(,"commit":(null|"{_COMMIT}"))?(,"pullRequest":(null|"{_NUMBER}"))?\}}'
+# What deploy.sh and restore.sh write, by the note. Of what has another form they hand nothing on.
+_FORMS = {
+    key("commit"): SHA,
+    key("merge-commit"): SHA,
+    key("pull-request"): f"^{_NUMBER}$",
+    key("digest"): "^sha256:[0-9a-f]{64}$",
+    key("merged-by"): LOGIN,
+    key("run"): r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$",
+    key("delivered-at"): "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    # Without escapes and blanks there is one way to write a key.
+    BEFORE: rf"^\[({_SERVED}(,{_SERVED})*)?\]$",
+}
 # Entries that are kept; deploy.sh has the same number.
 _KEPT = 20
 
@@ -38,10 +53,11 @@ def deploys(
         return f"{spec}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')"
 
     own = f"[{lookup(repositories, 'object.metadata.name')}, {quote(placeholder_repository)}]"
-    hold, history, entry = quote(HOLD), quote(HISTORY), quote(_ENTRY)
-    image_key, former, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
+    hold, history, entry, before, rolling = quote(HOLD), quote(HISTORY), quote(_ENTRY), quote(BEFORE), quote(ROLLING_OUT)
+    image_key, former_key, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
     served = texts((BEFORE, ROLLING_OUT))
-    notes = texts((*_NOTES, BEFORE, HISTORY, ROLLING_OUT))
+    notes = texts((*_FORMS, HISTORY, HOLD, ROLLING_OUT))  # a hold has its own message
+    forms = ", ".join(f"{quote(name)}: {quote(form)}" for name, form in _FORMS.items())
 
     def of_the_application(image: str) -> str:
         return f"{image}.matches('^[^@]+@sha256:[0-9a-f]{{64}}$') && {image}.split('@')[0] in {own}"
@@ -56,14 +72,22 @@ def deploys(
             "former": optional("oldObject.metadata", "annotations", "{}"),
             "running": image(_OLD),
             "image": image(_NEW),
+            "forms": f"{{{forms}}}",
             "history": f"{history} in variables.notes ? variables.notes[{history}] : ''",
             "record": f"{history} in variables.former ? variables.former[{history}] : ''",
             # Where the last entry begins, and what stands before it.
             "last": f"variables.history.lastIndexOf({entry})",
             "kept": "variables.last > 1 ? variables.history.substring(1, variables.last - 1) : ''",
+            "added": "variables.last < 0 ? '' : variables.history.substring(variables.last)",
             # What somebody put there by hand may be noted as what served before: it ran, or it was noted when it did.
             "known": f"{served}.map(k, k in variables.former ? variables.former[k] : '').join('') + "
             "'\"' + variables.running + '\"'",
+            "rolling": f"{rolling} in variables.former ? variables.former[{rolling}].replace(' ', '') : ''",
+            # What served, as rollout.sh sees it: where a rollout was neither settled nor taken back, what did before it.
+            "served": f"variables.rolling.contains({image_key} + variables.running + '\"') && "
+            f"variables.rolling.contains({former_key}) ? "
+            f"variables.rolling.split({former_key})[1].split('\"')[0] : variables.running",
+            "begun": '\'{"image":"\' + variables.image + \'","former":"\' + variables.served + \'","run":"\'',
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "
             "variables.former.filter(k, !(k in variables.notes))",
         },
@@ -75,31 +99,47 @@ def deploys(
             ),
             validation(
                 f"the deployer changes no annotations but {PROJECT}/…: those of deliveries, {_NOTE} bytes each, the history "
-                f"{_RECORD}",
+                f"{_RECORD}; and of {_WAITING} merges that wait for approval, {_AWAITED} each",
                 f"variables.changed.all(k, (k in {notes} || k.matches('^{AWAITS}[1-9][0-9]{{0,9}}$')) && "
-                f"(!(k in variables.notes) || size(variables.notes[k]) <= (k == {history} ? {_RECORD} : {_NOTE})))",
+                f"(!(k in variables.notes) || size(bytes(variables.notes[k])) <= "
+                f"(k == {history} ? {_RECORD} : k.startsWith('{AWAITS}') ? {_AWAITED} : {_NOTE}))) && "
+                f"(!variables.changed.exists(k, k.startsWith('{AWAITS}') && !(k in variables.former)) || "
+                f"variables.notes.filter(k, k.startsWith('{AWAITS}')).size() <= {_WAITING})",
                 "variables.changed.join(', ')",
             ),
             validation(
+                "the deployer writes its notes in the form of those that deliveries write",
+                "variables.changed.all(k, !(k in variables.notes) || !(k in variables.forms) || "
+                "variables.notes[k].matches(variables.forms[k]))",
+            ),
+            validation(
                 "the deployer adds what runs to the history, and leaves what is there but for the oldest of "
-                f"{_KEPT} entries",
+                f"{_KEPT} entries, or of more than {_RECORD} bytes",
                 f"!({history} in variables.changed) || ("
-                f"variables.history.startsWith('[' + variables.kept) && "
-                f"variables.history.substring(variables.last + {len(_ENTRY)}).startsWith(variables.image + '\"') && "
-                f"variables.history.substring(variables.last + {len(_ENTRY)} + size(variables.image))"
-                f".matches({quote(_REST)}) && "
-                "(variables.last == 1 || variables.history.substring(variables.last - 1, variables.last) == ',') && "
+                "variables.history.startsWith('[' + variables.kept) && "
+                f"variables.added.startsWith({entry} + variables.image + '\"') && "
+                f"size(bytes(variables.added)) <= {_ADDED} && "
+                f"variables.added.substring({len(_ENTRY)} + size(variables.image)).matches({quote(_REST)}) && "
+                "(variables.kept == '' ? variables.last == 1 : "
+                "variables.history.substring(variables.last - 1, variables.last) == ',') && "
                 "((variables.kept == '' && variables.record == '') || variables.record == '[' + variables.kept + ']' || "
-                f"(variables.record.endsWith(',' + variables.kept + ']') && variables.kept.startsWith({entry}) && "
-                f"variables.kept.split({entry}).size() >= {_KEPT})))",
+                f"((variables.kept == '' || (variables.kept.startsWith({entry}) && "
+                "variables.record.endsWith(',' + variables.kept + ']'))) && "
+                f"(variables.kept.split({entry}).size() >= {_KEPT} || "
+                f"size(bytes(variables.record)) + size(bytes(variables.added)) > {_RECORD} || "
+                "!variables.record.startsWith('[') || !variables.record.endsWith(']')))))",
             ),
             validation(
                 "the deployer notes as what served before what is the application's, or ran",
-                # Without escapes and blanks there is one way to write a key.
-                f"{served}.filter(k, k in variables.changed && k in variables.notes).map(k, variables.notes[k])"
-                f".all(n, n.matches({quote(_COMPACT)}) && (n.split({image_key}) + n.split({former})).all(p, "
-                f"p.startsWith('[') || p.startsWith('{{') || ({of_the_application(first)}) || "
-                f"variables.known.contains('\"' + {first} + '\"')))",
+                f"!({before} in variables.changed) || !({before} in variables.notes) || "
+                f"variables.notes[{before}].split({image_key}).all(p, p.startsWith('[') || "
+                f"({of_the_application(first)}) || variables.known.contains('\"' + {first} + '\"'))",
+            ),
+            validation(
+                "the deployer notes what it rolls out, and what served until then to go back to",
+                f"!({rolling} in variables.changed) || !({rolling} in variables.notes) || "
+                f"(variables.notes[{rolling}].startsWith(variables.begun) && "
+                f"variables.notes[{rolling}].substring(size(variables.begun)).matches({quote(_BY_RUN)}))",
             ),
             validation(
                 "the deployer neither sets nor lifts a hold",

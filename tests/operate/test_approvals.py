@@ -148,3 +148,16 @@ def test_what_the_run_does_not_show_yet_is_waited_for(monkeypatch: pytest.Monkey
     shown, status["steps"] = status["steps"], []
     monkeypatch.setattr(approvals.time, "sleep", lambda seconds: status.update(steps=shown))
     assert approve(cluster.target, None, None).digest == DIGEST
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "{}", '{"until": 5}'])
+def test_a_note_that_cannot_be_read_stops_no_approval(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = production(waiting(7))
+    cluster.notes["tekton-delivery/awaits-approval-8"] = text
+    cluster.notes["tekton-delivery/awaits-approval-9"] = waiting(9, until="later")["tekton-delivery/awaits-approval-9"]
+    assert [item.pull_request for item in awaiting(cluster.target)] == ["7"]
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in told] == [
+        "cannot be read and is left out, the annotation tekton-delivery/awaits-approval-8 of shop-pod",
+        "cannot be read and is left out, the annotation tekton-delivery/awaits-approval-9 of shop-pod",
+    ]

@@ -19,7 +19,7 @@ approved_by=null
 
 # Decides by ancestry, not by clock, whether what runs now is newer.
 is_older() {
-    running=$(of "$live" 'note("merge-commit") // ""')
+    running=$(of "$live" 'note("merge-commit") | sha // ""')
     [ -n "$running" ] && [ "$running" != "$PARAM_MERGE_SHA" ] || return 1
     git -C "$HISTORY" merge-base --is-ancestor "$PARAM_MERGE_SHA" "$running" && return 0
     git -C "$HISTORY" merge-base --is-ancestor "$running" "$PARAM_MERGE_SHA" && return 1
@@ -57,8 +57,8 @@ noted() {
             "tekton-delivery/delivered-at": $now,
             "tekton-delivery/before": (
               if note("pull-request") == $pull then list("before")
-              else (list("before") + [{image: $former, commit: note("commit"), pullRequest: note("pull-request")}])[-5:] end
-              | tojson),
+              else (list("before") + [{image: $former, commit: note("commit"), pullRequest: note("pull-request")}]) end
+              | remembered | tojson),
             "tekton-delivery/history": appended(
               {image: $image, commit: $commit, pullRequest: $pull, mergeCommit: ($merge | given), mergedBy: ($by | given),
                run: env.RUN, at: $now, mark: $mark, approvedBy: $approvedBy})

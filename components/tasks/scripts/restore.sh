@@ -7,7 +7,7 @@ set -eu
 # shellcheck source=SCRIPTDIR/ready.sh
 . "${0%/*}/ready.sh"
 
-others='def others: list("before") | map(select(.pullRequest != env.PARAM_PULL_REQUEST));
+others='def others: list("before") | remembered | map(select(.pullRequest != env.PARAM_PULL_REQUEST));
     def rejected: note("pull-request") == env.PARAM_PULL_REQUEST and (others | length) > 0;'
 # shellcheck disable=SC2329 # settle calls it
 noted() {
@@ -20,7 +20,8 @@ noted() {
               | {"tekton-delivery/before": ($before[:-1] | tojson),
                  "tekton-delivery/commit": $last.commit,
                  "tekton-delivery/pull-request": $last.pullRequest,
-                 "tekton-delivery/digest": (if $last.commit then $last.image | split("@")[1] else null end),
+                 "tekton-delivery/digest": (if $last.commit then $last.image | split("@")[1] | formed("sha256:[0-9a-f]{64}")
+                                              else null end),
                  "tekton-delivery/run": env.RUN,
                  "tekton-delivery/delivered-at": $now,
                  "tekton-delivery/history": appended($last + {run: env.RUN, at: $now})}

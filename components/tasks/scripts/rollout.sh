@@ -26,15 +26,28 @@ facts='
     def note($name): .metadata.annotations["tekton-delivery/" + $name];
     def parsed($name): note($name) as $text | try ($text | fromjson) catch null;
     def list($name): parsed($name) | if type == "array" then map(select(type == "object")) else [] end;
+    # What has another form the admission policy lets nobody write.
+    def formed($form): if type == "string" and test("\\A(" + $form + ")\\z") then . else null end;
+    def sha: formed("[0-9a-f]{40}");
+    def number: formed("[1-9][0-9]{0,9}");
+    def remembered: map({image: (.image | formed("[!#-\\[\\]-~]{1,600}")), commit: (.commit | sha),
+                         pullRequest: (.pullRequest | number)} | select(.image))[-5:];
     def image: .spec.template.spec.containers[] | select(.name == env.PARAM_CONTAINER).image;
     def rolling: image as $image | parsed("rolling-out") | if type == "object" and .image == $image then . else null end;
     def served: rolling.former // image;
     # As text, without writing the older entries anew: the admission policy sees to it that these stay as they are.
+    # The oldest go where there are too many, or more bytes than it lets through; so do large parts of the new one.
     def appended($entry):
-        (note("history") // "" | ltrimstr("[") | rtrimstr("]")) as $old
-        | ($old | split("},{\"image\":")) as $entries
-        | (if ($entries | length) > 19 then "{\"image\":" + ($entries[-19:] | join("},{\"image\":")) else $old end) as $kept
-        | "[" + $kept + (if $kept == "" then "" else "," end) + ($entry | with_entries(select(.value != null)) | tojson) + "]";
+        "},{\"image\":\"" as $between
+        | ($entry | with_entries(select(.value != null))
+           | reduce ("mark", "approvedBy") as $large (.; if (tojson | utf8bytelength) > 8192 then del(.[$large]) else . end)
+           | tojson) as $new
+        | {entries: (note("history") // "" | if startswith("[") and endswith("]") then .[1:-1] else "" end | split($between))}
+        | until(.text = (.before // "") + (.entries | join($between))
+                | (.entries | length) < 20 and (.text + $new | utf8bytelength) + 3 <= 65536;
+                {before: (if .entries[1:] == [] then "" else $between[2:] end), entries: .entries[1:]})
+        | (.before // "") + (.entries | join($between))
+        | "[" + . + (if . == "" then "" else "," end) + $new + "]";
 '
 of() { # of DEPLOYMENT_AS_JSON FACT
     printf '%s' "$1" | jq --raw-output "$facts $2"

@@ -70,6 +70,14 @@ def test_before_the_first_delivery_that_is_the_placeholder(sandbox: Sandbox) -> 
     assert not cluster.notes.keys() & {"commit", "pull-request", "digest"}
 
 
+def test_notes_of_no_form_are_not_handed_on(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6"), before(FIRST, "x" * 4000, "6" * 4000)])
+    result = restore(sandbox)
+    assert result.code == 0, result.err
+    assert (cluster.image, json.loads(cluster.notes["before"])) == (FIRST, [before(FIRST, "a" * 40, "6")])
+    assert not cluster.notes.keys() & {"commit", "pull-request", "digest"}
+
+
 def test_another_pull_request_that_came_later_stays_and_forgets_the_rejected_one(sandbox: Sandbox) -> None:
     cluster = served(sandbox, "8", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "7")])
     result = restore(sandbox)

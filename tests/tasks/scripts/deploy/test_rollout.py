@@ -117,6 +117,49 @@ def test_notes_that_nobody_can_read_stop_no_delivery(sandbox: Sandbox, text: str
     assert json.loads(cluster.notes["before"]) == [{"image": OLD, "commit": "c" * 40, "pullRequest": "6"}]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "left"),
+    [([8200] * 8, 7), ([60000, 100, 60000], 2), ([65500], 0), ([8000] * 7, 7), ([1000] * 19, 19), ([6000] * 20, 10)],
+)
+def test_a_record_that_was_padded_blocks_nothing(sandbox: Sandbox, sizes: list[int], left: int) -> None:
+    entries = [f'{{"image":"old-{number}","at":"{"é" * (size // 2)}"}}' for number, size in enumerate(sizes)]
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/history": f"[{','.join(entries)}]"})
+    mark = sandbox.file("mark", json.dumps({"tree": "e" * 9000}))
+    result = deploy(sandbox, MARK_PATH=mark)
+    assert result.code == 0, result.err
+    written = cluster.notes["history"]
+    assert len(written.encode()) <= 65536
+    *kept, last = json.loads(written)
+    assert kept == [json.loads(entry) for entry in entries][len(entries) - left :]
+    assert (last["image"], "mark" in last) == (NEW, False)
+
+
+def test_a_record_that_is_no_list_is_started_anew(sandbox: Sandbox) -> None:
+    cluster = Cluster(sandbox, image=OLD, notes={"tekton-delivery/history": "by hand"})
+    assert deploy(sandbox).code == 0
+    assert [item["image"] for item in json.loads(cluster.notes["history"])] == [NEW]
+
+
+def test_notes_of_no_form_are_not_handed_on(sandbox: Sandbox) -> None:
+    """The admission policy would refuse them, this delivery and every later one."""
+    kept = {"image": NEW, "commit": "a" * 40, "pullRequest": "5"}
+    bad = [
+        {"image": NEW, "commit": "x" * 1000, "pullRequest": {"a": "b"}, "more": 1},
+        {"image": 'a"b'},
+        {"image": "x" * 5000},
+    ]
+    notes = {
+        "tekton-delivery/commit": "x" * 4096,
+        "tekton-delivery/pull-request": "6\n",
+        "tekton-delivery/before": json.dumps([kept, *bad]),
+    }
+    cluster = Cluster(sandbox, image=OLD, notes=notes)
+    result = deploy(sandbox)
+    assert result.code == 0, result.err
+    nobody = {"commit": None, "pullRequest": None}
+    assert json.loads(cluster.notes["before"]) == [kept, {"image": NEW} | nobody, {"image": OLD} | nobody]
+
+
 def test_a_refused_change_changes_nothing_and_says_why(sandbox: Sandbox, cluster: Cluster) -> None:
     cluster.behave(refused=(NEW,))
     result = deploy(sandbox)

@@ -140,3 +140,12 @@ def test_what_does_not_touch_the_application_ends_well(sandbox: Sandbox, cluster
     for base in ("", sandbox.root / "nothing"):
         assert deploy(sandbox, image="", PARAM_MERGE_SHA="f" * 40, BASE_PATH=base).code == 0
     assert cluster.image == OLD
+
+
+@pytest.mark.parametrize("running", ["--output=x", "HEAD", "x", "", "a" * 39, "{}\n--output=x"])
+def test_what_is_no_commit_is_not_taken_for_a_newer_merge(sandbox: Sandbox, history: dict[str, str], running: str) -> None:
+    note = {"tekton-delivery/merge-commit": running.format(history["second"])}
+    cluster = Cluster(sandbox, image=OLD, notes=note)
+    result = deploy(sandbox, PARAM_MERGE_SHA=history["first"], PARAM_MERGED_BY="alice", HISTORY=history["path"])
+    assert result.code == 0, result.err
+    assert (cluster.image, cluster.notes["merge-commit"]) == (NEW, history["first"])
