@@ -62,6 +62,7 @@ SAYING = {
     ("staging-ci", "report-tests", "report"): STATUSES,
     ("production-ci", "report", "report"): STATUSES | {"pull_requests": "read"},
     ("staging-ci", "base-moved", "tell"): STATUSES | {"pull_requests": "read"},
+    ("staging-ci", "clean", "rejected"): {"pull_requests": "read"},
 }
 ASKING = {("staging-ci", "permit", "permit"): {"metadata": "read", "pull_requests": "read"}}
 

@@ -98,7 +98,8 @@ def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] 
     if restores:
         tasks.append(task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME]))
     if cleaned is not None:
-        values = {name: value for name, value in target_params(target).items() if name in clean.PARAMS} | dict(cleaned)
+        about = target_params(target) | {"repository": target.repository}
+        values = {name: value for name, value in about.items() if name in clean.PARAMS} | dict(cleaned)
         tasks.append(task(clean.NAME, values, runAfter=[tasks[-1]["name"]]))
     return {
         "description": f"Take a rejected pull request of {target.repository} off {target.environment}.",
