@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from components.tasks.git import SSH as OVER_SSH
-from tests.tasks.scripts.commit import DIGEST, IMAGE, MARK_TYPE, tree
+from tests.tasks.scripts.commit import DIGEST, tree
 from tests.tasks.scripts.conftest import SSH, Result, Sandbox, git, in_the_tools_images_shell, needs_jq
-from tests.tasks.scripts.test_prove import signed
+from tests.tasks.scripts.test_prove import PROVING, signed
 
 pytestmark = [needs_jq, in_the_tools_images_shell]
 
@@ -113,26 +113,12 @@ def prove(sandbox: Sandbox, shop: Shop, merge: str, head: str, *, paths: str = "
     results = {f"RESULT_{name.upper()}_PATH": str(sandbox.root / name) for name in ("touched", "reason", "mark", "base")}
     return sandbox.run(
         "prove",
-        **shared
+        **PROVING
+        | shared
         | results
         | {
             "PARAM_HEAD_SHA": head,
-            "PARAM_REPOSITORY": "acme/shop",
-            "PARAM_APPLICATION": "shop",
             "PARAM_MERGE_SHA": merge,
-            "PARAM_IMAGE": IMAGE,
-            "PARAM_PULL_REQUEST": "7",
-            "ENVIRONMENT": "production",
-            "PROMOTES_FROM": "staging",
-            "STALE_BASE": "refuse",
-            "PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----",
-            "FORMER_KEYS": "",
-            "MARK_TYPE": MARK_TYPE,
-            "MARK_MAX_AGE": "",
-            "MARK_TIMEOUT": "0",
-            "COPIED": "false",
-            "INSECURE": "false",
-            "DOCKER_CONFIG": "/credentials/registry",
             "SCRATCH": str(sandbox.root),
             "RESULT_IMAGE_PATH": str(sandbox.root / "result"),
         },

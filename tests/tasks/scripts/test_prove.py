@@ -38,6 +38,26 @@ def signed(sandbox: Sandbox, *statements: dict[str, object]) -> None:
     sandbox.stub("cosign", f"{missing}\ncat '{lines}'")
 
 
+# What prove.sh takes whatever the merge is.
+PROVING = {
+    "PARAM_REPOSITORY": "acme/shop",
+    "PARAM_APPLICATION": "shop",
+    "PARAM_IMAGE": IMAGE,
+    "PARAM_PULL_REQUEST": "7",
+    "ENVIRONMENT": "production",
+    "PROMOTES_FROM": "staging",
+    "STALE_BASE": "refuse",
+    "PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----",
+    "FORMER_KEYS": "",
+    "MARK_TYPE": MARK_TYPE,
+    "MARK_MAX_AGE": "",
+    "MARK_TIMEOUT": "0",
+    "COPIED": "false",
+    "INSECURE": "false",
+    "DOCKER_CONFIG": "/credentials/registry",
+}
+
+
 class TestProve:
     """production's first step. `marks` are the statements whose signature cosign found good."""
 
@@ -55,26 +75,11 @@ class TestProve:
         sandbox.stub("crane", crane)
         if cosign:
             sandbox.stub("cosign", cosign)
-        env: dict[str, Any] = {
+        env: dict[str, Any] = PROVING | {
             "PARAM_HEAD_SHA": SHA,
-            "PARAM_REPOSITORY": "acme/shop",
-            "PARAM_APPLICATION": "shop",
             "PARAM_PATHS": "\n".join(PATHS) if seen else "",
             "PARAM_BASE_BRANCH": "main",
             "PARAM_MERGE_SHA": git(history, "rev-parse", "commit"),
-            "PARAM_IMAGE": IMAGE,
-            "PARAM_PULL_REQUEST": "7",
-            "ENVIRONMENT": "production",
-            "PROMOTES_FROM": "staging",
-            "STALE_BASE": "refuse",
-            "PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----",
-            "FORMER_KEYS": "",
-            "MARK_MAX_AGE": "",
-            "COPIED": "false",
-            "MARK_TYPE": MARK_TYPE,
-            "MARK_TIMEOUT": "0",
-            "INSECURE": "false",
-            "DOCKER_CONFIG": "/credentials/registry",
             "HISTORY": history,
             "CONTENT": content(sandbox, history, **seen or {}),
             "SCRATCH": sandbox.root,
