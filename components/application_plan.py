@@ -47,7 +47,7 @@ def application_args(
         node_port=environment.node_ports.get(application.name),
         exposure=_exposure(here.host, environment.exposure) if here.host and environment.exposure else None,
         rollout_timeout_seconds=seconds(environment.rollout_timeout),
-        smoke_check_seconds=seconds(application.smoke_check.timeout) if application.smoke_check else 0,
+        smoke_check_seconds=application.smoke_check_seconds,
     )
 
 

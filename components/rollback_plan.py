@@ -14,9 +14,7 @@ def leases(stack: Stack, environment: Environment) -> dict[str, int]:
     """Return how long the Lease of each Deployment is held at most, in seconds."""
     rollout = seconds(environment.rollout_timeout)
     return {
-        deployment_name(application.name): lease_seconds(
-            rollout, seconds(application.smoke_check.timeout) if application.smoke_check else 0
-        )
+        deployment_name(application.name): lease_seconds(rollout, application.smoke_check_seconds)
         for application in stack.settings.applications
     }
 

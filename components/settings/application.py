@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from components.conventions import seconds
 from components.settings import types as form
 from components.settings.registry import Credential
 from components.settings.service import Service
@@ -112,3 +113,8 @@ class Application(Model):
         "alone; default `build.quarantine.write`, which pull requests of every application without one can take",
         examples=[{"username": "shop", "password": {"file": "secrets/quarantine-shop"}}],
     )
+
+    @property
+    def smoke_check_seconds(self) -> int:
+        """How long a wrong answer to the smoke check is asked again; 0 without one."""
+        return seconds(self.smoke_check.timeout) if self.smoke_check else 0
