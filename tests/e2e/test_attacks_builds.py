@@ -91,7 +91,7 @@ def test_other_processes_are_out_of_sight_or_out_of_reach(builds: Builds, sandbo
 
 def test_a_build_gets_nothing_of_the_kernel(builds: Builds) -> None:
     assert builds.by_name["processes"].told("GOT") == []
-    assert builds.by_name["processes"].told("CONTROL") == ["chroot"]
+    assert builds.by_name["processes"].told("CONTROL") == ["chroot", "devices"]
 
 
 def test_a_dockerfile_is_read_by_our_own_reader(builds: Builds) -> None:

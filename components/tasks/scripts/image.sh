@@ -58,6 +58,8 @@ until buildctl --addr "$address" debug workers >/dev/null 2>&1; do
     fi
     sleep 0.05
 done
+# BuildKit mounts the socket of its trace collector into each RUN whose start finds it: without its name nobody gets there.
+rm -f "$XDG_RUNTIME_DIR/otel.sock"
 
 set -- --opt "build-arg:REVISION=$PARAM_HEAD_SHA" --opt "label:org.opencontainers.image.revision=$PARAM_HEAD_SHA"
 while IFS= read -r argument; do

@@ -95,6 +95,22 @@ def test_processes_are_shared_only_where_the_stack_says_so(sandbox: Sandbox, san
     }
 
 
+def test_a_build_finds_no_socket_of_the_builders_tracing(sandbox: Sandbox) -> None:
+    """BuildKit would mount it into each RUN; it looks for it when one begins."""
+    socket = sandbox.root / "storage/run/otel.sock"
+    seen = f"[ -e '{socket}' ] && echo SEEN >>'{sandbox.root}/seen'\n"
+    answers = f'case $* in *workers*) [ -e "{socket}" ]; exit ;; esac\n'
+    result = build(sandbox, buildkitd=f"touch '{socket}'; exec sleep 5 >/dev/null 2>&1", buildctl=answers + seen + BUILDCTL)
+    assert result.code == 0, result.err
+    assert solved_last(sandbox)
+    assert not (sandbox.root / "seen").exists()
+
+
+def solved_last(sandbox: Sandbox) -> bool:
+    """Whether it came to build something."""
+    return "build" in sandbox.called("buildctl")[-1]
+
+
 def test_a_builder_that_does_not_start_says_why(sandbox: Sandbox) -> None:
     result = build(sandbox, buildkitd="echo no such right; exit 1", buildctl="exit 1")
     assert result.code != 0

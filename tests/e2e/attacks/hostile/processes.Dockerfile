@@ -13,3 +13,4 @@ RUN mount -t tmpfs none /mnt && echo "GOT mount"; unshare -U true && echo "GOT u
     mknod /disk b 8 0 && echo "GOT mknod"; echo x >/proc/sys/kernel/core_pattern && echo "GOT core_pattern"; \
     echo h >/proc/sysrq-trigger && echo "GOT sysrq"; echo 3 >/proc/sys/vm/drop_caches && echo "GOT drop_caches"; \
     dmesg | head -1; nsenter -t 1 -m true && echo "GOT nsenter"; chroot / true && echo "CONTROL chroot"; true
+RUN ls /dev/otel-grpc.sock && echo "GOT trace socket"; ls /dev/null && echo "CONTROL devices"; true
