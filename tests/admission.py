@@ -16,12 +16,22 @@ _NAMES = ("object", "oldObject", "request")
 
 
 def refusals(
-    stack: Declared, policy: str, made: Object, *, old: Object | None = None, user: str = "", groups: tuple[str, ...] = ()
+    stack: Declared,
+    policy: str,
+    made: Object,
+    *,
+    old: Object | None = None,
+    user: str = "",
+    groups: tuple[str, ...] = (),
+    pod: str = "",
 ) -> list[str]:
     """The messages of all that does not hold for a request; an expression that fails refuses as well."""
     spec = stack.one("ValidatingAdmissionPolicy", policy)["spec"]
     assert spec["failurePolicy"] == "Fail"
-    request = {"operation": "UPDATE" if old else "CREATE", "userInfo": {"username": user, "groups": list(groups)}}
+    who: Object = {"username": user, "groups": list(groups)}
+    # Of a token that was made for a pod.
+    who |= {"extra": {"authentication.kubernetes.io/pod-name": [pod]}} if pod else {}
+    request = {"operation": "UPDATE" if old else "CREATE", "userInfo": who}
     known: Object = {"object": made, "oldObject": old or {}, "request": request}
     if not all(_evaluate(item["expression"], known, {}) for item in spec.get("matchConditions", [])):
         return []

@@ -21,10 +21,10 @@ def deployment(stack: Declared) -> Object:
     return made
 
 
-def deploy(stack: Declared, new: Object, old: Object | None = None) -> list[str]:
+def deploy(stack: Declared, new: Object, old: Object | None = None, pod: str = "") -> list[str]:
     name = stack.recording.stack
     policy = f"tekton-delivery-{name}-deploys"
-    return refusals(stack, policy, new, old=old or deployment(stack), user=DEPLOYERS[name])
+    return refusals(stack, policy, new, old=old or deployment(stack), user=DEPLOYERS[name], pod=pod)
 
 
 def test_a_deployer_changes_image_and_annotations(single: Declared) -> None:
@@ -103,7 +103,35 @@ def test_a_deployer_leaves_a_held_image_alone(single: Declared) -> None:
     other = IMAGE.replace("a" * 64, "b" * 64)
     (refused,) = deploy(single, with_hold(single, HELD, other), with_hold(single, HELD, IMAGE))
     assert "held Deployment" in refused
-    assert deploy(single, with_hold(single, HELD_FOR, other), with_hold(single, HELD_FOR, IMAGE)) == [], "for its own update"
+
+
+@pytest.mark.parametrize(
+    ("pod", "allowed"),
+    [
+        ("chespirito-{}-7-0123abcd-20261122120000-stage-pod", True),
+        ("chespirito-{}-7-closed-20261122120000-restore-pod-retry1", True),
+        ("chespirito-{}-8-0123abcd-20261122120000-stage-pod", False),
+        ("chespirito-{}-77-0123abcd-20261122120000-stage-pod", False),
+        ("other-{}-7-0123abcd-20261122120000-stage-pod", False),
+        ("", False),
+    ],
+)
+def test_what_is_held_for_a_pull_request_changes_by_its_own_runs(single: Declared, pod: str, allowed: bool) -> None:
+    """A token that was stolen from another one's pod, or made anew, changes nothing."""
+    other, pod = IMAGE.replace("a" * 64, "b" * 64), pod.format(single.recording.stack)
+    refused = deploy(single, with_hold(single, HELD_FOR, other), with_hold(single, HELD_FOR, IMAGE), pod)
+    assert (refused == []) is allowed
+    assert len(deploy(single, with_hold(single, HELD, other), with_hold(single, HELD, IMAGE), pod)) == 1, "held for nobody"
+
+
+def test_of_a_long_name_what_is_left_has_to_agree(single: Declared) -> None:
+    """Kubernetes' names have 63 characters: Tekton puts a hash in the place of what is too much."""
+    start = f"chespirito-{single.recording.stack}-7-0123abcd"[:23]
+    held = with_hold(single, HELD_FOR.replace('"7"', '"7000000000"'), IMAGE)
+    new = with_hold(single, HELD_FOR.replace('"7"', '"7000000000"'), IMAGE.replace("a" * 64, "b" * 64))
+    assert deploy(single, new, held, start.ljust(59, "f") + "-pod") == []
+    assert len(deploy(single, new, held, start.ljust(58, "f") + "-pod")) == 1
+    assert len(deploy(single, new, held, "other".ljust(59, "f") + "-pod")) == 1
 
 
 def noted(stack: Declared, image: str = IMAGE, **notes: str | None) -> Object:
@@ -223,9 +251,9 @@ LEASE = {"metadata": {"name": "chespirito-pod", "labels": {"a": "b"}}, "spec": {
 HOLDS = {"holderIdentity": "run-1-promote", "leaseDurationSeconds": 150, "renewTime": "2026-11-22T12:00:00.000000Z"}
 
 
-def lease(stack: Declared, new: Object) -> list[str]:
+def lease(stack: Declared, new: Object, old: Object = LEASE) -> list[str]:
     name = stack.recording.stack
-    return refusals(stack, f"tekton-delivery-{name}-leases", new, old=LEASE, user=DEPLOYERS[name])
+    return refusals(stack, f"tekton-delivery-{name}-leases", new, old=old, user=DEPLOYERS[name])
 
 
 def test_a_lease_changes_hands_and_nothing_else(single: Declared) -> None:

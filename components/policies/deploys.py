@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from components.cel import LOGIN, SHA, lookup, quote
-from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, PROJECT, ROLLING_OUT, key
+from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, LABEL_LIMIT, PROJECT, ROLLING_OUT, key
+from components.policies import ownership
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, texts, validation
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
@@ -20,6 +21,7 @@ _MARK = rf"\{{({_TEXT}:{_FLAT}(,{_TEXT}:{_FLAT})*)?\}}"
 _FIELD = rf'"(commit|pullRequest|mergeCommit|mergedBy|run|at)":{_TEXT}|"mark":{_MARK}|"approvedBy":\[({_TEXT}(,{_TEXT})*)?\]'
 _REST = rf'^"(,({_FIELD}))*\}}\]$'
 _ENTRY = '{"image":"'
+_POD = quote("authentication.kubernetes.io/pod-name")
 # The end of what is being rolled out, as rollout.sh notes it: the run that does.
 _BY_RUN = r'^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"\}$'
 _IMAGE, _COMMIT, _NUMBER = r'[^"\\\s]+', "[0-9a-f]{40}", "[1-9][0-9]{0,9}"
@@ -38,10 +40,18 @@ _FORMS = {
 }
 # Entries that are kept; deploy.sh has the same number.
 _KEPT = 20
+# How much of a run's name is left in that of its pod, where both together are longer than 63 characters.
+_LEGIBLE = 20
 
 
 def deploys(
-    *, namespace: str, account: str, container: str, repositories: Mapping[str, str], placeholder_repository: str
+    *,
+    namespace: str,
+    environment: str,
+    account: str,
+    container: str,
+    repositories: Mapping[str, str],
+    placeholder_repository: str,
 ) -> Policy:
     """Return the policy for a deployer.
 
@@ -58,6 +68,12 @@ def deploys(
     served = texts((BEFORE, ROLLING_OUT))
     notes = texts((*_FORMS, HISTORY, HOLD, ROLLING_OUT))  # a hold has its own message
     forms = ", ".join(f"{quote(name)}: {quote(form)}" for name, form in _FORMS.items())
+    here: ownership.Fields = {f'k:{{"name":"{container}"}}': {"f:image": None}}
+    fields: ownership.Fields = {
+        "f:metadata": {"f:annotations": None},
+        "f:spec": {"f:template": {"f:spec": {"f:containers": here}}},
+    }
+    (mine,) = here
 
     def of_the_application(image: str) -> str:
         return f"{image}.matches('^[^@]+@sha256:[0-9a-f]{{64}}$') && {image}.split('@')[0] in {own}"
@@ -88,6 +104,13 @@ def deploys(
             f"variables.rolling.contains({former_key}) ? "
             f"variables.rolling.split({former_key})[1].split('\"')[0] : variables.running",
             "begun": '\'{"image":"\' + variables.image + \'","former":"\' + variables.served + \'","run":"\'',
+            "held": f"{hold} in variables.former ? variables.former[{hold}] : ''",
+            # The token names the pod that it was made for, whose name begins as its run's does.
+            "pod": f"has(request.userInfo.extra) && {_POD} in request.userInfo.extra ? "
+            f"request.userInfo.extra[{_POD}].join('') : ''",
+            "own": f"object.metadata.labels['app.kubernetes.io/name'] + {quote(f'-{environment}-')} + "
+            "variables.held.split('\"pullRequest\":\"')[1].split('\"')[0] + '-'",
+            **ownership.variables(fields),
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "
             "variables.former.filter(k, !(k in variables.notes))",
         },
@@ -147,9 +170,16 @@ def deploys(
             ),
             validation(
                 "the deployer leaves the image of a held Deployment alone; `python -m operate lift` ends the hold",
-                # Held for a pull request, it may still change by that pull request's own deliveries.
-                f'!({hold} in variables.former) || variables.former[{hold}].contains(\'"pullRequest":"\') || '
-                "variables.image == variables.running",
+                # Held for a pull request, it may still change by that pull request's own runs.
+                "variables.held == '' || variables.image == variables.running || "
+                '(variables.held.contains(\'"pullRequest":"\') && (variables.pod.startsWith(variables.own) || '
+                f"(size(variables.pod) == {LABEL_LIMIT} && size(variables.own) > {_LEGIBLE} && "
+                f"variables.pod.startsWith(variables.own.substring(0, {_LEGIBLE})))))",
+            ),
+            ownership.kept(
+                "the deployer",
+                "apps/v1",
+                once_taken=f"f:spec/f:template/f:spec/f:containers/{mine}/f:image",
             ),
             validation(
                 "the deployer changes no metadata but annotations",
@@ -185,8 +215,13 @@ def leases(*, namespace: str, account: str, longest: Mapping[str, int]) -> Polic
         namespace=namespace,
         account=account,
         rules=[rule("coordination.k8s.io", "v1", ["leases"], ["UPDATE"])],
-        variables={"held": held, "longest": f"{{{bounds}}}[object.metadata.name]"},
+        variables={
+            "held": held,
+            "longest": f"{{{bounds}}}[object.metadata.name]",
+            **ownership.variables({"f:spec": None}),
+        },
         validations=[
+            ownership.kept("the deployer", "coordination.k8s.io/v1"),
             validation(
                 "the deployer changes no metadata of a Lease",
                 same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),

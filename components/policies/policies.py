@@ -76,6 +76,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
         ),
         deploys(
             namespace=args.workload_namespace,
+            environment=args.environment,
             account=deployer,
             container=args.container,
             repositories=args.repositories,

@@ -49,6 +49,19 @@ def ends(world: World, environment: str, pull_request: PullRequest, known: int =
     return run, succeeded
 
 
+def image(world: World, pull_request: PullRequest) -> Object:
+    """The change that rolls out the image that was built for a pull request's head."""
+    (digest,) = [
+        result["value"]
+        for run in world.runs("staging", pull_request.number)
+        for task in world.kubernetes.task_runs("staging-ci", run["metadata"]["name"])
+        for result in task["status"].get("results", [])
+        if result["name"] == "digest"
+    ]
+    container = {"name": "app", "image": f"registry.internal:5000/chespirito@{digest}"}
+    return {"spec": {"template": {"spec": {"containers": [container]}}}}
+
+
 def test_staging_is_held_for_one_pull_request_and_others_queue_and_say_so(
     world: World, ana: Person, capsys: Capture
 ) -> None:
@@ -74,6 +87,14 @@ def test_staging_is_held_for_one_pull_request_and_others_queue_and_say_so(
             deployer.patch_namespaced_deployment(DEPLOYMENT, "staging", {"metadata": {"annotations": annotations}})
         assert "neither sets nor lifts a hold" in refused.value.body
 
+    with pytest.raises(client.ApiException) as refused:
+        # Not the token of a pod of that pull request's own run.
+        deployer.patch_namespaced_deployment(DEPLOYMENT, "staging", image(world, other))
+    assert "leaves the image of a held Deployment alone" in str(refused.value.body)
+    world.push(mine, {"message.txt": "Tested by hand once more\n"})
+    assert ends(world, "staging", mine, known=1)[1]
+    world.serves("staging", "Tested by hand once more")
+
     code, said = ana.operate(capsys, "lift", "staging", APPLICATION)
     assert code == 0, said
     again, succeeded = ends(world, "staging", other, known=1)
@@ -94,7 +115,7 @@ def test_staging_is_held_for_one_pull_request_and_others_queue_and_say_so(
     assert code == 0, said
     assert "started" in said
     assert ends(world, "staging", other, known=3)[1]
-    world.serves("staging", "Tested by hand")
+    world.serves("staging", "Tested by hand once more")
 
 
 @pytest.fixture

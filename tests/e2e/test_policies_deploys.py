@@ -105,6 +105,47 @@ def test_a_deployer_changes_nothing_else(patch: Callable[[Object], Any], body: A
     assert says in told
 
 
+def test_a_deployer_makes_nobody_own_a_field(world: World, patch: Callable[[Object], Any]) -> None:
+    """What `pulumi up` owns and does not declare, it removes: a hold for example."""
+    environment = patch.policy.removesuffix("-deploys")  # type: ignore[attr-defined]
+    apps: Any = client.AppsV1Api(world.as_account(f"{environment}-ci", "deployer"))
+    live = world.kubernetes.api.sanitize_for_serialization(world.deployment(environment))
+    entries = live["metadata"]["managedFields"]
+    (declared,) = [entry for entry in entries if entry["operation"] == "Apply"]
+    note = {"metadata": {"annotations": {"tekton-delivery/commit": SHA}}}
+
+    def moved(*kept: Object) -> Object:
+        return {"metadata": note["metadata"] | {"managedFields": list(kept)}}
+
+    metadata = declared["fieldsV1"]["f:metadata"]
+    grown = declared | {
+        "fieldsV1": declared["fieldsV1"]
+        | {"f:metadata": metadata | {"f:annotations": {"f:tekton-delivery/hold": {}, "f:tekton-delivery/commit": {}}}}
+    }
+    others = [entry for entry in entries if entry is not declared]
+    applied = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": DEPLOYMENT} | note["metadata"]}
+
+    def change(body: Object, manager: str = "tekton-delivery", **more: Any) -> Any:
+        kind = {"_content_type": "application/merge-patch+json"} | more
+        return apps.patch_namespaced_deployment(DEPLOYMENT, environment, body, dry_run="All", field_manager=manager, **kind)
+
+    assert change(note).metadata.annotations["tekton-delivery/commit"] == SHA, "the control"
+    assert change(moved(*entries)).metadata.annotations["tekton-delivery/commit"] == SHA, "what a replace sends"
+    apply = {"_content_type": "application/apply-patch+yaml", "force": True}
+    attempts: list[Callable[[], Any]] = [
+        lambda: change(note, declared["manager"]),
+        lambda: change(note, "kubectl-edit"),
+        lambda: change(applied, declared["manager"], **apply),
+        lambda: change(applied, **apply),
+        lambda: change(moved(grown, *others)),
+        lambda: change(moved(*others)),
+        lambda: change(moved({})),
+        lambda: change(moved(*others, declared | {"fieldsV1": {"f:spec": {"f:replicas": {}}}})),
+    ]
+    for attempt in attempts:
+        assert "gives nobody a field to own" in refused(attempt, patch.policy)  # type: ignore[attr-defined]
+
+
 def test_a_deployer_changes_of_a_lease_only_who_holds_it(world: World) -> None:
     leases: Any = client.CoordinationV1Api(world.as_account("staging-ci", "deployer"))
 
