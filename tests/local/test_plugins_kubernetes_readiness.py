@@ -31,6 +31,14 @@ def test_a_deployment_is_ready_when_the_new_pods_are_available_and_the_old_ones_
         check(None, live_deployment(**{**done, "availableReplicas": 0, "conditions": exceeded}))
 
 
+def test_a_quota_is_ready_when_all_that_it_bounds_is_counted():
+    check = check_for(Kind("v1", "ResourceQuota"), {})
+    bounds = {"pods": "20", "count/pipelineruns.tekton.dev": "200"}
+    assert check(None, {"spec": {"hard": bounds}, "status": {"hard": bounds}}) is None
+    for status in ({}, {"hard": {"pods": "20"}}):
+        assert check(None, {"spec": {"hard": bounds}, "status": status}) == "the ResourceQuota is not counted yet"
+
+
 def test_nothing_waits_where_the_object_says_so():
     assert check_for(DEPLOYMENT, {"metadata": {"annotations": {"pulumi.com/skipAwait": "true"}}}) is None
     assert check_for(Kind("tekton.dev/v1", "Task"), {}) is None

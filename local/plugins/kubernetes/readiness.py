@@ -140,6 +140,13 @@ def _definition(cluster: Cluster, live: dict[str, Any]) -> str | None:
     return "the CustomResourceDefinition is not established"
 
 
+def _quota(cluster: Cluster, live: dict[str, Any]) -> str | None:
+    """Until the controller counts, the API server refuses whatever the quota bounds."""
+    if (live.get("status") or {}).get("hard") == live["spec"].get("hard"):
+        return None
+    return "the ResourceQuota is not counted yet"
+
+
 _CHECKS: dict[Kind, Check] = {
     Kind("apps/v1", "Deployment"): _deployment,
     Kind("apps/v1", "StatefulSet"): _replicated,
@@ -148,6 +155,7 @@ _CHECKS: dict[Kind, Check] = {
     Kind("v1", "PersistentVolumeClaim"): _claim,
     Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"): _definition,
     POD: _pod,
+    Kind("v1", "ResourceQuota"): _quota,
     Kind("v1", "Service"): _service,
 }
 
