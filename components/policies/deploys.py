@@ -176,11 +176,6 @@ def deploys(
                 f"(size(variables.pod) == {LABEL_LIMIT} && size(variables.own) > {_LEGIBLE} && "
                 f"variables.pod.startsWith(variables.own.substring(0, {_LEGIBLE})))))",
             ),
-            ownership.kept(
-                "the deployer",
-                "apps/v1",
-                once_taken=f"f:spec/f:template/f:spec/f:containers/{mine}/f:image",
-            ),
             validation(
                 "the deployer changes no metadata but annotations",
                 same_but("object.metadata", "oldObject.metadata", "annotations", *KEPT_BY_THE_SERVER),
@@ -198,6 +193,7 @@ def deploys(
                     ]
                 ),
             ),
+            ownership.kept("the deployer", "apps/v1", once_taken=f"f:spec/f:template/f:spec/f:containers/{mine}/f:image"),
         ],
     )
 
@@ -221,7 +217,6 @@ def leases(*, namespace: str, account: str, longest: Mapping[str, int]) -> Polic
             **ownership.variables({"f:spec": None}),
         },
         validations=[
-            ownership.kept("the deployer", "coordination.k8s.io/v1"),
             validation(
                 "the deployer changes no metadata of a Lease",
                 same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),
@@ -236,5 +231,6 @@ def leases(*, namespace: str, account: str, longest: Mapping[str, int]) -> Polic
                 "the deployer holds a Lease in the name of a run, not of somebody",
                 "!variables.held || object.spec.holderIdentity.matches('^[a-z0-9][a-z0-9.-]{0,252}$')",
             ),
+            ownership.kept("the deployer", "coordination.k8s.io/v1"),
         ],
     )

@@ -11,18 +11,31 @@ image=$(cat "$RESULT_IMAGE_PATH")
 digest=${image##*@}
 deadline=$(($(date +%s) + APPROVAL_SECONDS))
 
-# Tells people what waits, on the Deployment: `python -m operate approve` reads it there. The key is the pull request's.
-note() { # note JSON_OR_NULL
-    jq --null-input --arg key "tekton-delivery/awaits-approval-$PARAM_PULL_REQUEST" --argjson value "$1" \
-        '{metadata: {annotations: {($key): (if $value then $value | tojson else null end)}}}' >"$SCRATCH/note.json"
-    kube patch "$target" --type merge --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/note.json" >/dev/null
+# Tells people what waits, on the Deployment: `python -m operate approve` reads it there. The key is the pull request's. The
+# admission policy lets 20 of them in: where others leave no room, those that no run can have written go first, then those that
+# end first. A run whose note went notes it again.
+annotate() { # annotate DEPLOYMENT_AS_JSON NOTE_OR_NULL
+    printf '%s' "$1" | jq --arg key "$key" --argjson value "$2" --argjson seconds "$APPROVAL_SECONDS" '
+        [(.metadata.annotations // {}) | to_entries[] | select(.key != $key and (.key | startswith("tekton-delivery/awaits-approval-")))
+         | {key, until: (try (.value | fromjson.until | fromdateiso8601) catch 0)}
+         | .until = if .until > now + $seconds + 60 then 0 else .until end] as $others
+        | {metadata: {annotations: (
+            {($key): (if $value then $value | tojson else null end)}
+            + if $value then [$others | sort_by(.until)[: ($others | length | if . > 19 then . - 19 else 0 end)][]
+                              | {(.key): null}] | add // {} else {} end)}}' >"$SCRATCH/note.json"
+    kube patch "$target" --type merge --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/note.json" \
+        >/dev/null 2>"$SCRATCH/refusal" || {
+        plain <"$SCRATCH/refusal" >&2
+        return 1
+    }
 }
+key=tekton-delivery/awaits-approval-$PARAM_PULL_REQUEST
 noted=
 # shellcheck disable=SC2329 # the trap calls it
 forget() {
     code=$?
     trap '' HUP INT TERM
-    [ -z "$noted" ] || note null || true
+    [ -z "$noted" ] || annotate '{}' null || true
     exit "$code"
 }
 trap forget EXIT
@@ -42,13 +55,15 @@ while :; do
         say "refused: $(printf '%s' "$names" | jq length) of $APPROVAL_COUNT approvals came within $APPROVAL_TIMEOUT, asked for from $APPROVERS"
         exit 1
     fi
-    if [ -z "$noted" ]; then
+    live=$(kube get "$target" --output json)
+    if ! printf '%s' "$live" | jq --exit-status --arg key "$key" \
+        '.metadata.annotations[$key] // "" | try (fromjson.run == env.PARAM_RUN) catch false' >/dev/null; then
+        [ -n "$noted" ] || echo "waiting for $APPROVAL_COUNT of $APPROVERS to approve $digest"
         noted=yes # before it is: a TERM may come in between
-        note "$(jq --null-input --arg digest "$digest" --arg until "$deadline" '
+        annotate "$live" "$(jq --null-input --arg digest "$digest" --arg until "$deadline" '
             {digest: $digest, commit: env.PARAM_HEAD_SHA, pullRequest: env.PARAM_PULL_REQUEST, mergedBy: env.PARAM_MERGED_BY,
              run: env.PARAM_RUN, taskRun: env.RUN, taskRunUid: env.RUN_UID, count: (env.APPROVAL_COUNT | tonumber),
-             until: ($until | tonumber | todate)}')"
-        echo "waiting for $APPROVAL_COUNT of $APPROVERS to approve $digest"
+             until: ($until | tonumber | todate)}')" || echo "it could not be noted on $PARAM_DEPLOYMENT; trying again"
     fi
     sleep 3
 done

@@ -1,6 +1,8 @@
 """approve.sh: nothing goes on before enough people have approved this very digest, and the wait has an end."""
 
 import json
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,59 @@ def test_what_waits_is_noted_for_people_and_forgotten_at_the_end(sandbox: Sandbo
         "count": 1,
     }
     assert NOTE not in cluster.notes
+
+
+def other(until: float) -> str:
+    return json.dumps({"run": "other", "until": datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+
+
+def waits(cluster: Cluster) -> set[str]:
+    """The pull requests that were noted to wait, as the step looked last."""
+    notes = cluster.get("meanwhile.json")["metadata"]["annotations"]
+    return {name.rpartition("-")[2] for name in notes if "awaits-approval" in name}
+
+
+@pytest.mark.parametrize(
+    ("old", "goes"),
+    [
+        ("not what a run notes", "100"),
+        (other(time.time() - 60), "100"),
+        (other(time.time() + 10**6), "100"),
+        (other(time.time() + 50), "119"),
+    ],
+    ids=["unreadable", "over", "later-than-any", "others-end-first"],
+)
+def test_forged_notes_leave_room_for_its_own(sandbox: Sandbox, old: str, goes: str) -> None:
+    """The admission policy lets 20 in."""
+    there = {str(number): other(time.time() + 10 + 120 - number) for number in range(101, 120)} | {"100": old}
+    cluster = Cluster(
+        sandbox,
+        image="old",
+        notes={f"tekton-delivery/awaits-approval-{number}": text for number, text in there.items()} | {"mine": "stays"},
+    )
+    assert approve(sandbox, seconds=4).code == 1
+    assert waits(cluster) == ({"7"} | set(there)) - {goes}
+    assert cluster.notes["mine"] == "stays"
+
+
+def test_a_note_that_somebody_took_away_is_made_again(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.put("after-get", cluster.get("live.json"))
+    assert approve(sandbox, seconds=7).code == 1
+    noted = [call for call in sandbox.called("kubectl") if "patch" in call]
+    assert len(noted) == 2, "it is there, and stays"
+    sandbox.stub(
+        "sleep", f"cp '{sandbox.file('bare.json', json.dumps(cluster.get('live.json')))}' '{sandbox.root}/live.json'"
+    )
+    assert approve(sandbox, seconds=3).code == 1
+    assert len([call for call in sandbox.called("kubectl") if "patch" in call]) > 4
+
+
+def test_a_note_that_is_refused_ends_no_wait(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(refused_notes=(f"tekton-delivery/{NOTE}",))
+    result = approve(sandbox, seconds=4)
+    assert (sandbox.root / "reason").read_text().startswith("refused: 0 of 1 approvals came")
+    assert "could not be noted on shop-pod; trying again" in result.out
+    assert "denied the request" in result.err
 
 
 def test_approvals_that_cannot_be_read_are_no_approvals(sandbox: Sandbox, cluster: Cluster) -> None:
