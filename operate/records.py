@@ -1,6 +1,7 @@
 """What is written down on a Deployment: what it served, and why it is held."""
 
 import json
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from components.conventions import CONTAINER, HISTORY, HOLD, Manifest, plain
-from operate.errors import OperateError
 
 # As many as deploy.sh keeps.
 KEPT = 20
@@ -96,16 +96,48 @@ def hold(deployment: Manifest) -> Hold | None:
 
 
 def history(deployment: Manifest) -> list[Served]:
-    """Return what a Deployment served, the latest last."""
+    """Return what a Deployment served, the latest last. What cannot be read is named and left out."""
+    readable = [served for served in map(_served, _entries(deployment)) if served]
+    left_out = len(_entries(deployment)) - len(readable)
+    if left_out:
+        name = plain(str(deployment["metadata"].get("name")))
+        print(f"cannot be read and are left out, {left_out} entries of the annotation {HISTORY} of {name}", file=sys.stderr)
+    return readable
+
+
+def _entries(deployment: Manifest) -> list[str]:
+    """Return the entries of the history as text: one that is no JSON makes none of the others unreadable."""
+    text = notes(deployment).get(HISTORY, "").strip()
     try:
-        return [Served.model_validate(entry) for entry in json.loads(notes(deployment).get(HISTORY) or "[]")]
-    except ValueError as error:  # pydantic's and json's are both
-        raise OperateError(f"the record of what was served cannot be read: {error}; see the annotation {HISTORY}") from None
+        entries = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        # Without what the separator has of its neighbours.
+        opening, closing = _BETWEEN.removeprefix("},"), _BETWEEN[0]
+        parts = text.removeprefix("[").removesuffix("]").split(_BETWEEN)
+        return [
+            (opening if number else "") + part + (closing if number < len(parts) - 1 else "")
+            for number, part in enumerate(parts)
+        ]
+    return [json.dumps(entry) for entry in entries] if isinstance(entries, list) else [text]
+
+
+def _served(text: str) -> Served | None:
+    try:
+        return Served.model_validate(json.loads(text))
+    except (ValueError, RecursionError):  # pydantic's and json's are both ValueErrors
+        return None
 
 
 def appended(deployment: Manifest, entry: Served) -> str:
-    """Return the history with one more entry. Older ones stay to the letter: deploy.sh counts on their form."""
-    kept = notes(deployment).get(HISTORY, "").strip().removeprefix("[").removesuffix("]")
+    """Return the history with one more entry. Older ones stay to the letter, for deploy.sh counts on their form; one that
+    cannot be read goes.
+    """
+    kept = notes(deployment).get(HISTORY, "").strip()
+    try:
+        json.loads(kept or "[]")
+    except (ValueError, RecursionError):
+        kept = f"[{','.join(text for text in _entries(deployment) if _served(text))}]"
+    kept = kept.removeprefix("[").removesuffix("]")
     entries = kept.split(_BETWEEN)
     if len(entries) >= KEPT:
         kept = _BETWEEN.removeprefix("},") + _BETWEEN.join(entries[1 - KEPT :])

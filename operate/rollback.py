@@ -1,5 +1,6 @@
 """Going back to what an environment served before, and staying there."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ POLL_SECONDS = 0.5
 # What Kubernetes takes where a Deployment does not say it.
 _USUAL_DEADLINE = 600
 _SHORTEST = 7
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def roll_back(
     It has to be one that was vouched for, unless it is to be `unproven`: the history says so then.
     """
     by = target.cluster.whoami()
-    to = chosen(target.deployment(), wanted)
+    to = chosen(target.deployment(), wanted, unproven=unproven)
     to = to.model_copy(update={"unproven": True}) if unproven else proven(target, to, say)
     if unproven:
         say(f"UNPROVEN: nothing vouches for {to.image} but {by}")
@@ -67,11 +69,16 @@ def roll_back(
     return made.to
 
 
-def chosen(live: Manifest, wanted: str | None) -> Served:
-    """Return what to go back to: a digest or commit that was served before, or the one before what serves now."""
+def chosen(live: Manifest, wanted: str | None, *, unproven: bool = False) -> Served:
+    """Return what to go back to: a digest or commit that was served before, or the one before what serves now.
+
+    What is to be `unproven` need not be recorded, if it is a whole digest: of the repository that serves now.
+    """
     served, now = history(live), running(live)
     others = list({entry.image: entry for entry in served if entry.image != now and entry.commit}.values())
     there = "\n".join(f"  {entry.digest}  commit {entry.commit}  #{entry.pull_request}" for entry in reversed(others))
+    if unproven and _DIGEST.fullmatch(wanted or "") and not any(entry.digest == wanted for entry in others):
+        return Served(image=f"{now.partition('@')[0]}@{wanted}")
     if not others:
         raise OperateError("nothing else is known to have been served here before")
     if wanted is None:

@@ -26,8 +26,10 @@ def rolling(image: str, former: str, run: str = "run-1") -> str:
         (IMAGE, f'{{"image":"{IMAGE}"}}', OTHER, rolling(OTHER, IMAGE)),
         (HAND, rolling(IMAGE, OTHER), IMAGE, rolling(IMAGE, HAND)),
         (IMAGE, "x", OTHER, rolling(OTHER, IMAGE)),
-        (IMAGE, rolling(IMAGE, OTHER), IMAGE, None),
         (IMAGE, rolling(IMAGE, OTHER), OTHER, None),
+        (IMAGE, rolling(IMAGE, IMAGE), IMAGE, None),
+        (HAND, rolling(IMAGE, OTHER), IMAGE, None),
+        (IMAGE, "x", IMAGE, None),
     ],
     ids=[
         "next",
@@ -39,14 +41,25 @@ def rolling(image: str, former: str, run: str = "run-1") -> str:
         "no-former",
         "overtaken",
         "unreadable",
-        "settled",
         "went-back",
+        "same-again",
+        "about-another",
+        "unreadable-goes",
     ],
 )
 def test_a_deployer_notes_what_it_rolls_out(
     single: Declared, running: str, old: str | None, image: str, new: str | None
 ) -> None:
     assert deploy(single, noted(single, image, rolling_out=new), noted(single, running, rolling_out=old)) == []
+
+
+def test_what_is_being_rolled_out_stays_noted_until_it_got_ready_or_went(single: Declared) -> None:
+    """Without it nobody knows what to go back to, and what never got ready counts as what served."""
+    live = noted(single, IMAGE, rolling_out=rolling(IMAGE, OTHER))
+    assert deploy(single, noted(single, IMAGE, history=f"[{entry()}]"), live) == []
+    for image, notes in ((IMAGE, {}), (IMAGE, {"commit": SHA}), (UNMERGED, {}), (HAND, {})):
+        refused = deploy(single, noted(single, image, **notes), live)
+        assert "the deployer takes that note away as it goes back, or records what got ready" in refused
 
 
 UNMERGED = IMAGE.replace("a" * 64, "e" * 64)

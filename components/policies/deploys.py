@@ -165,6 +165,12 @@ def deploys(
                 f"variables.notes[{rolling}].substring(size(variables.begun)).matches({quote(_BY_RUN)}))",
             ),
             validation(
+                "the deployer takes that note away as it goes back, or records what got ready",
+                f"!({rolling} in variables.changed) || {rolling} in variables.notes || {history} in variables.changed || "
+                "variables.image == variables.served || "
+                f"!variables.rolling.contains({image_key} + variables.running + '\"')",
+            ),
+            validation(
                 "the deployer neither sets nor lifts a hold",
                 f"!({hold} in variables.changed)",
             ),

@@ -22,8 +22,7 @@ def variables(fields: Fields) -> dict[str, str]:
 def kept(who: str, version: str, *, once_taken: str = "") -> Manifest:
     """Return the validation that nobody but the deployer comes to own anything, and it owns nothing but the fields.
 
-    What an honest change does is that others lose the fields which it changes. `once_taken` is one that the deployer does not
-    give up.
+    By an honest change others lose the fields that it changes. `once_taken` is one that the deployer does not give up.
     """
     mine = quote(f"{FIELD_MANAGER} Update {version} ")
     same = "variables.{0}.all(n, n.rest.all(x, variables.{1}.exists(o, o.who == n.who && x in o.rest)))"

@@ -123,7 +123,8 @@ def test_a_deployer_makes_nobody_own_a_field(world: World, patch: Callable[[Obje
         | {"f:metadata": metadata | {"f:annotations": {"f:tekton-delivery/hold": {}, "f:tekton-delivery/commit": {}}}}
     }
     others = [entry for entry in entries if entry is not declared]
-    applied = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": DEPLOYMENT} | note["metadata"]}
+    about = {name: live["metadata"][name] for name in ("name", "labels")} | note["metadata"]
+    applied = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": about, "spec": live["spec"]}
 
     def change(body: Object, manager: str = "tekton-delivery", **more: Any) -> Any:
         kind = {"_content_type": "application/merge-patch+json"} | more
@@ -152,7 +153,7 @@ def test_a_deployer_changes_of_a_lease_only_who_holds_it(world: World) -> None:
     def replace(change: Callable[[Any], None]) -> Any:
         lease = leases.read_namespaced_lease(DEPLOYMENT, "staging")
         change(lease)
-        return leases.replace_namespaced_lease(DEPLOYMENT, "staging", lease, dry_run="All")
+        return leases.replace_namespaced_lease(DEPLOYMENT, "staging", lease, dry_run="All", field_manager="tekton-delivery")
 
     def hold(**spec: Any) -> Any:
         return replace(lambda lease: setattr(lease, "spec", client.V1LeaseSpec(**spec)))

@@ -69,7 +69,9 @@ def test_a_stolen_token_writes_nothing_into_the_record_but_what_runs(world: Worl
 
     def write(made: list[Object]) -> Any:
         body = {"metadata": {"annotations": {HISTORY: json.dumps(made, separators=(",", ":"), ensure_ascii=False)}}}
-        return deployer.patch_namespaced_deployment(DEPLOYMENT, "production", body, dry_run="All")
+        return deployer.patch_namespaced_deployment(
+            DEPLOYMENT, "production", body, dry_run="All", field_manager="tekton-delivery"
+        )
 
     more = {"image": served(world, "production"), "commit": "a" * 40, "pullRequest": "1"}
     write([*entries, more][-20:])  # the control: a delivery does this

@@ -77,6 +77,43 @@ def test_anything_else_is_refused_with_what_there_is(wanted: str, says: str) -> 
         assert "b" * 64 in str(refused.value)
 
 
+BROKEN = '{"image":"registry.internal:5000/shop@sha256:x","mark":[1,]}'
+
+
+def record(*entries: Any) -> str:
+    """A history as text; an entry that is text stays as it is."""
+    texts = [entry if isinstance(entry, str) else json.dumps(entry, separators=(",", ":")) for entry in entries]
+    return f"[{','.join(texts)}]"
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_entry_that_cannot_be_read_makes_no_other_one_unreadable(place: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last release let deployers add such. It is left out, and is gone with the next rollback."""
+    cluster = Memory("production", *THREE)
+    entries: list[Any] = [*THREE]
+    entries.insert(place, BROKEN)
+    cluster.notes["tekton-delivery/history"] = record(*entries)
+    back(cluster)
+    assert cluster.image == image("b")
+    assert "1 entries of the annotation tekton-delivery/history of shop-pod" in capsys.readouterr().err
+    kept = json.loads(cluster.notes["tekton-delivery/history"])
+    assert [entry["image"] for entry in kept] == [image(letter) for letter in "abcb"]
+
+
+@pytest.mark.parametrize("text", ["by hand", "[1]", '{"image":"x"}', "[" * 5000, f"[{BROKEN}]", record({"image": 5})])
+def test_a_record_that_cannot_be_read_keeps_nobody_from_a_digest_by_its_whole_name(text: str) -> None:
+    cluster = Memory("production", *THREE)
+    cluster.notes["tekton-delivery/history"] = text
+    wanted = "sha256:" + "d" * 64
+    with pytest.raises(OperateError, match="nothing else is known"):
+        back(cluster, wanted)
+    roll_back(cluster.target, wanted, "by hand", lambda said: None, unproven=True)
+    assert cluster.image == image("d")
+    last = history(cluster.live)[-1]
+    assert (last.image, last.unproven, last.rolled_back_by) == (image("d"), True, "ana")
+    assert json.loads(cluster.notes["tekton-delivery/history"])
+
+
 def test_a_beginning_of_two_is_refused() -> None:
     cluster = Memory("production", served("a", 1), served("b", 2) | {"commit": "a" * 20 + "b" * 20}, served("c", 3))
     with pytest.raises(OperateError, match="more than one"):
