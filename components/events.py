@@ -78,6 +78,7 @@ EVENTS = {
             "pull-request": "$(body.issue.number)",
             "head-sha": "$(extensions.sha)",
             "commenter": "$(body.comment.user.login)",
+            "comment": "$(body.comment.id)",
         },
         hears="issue_comment",
     ),

@@ -14,6 +14,7 @@ PARAMS = {
     "head-sha": "the commit that the comment names: 40 hex digits",
     "pull-request": "its number",
     "commenter": "login of who commented",
+    "comment": "the comment's number on the forge",
 }
 
 
@@ -36,6 +37,7 @@ def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
                     "pull-request": "$(params.pull-request)",
                     "head-sha": "$(params.head-sha)",
                     "commenter": "$(params.commenter)",
+                    "comment": "$(params.comment)",
                 },
             ),
             task(

@@ -18,6 +18,7 @@ FORMS = {
     "after": SHA,
     "merged-by": LOGIN,
     "commenter": PERSON,
+    "comment": "^[1-9][0-9]{0,18}$",
 }
 CANCELLED = "CancelledRunFinally"
 

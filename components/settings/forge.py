@@ -47,7 +47,7 @@ class OkToTest(Model):
 
     token: Source | None = Field(
         default=None,
-        description="a token that may read who may write to the repositories, and nothing else; "
+        description="a token that may read who may write to the repositories, and comments there, and nothing else; "
         "`forge.app` makes one where this is left out",
         examples=[{"file": "secrets/forge-reader-token"}],
     )

@@ -12,6 +12,7 @@ PARAMS = {
     "pull-request": "its number",
     "head-sha": "the commit that the comment names: 40 hex digits",
     "commenter": "login of who commented",
+    "comment": "the comment's number on the forge",
 }
 # The values of the result `permitted`.
 YES, STALE = "yes", "stale"
@@ -24,7 +25,7 @@ RESULTS = {
 def spec(*, api: forge.Api) -> Manifest:
     """Return the Task's spec."""
     return {
-        "description": "Ask the forge whether who commented may write, and what the pull request's head is.",
+        "description": "Ask the forge whether the comment is there, who wrote it may write, and what the head is.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
         "volumes": [forge.volume(api)],
@@ -37,6 +38,7 @@ def spec(*, api: forge.Api) -> Manifest:
                     "PARAM_PULL_REQUEST": "$(params.pull-request)",
                     "PARAM_HEAD_SHA": "$(params.head-sha)",
                     "PARAM_COMMENTER": "$(params.commenter)",
+                    "PARAM_COMMENT": "$(params.comment)",
                     "RESULT_PERMITTED_PATH": "$(results.permitted.path)",
                     "RESULT_REASON_PATH": "$(results.reason.path)",
                 },

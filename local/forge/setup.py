@@ -69,7 +69,7 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
 
     deploy_key = secrets / "ssh" / "id_ed25519"
     admin.ensure_deploy_key(REPOSITORY, "tekton-delivery", secret_files.ensure_key_pair(deploy_key, "tekton-delivery"))
-    _ensure_token(admin, READER, secrets / "forge-reader-token", "read:repository")
+    _ensure_token(admin, READER, secrets / "forge-reader-token", "read:repository", "read:issue")
     known_hosts = secrets / "ssh" / "known_hosts"
     secret_files.write_if_changed(known_hosts, forge.known_hosts)
     ssh_url, clone_url = admin.clone_urls(REPOSITORY)
@@ -94,16 +94,19 @@ def sample_files() -> dict[str, bytes]:
     return {str(path.relative_to(_SAMPLE)): path.read_bytes() for path in sorted(_SAMPLE.rglob("*")) if path.is_file()}
 
 
-def _ensure_token(admin: Administration, user: str, path: Path, scope: str) -> Path:
-    """A file with a working token of the user's, for repositories only: Gitea has no narrower scopes."""
-    if not (path.exists() and _works(admin.url, path.read_text().strip())):
-        secret_files.write(path, admin.new_token(user, "tekton-delivery", [scope]) + "\n")
+def _ensure_token(admin: Administration, user: str, path: Path, *scopes: str) -> Path:
+    """A file with a working token of the user's, for repositories and their comments: Gitea has no narrower scopes."""
+    if not (path.exists() and _works(admin.url, path.read_text().strip(), comments="read:issue" in scopes)):
+        secret_files.write(path, admin.new_token(user, "tekton-delivery", scopes) + "\n")
     return path
 
 
-def _works(url: str, token: str) -> bool:
+def _works(url: str, token: str, *, comments: bool) -> bool:
     try:
-        Gitea(url, token=token).clone_urls(REPOSITORY)
+        forge = Gitea(url, token=token)
+        forge.clone_urls(REPOSITORY)
+        if comments:
+            forge.find(f"/repos/{REPOSITORY}/issues/comments?limit=1", "see whether comments may be read")
     except ApiError:
         return False
     return True

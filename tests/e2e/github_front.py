@@ -54,9 +54,10 @@ class Front:
         if wanted["repositories"] != [REPOSITORY.partition("/")[2]] or not rights.items() <= GRANTED.items():
             return 422, {"message": "The permissions requested are not granted to this installation."}
         # Gitea has no narrower ones: of a user who may set statuses, and of one who may see who may write.
-        user, scope = ("reporter-staging", "write:repository") if "statuses" in rights else (READER, "read:repository")
+        sets = "statuses" in rights
+        user, scopes = ("reporter-staging", ["write:repository"]) if sets else (READER, ["read:repository", "read:issue"])
         name = f"front-{uuid.uuid4().hex[:8]}"
-        token = self.machine.forge.admin.new_token(user, name, [scope])
+        token = self.machine.forge.admin.new_token(user, name, scopes)
         self._made.append((user, name))
         self.issued[token] = rights
         return 201, {"token": token, "expires_at": "2099-01-01T00:00:00Z", "permissions": rights}

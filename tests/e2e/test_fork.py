@@ -97,12 +97,12 @@ def test_a_writers_word_starts_the_tests_and_nothing_more(world: World, fork: Fo
 
 def test_a_comment_without_a_signature_starts_nothing(world: World, fork: Fork) -> None:
     before, number = world.all_runs(), fork.pull_request.number
-    user = {"login": "alice"}
+    user = {"login": "alice", "id": 1}
     body = {
         "action": "created",
         "repository": {"full_name": REPOSITORY},
         "issue": {"number": number, "state": "open", "pull_request": {}},
-        "comment": {"user": user, "body": f"/ok-to-test {fork.head_sha}", "created_at": "2026-01-02T03:04:05Z"},
+        "comment": {"id": 1, "user": user, "body": f"/ok-to-test {fork.head_sha}", "created_at": "2026-01-02T03:04:05Z"},
         "sender": user,
     }
     for secret in (None, "not-the-secret"):
@@ -111,7 +111,10 @@ def test_a_comment_without_a_signature_starts_nothing(world: World, fork: Fork) 
     known = len(world.runs("staging", number))
     secret = world.webhook_secrets["staging"]
     send(json.dumps(body).encode(), url=world.listeners["staging"], secret=secret, event="issue_comment")
-    assert world.run("staging", fork.pull_request, known=known)[1], "the control"
+    run, succeeded, _ = world.run("staging", fork.pull_request, known=known)
+    assert succeeded, "the control"
+    told = world.logs(run, "permit", "permit")
+    assert "no: refused: the forge has no comment of alice there" in told, "who has the secret has written nothing"
 
 
 def test_a_fork_that_is_gone_crashes_nothing(world: World, fork: Fork) -> None:

@@ -121,14 +121,18 @@ def test_after_a_merge_other_pull_requests_are_read_as_well(
     assert world.status("promotable", other.head_sha)[0] == "failure"
 
 
-def comment(world: World, number: int, sha: str) -> None:
-    """A word about a commit, as GitHub sends it."""
-    user = {"login": world.machine.forge.developer.user}
+def comment(world: World, number: int, sha: str) -> int:
+    """A word about a commit, as GitHub sends it. Its number."""
+    developer = world.machine.forge.developer
+    path = f"/repos/{REPOSITORY}/issues/{number}/comments"
+    written = developer.call("POST", path, f"comment on {number}", json={"body": f"/ok-to-test {sha}"})
+    user = {"login": developer.user, "id": written["user"]["id"]}
     body = {
         "action": "created",
         "repository": {"full_name": REPOSITORY},
         "issue": {"number": number, "state": "open", "pull_request": {}},
         "comment": {
+            "id": written["id"],
             "user": user,
             "body": f"/ok-to-test {sha}",
             "created_at": "2026-01-02T03:04:05Z",
@@ -141,17 +145,19 @@ def comment(world: World, number: int, sha: str) -> None:
     # From inside the cluster, where the Service has an address.
     inside = Namespace(world.machine.cluster.layout.id)
     inside.call(lambda: send(json.dumps(body).encode(), url=url, secret=secret, event="issue_comment"))
+    return int(written["id"])
 
 
 def test_who_may_write_is_looked_up_by_a_token_that_only_reads(world: World, github: Front, other: PullRequest) -> None:
     before = len(github.calls)
-    comment(world, other.number, other.head_sha)
+    number = comment(world, other.number, other.head_sha)
     run, succeeded, told = world.run("qa", other, known=1)
     assert succeeded, told
     assert "no: refused: the pull request is no fork's" in world.logs(run, "permit", "permit")
     rights = ("metadata", "pull_requests")
     developer = world.machine.forge.developer.user
     assert github.calls[before:] == [
+        (rights, "GET", f"issues/comments/{number}"),
         (rights, "GET", f"collaborators/{developer}/permission"),
         (rights, "GET", f"pulls/{other.number}"),
     ]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Whether a comment may start the tests of a fork's pull request. The comment itself is nobody's word: the forge is asked
-# whether its author may write, and which commit is the head now.
+# Whether a comment may start the tests of a fork's pull request. What the run was told of it is nobody's word: the forge is
+# asked whether it is there and says so, whether its author may write, and which commit is the head now.
 set -eu
 
 # shellcheck source=SCRIPTDIR/forge.sh
@@ -8,11 +8,21 @@ set -eu
 authorize
 repository="$API_URL/repos/$PARAM_REPOSITORY"
 answer() { # answer PERMITTED REASON
+    told=$(printf '%s' "$2" | tr '\n' ' ' | plain)
     printf '%s' "$1" >"$RESULT_PERMITTED_PATH"
-    printf '%s' "$2" >"$RESULT_REASON_PATH"
-    printf '%s: %s\n' "$1" "$2"
+    printf '%s' "$told" >"$RESULT_REASON_PATH"
+    printf '%s: %s\n' "$1" "$told"
     exit 0
 }
+
+# https://docs.github.com/en/rest/issues/comments#get-an-issue-comment
+# Gitea names a pull request by its page, GitHub as an issue.
+comment=$(forge "$repository/issues/comments/$PARAM_COMMENT") || comment='{}'
+printf '%s' "$comment" | jq --exit-status '
+    .user.login == env.PARAM_COMMENTER
+    and (.body // "" | test("\\A/ok-to-test " + env.PARAM_HEAD_SHA + "\\s*\\z"))
+    and ([.pull_request_url, .issue_url] | any((. // "") | endswith("/" + env.PARAM_PULL_REQUEST)))' >/dev/null ||
+    answer no "refused: the forge has no comment of $PARAM_COMMENTER there that says so (any more)"
 
 # https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
 permission=$(forge "$repository/collaborators/$PARAM_COMMENTER/permission" | jq --raw-output .permission)

@@ -18,11 +18,26 @@ def pull(**changes: Any) -> dict[str, Any]:
     return {"state": "open", "base": {"ref": "main"}, "head": {"sha": SHA, "repo": FORK}} | changes
 
 
-def permit(sandbox: Sandbox, *, permission: str = "write", about: dict[str, Any] | None = None) -> tuple[Result, str, str]:
+def comment(**changes: Any) -> dict[str, Any]:
+    """As Gitea tells it; GitHub has an address of its API in `issue_url`."""
+    page = "https://forge.example/acme/shop/pulls/7"
+    told = {"user": {"login": "alice"}, "body": f"/ok-to-test {SHA}", "pull_request_url": page, "issue_url": ""}
+    return told | changes
+
+
+def permit(
+    sandbox: Sandbox,
+    *,
+    permission: str = "write",
+    about: dict[str, Any] | None = None,
+    word: dict[str, Any] | None = None,
+) -> tuple[Result, str, str]:
     """How the step ends when the forge says this: the answer, and the reason."""
     person = sandbox.file("permission.json", json.dumps({"permission": permission}))
     asked = sandbox.file("pull.json", json.dumps(about or pull()))
-    sandbox.stub("curl", f"for url; do :; done; case $url in */permission) cat '{person}' ;; *) cat '{asked}' ;; esac")
+    said = sandbox.file("comment.json", json.dumps(comment() if word is None else word))
+    answers = f"*/permission) cat '{person}' ;; */issues/comments/*) cat '{said}' ;; *) cat '{asked}' ;;"
+    sandbox.stub("curl", f"for url; do :; done; case $url in {answers} esac")
     result = run(sandbox)
     return result, answer(sandbox, "permitted"), answer(sandbox, "reason")
 
@@ -35,6 +50,7 @@ def run(sandbox: Sandbox, commenter: str = "alice") -> Result:
         PARAM_PULL_REQUEST="7",
         PARAM_HEAD_SHA=SHA,
         PARAM_COMMENTER=commenter,
+        PARAM_COMMENT="23",
         API_URL="https://forge.example/api",
         TOKEN_FILE=sandbox.file("token", "secret-token"),
         RESULT_PERMITTED_PATH=sandbox.root / "permitted",
@@ -52,9 +68,44 @@ def test_who_may_write_may_vouch_for_the_head(sandbox: Sandbox, permission: str)
     result, permitted, reason = permit(sandbox, permission=permission)
     assert (result.code, permitted, reason) == (0, "yes", "")
     assert [call[-1] for call in sandbox.called("curl")] == [
+        "https://forge.example/api/repos/acme/shop/issues/comments/23",
         "https://forge.example/api/repos/acme/shop/collaborators/alice/permission",
         "https://forge.example/api/repos/acme/shop/pulls/7",
     ]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        comment(body=f"/ok-to-test {SHA}\r\n "),
+        comment(pull_request_url=None, issue_url="https://forge.example/api/repos/acme/shop/issues/7"),
+    ],
+    ids=["editor", "github"],
+)
+def test_the_comment_is_there_on_either_forge(sandbox: Sandbox, word: dict[str, Any]) -> None:
+    assert permit(sandbox, word=word)[1] == "yes"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        {},
+        {"message": "not found"},
+        comment(user={"login": "mallory"}),
+        comment(user=None),
+        comment(body=f"/ok-to-test {HEAD}"),
+        comment(body=f"Never say /ok-to-test {SHA}"),
+        comment(body=f"/ok-to-test {SHA}\nno, wait"),
+        comment(body=None),
+        comment(pull_request_url="https://forge.example/acme/shop/pulls/17"),
+        comment(pull_request_url="", issue_url=""),
+    ],
+)
+def test_a_word_that_the_forge_does_not_have_permits_nothing(sandbox: Sandbox, word: dict[str, Any]) -> None:
+    """The webhook's secret, or the listener's token, is not enough: somebody has to have written it."""
+    _, permitted, reason = permit(sandbox, word=word)
+    assert permitted == "no"
+    assert reason == "refused: the forge has no comment of alice there that says so (any more)"
 
 
 @pytest.mark.parametrize("permission", ["read", "triage", "none", "", "null", "writer", "write admin"])
