@@ -82,6 +82,10 @@ class Front:
                 needed = ("statuses", "write")
             case "GET", "commits", _, "status":
                 needed = ("statuses", "write")  # which is more than to read them
+            case "GET", "commits", _, "statuses":
+                needed = ("statuses", "write")
+            case "GET", "issues", "comments", _:
+                needed = ("pull_requests", "read")
             case "GET", "pulls", *_:
                 needed = ("pull_requests", "read")
             case "GET", "collaborators", _, "permission":

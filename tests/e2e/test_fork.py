@@ -102,7 +102,7 @@ def test_a_comment_without_a_signature_starts_nothing(world: World, fork: Fork) 
         "action": "created",
         "repository": {"full_name": REPOSITORY},
         "issue": {"number": number, "state": "open", "pull_request": {}},
-        "comment": {"id": 1, "user": user, "body": f"/ok-to-test {fork.head_sha}", "created_at": "2026-01-02T03:04:05Z"},
+        "comment": {"id": 10**9, "user": user, "body": f"/ok-to-test {fork.head_sha}", "created_at": "2026-01-02T03:04:05Z"},
         "sender": user,
     }
     for secret in (None, "not-the-secret"):

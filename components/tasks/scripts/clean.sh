@@ -37,8 +37,8 @@ is_its_own() { # is_its_own DIGEST
         client manifest "$PARAM_IMAGE@$referrer" >"$SCRATCH/manifest.json" || return 1
         layer=$(jq --raw-output '.layers[0].digest' "$SCRATCH/manifest.json") || return 1
         client blob "$PARAM_IMAGE@$layer" >"$SCRATCH/statement.json" || return 1
-        jq --exit-status --arg pull "$PARAM_PULL_REQUEST" \
-            '(.dsseEnvelope // .).payload | @base64d | fromjson | .predicate.pullRequest == $pull' \
+        jq --exit-status --slurp --arg pull "$PARAM_PULL_REQUEST" \
+            'length == 1 and (.[0] | (.dsseEnvelope // .).payload | @base64d | fromjson | .predicate.pullRequest == $pull)' \
             "$SCRATCH/statement.json" >/dev/null 2>"$SCRATCH/log" || {
             [ -s "$SCRATCH/log" ] || echo "something is signed about it that names another pull request, or none" >"$SCRATCH/log"
             return 1

@@ -18,10 +18,10 @@ answer() { # answer PERMITTED REASON
 # https://docs.github.com/en/rest/issues/comments#get-an-issue-comment
 # Gitea names a pull request by its page, GitHub as an issue.
 comment=$(forge "$repository/issues/comments/$PARAM_COMMENT") || comment='{}'
-printf '%s' "$comment" | jq --exit-status '
-    .user.login == env.PARAM_COMMENTER
+printf '%s' "$comment" | jq --exit-status --slurp 'length == 1 and (.[0] | type == "object"
+    and .user.login == env.PARAM_COMMENTER
     and (.body // "" | test("\\A/ok-to-test " + env.PARAM_HEAD_SHA + "\\s*\\z"))
-    and ([.pull_request_url, .issue_url] | any((. // "") | endswith("/" + env.PARAM_PULL_REQUEST)))' >/dev/null ||
+    and ([.pull_request_url, .issue_url] | any((. // "") | endswith("/" + env.PARAM_PULL_REQUEST))))' >/dev/null ||
     answer no "refused: the forge has no comment of $PARAM_COMMENTER there that says so (any more)"
 
 # https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
@@ -33,7 +33,8 @@ esac
 
 pull=$(forge "$repository/pulls/$PARAM_PULL_REQUEST")
 is() { # is EXPRESSION: about the pull request
-    printf '%s' "$pull" | jq --exit-status "$1" >/dev/null
+    # Of nothing jq says that all is well.
+    printf '%s' "$pull" | jq --exit-status --slurp "length == 1 and (.[0] | $1)" >/dev/null
 }
 is '.state == "open"' || answer no "refused: the pull request is not open"
 is '.base.ref == env.PARAM_BASE_BRANCH' || answer no "refused: the pull request is not to $PARAM_BASE_BRANCH"

@@ -21,8 +21,8 @@ open_heads() {
 # GitHub takes 1000 statuses of each commit and context, and a pull request may stay open for as many merges.
 says_so() { # says_so SHA
     known=$(forge "$API_URL/repos/$PARAM_REPOSITORY/commits/$1/status?per_page=100&limit=100") &&
-        printf '%s' "$known" | jq --exit-status --arg context "tekton-delivery/$promotable" '
-            [.statuses[]? | select(.context == $context) | .state // .status] == ["failure"]' >/dev/null
+        printf '%s' "$known" | jq --exit-status --slurp --arg context "tekton-delivery/$promotable" '
+            [.[].statuses[]? | select(.context == $context) | .state // .status] == ["failure"]' >/dev/null
 }
 
 # What the forge refuses of one head keeps no other one green. Fails at the end if anything could not be told.

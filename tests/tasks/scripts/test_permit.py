@@ -150,6 +150,18 @@ def test_a_fork_that_is_gone_is_tested_all_the_same(sandbox: Sandbox) -> None:
     assert permit(sandbox, about=pull(head={"sha": SHA, "repo": None}))[1] == "yes"
 
 
+@pytest.mark.parametrize("nothing", ["*/issues/comments/*", "*/pulls/*", "*/permission"])
+def test_an_empty_answer_permits_nothing(sandbox: Sandbox, nothing: str) -> None:
+    """Gitea answers so about what is a comment of no person's; of nothing jq says that all is well."""
+    permit(sandbox)
+    assert answer(sandbox, "permitted") == "yes"
+    (sandbox.root / "permitted").unlink()
+    curl = (sandbox.bin / "curl").read_text()
+    (sandbox.bin / "curl").write_text(curl.replace("case $url in */permission)", f"case $url in {nothing}) ;; */permission)"))
+    run(sandbox)
+    assert answer(sandbox, "permitted") == "no"
+
+
 @pytest.mark.parametrize("answered", ["exit 22", "echo no JSON", "echo '{}'", "true"])
 def test_a_forge_that_gives_no_answer_permits_nothing(sandbox: Sandbox, answered: str) -> None:
     sandbox.stub("curl", answered)

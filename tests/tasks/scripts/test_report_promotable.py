@@ -113,6 +113,12 @@ def test_a_run_whose_end_cannot_be_told_fails_by_that_and_tells_the_rest(sandbox
     assert promotable(sandbox) == {SHA, "1" * 40, "2" * 40, "3" * 40}
 
 
+def test_a_head_of_which_the_forge_says_nothing_is_told(sandbox: Sandbox) -> None:
+    sandbox.file(f"status-{'1' * 40}.json", "")
+    report(sandbox, [task_run("True", reason="serves")], "Succeeded", pulls=(PULLS[:1],), AFTER_MERGE="true")
+    assert promotable(sandbox) == {"1" * 40}
+
+
 @pytest.mark.parametrize("word", ["state", "status"], ids=["github", "gitea"])
 def test_a_head_that_is_red_already_costs_no_status(sandbox: Sandbox, word: str) -> None:
     """Each merge would take one of GitHub's thousand of every pull request that stays open."""
