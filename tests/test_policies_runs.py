@@ -112,6 +112,22 @@ def test_a_supervisor_cancels_and_does_nothing_else(staging: Declared) -> None:
 
 
 @pytest.mark.parametrize("name", STACKS)
+def test_whoever_cancels_a_run_lets_it_tell_its_pull_request(stacks: dict[str, Declared], name: str) -> None:
+    for before, after, admitted in (
+        (None, "CancelledRunFinally", True),
+        (None, "StoppedRunFinally", True),
+        (None, None, True),
+        ("Cancelled", "Cancelled", True),
+        ("Cancelled", None, True),
+        (None, "Cancelled", False),
+        ("CancelledRunFinally", "Cancelled", False),
+    ):
+        old, new = ({"metadata": {}, "spec": {"status": status} if status else {}} for status in (before, after))
+        found = refusals(stacks[name], f"tekton-delivery-{name}-endings", new, old=old, user="somebody")
+        assert (found == []) is admitted, (before, after)
+
+
+@pytest.mark.parametrize("name", STACKS)
 def test_the_pruner_deletes_only_what_has_ended(stacks: dict[str, Declared], name: str) -> None:
     policy, user = f"tekton-delivery-{name}-prunings", f"system:serviceaccount:{name}-ci:pruner"
     statuses: list[tuple[Object, bool]] = [

@@ -11,7 +11,7 @@ from components.policies.approvals import Approvers, approvals
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
-from components.policies.runs import cancellations, claims, prunings, runs
+from components.policies.runs import cancellations, claims, endings, prunings, runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             placeholder_repository=args.placeholder_repository,
         ),
         leases(namespace=args.workload_namespace, account=deployer, longest=args.lease_seconds),
+        endings(namespace=args.delivery_namespace),
         prunings(namespace=args.delivery_namespace, account=account(args.delivery_namespace, PRUNER)),
     ]
     if args.approval:

@@ -21,6 +21,7 @@ FORMS = {
     "comment": "^[1-9][0-9]{0,18}$",
 }
 CANCELLED = "CancelledRunFinally"
+_UNTOLD = "Cancelled"
 
 
 def runs(
@@ -107,6 +108,23 @@ def cancellations(*, namespace: str, account: str) -> Policy:
                 "the supervisor changes no metadata of a run",
                 same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),
             ),
+        ],
+    )
+
+
+def endings(*, namespace: str) -> Policy:
+    """Return the policy for whoever cancels a run: its last task tells the pull request, and Tekton can leave it out."""
+    return Policy(
+        name="endings",
+        namespace=namespace,
+        rules=[rule("tekton.dev", "v1", ["pipelineruns"], ["UPDATE"])],
+        validations=[
+            validation(
+                f"a run is cancelled by spec.status {CANCELLED} (tkn pipelinerun cancel --grace={CANCELLED}): by "
+                f"{_UNTOLD} its commit status would stay pending",
+                f"!has(object.spec.status) || object.spec.status != {quote(_UNTOLD)} || "
+                "(has(oldObject.spec.status) && oldObject.spec.status == object.spec.status)",
+            )
         ],
     )
 

@@ -8,6 +8,7 @@ from local.demo import DEPLOYMENT
 from local.follow import follow, wait_for_run
 from local.kubernetes_api import TEKTON_GROUP, wait_until
 from tests.e2e.test_delivery import _dockerfile
+from tests.e2e.admission import refused
 from tests.e2e.world import World
 
 NEVER_READY = 'CMD ["/bin/sh", "-c", "exit 1"]\n'
@@ -39,16 +40,20 @@ def test_a_cancelled_rollout_is_taken_back_and_the_next_one_waits_for_nobody(wor
     assert (rolling["image"], rolling["former"], rolling["run"]) == (unready, before, holder(world))
     assert {**notes(world), "tekton-delivery/rolling-out": None} == {**noted, "tekton-delivery/rolling-out": None}
 
-    # Not `CancelledRunFinally`, as `supersede` does it: this is how people cancel.
-    world.kubernetes.custom.patch_namespaced_custom_object(
-        TEKTON_GROUP,
-        "v1",
-        "staging-ci",
-        "pipelineruns",
-        run["metadata"]["name"],
-        {"spec": {"status": "Cancelled"}},
-        _content_type="application/merge-patch+json",
-    )
+    def cancel(how: str) -> object:
+        return world.kubernetes.custom.patch_namespaced_custom_object(
+            TEKTON_GROUP,
+            "v1",
+            "staging-ci",
+            "pipelineruns",
+            run["metadata"]["name"],
+            {"spec": {"status": how}},
+            _content_type="application/merge-patch+json",
+        )
+
+    # By the other one its status would stay pending; an administrator is told so too.
+    assert "its commit status would stay pending" in refused(lambda: cancel("Cancelled"), "staging-endings")
+    cancel("CancelledRunFinally")
     begun = time.monotonic()
     wait_until(lambda: holder(world) is None, 25, "the Lease is not given back")
     assert time.monotonic() - begun < 25
@@ -56,6 +61,7 @@ def test_a_cancelled_rollout_is_taken_back_and_the_next_one_waits_for_nobody(wor
     assert notes(world) == noted
     world.serves("staging", "Serves before and after")
     assert not follow(world.kubernetes, run, world.log.append)[0]
+    assert world.status("staging", broken.head_sha)[0] == "failure"
 
     after = world.open({"message.txt": "Waits for nobody\n"})
     delivered, succeeded, _ = world.run("staging", after)

@@ -62,8 +62,31 @@ say() { # say CONTEXT STATE DESCRIPTION: about the run's own commit
     }
 }
 say "$ENVIRONMENT$CONTEXT_SUFFIX" "$state" "${description:-$PARAM_RUN}"
+# Whether the commit was told that the branch has moved after this run had looked at the branch: what just made it green has
+# hidden that. What moves it later turns it red by itself.
+overtaken() {
+    looked=$(printf '%s' "$runs" | jq --raw-output '
+        [.items[] | select(.spec.serviceAccountName != env.UNTRUSTED_ACCOUNT)
+         | select(any(.status.results[]?; .name == "promotable"))
+         | .status.steps[]? | select(.name == "commits").terminated.startedAt][0] // ""')
+    [ -n "$looked" ] || return 1
+    set=$(forge "$API_URL/repos/$PARAM_REPOSITORY/commits/$PARAM_HEAD_SHA/statuses?per_page=100&limit=50&sort=recentupdate") ||
+        return 1
+    # Of 2026-11-22T12:00:00Z, or with another zone than that.
+    printf '%s' "$set" | jq --exit-status --slurp --arg looked "$looked" --arg context "tekton-delivery/$promotable" '
+        def at: capture("^(?<at>.{19})([.][0-9]+)?(?<zone>Z|(?<sign>[+-])(?<hours>[0-9]{2}):(?<minutes>[0-9]{2}))$")
+            | (.at + "Z" | fromdateiso8601)
+              - (if .sign then (.sign + "1" | tonumber) * 60 * ((.hours | tonumber) * 60 + (.minutes | tonumber)) else 0 end);
+        any(.[][]?; .context == $context and (.state // .status) == "failure" and (.created_at | at) >= ($looked | at))
+        ' >/dev/null
+}
 case $(result promotable) in
-yes) say "$promotable" success "staging ran it, and $PARAM_BASE_BRANCH has not moved since" ;;
+yes)
+    say "$promotable" success "staging ran it, and $PARAM_BASE_BRANCH has not moved since"
+    if overtaken; then
+        say "$promotable" failure "$moved"
+    fi
+    ;;
 no) say "$promotable" failure "$moved" ;;
 untouched) say "$promotable" success "$description" ;;
 esac

@@ -15,6 +15,7 @@ cat >'{root}/config'
 for url; do :; done
 case $url in
 */pulls*) cat "{root}/pulls-${{url##*page=}}.json" 2>/dev/null || echo '[]' ;;
+*/commits/*/statuses*) cat "{root}/statuses.json" 2>/dev/null || echo '[]' ;;
 */commits/*/status*) sha=${{url##*/commits/}}; cat "{root}/status-${{sha%%/*}}.json" 2>/dev/null || echo '{{}}' ;;
 esac
 {body}

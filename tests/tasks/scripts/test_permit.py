@@ -157,7 +157,9 @@ def test_an_empty_answer_permits_nothing(sandbox: Sandbox, nothing: str) -> None
     assert answer(sandbox, "permitted") == "yes"
     (sandbox.root / "permitted").unlink()
     curl = (sandbox.bin / "curl").read_text()
-    (sandbox.bin / "curl").write_text(curl.replace("case $url in */permission)", f"case $url in {nothing}) ;; */permission)"))
+    (sandbox.bin / "curl").write_text(
+        curl.replace("case $url in */permission)", f"case $url in {nothing}) ;; */permission)")
+    )
     run(sandbox)
     assert answer(sandbox, "permitted") == "no"
 

@@ -23,6 +23,39 @@ def test_branch_rules_learn_whether_a_commit_can_be_promoted_as_it_is(
     assert words in told[1]
 
 
+def told(
+    at: str, state: str = "failure", context: str = "tekton-delivery/promotable", word: str = "state"
+) -> dict[str, str]:
+    return {"context": context, word: state, "created_at": at}
+
+
+LOOKED = "2026-11-22T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("known", "state"),
+    [
+        ([told("2026-11-22T12:00:01Z")], "failure"),
+        ([told("2026-11-22T13:00:01+01:00", word="status"), told("2026-11-22T11:00:00Z", "success")], "failure"),
+        ([told("2026-11-22T07:00:00.5-05:00")], "failure"),
+        ([told("2026-11-22T11:59:59Z")], "success"),
+        ([told("2026-11-22T12:30:00+01:00")], "success"),
+        ([told("2026-11-22T12:00:01Z", "success")], "success"),
+        ([told("2026-11-22T12:00:01Z", context="tekton-delivery/promotable/shop")], "success"),
+        ([], "success"),
+    ],
+)
+def test_what_was_told_while_it_was_staged_stays_told(sandbox: Sandbox, known: list[dict[str, str]], state: str) -> None:
+    """The base branch moved after the run looked at it, and who tells of that was faster than the run."""
+    sandbox.file("statuses.json", json.dumps(known))
+    looked = step("commits", 0)
+    looked["terminated"]["startedAt"] = LOOKED
+    result = report(sandbox, [task_run("True", looked, reason="serves", promotable="yes")], "Succeeded")
+    assert result.code == 0, result.err
+    assert statuses(sandbox)[SHA, "tekton-delivery/promotable"][0] == state
+    assert status(sandbox)[0] == "success"
+
+
 def test_a_pod_with_pull_request_code_has_no_say(sandbox: Sandbox) -> None:
     """Any step can add results to its TaskRun, declared or not, by what it writes to Tekton's folder."""
     forged = task_run("True", account="untrusted", reason="all is well", promotable="yes")
