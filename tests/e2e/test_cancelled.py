@@ -7,8 +7,8 @@ from typing import Any
 from local.demo import DEPLOYMENT
 from local.follow import follow, wait_for_run
 from local.kubernetes_api import TEKTON_GROUP, wait_until
-from tests.e2e.test_delivery import _dockerfile
 from tests.e2e.admission import refused
+from tests.e2e.test_delivery import _dockerfile
 from tests.e2e.world import World
 
 NEVER_READY = 'CMD ["/bin/sh", "-c", "exit 1"]\n'

@@ -4,8 +4,11 @@
 # is told, and left as it is.
 set -eu
 
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+
 leave() {
-    printf 'left as it is: %s\n' "$1"
+    printf 'left as it is: %s\n' "$1" | plain
     exit 0
 }
 case $PARAM_PULL_REQUEST in '' | *[!0-9]*) leave "'$PARAM_PULL_REQUEST' is no pull request's number" ;; esac
@@ -22,7 +25,7 @@ client() {
 }
 
 # A copy's tag is <commit>-<pull request>-<how its digest begins>.
-client ls "$PARAM_IMAGE" >"$SCRATCH/tags" || leave "$(tail -n 1 "$SCRATCH/log")"
+client ls "$PARAM_IMAGE" >"$SCRATCH/tags" || leave "$(tail -n 1 "$SCRATCH/log" | plain)"
 grep -E -x "[0-9a-f]{40}-$PARAM_PULL_REQUEST-[0-9a-f]{12}" "$SCRATCH/tags" >"$SCRATCH/own" || leave "nothing is there"
 grep -E -x '[0-9a-f]{40}-[0-9]+-[0-9a-f]{12}' "$SCRATCH/tags" | grep -F -x -v -f "$SCRATCH/own" >"$SCRATCH/others" || true
 
@@ -49,7 +52,7 @@ is_its_own() { # is_its_own DIGEST
 sort -t - -k 3 -u "$SCRATCH/own" >"$SCRATCH/images"
 while IFS= read -r tag; do
     digest=$(client digest "$PARAM_IMAGE:$tag") || {
-        printf 'stays: %s: %s\n' "$tag" "$(tail -n 1 "$SCRATCH/log")"
+        printf 'stays: %s: %s\n' "$tag" "$(tail -n 1 "$SCRATCH/log" | plain)"
         continue
     }
     if jq --exit-status --arg digest "$digest" 'index($digest) != null' "$KEPT" >/dev/null; then
@@ -63,17 +66,17 @@ while IFS= read -r tag; do
         continue
     fi
     is_its_own "$digest" || {
-        echo "stays: $digest: $(tail -n 1 "$SCRATCH/log")"
+        echo "stays: $digest: $(tail -n 1 "$SCRATCH/log" | plain)"
         continue
     }
-    client delete "$PARAM_IMAGE@$digest" || leave "$digest: $(tail -n 1 "$SCRATCH/log")"
+    client delete "$PARAM_IMAGE@$digest" || leave "$digest: $(tail -n 1 "$SCRATCH/log" | plain)"
     # Where the registry keeps no list of what refers to an image, a tag does.
     listed=$(client digest "$PARAM_IMAGE:sha256-${digest#sha256:}") || listed=
     for referrer in $(cat "$SCRATCH/referrers") $listed; do
-        client delete "$PARAM_IMAGE@$referrer" || printf 'stays: %s: %s\n' "$referrer" "$(tail -n 1 "$SCRATCH/log")"
+        client delete "$PARAM_IMAGE@$referrer" || printf 'stays: %s: %s\n' "$referrer" "$(tail -n 1 "$SCRATCH/log" | plain)"
     done
     # shellcheck disable=SC2086 # no flag, or one
     [ -z "$PARAM_QUARANTINE_IMAGE" ] || crane delete "$PARAM_QUARANTINE_IMAGE@$digest" $quarantine 2>"$SCRATCH/log" ||
-        printf 'stays in quarantine: %s: %s\n' "$digest" "$(tail -n 1 "$SCRATCH/log")"
+        printf 'stays in quarantine: %s: %s\n' "$digest" "$(tail -n 1 "$SCRATCH/log" | plain)"
     echo "deleted: $digest"
 done <"$SCRATCH/images"

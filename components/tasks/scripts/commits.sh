@@ -9,6 +9,9 @@
 #   tested   where $COMPARE asks for it: whether a merge made of the application what the pull request's head was
 set -eu
 
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+
 for commit in "$PARAM_COMMIT" ${PARAM_MERGED_HEAD:+"$PARAM_MERGED_HEAD"}; do
     hex=$commit
     case $hex in *[!0-9a-f]*) hex= ;; esac
@@ -22,13 +25,13 @@ history() {
     git -C "$HISTORY" "$@"
 }
 git init --quiet --bare "$HISTORY"
-history fetch --quiet --no-tags --filter=tree:0 -- "$PARAM_REPOSITORY_URL" \
+plainly git -C "$HISTORY" fetch --quiet --no-tags --filter=tree:0 -- "$PARAM_REPOSITORY_URL" \
     "+refs/heads/$PARAM_BASE_BRANCH:refs/heads/base" "+$PARAM_COMMIT:refs/heads/commit"
 tree=$(history log -1 --format=%T commit)
 echo "$PARAM_COMMIT has tree $tree"
 
 fetch_head() {
-    history fetch --quiet --no-tags --filter=tree:0 -- "$PARAM_REPOSITORY_URL" "+$PARAM_MERGED_HEAD:refs/heads/head"
+    plainly git -C "$HISTORY" fetch --quiet --no-tags --filter=tree:0 -- "$PARAM_REPOSITORY_URL" "+$PARAM_MERGED_HEAD:refs/heads/head"
 }
 if [ -z "$PARAM_PATHS" ]; then
     current=true tested=false
@@ -48,7 +51,7 @@ fi
 # Of single commits, and of folders alone: a lazy fetch would take a request for each folder on the way.
 trees=${HISTORY%.git}-trees.git
 fetch_trees() { # fetch_trees COMMIT...
-    git -C "$trees" fetch --quiet --no-tags --depth=1 --filter=blob:none -- "$PARAM_REPOSITORY_URL" "$@"
+    plainly git -C "$trees" fetch --quiet --no-tags --depth=1 --filter=blob:none -- "$PARAM_REPOSITORY_URL" "$@"
 }
 git init --quiet --bare "$trees"
 

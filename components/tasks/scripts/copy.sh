@@ -4,6 +4,9 @@
 # keeps it; those that lead to what is signed are set by the step that signs.
 set -eu
 
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+
 # What pod 1 and a manifest say ends up in a log and a commit status.
 refuse() {
     reason=$(printf '%s' "$1" | LC_ALL=C tr -cd ' -~' | cut -c 1-139)
@@ -23,7 +26,7 @@ set --
 source=$PARAM_QUARANTINE_IMAGE@$PARAM_DIGEST
 
 # The clients that copy and pull it take a name in any case for the same field, so a name that is not known is refused.
-crane manifest "$@" "$source" >"$SCRATCH/manifest.json"
+plainly crane manifest "$@" "$source" >"$SCRATCH/manifest.json"
 [ "$(wc -c <"$SCRATCH/manifest.json")" -le 4194304 ] || refuse "the manifest of the image is larger than 4 MiB"
 wrong=$(jq --raw-output --slurp --arg bound "$MAX_IMAGE_SIZE" '
     def descriptor(types):
@@ -66,7 +69,7 @@ if [ -z "$needed" ]; then
     esac
     needed=linux/$machine
 fi
-crane config "$@" "$source" >"$SCRATCH/config.json"
+plainly crane config "$@" "$source" >"$SCRATCH/config.json"
 wrong=$(jq --raw-output --slurp --arg needed "$needed" '
     if length != 1 or (.[0] | type) != "object" then "the configuration of the image is none" else .[0]
     | if any(keys[]; test("[^ -~]") or (IN("os", "architecture", "variant") | not)
@@ -82,6 +85,6 @@ wrong=$(jq --raw-output --slurp --arg needed "$needed" '
 [ -z "$wrong" ] || refuse "$wrong"
 
 tag=$PARAM_HEAD_SHA-$PARAM_PULL_REQUEST-$(printf '%s' "$hex" | cut -c 1-12)
-crane copy "$@" "$source" "$PARAM_IMAGE:$tag"
+plainly crane copy "$@" "$source" "$PARAM_IMAGE:$tag"
 printf '%s' "$PARAM_IMAGE@$PARAM_DIGEST" >"$RESULT_IMAGE_PATH"
 echo "copied $PARAM_IMAGE@$PARAM_DIGEST"

@@ -14,8 +14,8 @@ fi
 
 git init --quiet --initial-branch=pull-request "$SOURCE"
 cd "$SOURCE"
-git fetch --quiet --no-tags --depth=1 -- "$PARAM_REPOSITORY_URL" "$PARAM_REF"
-git -c advice.detachedHead=false checkout --quiet FETCH_HEAD
+plainly git fetch --quiet --no-tags --depth=1 -- "$PARAM_REPOSITORY_URL" "$PARAM_REF"
+plainly git -c advice.detachedHead=false checkout --quiet FETCH_HEAD
 fetched=$(git rev-parse HEAD)
 if [ "$fetched" != "$PARAM_HEAD_SHA" ]; then
     echo "error: $PARAM_REF is $fetched, and not $PARAM_HEAD_SHA" >&2

@@ -3,6 +3,9 @@
 # OCI referrer of the image, which `crane copy` and `cosign copy` leave behind. Each side has a credential of its own.
 set -eu
 
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+
 proven=$(cat "$RESULT_IMAGE_PATH")
 [ -n "$proven" ] || exit 0 # nothing is rolled out
 hex=${proven##*@sha256:}
@@ -12,5 +15,5 @@ set -- --recursive --from-registry-config "$SOURCE_CONFIG/config.json" --to-regi
 # Tagged with the commit that the mark speaks of: by one tag that keeps this image, and by one for people, which may move.
 commit=$(jq --raw-output .headSha "$RESULT_MARK_PATH")
 tag=$commit-$PARAM_PULL_REQUEST-$(printf '%s' "$hex" | cut -c 1-12)
-oras copy --no-tty "$@" "$proven" "$PARAM_IMAGE:$tag,$commit"
+plainly oras copy --no-tty "$@" "$proven" "$PARAM_IMAGE:$tag,$commit"
 printf 'copied %s to %s\n' "$proven" "$PARAM_IMAGE"

@@ -11,8 +11,9 @@ set -eu
 . "${0%/*}/attested.sh"
 
 refuse() {
-    printf '%s' "$1" >"$RESULT_REASON_PATH"
-    printf 'refused: %s\n' "$1" >&2
+    refused=$(printf '%s' "$1" | tr '\n' ' ' | plain)
+    printf '%s' "$refused" >"$RESULT_REASON_PATH"
+    printf 'refused: %s\n' "$refused" >&2
     exit 1
 }
 
@@ -103,4 +104,4 @@ done
 image=$PARAM_IMAGE@$(printf '%s' "$mark" | jq --raw-output .digest)
 printf '%s' "$mark" >"$RESULT_MARK_PATH"
 printf '%s' "$image" >"$RESULT_IMAGE_PATH"
-printf 'proven: %s, %s\n' "$image" "$(jq --compact-output '.paths // .tree' "$CONTENT")"
+printf 'proven: %s, %s\n' "$image" "$(jq --compact-output '.paths // .tree' "$CONTENT")" | plain

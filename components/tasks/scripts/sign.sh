@@ -4,6 +4,9 @@
 # commit's tags lead to it: where they lead a mark is, whatever becomes of other runs of the same commit.
 set -eu
 
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+
 image=$(cat "$RESULT_IMAGE_PATH")
 jq --arg repository "$PARAM_REPOSITORY" --arg application "$PARAM_APPLICATION" --arg headSha "$PARAM_HEAD_SHA" \
     --arg digest "${image##*@}" --arg environment "$ENVIRONMENT" --arg pullRequest "$PARAM_PULL_REQUEST" --arg run "$RUN" \
@@ -17,13 +20,13 @@ registry=
 COSIGN_PASSWORD=$(cat "$MARK_KEY/password")
 export COSIGN_PASSWORD
 # Offline: the key pair is all the trust there is, no transparency log is asked.
-cosign attest "$@" --yes --key "$MARK_KEY/cosign.key" --type "$MARK_TYPE" --predicate "$SCRATCH/mark.json" \
+plainly cosign attest "$@" --yes --key "$MARK_KEY/cosign.key" --type "$MARK_TYPE" --predicate "$SCRATCH/mark.json" \
     --tlog-upload=false --use-signing-config=false "$image"
 
 # The first one is where the next environment looks, the second one is for people.
 for tag in "$PARAM_HEAD_SHA-$ENVIRONMENT" "$PARAM_HEAD_SHA"; do
     # shellcheck disable=SC2086 # no flag, or one
-    crane tag $registry "$image" "$tag"
+    plainly crane tag $registry "$image" "$tag"
 done
 
 if jq --exit-status .current "$CONTENT" >/dev/null; then
@@ -31,4 +34,4 @@ if jq --exit-status .current "$CONTENT" >/dev/null; then
 else
     printf no >"$RESULT_PROMOTABLE_PATH"
 fi
-printf 'signed: %s, %s\n' "$image" "$(jq --compact-output '.paths // .tree' "$CONTENT")"
+printf 'signed: %s, %s\n' "$image" "$(jq --compact-output '.paths // .tree' "$CONTENT")" | plain

@@ -175,3 +175,21 @@ def test_the_token_is_on_no_command_line(sandbox: Sandbox) -> None:
     permit(sandbox)
     assert sandbox.called("curl")
     assert not [call for call in sandbox.called("curl") if any("secret-token" in argument for argument in call)]
+
+
+def test_an_answer_without_end_permits_nothing(sandbox: Sandbox) -> None:
+    """curl holds to a size only where the forge names it."""
+    endless = "case $url in */pulls/*) head -c 34000000 /dev/zero | tr '\\000' ' ' ;; esac"
+    permit(sandbox)
+    curl = sandbox.bin / "curl"
+    curl.write_text(curl.read_text().replace("case $url in */permission)", f"{endless}\ncase $url in */permission)"))
+    (sandbox.root / "permitted").unlink()
+    run(sandbox)
+    assert answer(sandbox, "permitted") == ""
+
+
+def test_what_the_forge_says_about_an_error_is_shown_plainly(sandbox: Sandbox) -> None:
+    sandbox.stub("curl", r"printf 'curl: \033[31m\342\200\256no\n' >&2; exit 22")
+    result = run(sandbox)
+    assert "curl:  [31m no" in result.err
+    assert "\x1b" not in result.err + result.out

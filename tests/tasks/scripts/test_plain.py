@@ -1,11 +1,13 @@
 """plain.sh: what others wrote cannot rewrite a log, or read as something else; the same goes for operate and local."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from components.conventions import plain
+from components.tasks.step import SCRIPTS
 from tests.tasks.scripts.conftest import Sandbox, git, needs_jq
 
 CODES = (*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
@@ -60,3 +62,32 @@ def test_the_subject_of_a_commit_is_shown_plainly(sandbox: Sandbox, tmp_path_fac
     )
     assert result.code == 0, result.err
     assert result.out == f"fetched {sha}: Fix  ]0;title   txt.exe\n"
+
+
+@pytest.mark.parametrize("name", ["fetch", "commits", "touches", "copy", "import", "sign", "clean"])
+def test_errors_of_tools_that_talk_to_others_are_shown_plainly(name: str) -> None:
+    """A forge's and a registry's words are in them."""
+    text = (SCRIPTS / f"{name}.sh").read_text()
+    talks = r"(?:git (?:-C \S+ )?fetch|(?:crane|oras|cosign) (?:manifest|config|copy|tag|attest))\b"
+    bare = [
+        line
+        for line in text.splitlines()
+        if re.search(talks, line) and not re.search(rf"plainly {talks}", line) and not line.lstrip().startswith("#")
+    ]
+    assert [line for line in bare if '2>"$SCRATCH/log"' not in line] == []
+    assert "plain" in text
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_of_a_command_the_errors_alone_are_changed(sandbox: Sandbox, code: int) -> None:
+    script = SCRIPTS / "plain.sh"
+    body = rf"printf 'out\033[1m'; cat; printf 'bad\033[31m' >&2; exit {code}"
+    asked = f"set -eu; . '{script}'; sandboxed() ( {body} ); ended=0; plainly sandboxed || ended=$?; exit $ended"
+    done = subprocess.run(
+        [*sandbox.shell, "-c", asked],
+        input=b"given",
+        capture_output=True,
+        cwd=sandbox.work,
+        env={"PATH": ":".join(map(str, sandbox.path))},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"out\x1b[1mgiven", b"bad [31m\n")
