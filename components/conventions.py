@@ -58,6 +58,10 @@ LEASE_SECONDS = f"{PROJECT}/lease-seconds"
 APPROVAL = f"{PROJECT}/approval"
 AWAITS = f"{PROJECT}/awaits-approval-"
 
+# The quota of a delivery namespace that counts runs, and what it calls them.
+RUNS_QUOTA = "runs"
+RUNS_COUNTED = "count/pipelineruns.tekton.dev"
+
 # What a container may write to the node's disk that needs none: logs, and a few small files.
 SCRATCH_SIZE = "256Mi"
 

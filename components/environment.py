@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import FREEZE, key, labels, token
+from components.conventions import FREEZE, RUNS_COUNTED, RUNS_QUOTA, key, labels, token
 
 POD_SECURITY = "pod-security.kubernetes.io"
 
@@ -78,8 +78,8 @@ class Environment(pulumi.ComponentResource):
         # Who has stolen the listener's token starts no more than these. The pruner makes room.
         k8s.core.v1.ResourceQuota(
             f"{name}-runs-quota",
-            metadata={"name": "runs", "namespace": self.delivery_namespace, "labels": common},
-            spec={"hard": {"count/pipelineruns.tekton.dev": str(args.max_runs)}},
+            metadata={"name": RUNS_QUOTA, "namespace": self.delivery_namespace, "labels": common},
+            spec={"hard": {RUNS_COUNTED: str(args.max_runs)}},
             opts=child,
         )
         # The switch: its data belongs to people (`python -m operate freeze`), its annotation to the settings.

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubernetes import client, config
 
-from components.conventions import WEBHOOK_GENERATION, plain
+from components.conventions import RUNS_QUOTA, WEBHOOK_GENERATION, plain
 from local.errors import UserError
 
 POLL_SECONDS = 0.2
@@ -46,6 +46,10 @@ class Kubernetes:
         found = self.custom.list_namespaced_custom_object(TEKTON_GROUP, "v1", namespace, "taskruns", label_selector=selector)
         items: list[Object] = found["items"]
         return items
+
+    def runs_quota(self, namespace: str) -> Any:
+        """Return the quota that counts the runs of a namespace."""
+        return self.core.read_namespaced_resource_quota(RUNS_QUOTA, namespace)
 
     def deployment(self, namespace: str, name: str) -> Any:
         """Return a Deployment."""

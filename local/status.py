@@ -10,6 +10,7 @@ from rich.text import Text
 
 from components.conventions import CONTAINER, HOLD, plain
 from local.kubernetes_api import Kubernetes, condition
+from operate.cluster import counted
 
 OURS = "app.kubernetes.io/part-of=tekton-delivery,app.kubernetes.io/name"
 PREFIX = "tekton-delivery/"
@@ -38,6 +39,17 @@ def show(kubernetes: Kubernetes, console: Console | None = None) -> None:
                 cells = (namespace, metadata["name"], metadata["creationTimestamp"], message)
                 running.add_row(*(Text(plain(cell)) for cell in cells))
     out.print(running if running.row_count else "No runs in flight.")
+    for namespace in sorted(namespaces):
+        out.print(_room(namespace, counted(kubernetes.runs_quota(f"{namespace}-ci"))))
+
+
+def _room(environment: str, quota: tuple[int, int] | None) -> Text:
+    """Return how many more runs there may be: beyond that a webhook starts nothing, and only the listener's log says so."""
+    if quota is None:
+        return Text(f"{environment}: runs are not counted yet; until then none starts")
+    there, allowed = quota
+    full = "; NO ROOM: webhooks start nothing, see docs/operating.md" if there >= allowed else ""
+    return Text(f"{environment}: {there} of {allowed} runs{full}")
 
 
 def _table(title: str, *columns: str) -> Table:

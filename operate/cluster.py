@@ -4,7 +4,15 @@ from typing import Any
 
 from kubernetes import client, config
 
-from components.conventions import FIELD_MANAGER, FREEZE, PROJECT, Manifest, delivery_namespace
+from components.conventions import (
+    FIELD_MANAGER,
+    FREEZE,
+    PROJECT,
+    RUNS_COUNTED,
+    RUNS_QUOTA,
+    Manifest,
+    delivery_namespace,
+)
 from operate.errors import OperateError
 
 APPLICATION_LABEL = "app.kubernetes.io/name"
@@ -99,6 +107,16 @@ class Cluster:
         )
         return sorted(found["items"], key=lambda run: (run["metadata"]["creationTimestamp"], run["metadata"]["name"]))
 
+    def quota(self, environment: str) -> tuple[int, int] | None:
+        """Return how many runs there are, and may be; None where nobody counts, or the person may not see it."""
+        try:
+            found: Any = self._core.read_namespaced_resource_quota(RUNS_QUOTA, delivery_namespace(environment))
+        except client.ApiException as error:
+            if error.status in (403, 404):
+                return None
+            raise
+        return counted(found)
+
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
         """Return a Pipeline (`pipelines`), Task (`tasks`) or TaskRun (`taskruns`) of an environment."""
         return self._get((*_TEKTON, plural), delivery_namespace(environment), name)
@@ -125,6 +143,12 @@ class Cluster:
     def _manifest(self, typed: Any) -> Manifest:
         made: Manifest = self._api.sanitize_for_serialization(typed)
         return made
+
+
+def counted(quota: Any) -> tuple[int, int] | None:
+    """Return how many runs a quota counts, and allows. It says nothing until the cluster has counted for the first time."""
+    used, hard = ((of or {}).get(RUNS_COUNTED) for of in (quota.status.used, quota.status.hard))
+    return (int(used), int(hard)) if used and hard else None
 
 
 def _in_cluster(no_kubeconfig: Exception) -> client.ApiClient:

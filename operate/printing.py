@@ -20,6 +20,7 @@ def data(target: Target) -> Manifest:
         "hold": held.data() if held else None,
         "frozen": {"reason": settings, "by": "settings"} if settings else freeze.data() if freeze else None,
         "queued": [{"run": name, "reason": reason} for name, reason in queued(target).items()],
+        "runs": dict(zip(("there", "allowed"), quota, strict=True)) if (quota := _quota(target)) else None,
         "awaitsApproval": [item.data() for item in awaiting(target)],
     }
 
@@ -41,11 +42,25 @@ def lines(target: Target) -> list[str]:
         told.append(f"frozen {freeze}")
     if held:
         told.append(f"held {held}")
+    quota = _quota(target)
+    if quota and quota[0] >= quota[1] * _NEARLY:
+        told.append(
+            f"{'NO ROOM' if quota[0] >= quota[1] else 'little room'} for new runs: {quota[0]} of {quota[1]} are there, and "
+            "beyond that a webhook starts nothing (docs/operating.md, More runs than the quota)"
+        )
     told += [f"queued {name}: {reason}" for name, reason in queued(target).items()]
     told += [f"awaits approval {item}" for item in awaiting(target)]
     told += ["", _COLUMNS.format("served since", "digest", "commit", "PR", "merged by", "run")]
     told += [_row(entry) for entry in reversed(served)]
     return told if served else [*told[:-2], "nothing is recorded to have been delivered here"]
+
+
+# Of the quota.
+_NEARLY = 0.9
+
+
+def _quota(target: Target) -> tuple[int, int] | None:
+    return target.cluster.quota(target.environment)
 
 
 _COLUMNS = "{:20}  {:71}  {:12}  {:>6}  {:15}  {}"

@@ -29,6 +29,7 @@ DIGEST = "sha256:" + "a" * 64
 class Kubernetes:
     def __init__(self, image: str = f"registry.example/shop@{DIGEST}") -> None:
         self.image = image
+        self.counted: tuple[str, str] | None = ("7", "200")
 
     def deployments(self, selector: str) -> list[Any]:
         notes = {"delivered-at": BAD, "pull-request": BAD, "digest": DIGEST, "commit": "0123456789abcdef"}
@@ -41,6 +42,10 @@ class Kubernetes:
 
     def runs(self, namespace: str) -> list[Any]:
         return [run()]
+
+    def runs_quota(self, namespace: str) -> Any:
+        counts = [{"count/pipelineruns.tekton.dev": count} for count in self.counted] if self.counted else [None, None]
+        return SimpleNamespace(status=SimpleNamespace(used=counts[0], hard=counts[1]))
 
     def run(self, namespace: str, name: str) -> Any:
         return run("False")
@@ -75,6 +80,21 @@ def test_the_status_tells_of_what_runs_and_not_of_what_is_noted_about_another_im
     assert "not what was delivered" in told
     assert f"sha256:{'b' * 12}" in told
     assert [words for words in ("0123456789ab", DIGEST[:19], PLAIN) if words in told] == []
+
+
+@pytest.mark.parametrize(
+    ("counted", "says"),
+    [
+        (("7", "200"), "staging: 7 of 200 runs\n"),
+        (("200", "200"), "staging: 200 of 200 runs; NO ROOM: webhooks start nothing"),
+        (None, "staging: runs are not counted yet"),
+    ],
+)
+def test_the_status_tells_how_many_runs_there_may_be(kubernetes: Any, counted: tuple[str, str] | None, says: str) -> None:
+    out = io.StringIO()
+    kubernetes.counted = counted
+    show(kubernetes, Console(file=out, width=400, color_system=None))
+    assert says in out.getvalue()
 
 
 def test_so_does_whoever_follows_a_run(kubernetes: Any) -> None:

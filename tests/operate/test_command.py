@@ -63,6 +63,25 @@ def test_history_as_data(cluster: Memory, capsys: pytest.CaptureFixture[str]) ->
     assert (told["hold"], told["frozen"], told["awaitsApproval"]) == (None, None, [])
 
 
+@pytest.mark.parametrize(
+    ("counted", "says"),
+    [
+        ((200, 200), "NO ROOM for new runs: 200 of 200"),
+        ((180, 200), "little room for new runs: 180"),
+        ((179, 200), None),
+        (None, None),
+    ],
+)
+def test_history_warns_where_webhooks_soon_start_nothing(
+    cluster: Memory, capsys: pytest.CaptureFixture[str], counted: tuple[int, int] | None, says: str | None
+) -> None:
+    cluster.counted = counted
+    _, out, _ = operate(capsys, "history", "production", "shop")
+    assert says in out if says else "for new runs" not in out
+    _, out, _ = operate(capsys, "history", "production", "shop", "--json")
+    assert json.loads(out)["runs"] == ({"there": counted[0], "allowed": counted[1]} if counted else None)
+
+
 def test_history_of_what_somebody_put_there_by_hand(cluster: Memory, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.live["spec"]["template"]["spec"]["containers"][0]["image"] = "by-hand"
     _, out, _ = operate(capsys, "history", "production", "shop")
