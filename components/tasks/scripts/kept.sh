@@ -3,7 +3,10 @@
 # and what its history tells of other pull requests. Nothing is deleted where that cannot be told.
 set -eu
 
-live=$(kubectl --namespace "$NAMESPACE" get "deployment/$PARAM_DEPLOYMENT" --output json) || {
+# shellcheck source=SCRIPTDIR/plain.sh
+. "${0%/*}/plain.sh"
+
+live=$(plainly kubectl --namespace "$NAMESPACE" get "deployment/$PARAM_DEPLOYMENT" --output json) || {
     echo "what $PARAM_DEPLOYMENT needs cannot be told: nothing is deleted"
     exit 0
 }
@@ -14,4 +17,7 @@ printf '%s' "$live" | jq --compact-output --arg pull "$PARAM_PULL_REQUEST" '
         ($notes["tekton-delivery/before"] // "[]" | fromjson | .[].image),
         ($notes["tekton-delivery/history"] // "[]" | fromjson | .[] | select(.pullRequest != $pull).image)
       ]
-    | map(select(type == "string" and contains("@")) | split("@")[1]) | unique' >"$KEPT"
+    | map(select(type == "string" and contains("@")) | split("@")[1]) | unique' >"$KEPT" 2>/dev/null || {
+    : >"$KEPT"
+    echo "what $PARAM_DEPLOYMENT has noted cannot be read: nothing is deleted"
+}

@@ -38,7 +38,7 @@ failure() { # failure RUN
 }
 
 # A status without a reason is better than none.
-runs=$(kubectl --namespace "$NAMESPACE" get taskruns.tekton.dev --output json \
+runs=$(plainly kubectl --namespace "$NAMESPACE" get taskruns.tekton.dev --output json \
     --selector "tekton.dev/pipelineRun=$PARAM_RUN") || runs='{"items": []}'
 description=$(result reason)
 case $PARAM_STATUS in

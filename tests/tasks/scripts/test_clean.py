@@ -293,3 +293,12 @@ def test_a_deployment_that_nothing_was_delivered_to_needs_what_it_runs(sandbox: 
 def test_where_the_cluster_does_not_answer_nothing_is_written_down(sandbox: Sandbox) -> None:
     result, told = kept(sandbox, None)
     assert (result.code, told) == (0, "")
+
+
+def test_a_record_that_cannot_be_read_fails_no_way_back(sandbox: Sandbox) -> None:
+    spec = {"template": {"spec": {"containers": [{"name": "app", "image": f"{IMAGE}@{A}"}]}}}
+    for history in ("[1,]", '{"a":', "[5]"):
+        noted = {"metadata": {"annotations": {"tekton-delivery/history": history}}, "spec": spec}
+        result, told = kept(sandbox, noted)
+        assert (result.code, told) == (0, ""), result.err
+        assert "cannot be read: nothing is deleted" in result.out
