@@ -25,7 +25,7 @@ SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 
 # How a script speaks with the forge or a registry, told by what it calls and not by its step's name.
 CLIENTS = {
-    "git": re.compile(r"^\s*(history |git )(-C \S+ )?fetch ", re.M),
+    "git": re.compile(r"^\s*(plainly )?(history |git )(-C \S+ )?fetch ", re.M),
     "api": re.compile(r"^\s*(\S+=\$\()?(call|forge|set_status) ", re.M),
     "registry": re.compile(
         r"\b(crane (config|copy|delete|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras (copy|discover)|buildctl) "

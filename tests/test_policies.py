@@ -5,9 +5,10 @@ import pytest
 from tests.support import STACKS, Declared
 
 POLICIES = {
-    "staging": dict.fromkeys(("runs", "prunings", "cancellations", "claims", "pods"), "staging-ci")
+    "staging": dict.fromkeys(("runs", "prunings", "endings", "cancellations", "claims", "pods"), "staging-ci")
     | dict.fromkeys(("deploys", "leases"), "staging"),
-    "production": {"runs": "production-ci", "prunings": "production-ci", "deploys": "production", "leases": "production"},
+    "production": dict.fromkeys(("runs", "prunings", "endings"), "production-ci")
+    | dict.fromkeys(("deploys", "leases"), "production"),
 }
 
 
