@@ -67,11 +67,20 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def test_every_command_of_the_readme_is_a_verb_of_the_makefile() -> None:
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "local/README.md", "docs", "policy/README.md", "bench/results.md"]
+)
+def test_every_command_of_the_documents_is_a_verb_of_the_makefile(page: str) -> None:
     verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"`make ([a-z-]+)`", README)) | set(re.findall(r"^make ([a-z-]+)", README, re.M))
+    documents = (ROOT / page).rglob("*.md") if page == "docs" else [ROOT / page]
+    text = "\n".join(document.read_text() for document in documents)
+    named = set(re.findall(r"`(?:eval \"\$\()?make ([a-z-]+)", text)) | set(re.findall(r"^make ([a-z-]+)", text, re.M))
     assert named
     assert named <= verbs
+
+
+def test_the_quick_start_is_two_commands_after_a_first_look() -> None:
+    assert re.findall(r"^make ([a-z-]+)", README, re.M) == ["render", "demo", "test"]
 
 
 def test_every_test_that_the_threat_model_names_exists() -> None:
@@ -126,10 +135,3 @@ def test_every_decision_is_listed_once() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"\]\((\d{4}-[a-z-]+\.md)\)", (folder / "README.md").read_text())
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
-
-
-def test_every_command_of_the_contributors_guide_is_a_verb_of_the_makefile() -> None:
-    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"`make ([a-z-]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
-    assert named
-    assert named <= verbs
