@@ -77,7 +77,11 @@ def test_statuses_are_set_by_tokens_that_can_do_nothing_else(world: World, githu
     assert world.status("qa", sha)[0] == "success"
     assert world.status("promotable", sha)[0] == "success"
     # The pull request was announced, and its end was told, by a step each: one token for each of them.
-    assert github.calls == [(("statuses",), "POST", f"statuses/{sha}")] * 3
+    # What had been told meanwhile is read once it is green.
+    told = (("statuses",), "POST", f"statuses/{sha}")
+    read = next(call for call in github.calls if call[1] == "GET")
+    assert (read[0], read[2].partition("?")[0]) == (("statuses",), f"commits/{sha}/statuses")
+    assert github.calls == [told, told, told, read]
     assert len(github.issued) == 2
     assert github.refused == []
 
