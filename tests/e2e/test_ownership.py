@@ -199,7 +199,7 @@ def test_an_update_that_races_with_a_delivery_is_refused_and_works_the_second_ti
     refused = pulumi(*UP, "--config-file", str(file), "--refresh=false", check=False)
     assert refused.returncode != 0
     told = refused.stdout + refused.stderr
-    assert "Server-Side Apply field conflict detected" in told
+    assert "server-side apply field conflict detected" in told.lower()
     assert 'conflict with "tekton-delivery"' in told
     assert world.digest("staging") == delivered
     try:
