@@ -25,7 +25,7 @@ status: install ## what runs where, and runs in flight
 	@$(PYTHON) -m local status
 
 .PHONY: down
-down: install ## stop and remove everything that `up` made
+down: install ## end the embedded cluster and remove its data; .local/secrets and caches stay
 	@$(PYTHON) -m local down
 
 .PHONY: env

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; `make up` goes on from here, `make down` removes everything", file=sys.stderr)
+        print("interrupted; `make up` goes on from here, `make down` removes the cluster", file=sys.stderr)
         return 130
     return 0
 

@@ -216,5 +216,5 @@ def _summary(timeline: Timeline, digests: dict[str, str], progress: Progress, *,
         "  make status           what runs where\n"
         '  eval "$(make env)"    then kubectl and pulumi work here: pulumi preview --stack staging\n'
         "  make test             every test\n"
-        "  make down             remove everything"
+        "  make down             end the cluster and remove its data"
     )

@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from components.settings.contents import deploy_key, known_hosts, public_key, signing_key, token
 from components.settings.errors import SettingsError
@@ -12,7 +14,9 @@ from components.settings.stack import Stack
 from offline.run import placeholder, run, stack_config
 from tests.support import ROOT
 
-HOST = "[forge.example]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+HOST = f"[forge.example]:2222 {KEY}"
+PEM, SPKI = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
 VALID = ROOT / "tests" / "settings" / "valid.yaml"
 
 
@@ -42,12 +46,14 @@ def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:
     for text in (key.with_suffix(".pub").read_text(), "hunter2", key.read_text()[:-40]):
         assert "no private key" in deploy_key(text)
     lines = key.read_text().splitlines()
-    assert "damaged" in deploy_key("\n".join([lines[0], lines[1][:-1], *lines[2:]]))
+    for damaged in (lines[1][:-1], lines[1][:-4]):
+        assert "damaged" in deploy_key("\n".join([lines[0], damaged, *lines[2:]]))
 
 
 def test_host_keys_are_lines_of_known_hosts() -> None:
-    assert known_hosts(f"# forge\n{HOST}\n@cert-authority *.example ssh-rsa AAAA= note\n|1|a=|b= ssh-rsa AAAA\n") == ""
-    for text in ("forge.example", "# nothing\n", f"{HOST}\nSHA256:abc", "ssh-ed25519 AAAA"):
+    assert known_hosts(f"# forge\n{HOST}\n@cert-authority *.example {KEY} note\n|1|a=|b= {KEY}\n") == ""
+    assert known_hosts("forge.example ssh-of-tomorrow@example.com AAAA\n") == "", "a kind that the library does not know"
+    for text in ("forge.example", "# nothing\n", f"{HOST}\nSHA256:abc", "ssh-ed25519 AAAA", HOST[:-4]):
         assert "no host keys" in known_hosts(text)
 
 
@@ -59,7 +65,10 @@ def test_a_token_is_one_word() -> None:
 
 def test_the_keys_of_marks_are_cosigns() -> None:
     assert signing_key("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nabc\n-----END …\n") == ""
-    assert public_key("-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n") == ""
+    pem = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes(PEM, SPKI).decode()
+    assert public_key(pem) == public_key(pem.rstrip()) == ""
+    assert "damaged public key" in public_key("-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n")
+    assert "damaged public key" in public_key(pem.replace("M", "", 1))
     assert "cosign generate-key-pair" in signing_key("-----BEGIN PUBLIC KEY-----\nabc")
     assert "cosign.pub" in public_key("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nabc")
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,11 +67,20 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def test_every_command_of_the_readme_is_a_verb_of_the_makefile() -> None:
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "local/README.md", "docs", "policy/README.md", "bench/results.md"]
+)
+def test_every_command_of_the_documents_is_a_verb_of_the_makefile(page: str) -> None:
     verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"`make ([a-z-]+)`", README)) | set(re.findall(r"^make ([a-z-]+)", README, re.M))
+    documents = (ROOT / page).rglob("*.md") if page == "docs" else [ROOT / page]
+    text = "\n".join(document.read_text() for document in documents)
+    named = set(re.findall(r"`(?:eval \"\$\()?make ([a-z-]+)", text)) | set(re.findall(r"^make ([a-z-]+)", text, re.M))
     assert named
     assert named <= verbs
+
+
+def test_the_quick_start_is_two_commands_after_a_first_look() -> None:
+    assert re.findall(r"^make ([a-z-]+)", README, re.M) == ["render", "demo", "test"]
 
 
 def test_every_test_that_the_threat_model_names_exists() -> None:
@@ -79,11 +89,41 @@ def test_every_test_that_the_threat_model_names_exists() -> None:
     assert {name for name in named if not (ROOT / "tests" / name).exists()} == set()
 
 
+def anchors(document: Path) -> set[str]:
+    """What GitHub calls the headings of a document in links."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def astray(document: Path) -> set[str]:
+    """The links of a document that lead nowhere."""
+    found = set()
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+        name, _, anchor = target.partition("#")
+        there = document.parent / name if name else document
+        if not target.startswith("https://") and not (there.exists() and (not anchor or anchor in anchors(there))):
+            found.add(target)
+    return found
+
+
 def test_every_link_of_the_documents_leads_somewhere() -> None:
     documents = [*ROOT.glob("[A-Z]*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").rglob("*.md")]
-    for document in documents:
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-            assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
+    documents += [*(ROOT / "local").glob("*/README.md"), ROOT / "bench" / "results.md"]
+    assert {document.name: found for document in documents if (found := astray(document))} == {}
+
+
+def test_a_link_that_leads_nowhere_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A *page*, at last\n[a](#a-page-at-last) [b](page.md#b) [c](gone.md) [d](page.md) [e](https://x.example)\n"
+    )
+    assert astray(page) == {"page.md#b", "gone.md"}
+
+
+def test_every_page_is_found_from_the_way_in() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
 
 
 def test_the_policy_packs_readme_lists_its_policies() -> None:
@@ -95,10 +135,3 @@ def test_every_decision_is_listed_once() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"\]\((\d{4}-[a-z-]+\.md)\)", (folder / "README.md").read_text())
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
-
-
-def test_every_command_of_the_contributors_guide_is_a_verb_of_the_makefile() -> None:
-    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"`make ([a-z-]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
-    assert named
-    assert named <= verbs

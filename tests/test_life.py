@@ -1,4 +1,4 @@
-"""A pull request's life, as the README's table tells it: every recorded body does what its row says."""
+"""A pull request's life, as the table of docs/events.md tells it: every recorded body does what its row says."""
 
 import json
 import re
@@ -55,8 +55,8 @@ def listening(forge: str) -> Declared:
 
 
 def table() -> dict[str, set[str]]:
-    """Each event of the README's table, and the Pipelines that it starts."""
-    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", (ROOT / "README.md").read_text(), re.M)
+    """Each event of the table, and the Pipelines that it starts."""
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", (ROOT / "docs" / "events.md").read_text(), re.M)
     header = rows.index(("event", "staging", "production"))
     effects = {}
     for events, *cells in rows[header + 1 :]:

@@ -1,24 +1,21 @@
 """What files and secrets of a stack hold: keys that are none are refused before a run would fail by them."""
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from components.settings.certificates import certificates
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
 from components.settings.types import Source
 
-_PRIVATE = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.+?)-----END \1PRIVATE KEY-----\s*", re.S)
+# cosign encrypts its keys in a form of its own.
 _SIGNING = re.compile(r"-----BEGIN ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY-----\s.+", re.S)
-_PUBLIC = re.compile(r"-----BEGIN PUBLIC KEY-----\s.+", re.S)
-# One line of known_hosts: an optional marker, names or their hashes, the kind of key, the key.
-_HOST = re.compile(r"(@(cert-authority|revoked) )?\S+ [a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( .*)?")
-# How OpenSSH's own form begins, with the cipher that protects the key.
-_OPENSSH, _NO_CIPHER = b"openssh-key-v1\0", b"\0\0\0\4none"
-# How the DER of an RSA key goes on after its length: as PKCS#1, and as PKCS#8 with the algorithm's object identifier.
-_PKCS1, _PKCS8 = bytes.fromhex("02010002"), bytes.fromhex("020100300d06092a864886f70d0101010500")
+# One line of known_hosts: an optional marker, names or their hashes, then the key with its kind.
+_HOST = re.compile(r"(?:@(?:cert-authority|revoked) )?\S+ (?P<key>[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2})(?: .*)?")
 
 
 def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
@@ -44,39 +41,30 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
 
 def deploy_key(text: str) -> str:
     """Return what is wrong with a private key of any kind that ssh takes, or an empty text."""
-    found = _PRIVATE.fullmatch(text.strip() + "\n")
-    if not found:
+    if not _whole(text, "PRIVATE KEY"):
         return "holds no private key (`-----BEGIN … PRIVATE KEY-----`); make one with `ssh-keygen -t ed25519 -N ''`"
-    try:
-        body = base64.b64decode("".join(found[2].split()), validate=True) if found[1] == "OPENSSH " else b""
-    except binascii.Error:
-        return "holds a damaged private key; copy the file anew, to its last line"
-    encrypted = body.removeprefix(_OPENSSH)[: len(_NO_CIPHER)] != _NO_CIPHER if body else "ENCRYPTED" in text
-    if encrypted:
-        return "holds a private key with a passphrase, which nobody enters; remove it with `ssh-keygen -p -N ''`"
-    return ""
+    load = serialization.load_ssh_private_key if "BEGIN OPENSSH" in text else serialization.load_pem_private_key
+    return _unusable(lambda: load(text.encode(), password=None), "ssh-keygen -p -N ''")
 
 
 def app_key(text: str) -> str:
     """Return what is wrong with a GitHub App's private key, or an empty text. GitHub takes RSA keys only."""
-    found = _PRIVATE.fullmatch(text.strip() + "\n")
-    if found and "ENCRYPTED" in text:
-        return "holds a private key with a passphrase, which nobody enters; remove it with `openssl rsa`"
-    try:
-        der = base64.b64decode("".join(found[2].split()), validate=True) if found and found[1] in ("RSA ", "") else b""
-    except binascii.Error:
-        der = b"0\x82"  # so that its length is wrong
-    if der[:2] == b"0\x82" and len(der) != 4 + int.from_bytes(der[2:4]):
-        return "holds a damaged private key; copy the file anew, to its last line"
-    if der[:2] != b"0\x82" or not der[4:].startswith((_PKCS1, _PKCS8)):
-        return "holds no RSA private key (`-----BEGIN RSA PRIVATE KEY-----`); generate one on the App's page on GitHub"
-    return ""
+    other = "holds no RSA private key (`-----BEGIN RSA PRIVATE KEY-----`); generate one on the App's page on GitHub"
+    if not _whole(text, "PRIVATE KEY") or "BEGIN OPENSSH" in text:
+        return other
+    kinds: list[type] = []
+
+    def load() -> None:
+        kinds.append(type(serialization.load_pem_private_key(text.encode(), password=None)))
+
+    problem = _unusable(load, "openssl rsa")
+    return problem or ("" if issubclass(kinds[0], RSAPrivateKey) else other)
 
 
 def known_hosts(text: str) -> str:
     """Return what is wrong with host keys, or an empty text."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if lines and all(_HOST.fullmatch(line.strip()) for line in lines):
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if lines and all(map(_is_host_key, lines)):
         return ""
     return "holds no host keys (`host type key` in each line); take what `ssh-keyscan` prints and compare the fingerprints"
 
@@ -94,4 +82,39 @@ def signing_key(text: str) -> str:
 def public_key(text: str) -> str:
     """Return what is wrong with a public key, or an empty text."""
     wanted = "(`-----BEGIN PUBLIC KEY-----`); `cosign generate-key-pair` wrote it as cosign.pub"
-    return "" if _PUBLIC.fullmatch(text.strip()) else f"holds no public key {wanted}"
+    if not _whole(text, "PUBLIC KEY"):
+        return f"holds no public key {wanted}"
+    try:
+        serialization.load_pem_public_key(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return f"holds a damaged public key {wanted}"
+    return ""
+
+
+def _whole(text: str, kind: str) -> bool:
+    """Return whether a text is one PEM block, from its first line to its last."""
+    return bool(re.fullmatch(rf"-----BEGIN ([A-Z0-9 ]*){kind}-----\s.+-----END \1{kind}-----", text.strip(), re.S))
+
+
+def _unusable(load: Callable[[], object], remedy: str) -> str:
+    """Return why a private key cannot be loaded, or an empty text; `remedy` takes a passphrase away."""
+    try:
+        load()
+    except TypeError:
+        return f"holds a private key with a passphrase, which nobody enters; remove it with `{remedy}`"
+    except (ValueError, UnsupportedAlgorithm):
+        return "holds a private key that is damaged or of no known kind; copy the file anew, to its last line"
+    return ""
+
+
+def _is_host_key(line: str) -> bool:
+    found = _HOST.fullmatch(line)
+    if not found:
+        return False
+    try:
+        serialization.load_ssh_public_key(found["key"].encode())
+    except UnsupportedAlgorithm:
+        return True
+    except ValueError:
+        return False
+    return True

@@ -92,6 +92,9 @@ def controller_manager(machine: Machine, namespace: Namespace) -> Component:
         cluster_signing_key_file=pki / "ca.key",
         service_account_private_key_file=pki / "sa.key",
         use_service_account_credentials="true",
+        # A quota that was made before its kind was known is counted at the next turn only, by default five minutes later,
+        # and until then the API server refuses every object of that kind.
+        resource_quota_sync_period="5s",
     )
     argv = (machine.binary("kubernetes", "kube-controller-manager"), *flags)
     return Component("kube-controller-manager", argv, answers(namespace, "https://127.0.0.1:10257/healthz"))

@@ -33,7 +33,7 @@ def run(stack: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
 def test_a_shipped_stack_keeps_every_policy(world: World, stack: str) -> None:
     answer = run(stack)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "✅ tekton-delivery@v0.1.0" in answer.stdout
+    assert "✅ tekton-delivery@v" in answer.stdout
     assert "can't run policy" not in answer.stdout
 
 
@@ -49,7 +49,7 @@ def test_what_somebody_adds_has_to_keep_the_policies_too(world: World, tmp_path:
     answer = run("staging", tmp_path)
     assert answer.returncode != 0
     found = answer.stdout
-    assert "❌ tekton-delivery@v0.1.0" in found
+    assert "❌ tekton-delivery@v" in found
     for policy, message in [
         ("pinned-images", "Deployment staging/added: spec.template.spec.containers[c].image: 'nginx:1.29'"),
         ("security-contexts", "Deployment staging/added: spec.template.spec.containers[c].securityContext: set"),

@@ -88,8 +88,8 @@ def test_the_replay_of_an_older_merge_changes_nothing(world: World) -> None:
     administrator = next(name for name in passwords if "admin" in name)
     deliveries.send_again(forge.url, administrator, passwords[administrator], REPOSITORY, delivery)
     again = wait_for_run(world.kubernetes, "production-ci", older.number)
-    succeeded, told = follow(world.kubernetes, again, world.log.append)
-    assert succeeded, told
+    succeeded, _ = follow(world.kubernetes, again, world.log.append)
+    assert succeeded, world.logs(again, "promote", "deploy")
     assert "superseded" in world.logs(again, "promote", "deploy")
     after = world.deployment("production").metadata.annotations
     assert after["tekton-delivery/merge-commit"] == before["tekton-delivery/merge-commit"]
@@ -150,7 +150,13 @@ def test_staging_returns_to_what_it_served_before_a_rejected_pull_request(world:
     world.machine.forge.developer.close(REPOSITORY, rejected.number)
     wait_until(lambda: world.digest("staging") == before, 60, "staging does not return")
     world.serves("staging", "Stays open")
-    assert world.deployment("staging").metadata.annotations["tekton-delivery/pull-request"] == str(kept.number)
+
+    def recorded() -> bool:
+        """It is recorded once it is ready."""
+        notes = world.deployment("staging").metadata.annotations
+        return bool(notes["tekton-delivery/pull-request"] == str(kept.number))
+
+    wait_until(recorded, 30, f"staging does not say that it serves #{kept.number} again")
 
 
 def _delivered(world: World, message: str) -> PullRequest:

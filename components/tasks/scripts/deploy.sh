@@ -12,10 +12,6 @@ image=$(cat "$RESULT_IMAGE_PATH")
 if [ -z "$image" ] && ! { [ -n "$BASE_PATH" ] && [ -s "$BASE_PATH" ]; }; then
     exit 0 # the merge does not touch the application
 fi
-mark=null
-[ -z "$MARK_PATH" ] || mark=$(cat "$MARK_PATH")
-approved_by=null
-[ -z "$APPROVED_BY_PATH" ] || approved_by=$(cat "$APPROVED_BY_PATH")
 
 # Decides by ancestry, not by clock, whether what runs now is newer.
 is_older() {
@@ -40,6 +36,11 @@ if [ -z "$image" ]; then
     fi
     exit 0
 fi
+
+mark=null
+[ -z "$MARK_PATH" ] || mark=$(cat "$MARK_PATH")
+approved_by=null
+[ -z "$APPROVED_BY_PATH" ] || approved_by=$(cat "$APPROVED_BY_PATH")
 
 # shellcheck disable=SC2329 # settle calls it
 noted() {

@@ -129,6 +129,9 @@ def test_what_the_base_branch_has_moved_on_from_is_never_rolled_out(
         PARAM_MERGED_BY="alice",
         HISTORY=history["path"],
         BASE_PATH=sandbox.file("base", history["second"]),
+        # Nobody has written them: there is no proof to approve.
+        MARK_PATH=sandbox.root / "mark",
+        APPROVED_BY_PATH=sandbox.root / "approved-by",
     )
     assert result.code == code, result.err
     assert cluster.image == OLD
