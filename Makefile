@@ -63,6 +63,10 @@ pull-request-check: install ## what this branch changes, as the comment below it
 test-unit: install ## tests that need no cluster
 	@.venv/bin/pytest -q -n 2
 
+.PHONY: test-newest
+test-newest: install ## the same on the newest SDK of the Kubernetes provider; uv.lock has the one that is built here
+	@local/newest.sh .venv/bin/pytest -q -n 2 tests --ignore=tests/local
+
 .PHONY: test-scripts
 test-scripts: install ## tests that run the steps' scripts, without a cluster
 	@.venv/bin/pytest -q -n 2 -m scripts

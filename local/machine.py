@@ -16,6 +16,7 @@ from local.forge import secret_files
 from local.forge import setup as forge
 from local.kubernetes_api import Kubernetes
 from local.paths import CLUSTERS, IMAGE_REFS, PULUMI, ROOT, SECRETS
+from local.plugins import install
 from local.progress import Progress
 from local.tekton import install as tekton
 from offline import render
@@ -42,7 +43,7 @@ class Machine:
 
 def needed_tools() -> list[str]:
     """Return the names of every tool that the embedded default needs."""
-    others = {"pulumi", pulumi_stacks.LANGUAGE_HOST, *tools.CHECKS}
+    others = {"pulumi", pulumi_stacks.LANGUAGE_HOST, install.TOOL, *tools.CHECKS}
     return sorted({*tools.TOOLS} - others | {*pulumi_stacks.needed_tools()})
 
 

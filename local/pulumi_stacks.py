@@ -26,8 +26,12 @@ HOME = PULUMI / "home"
 LAUNCHER = PULUMI / "bin"
 PASSPHRASE = SECRETS / "pulumi-passphrase"
 LANGUAGE_HOST = "pulumi-language-python"
-# Objects that exist and that the state does not know are taken over as declared, instead of being an error.
-UPSERT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
+# Objects that exist and that the state does not know are taken over as declared: newer providers call them an error without
+# the first, and a field whose text the server has changed is a conflict with their former owner without the second.
+UPSERT = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
+FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
+# An image that a pipeline owns must not be forced back.
+EXCEPT_DEPLOYMENTS = ("--exclude", "**$kubernetes:apps/v1:Deployment::*")
 _INCARNATION = PULUMI / "incarnation"
 # For a state that nobody misses after a crash: checkpoints are written with every step of every resource.
 WITHOUT_CHECKPOINTS = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
@@ -42,7 +46,7 @@ def official_cli() -> Path | None:
 
 def needed_tools() -> tuple[str, ...]:
     """Return the tools that have to be compiled for Pulumi."""
-    return () if official_cli() else ("pulumi", LANGUAGE_HOST)
+    return (*(() if official_cli() else ("pulumi", LANGUAGE_HOST)), *install.needed_tools(HOME))
 
 
 def environment(cluster: Cluster, folders: Mapping[str, Path]) -> dict[str, str]:
@@ -79,8 +83,11 @@ def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -
         secret_files.write(PASSPHRASE, secrets.token_urlsafe(24))
     cli = official_cli() or pulumi_cli.bundle(PULUMI / "cli", folders["pulumi"], folders[LANGUAGE_HOST]) / "pulumi"
     pulumi_cli.install(LAUNCHER, cli=cli, backend=BACKEND)
-    used = install.ensure(HOME, progress, cli, BACKEND)
-    progress.line(f"  Pulumi: {'your own CLI' if official_cli() else 'CLI built here'}, {used} plugins")
+    kubernetes = install.ensure_kubernetes(HOME, progress, cli, folders.get(install.TOOL))
+    random = install.ensure_random(HOME, progress, cli, BACKEND)
+    progress.line(
+        f"  Pulumi: {'your own CLI' if official_cli() else 'CLI built here'}, {kubernetes}, {random} random plugin"
+    )
 
 
 def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> None:
@@ -98,8 +105,9 @@ def _up(stack: str, variables: dict[str, str]) -> str:
         return deploy(stack, variables)
     # What that run had begun to create may or may not exist: a refresh finds out.
     command(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
-    # What it made and did not live to write down is taken over. An image that a pipeline owns would be a conflict.
-    summary = deploy(stack, variables | {UPSERT: "true"})
+    # What it made and did not live to write down is taken over.
+    summary = deploy(stack, variables | UPSERT | FORCE, *EXCEPT_DEPLOYMENTS)
+    deploy(stack, variables | UPSERT)
     # The state remembers how its provider was set.
     deploy(stack, variables)
     return f"after a killed run: {summary}"

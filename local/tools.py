@@ -48,6 +48,8 @@ class Build:
     """Debian packages without which it does not compile."""
     version_in: Mapping[str, str] = field(default_factory=dict)
     """Go variables that hold the version, each with the module whose version it is: `go build` leaves them empty."""
+    releases: Mapping[str, str] = field(default_factory=dict)
+    """The same for modules that are pinned by commit: variable → the release that the commit belongs to."""
     folders: Mapping[str, str] = field(default_factory=dict)
     """Sub folder of the tool → prefix of the packages that go there, where two packages share a name."""
     copies: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
@@ -69,6 +71,17 @@ BUILDS = {
         }
     ),
     "tekton": Build(folders={"pipeline": "github.com/tektoncd/pipeline/", "triggers": "github.com/tektoncd/triggers/"}),
+    "pulumi-kubernetes": Build(
+        # Its module is tagged only inside its repository. The commit is of the day before this release of the SDK.
+        releases={"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": "4.25.0"},
+        copies=(
+            (
+                "github.com/pulumi/pulumi-kubernetes/provider/v4",
+                "cmd/pulumi-resource-kubernetes",
+                ("schema.json", "terraform-mapping.json"),
+            ),
+        ),
+    ),
     "gitea": Build(
         tags=("sqlite", "sqlite_unlock_notify"),
         cgo=True,
@@ -101,6 +114,7 @@ class Tool:
         """The arguments of `go build` that shape the binaries."""
         linker = ["-s", "-w"]
         linker += [f"-X={variable}={self.versions[module]}" for variable, module in self.build.version_in.items()]
+        linker += [f"-X={variable}={release}" for variable, release in self.build.releases.items()]
         linker += ["-linkmode=external", "-extldflags=-static"] if self.build.static else []
         tags = ["-tags", ",".join(self.build.tags)] if self.build.tags else []
         return [*GO_FLAGS, *tags, "-ldflags", " ".join(linker)]
@@ -170,6 +184,11 @@ def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
             if not folders[name].is_dir():
                 _compile(TOOLS[name], folders[name])
     return folders
+
+
+def compiled(name: str) -> bool:
+    """Whether the tool is in the cache already."""
+    return (TOOLS_CACHE / f"{name}-{TOOLS[name].key(_go_target())}").is_dir()
 
 
 def module_folder(tool: str, module: str) -> Path:

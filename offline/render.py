@@ -51,7 +51,7 @@ def manifests(recording: Recording) -> list[dict[str, Any]]:
     found = []
     for resource in recording.resources:
         if resource.type.startswith(KUBERNETES) and not resource.type.startswith(PROVIDER):
-            api_version, kind = _group_version_kind(resource.type)
+            api_version, kind = group_version_kind(resource.type)
             found.append({"apiVersion": api_version, "kind": kind} | resource.inputs)
     return sorted(found, key=_place)
 
@@ -60,7 +60,8 @@ def _place(item: dict[str, Any]) -> tuple[str, str, str]:
     return item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]
 
 
-def _group_version_kind(type_token: str) -> tuple[str, str]:
+def group_version_kind(type_token: str) -> tuple[str, str]:
+    """Return what a manifest says of a resource's type, e.g. `("apps/v1", "Deployment")`."""
     _, group_version, kind = type_token.split(":")
     return group_version.removeprefix("core/"), kind
 

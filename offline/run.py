@@ -25,6 +25,7 @@ SECRET_KEY, SECRET_MARK = rpc._special_sig_key, rpc._special_secret_sig
 # Where a stack names a file that is not there: a run without a cluster needs its place, not its content.
 PLACEHOLDER_DIGEST = "sha256:" + "0" * 64
 HIDDEN = "[secret]"
+RANDOM_PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,12 @@ def run(
     config: Mapping[str, str] | None = None,
     secrets: tuple[str, ...] = (),
     preview: bool = False,
+    passwords: Mapping[str, str] | None = None,
 ) -> Recording:
-    """Run `program` in a context of its own and return what it declared. Its exceptions come out unchanged."""
+    """Run `program` in a context of its own and return what it declared. Its exceptions come out unchanged.
+
+    `passwords` are the values of random passwords that are known, by the resource's name.
+    """
 
     def isolated() -> Recording:
         loop = asyncio.new_event_loop()
@@ -88,7 +93,7 @@ def run(
         loop.set_default_executor(ThreadPoolExecutor(max_workers=4, initializer=give_loop))
         try:
             pulumi.runtime.reset_options(project=PROJECT, stack=stack, preview=preview, organization="organization")
-            monitor = _Monitor(stack)
+            monitor = _Monitor(stack, passwords or {})
             SETTINGS.monitor = monitor
             SETTINGS.engine = mocks.MockEngine(None)
             set_all_config(dict(config or {}), list(secrets))
@@ -128,8 +133,12 @@ def placeholder(path: str) -> str:
 class _Echo(mocks.Mocks):
     """Resources whose outputs are their inputs."""
 
+    def __init__(self, passwords: Mapping[str, str]) -> None:
+        self._passwords = passwords
+
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        extra = {"result": f"result-of-{args.name}"} if args.typ == "random:index/randomPassword:RandomPassword" else {}
+        made = self._passwords.get(args.name, f"result-of-{args.name}")
+        extra = {"result": made} if args.typ == RANDOM_PASSWORD else {}
         return f"{args.name}-id", dict(args.inputs) | extra
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
@@ -137,8 +146,8 @@ class _Echo(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, stack: str) -> None:
-        super().__init__(_Echo())
+    def __init__(self, stack: str, passwords: Mapping[str, str]) -> None:
+        super().__init__(_Echo(passwords))
         self.recording = Recording(stack)
         self._stack = stack
 
@@ -210,11 +219,25 @@ def _secret_paths(struct: struct_pb2.Struct) -> list[str]:
 
 def _plain(value: Any) -> Any:
     """Return a value as people write it: integers for whole numbers, `[secret]` for what is secret."""
+    return _written(value, lambda inner: dict.fromkeys(inner, HIDDEN) if isinstance(inner, dict) else HIDDEN)
+
+
+def revealed(resource: Resource) -> dict[str, Any]:
+    """Return a resource's inputs with their secrets."""
+    inputs: dict[str, Any] = _revealed(resource.sent)
+    return inputs
+
+
+def _revealed(value: Any) -> Any:
+    return _written(value, _revealed)
+
+
+def _written(value: Any, secret: Callable[[Any], Any]) -> Any:
+    """Return a value with integers for whole numbers and `secret` of what is in an envelope."""
     if isinstance(value, dict):
         if value.get(SECRET_KEY) == SECRET_MARK:
-            inner = value.get("value")
-            return dict.fromkeys(inner, HIDDEN) if isinstance(inner, dict) else HIDDEN
-        return {name: _plain(item) for name, item in value.items()}
+            return secret(value.get("value"))
+        return {name: _written(item, secret) for name, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_written(item, secret) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

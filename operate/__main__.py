@@ -1,4 +1,4 @@
-"""By hand: python -m operate history|rollback|hold|lift|freeze|approve|retry|rebuild|deliver … See docs/operating.md."""
+"""By hand: python -m operate VERB …, see docs/operating.md."""
 
 import argparse
 import json
@@ -62,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
     anew.add_argument("pull_request", type=_number, metavar="PULL_REQUEST")
     anew.add_argument("--in", dest="source", default="staging", metavar="ENVIRONMENT", help="default: staging")
     anew.add_argument("--in-context", metavar="CONTEXT", help="where that environment's cluster is another one")
+    text = "what the cluster has otherwise than a stack declares it"
+    declared = verbs.add_parser("drift", help=text, description=text)
+    declared.add_argument("stack", metavar="STACK")
+    declared.add_argument("--repair", action="store_true", help="replace what is otherwise by its declaration")
     return made
 
 
@@ -104,6 +108,20 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
             _started([queue.start_anew(found, promotion)])
 
 
+def drifted(stack: str, *, repair: bool) -> int:
+    """Tell what a stack does not have as declared. Returns the exit code: 1 if that is anything still."""
+    # Only this verb runs the program, which takes the libraries of Pulumi.
+    from operate import declared, drift
+
+    declaration = declared.read(stack)
+    found = drift.find(drift.connect(declaration), declaration, repair=repair)
+    for each in found:
+        tell(f"{'put back: ' if each.repaired else ''}{each}")
+    left = sum(not each.repaired for each in found)
+    tell(f"{stack}: not as declared: {left}" if left else f"{stack}: {len(declaration.objects)} objects, all as declared")
+    return 1 if left else 0
+
+
 def tell(text: str, file: TextIO | None = None) -> None:
     """Print what may hold what others wrote; each of them in one line."""
     print(plain(text, lines=True), file=file)
@@ -128,6 +146,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command. Returns the exit code."""
     given = parser().parse_args(arguments)
     try:
+        if given.verb == "drift":
+            return drifted(given.stack, repair=given.repair)
         run(given, Cluster(given.context))
     except OperateError as error:
         tell(f"error: {error}", file=sys.stderr)

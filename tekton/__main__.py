@@ -1,5 +1,6 @@
 """A cluster's Tekton. No other stack owns anything of it, so none takes it along when it is destroyed."""
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -13,18 +14,20 @@ from tekton import design, manifests
 from tekton.installation import Installation
 from tekton.settings import Settings, SettingsError, load
 
+UPSERT = "upsert_existing_objects"
+
 
 def main(settings: Settings | None = None) -> None:
     """Declare Tekton."""
     settings = settings or load()
     declared = manifests.read(settings.releases, settings.image_names)
-    # What exists is taken over as declared, field by field; the owners of other fields, such as a webhook's certificate,
-    # keep theirs.
-    adopting = {"upsert_existing_objects": True, "enable_patch_force": True} if settings.adopt else {}
-    provider = k8s.Provider("cluster", **settings.cluster.provider, **adopting)
+    # Providers before 4.29 take over what exists without being asked, and know no such option.
+    asked = UPSERT in inspect.signature(k8s.Provider._internal_init).parameters
+    provider = k8s.Provider("cluster", **settings.cluster.provider, **({UPSERT: True} if settings.adopt and asked else {}))
+    fitting = (design.fit(manifest, settings.controller) for manifest in declared)
     Installation(
         "tekton",
-        [design.fit(manifest, settings.controller) for manifest in declared],
+        [design.adopted(manifest) if settings.adopt else manifest for manifest in fitting],
         pulumi.ResourceOptions(provider=provider, protect=settings.protect),
     )
     pulumi.export("pipelines", settings.pipelines.version)

@@ -32,6 +32,16 @@ def concurrency(controller: Controller) -> Sequence[str]:
     )
 
 
+def adopted(manifest: Manifest) -> Manifest:
+    """Return a manifest that is taken over as declared, field by field.
+
+    Owners of other fields, such as a webhook's certificate, keep theirs.
+    """
+    metadata = manifest["metadata"]
+    annotations = metadata.get("annotations", {}) | {"pulumi.com/patchForce": "true"}
+    return manifest | {"metadata": metadata | {"annotations": annotations}}
+
+
 def fit(manifest: Manifest, controller: Controller) -> Manifest:
     """Return a manifest of upstream's with this project's settings."""
     name = manifest["metadata"]["name"]

@@ -4,11 +4,13 @@ import hashlib
 import json
 import runpy
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.version import Version
 
 from local.progress import Progress
 from local.tekton import stack as embedded
@@ -118,10 +120,15 @@ def test_destroying_it_takes_a_decision_and_leaves_what_users_made(declare: Decl
 
 
 def test_adopting_is_asked_for(declare: Declare) -> None:
-    (provider,) = declare(adopt=True).of_type("pulumi:providers:kubernetes")
-    assert provider.inputs["upsertExistingObjects"] == "true"
-    (provider,) = declare().of_type("pulumi:providers:kubernetes")
-    assert not {"upsertExistingObjects", "enablePatchForce"} & provider.inputs.keys()
+    forced = {"pulumi.com/patchForce": "true"}
+    for adopt in (True, False):
+        recording = declare(adopt=adopt)
+        (provider,) = recording.of_type("pulumi:providers:kubernetes")
+        newer = Version(version("pulumi-kubernetes")) >= Version("4.29")
+        assert ("upsertExistingObjects" in provider.inputs) == (adopt and newer)
+        objects = [resource for resource in recording.resources if resource.type.startswith("kubernetes:")]
+        found = [forced.items() <= resource.inputs["metadata"].get("annotations", {}).items() for resource in objects]
+        assert set(found) == {adopt}
 
 
 def test_a_file_that_is_not_the_pinned_one_is_refused(declare: Declare, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every provider plugin needs: the gRPC server, its life cycle, the engine's log, errors as the engine reads them."""
+"""What a provider plugin needs: the gRPC server, its life cycle, the engine's log, errors as the engine reads them."""
 
 import functools
 import os
@@ -10,21 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2, struct_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
 from local.plugins.versions import wheel_version
 from local.plugins.wire import Bag, WireError, decode, encode
 
-# Waiting for a rollout or a deletion holds a thread, and the engine may have that many under way.
-_THREADS = 64
+_THREADS = 16
 _PARENT_POLL_SECONDS = 0.5
 _MESSAGE_LIMIT = 400 * 1024 * 1024
 
@@ -36,32 +34,16 @@ class RefusalError(Exception):
     """What this plugin does not do, or will not do to this resource. The message says so and names the way on."""
 
 
-class InitFailedError(Exception):
-    """The resource exists but did not become ready: the engine keeps it, with the reasons, and tries again."""
-
-    def __init__(self, resource_id: str, outputs: Bag, reasons: list[str], inputs: Bag | None = None) -> None:
-        super().__init__("\n".join(reasons))
-        self.resource_id, self.outputs, self.reasons, self.inputs = resource_id, outputs, reasons, inputs
-
-
 class EngineLog:
     """Messages to the person at the terminal, through the engine."""
 
     def __init__(self, address: str) -> None:
         self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
-    def info(self, message: str, urn: str = "", ephemeral: bool = False) -> None:
-        """A line of information; an ephemeral one is shown while it is the latest and not kept."""
-        self._send(engine_pb2.INFO, message, urn, ephemeral)
-
-    def warning(self, message: str, urn: str = "") -> None:
-        """A line that the summary counts."""
-        self._send(engine_pb2.WARNING, message, urn, ephemeral=False)
-
-    def _send(self, severity: Any, message: str, urn: str, ephemeral: bool) -> None:
-        request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=ephemeral)
+    def info(self, message: str) -> None:
+        """A line of information."""
         try:
-            self._stub.Log(request, timeout=5)
+            self._stub.Log(engine_pb2.LogRequest(severity=engine_pb2.INFO, message=message), timeout=5)
         except grpc.RpcError:
             # A message that cannot be delivered must not fail the operation it is about.
             print(message, file=sys.stderr)
@@ -74,7 +56,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self, log: EngineLog) -> None:
         self.log = log
-        self.cancelled = threading.Event()
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, supports_autonaming_configuration=True)
@@ -88,7 +69,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
-        self.cancelled.set()
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -125,20 +105,6 @@ def rpc(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Provider, request: Any, context: Any) -> Any:
         try:
             return method(self, request, context)
-        except InitFailedError as failure:
-            detail = any_pb2.Any()
-            detail.Pack(
-                provider_pb2.ErrorResourceInitFailed(
-                    id=failure.resource_id,
-                    properties=encode(failure.outputs),
-                    inputs=encode(failure.inputs) if failure.inputs else None,
-                    reasons=failure.reasons,
-                ),
-                type_url_prefix="type.googleapis.com",
-            )
-            status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(failure), details=[detail])
-            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-            return context.abort(grpc.StatusCode.UNKNOWN, str(failure))
         except (RefusalError, WireError) as refusal:
             return context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
 
@@ -182,7 +148,6 @@ def serve(make: Callable[[EngineLog], Provider]) -> None:
         if os.getppid() != parent:
             # The CLI died: whoever asked for the operations under way is gone.
             os._exit(1)
-    provider.cancelled.set()
     server.stop(grace=2).wait()
     sys.stdout.flush()
     # Threads that still wait for the API server must not hold the process.

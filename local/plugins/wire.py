@@ -4,14 +4,13 @@ Secrets travel as envelopes around a value. Here a bag of properties is its plai
 secret, so that nothing that works on the value can lose an envelope, and nothing is written without asking for them.
 """
 
-import base64
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf import struct_pb2
 
-from local.plugins.paths import MISSING, Path, covers, lookup, render
+Path = tuple[str | int, ...]
+"""Where a value sits in a resource's properties."""
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SEALED = "1b47061264138c4ac30d75fd1eb44270"
@@ -31,8 +30,6 @@ _UNKNOWNS = {
     "030794c1-ac77-496b-92df-f27374a8bd58",
     "e48ece36-62e2-4504-bad9-02848725956a",
 }
-# Shorter secrets are only looked for as whole values: "ab" is part of too much.
-_SHORTEST_PART = 8
 
 
 class _Unknown:
@@ -58,8 +55,21 @@ class Bag:
     secrets: frozenset[Path] = frozenset()
 
 
+def render(path: Path) -> str:
+    """A path in the form that the engine and the official plugins use, e.g. `keepers["a.b"]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif any(character in part for character in '."[]'):
+            text += '["' + part.replace('"', '\\"') + '"]'
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
 def decode(struct: struct_pb2.Struct) -> Bag:
-    """Read properties. Whole numbers become int: Structs only know doubles, and API servers refuse 24.0 replicas."""
+    """Read properties. Whole numbers become int: Structs only know doubles."""
     secrets: set[Path] = set()
 
     def read(value: struct_pb2.Value, path: Path) -> Any:
@@ -136,30 +146,3 @@ def has_unknown(value: Any) -> bool:
     if isinstance(value, list):
         return any(has_unknown(item) for item in value)
     return value is UNKNOWN
-
-
-def mirror_secrets(source: Bag, value: dict[str, Any]) -> frozenset[Path]:
-    """The paths of `value` that are secret because `source` says so: the same ones, and wherever a secret's text is.
-
-    Servers move things (into lists in another order, into annotations, into base64), and one missed path is a secret in
-    plain text in the state.
-    """
-    found = {path for path in source.secrets if lookup(value, path) is not MISSING}
-    texts = {text for path in source.secrets for _, text in leaves(lookup(source.value, path)) if text}
-    texts |= {base64.b64encode(text.encode()).decode() for text in texts}
-    parts = [text for text in texts if len(text) >= _SHORTEST_PART]
-    if texts:
-        found |= {path for path, leaf in leaves(value) if leaf in texts or any(part in leaf for part in parts)}
-    return frozenset(path for path in found if not any(covers(other, path) for other in found if other != path))
-
-
-def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every string inside a value, with its path."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from leaves(item, (*path, index))

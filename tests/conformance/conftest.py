@@ -1,8 +1,9 @@
-"""The conformance suite: a plugin, through the real Pulumi CLI, against a real API server.
+"""What the stacks here rely on the provider plugins for: through the real Pulumi CLI, against a real API server.
 
     pytest tests/conformance -m conformance [--plugin-dir ~/.pulumi/plugins]
 
-Without the option the checkout's stand-ins are tested; with it, the plugins of the exact versions in that folder.
+Without the option the kubernetes plugin that is compiled here and the stand-in for random are tested; with it, the plugins
+of the exact versions in that folder. Both must show the same.
 """
 
 import json
@@ -10,18 +11,16 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from local import pulumi_cli, tools
 from local.paths import CLUSTERS
-from local.plugins.install import OFFICIAL, PACKAGES, STAND_IN, write_stand_in
+from local.plugins import install
 from local.plugins.versions import wheel_version
 from local.progress import Progress
-from tests.conformance.deviations import DEVIATIONS
 from tests.conformance.harness import Stack, environment
 
 Kubectl = Callable[..., str]
@@ -30,34 +29,6 @@ NewStack = Callable[[str], Stack]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plugin-dir", type=Path, help="plugins to test, laid out as in PULUMI_HOME/plugins")
-
-
-@pytest.fixture(scope="session")
-def plugins(request: pytest.FixtureRequest) -> str:
-    """Which kind of plugins is under test."""
-    return OFFICIAL if request.config.getoption("--plugin-dir", None) else STAND_IN
-
-
-@pytest.fixture(scope="session")
-def expect(plugins: str, request: pytest.FixtureRequest) -> Iterator[Callable[[str, Any], None]]:
-    """Compare what is seen with this plugin's side of the table of deviations."""
-    table = {deviation.case: deviation for deviation in DEVIATIONS}
-    asked: set[str] = set()
-
-    def compare(case: str, seen: Any) -> None:
-        row = table[case]
-        asked.add(case)
-        expected, other = (row.official, row.stand_in) if plugins == OFFICIAL else (row.stand_in, row.official)
-        assert expected != other, f"the row {case!r} names no difference"
-        assert seen == expected, f"{case}: with the {plugins} plugin expected {expected!r}, seen {seen!r}"
-
-    yield compare
-    here = Path(__file__).parent
-    collected = {item.path for item in request.session.items if item.path.parent == here}
-    # Only a whole, successful run can say that a row is stale.
-    if request.session.testsfailed == 0 and collected == set(here.glob("test_*.py")):
-        unasked = set(table) - asked
-        assert not unasked, f"rows of the table that no test asked about: {sorted(unasked)}"
 
 
 @pytest.fixture(scope="session")
@@ -70,9 +41,14 @@ def kubeconfig() -> str:
 
 
 @pytest.fixture(scope="session")
-def binaries(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def folders() -> Mapping[str, Path]:
+    """What is compiled for these tests."""
+    return tools.ensure(["pulumi", "pulumi-language-python", "kubernetes", install.TOOL], Progress())
+
+
+@pytest.fixture(scope="session")
+def binaries(tmp_path_factory: pytest.TempPathFactory, folders: Mapping[str, Path]) -> list[Path]:
     """The folders of the CLI, its language host and kubectl."""
-    folders = tools.ensure(["pulumi", "pulumi-language-python", "kubernetes"], Progress())
     cli = pulumi_cli.bundle(tmp_path_factory.mktemp("cli"), folders["pulumi"], folders["pulumi-language-python"])
     return [cli, folders["kubernetes"]]
 
@@ -102,17 +78,18 @@ def images(kubectl: Kubectl) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, folders: Mapping[str, Path]) -> Path:
     """A PULUMI_HOME with the plugins under test."""
-    folder = tmp_path_factory.mktemp("pulumi-home")
+    home = tmp_path_factory.mktemp("pulumi-home")
     given = request.config.getoption("--plugin-dir", None)
-    for package in PACKAGES:
-        name = f"resource-{package}-v{wheel_version(package)}"
-        if given and ((given / name).is_dir() or package == "kubernetes"):
-            shutil.copytree(given / name, folder / "plugins" / name)
-        else:
-            write_stand_in(folder / "plugins", package)
-    return folder
+    if given:
+        for package in (install.KUBERNETES, install.RANDOM):
+            name = f"resource-{package}-v{wheel_version(package)}"
+            shutil.copytree(given / name, home / "plugins" / name)
+    else:
+        install.write_compiled(home / "plugins", folders[install.TOOL])
+        install.write_stand_in(home / "plugins")
+    return home
 
 
 @pytest.fixture(scope="session")

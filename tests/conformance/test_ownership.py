@@ -70,7 +70,7 @@ def test_another_edit_with_a_refresh_keeps_the_pipelines_image(
 
 
 def test_another_edit_without_a_refresh_conflicts_and_changes_nothing(
-    stack: Stack, full: str, kubectl: Kubectl, spec: Callable[[], dict[str, Any]], expect: Callable[[str, Any], None]
+    stack: Stack, full: str, kubectl: Kubectl, spec: Callable[[], dict[str, Any]]
 ) -> None:
     kubectl("set", "image", "-n", full, "deployment/app", "app=example.invalid/third:3", "--field-manager=tekton-delivery")
     stack.declare(declared(full, 3, [IMAGE]))
@@ -79,9 +79,6 @@ def test_another_edit_without_a_refresh_conflicts_and_changes_nothing(
     assert "conflict" in run.errors
     assert "tekton-delivery" in run.errors
     assert (spec()["image"], spec()["revisionHistoryLimit"]) == ("example.invalid/third:3", 2)
-    state = stack.resources()["app"]
-    kept = "old inputs" if state["inputs"]["spec"]["revisionHistoryLimit"] == 2 else "new inputs, with init errors"
-    expect("state after a conflict", kept)
 
 
 def test_an_ignored_path_that_another_manager_owns_is_left_to_it(
@@ -99,24 +96,20 @@ def test_an_ignored_path_that_another_manager_owns_is_left_to_it(
     assert (spec()["progressDeadlineSeconds"], spec()["revisionHistoryLimit"]) == (77, 4)
 
 
-def test_an_edit_by_hand(stack: Stack, full: str, kubectl: Kubectl, expect: Callable[[str, Any], None]) -> None:
+def test_an_edit_by_hand_with_kubectl_is_overwritten(stack: Stack, full: str, kubectl: Kubectl) -> None:
+    """What any manager called kubectl* owns, the provider takes over. Images are deployed under another name."""
     kubectl("patch", "-n", full, "configmap", "config", "-p", '{"data": {"a": "edited"}}', "--field-manager=kubectl-edit")
     stack.declare(declared(full, 4, [IMAGE], data="2"))
     run = stack.up()
-    found = json.loads(kubectl("get", "configmap", "config", "-n", full, "-o", "json"))["data"]
-    seen = {
-        (True, "2", "2"): "the edit is overwritten",
-        (False, "edited", "1"): "conflict, nothing changed",
-    }.get((run.status == 0, found["a"], found["b"]), f"{run.status} {found}")
-    expect("an object changed with `kubectl edit` and then, in another field, by the program", seen)
+    assert run.status == 0, run.output
+    assert json.loads(kubectl("get", "configmap", "config", "-n", full, "-o", "json"))["data"] == {"a": "2", "b": "2"}
 
 
-def test_an_object_that_exists_already_is_not_taken_over(stack: Stack, full: str, kubectl: Kubectl) -> None:
-    kubectl("create", "configmap", "foreign", "-n", full, "--from-literal=a=theirs")
-    resources = declared(full, 4, [IMAGE], data="1")
+def test_an_object_that_exists_already_is_taken_over(stack: Stack, full: str, kubectl: Kubectl) -> None:
+    kubectl(
+        "create", "configmap", "foreign", "-n", full, "--from-literal=a=ours", "--field-manager=pulumi-kubernetes-12345678"
+    )
     foreign = kubernetes("foreign", "core/v1:ConfigMap", NAME, data={"a": "ours"})
-    stack.declare([*resources, foreign])
+    stack.declare([*declared(full, 4, [IMAGE], data="2"), foreign])
     run = stack.up()
-    assert run.status != 0
-    assert "already exists" in run.errors
-    assert json.loads(kubectl("get", "configmap", "foreign", "-n", full, "-o", "json"))["data"] == {"a": "theirs"}
+    assert run.status == 0, run.output

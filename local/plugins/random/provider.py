@@ -7,11 +7,10 @@ from typing import Any
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from local.plugins.paths import render
 from local.plugins.random import generate
 from local.plugins.server import MARKER, Provider, RefusalError, check_failures, rpc
 from local.plugins.versions import wheel_version
-from local.plugins.wire import Bag, decode, encode, has_unknown
+from local.plugins.wire import Bag, decode, encode, has_unknown, render
 
 _Diff = provider_pb2.DiffResponse
 _Property = provider_pb2.PropertyDiff

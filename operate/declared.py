@@ -1,0 +1,82 @@
+"""What a stack declares: its program, run as `pulumi up` runs it, with the values that only its state has."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from components.conventions import Manifest
+from components.settings.errors import SettingsError
+from offline.render import KUBERNETES, PROVIDER, group_version_kind, program
+from offline.run import RANDOM_PASSWORD, ROOT, Recording, revealed, run
+from operate.errors import OperateError
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One object of a stack."""
+
+    manifest: Manifest
+    ignored: tuple[str, ...]
+    """Paths that are left to others, e.g. `spec.template.spec.containers[0].image`."""
+
+    def __str__(self) -> str:
+        namespace = self.manifest["metadata"].get("namespace")
+        return f"{self.manifest['kind']} {namespace + '/' if namespace else ''}{self.manifest['metadata']['name']}"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Everything that a stack declares, and on which cluster."""
+
+    objects: tuple[Declared, ...]
+    kubeconfig: str | None
+    context: str | None
+
+
+def read(stack: str) -> Declaration:
+    """Return what a stack declares. Raises OperateError if Pulumi or the program refuses."""
+    config = json.loads(_pulumi("config", "--stack", stack, "--show-secrets", "--json"))
+    state = json.loads(_pulumi("stack", "export", "--stack", stack, "--show-secrets"))["deployment"]
+    try:
+        recording = run(
+            program(),
+            stack=stack,
+            config={name: entry["value"] for name, entry in config.items()},
+            secrets=tuple(name for name, entry in config.items() if entry.get("secret")),
+            passwords=_passwords(state.get("resources") or []),
+        )
+    except SettingsError as error:
+        raise OperateError(str(error)) from None
+    return _declaration(recording)
+
+
+def _declaration(recording: Recording) -> Declaration:
+    (cluster,) = (revealed(each) for each in recording.of_type(f"{PROVIDER}kubernetes"))
+    objects = []
+    for resource in recording.resources:
+        if resource.type.startswith(KUBERNETES) and not resource.type.startswith(PROVIDER):
+            api_version, kind = group_version_kind(resource.type)
+            manifest = {**revealed(resource), "apiVersion": api_version, "kind": kind}
+            objects.append(Declared(manifest, resource.ignore_changes))
+    return Declaration(tuple(objects), cluster.get("kubeconfig"), cluster.get("context"))
+
+
+def _passwords(resources: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the passwords that the state holds, by the resource's name."""
+    found = {}
+    for resource in resources:
+        if resource["type"] == RANDOM_PASSWORD:
+            # `--show-secrets` leaves each secret in its envelope, as JSON.
+            found[resource["urn"].rpartition("::")[2]] = json.loads(resource["outputs"]["result"]["plaintext"])
+    return found
+
+
+def _pulumi(*arguments: str) -> str:
+    try:
+        answer = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise OperateError('pulumi is not on PATH; the embedded cluster\'s: eval "$(make env)"') from None
+    if answer.returncode != 0:
+        raise OperateError(f"`pulumi {' '.join(arguments)}`: {answer.stderr.strip()}")
+    return answer.stdout
