@@ -12,7 +12,7 @@ from local.paths import ROOT, STATE
 from local.progress import Progress
 
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
-END_TO_END = [*PYTEST, "-m", "e2e", "tests/e2e", "--durations=15"]
+END_TO_END = [*PYTEST, "-m", "e2e", "tests/e2e", "--durations=60"]
 # Bytes for two clusters, two forges and what the tests start; one takes about 4 GB.
 MEMORY_OF_TWO = 12 * 2**30
 CONFORMANCE_LOG = STATE / "conformance.log"
