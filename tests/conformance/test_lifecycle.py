@@ -112,7 +112,8 @@ def test_a_first_preview_plans_everything(stack: Stack, full: str, images: dict[
     }
 
 
-def test_everything_is_created_and_ready(stack: Stack, full: str, kubectl: Kubectl) -> None:
+def test_everything_is_created_and_ready(stack: Stack, full: str, images: dict[str, str], kubectl: Kubectl) -> None:
+    stack.declare(everything(full, images), EXPORTS)
     run = stack.up()
     assert run.status == 0, run.output
     status = json.loads(kubectl("get", "deployment", "app", "-n", full, "-o", "json"))["status"]
