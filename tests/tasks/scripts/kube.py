@@ -64,7 +64,7 @@ if arguments[0] == "patch":
     live["metadata"]["annotations"] = {{name: value for name, value in notes.items() if value is not None}}
     for new in patch.get("spec", {{}}).get("template", {{}}).get("spec", {{}}).get("containers", []):
         if new["image"] in behaviour["refused"]:
-            refuse("admission webhook denied the request")
+            refuse("admission webhook denied the request" + chr(27) + "[31m")
         [old.update(new) for old in containers if old["name"] == new["name"]]
     save("live.json", live, patch)
 if arguments[0] == "rollout":
