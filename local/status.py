@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.conventions import CONTAINER, HOLD, plain
+from components.conventions import CONTAINER, HOLD, delivery_namespace, plain
 from local.kubernetes_api import Kubernetes, condition
 from operate.cluster import counted
 
@@ -40,7 +40,7 @@ def show(kubernetes: Kubernetes, console: Console | None = None) -> None:
                 running.add_row(*(Text(plain(cell)) for cell in cells))
     out.print(running if running.row_count else "No runs in flight.")
     for namespace in sorted(namespaces):
-        out.print(_room(namespace, counted(kubernetes.runs_quota(f"{namespace}-ci"))))
+        out.print(_room(namespace, counted(kubernetes.runs_quota(delivery_namespace(namespace)))))
 
 
 def _room(environment: str, quota: tuple[int, int] | None) -> Text:

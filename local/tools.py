@@ -172,7 +172,7 @@ TOOLS: dict[str, Tool] = {folder.name: read(folder) for folder in sorted(MODULES
 def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
     """The folders with the named tools' binaries; what is not in the cache yet is compiled first."""
     go.ensure(progress)
-    folders = {name: TOOLS_CACHE / f"{name}-{TOOLS[name].key(_go_target())}" for name in names}
+    folders = {name: _folder(name) for name in names}
     absent = [name for name, folder in folders.items() if not folder.is_dir()]
     if absent:
         debian.ensure(sorted({package for name in absent for package in TOOLS[name].build.needs}), progress)
@@ -188,7 +188,11 @@ def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
 
 def compiled(name: str) -> bool:
     """Whether the tool is in the cache already."""
-    return (TOOLS_CACHE / f"{name}-{TOOLS[name].key(_go_target())}").is_dir()
+    return _folder(name).is_dir()
+
+
+def _folder(name: str) -> Path:
+    return TOOLS_CACHE / f"{name}-{TOOLS[name].key(_go_target())}"
 
 
 def module_folder(tool: str, module: str) -> Path:

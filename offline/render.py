@@ -5,6 +5,7 @@
 
 import runpy
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
-from offline.run import ROOT, Recording, placeholder, run, stack_config
+from offline.run import ROOT, Recording, Resource, placeholder, run, stack_config
 
 KUBERNETES = "kubernetes:"
 PROVIDER = "pulumi:providers:"
@@ -48,19 +49,22 @@ def program() -> Any:
 
 def manifests(recording: Recording) -> list[dict[str, Any]]:
     """Return the Kubernetes objects of a recording, in a stable order."""
-    found = []
+    return sorted((header | resource.inputs for resource, header in objects(recording)), key=_place)
+
+
+def objects(recording: Recording) -> Iterator[tuple[Resource, dict[str, Any]]]:
+    """Yield each Kubernetes object's resource, with the manifest's `apiVersion` and `kind`."""
     for resource in recording.resources:
         if resource.type.startswith(KUBERNETES) and not resource.type.startswith(PROVIDER):
-            api_version, kind = group_version_kind(resource.type)
-            found.append({"apiVersion": api_version, "kind": kind} | resource.inputs)
-    return sorted(found, key=_place)
+            api_version, kind = _group_version_kind(resource.type)
+            yield resource, {"apiVersion": api_version, "kind": kind}
 
 
 def _place(item: dict[str, Any]) -> tuple[str, str, str]:
     return item["metadata"].get("namespace", ""), item["kind"], item["metadata"]["name"]
 
 
-def group_version_kind(type_token: str) -> tuple[str, str]:
+def _group_version_kind(type_token: str) -> tuple[str, str]:
     """Return what a manifest says of a resource's type, e.g. `("apps/v1", "Deployment")`."""
     _, group_version, kind = type_token.split(":")
     return group_version.removeprefix("core/"), kind

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.conventions import Manifest
 from components.settings.errors import SettingsError
-from offline.render import KUBERNETES, PROVIDER, group_version_kind, program
+from offline.render import PROVIDER, objects, program
 from offline.run import RANDOM_PASSWORD, ROOT, Recording, revealed, run
 from operate.errors import OperateError
 
@@ -53,13 +53,8 @@ def read(stack: str) -> Declaration:
 
 def _declaration(recording: Recording) -> Declaration:
     (cluster,) = (revealed(each) for each in recording.of_type(f"{PROVIDER}kubernetes"))
-    objects = []
-    for resource in recording.resources:
-        if resource.type.startswith(KUBERNETES) and not resource.type.startswith(PROVIDER):
-            api_version, kind = group_version_kind(resource.type)
-            manifest = {**revealed(resource), "apiVersion": api_version, "kind": kind}
-            objects.append(Declared(manifest, resource.ignore_changes))
-    return Declaration(tuple(objects), cluster.get("kubeconfig"), cluster.get("context"))
+    declared = (Declared(revealed(resource) | header, resource.ignore_changes) for resource, header in objects(recording))
+    return Declaration(tuple(declared), cluster.get("kubeconfig"), cluster.get("context"))
 
 
 def _passwords(resources: list[dict[str, Any]]) -> dict[str, str]:

@@ -97,8 +97,9 @@ def hold(deployment: Manifest) -> Hold | None:
 
 def history(deployment: Manifest) -> list[Served]:
     """Return what a Deployment served, the latest last. What cannot be read is named and left out."""
-    readable = [served for served in map(_served, _entries(deployment)) if served]
-    left_out = len(_entries(deployment)) - len(readable)
+    entries = _entries(deployment)
+    readable = [served for served in map(_served, entries) if served]
+    left_out = len(entries) - len(readable)
     if left_out:
         name = plain(str(deployment["metadata"].get("name")))
         print(f"cannot be read and are left out, {left_out} entries of the annotation {HISTORY} of {name}", file=sys.stderr)

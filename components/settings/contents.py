@@ -12,6 +12,7 @@ from components.settings.errors import Location, path
 from components.settings.settings import Settings
 from components.settings.types import Source
 
+_OPENSSH = "-----BEGIN OPENSSH "
 # cosign encrypts its keys in a form of its own.
 _SIGNING = re.compile(r"-----BEGIN ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY-----\s.+", re.S)
 # One line of known_hosts: an optional marker, names or their hashes, then the key with its kind.
@@ -43,22 +44,16 @@ def deploy_key(text: str) -> str:
     """Return what is wrong with a private key of any kind that ssh takes, or an empty text."""
     if not _whole(text, "PRIVATE KEY"):
         return "holds no private key (`-----BEGIN … PRIVATE KEY-----`); make one with `ssh-keygen -t ed25519 -N ''`"
-    load = serialization.load_ssh_private_key if "BEGIN OPENSSH" in text else serialization.load_pem_private_key
-    return _unusable(lambda: load(text.encode(), password=None), "ssh-keygen -p -N ''")
+    return _private(text, "ssh-keygen -p -N ''")[1]
 
 
 def app_key(text: str) -> str:
     """Return what is wrong with a GitHub App's private key, or an empty text. GitHub takes RSA keys only."""
     other = "holds no RSA private key (`-----BEGIN RSA PRIVATE KEY-----`); generate one on the App's page on GitHub"
-    if not _whole(text, "PRIVATE KEY") or "BEGIN OPENSSH" in text:
+    if not _whole(text, "PRIVATE KEY") or _OPENSSH in text:
         return other
-    kinds: list[type] = []
-
-    def load() -> None:
-        kinds.append(type(serialization.load_pem_private_key(text.encode(), password=None)))
-
-    problem = _unusable(load, "openssl rsa")
-    return problem or ("" if issubclass(kinds[0], RSAPrivateKey) else other)
+    key, problem = _private(text, "openssl rsa")
+    return problem or ("" if isinstance(key, RSAPrivateKey) else other)
 
 
 def known_hosts(text: str) -> str:
@@ -96,15 +91,15 @@ def _whole(text: str, kind: str) -> bool:
     return bool(re.fullmatch(rf"-----BEGIN ([A-Z0-9 ]*){kind}-----\s.+-----END \1{kind}-----", text.strip(), re.S))
 
 
-def _unusable(load: Callable[[], object], remedy: str) -> str:
-    """Return why a private key cannot be loaded, or an empty text; `remedy` takes a passphrase away."""
+def _private(text: str, remedy: str) -> tuple[object, str]:
+    """Return a private key, or None and why it cannot be read; `remedy` takes a passphrase away."""
+    load = serialization.load_ssh_private_key if _OPENSSH in text else serialization.load_pem_private_key
     try:
-        load()
+        return load(text.encode(), password=None), ""
     except TypeError:
-        return f"holds a private key with a passphrase, which nobody enters; remove it with `{remedy}`"
+        return None, f"holds a private key with a passphrase, which nobody enters; remove it with `{remedy}`"
     except (ValueError, UnsupportedAlgorithm):
-        return "holds a private key that is damaged or of no known kind; copy the file anew, to its last line"
-    return ""
+        return None, "holds a private key that is damaged or of no known kind; copy the file anew, to its last line"
 
 
 def _is_host_key(line: str) -> bool:

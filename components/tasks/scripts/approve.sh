@@ -23,11 +23,7 @@ annotate() { # annotate DEPLOYMENT_AS_JSON NOTE_OR_NULL
             {($key): (if $value then $value | tojson else null end)}
             + if $value then [$others | sort_by(.until)[: ($others | length | if . > 19 then . - 19 else 0 end)][]
                               | {(.key): null}] | add // {} else {} end)}}' >"$SCRATCH/note.json"
-    kube patch "$target" --type merge --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/note.json" \
-        >/dev/null 2>"$SCRATCH/refusal" || {
-        plain <"$SCRATCH/refusal" >&2
-        return 1
-    }
+    plainly kube patch "$target" --type merge --field-manager "$FIELD_MANAGER" --patch-file "$SCRATCH/note.json" >/dev/null
 }
 key=tekton-delivery/awaits-approval-$PARAM_PULL_REQUEST
 noted=
