@@ -185,8 +185,13 @@ def several_applications() -> Declared:
 
 def shipped_config(name: str) -> dict[str, Any]:
     """The settings in a shipped stack file, by key without the project's prefix."""
-    loaded = yaml.safe_load(stack_file(name).read_text())["config"]
+    loaded = json.loads(_stack_file_as_json(name))["config"]
     return {key.removeprefix(f"{PROJECT}:"): value for key, value in loaded.items() if key.startswith(f"{PROJECT}:")}
+
+
+@cache
+def _stack_file_as_json(name: str) -> str:
+    return json.dumps(yaml.safe_load(stack_file(name).read_text()))
 
 
 def stack_file(name: str) -> Path:

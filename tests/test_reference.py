@@ -1,5 +1,6 @@
 """The reference page and the schema for editors say what the program checks."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,14 @@ BEYOND_A_SCHEMA = {
 }
 
 
+@cache
+def validator() -> Draft7Validator:
+    return Draft7Validator(schema.document())
+
+
 def mistakes(document: Any) -> list[str]:
     """What an editor would underline."""
-    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema.document()).iter_errors(document)]
+    return [f"{error.json_path}: {error.message}" for error in validator().iter_errors(document)]
 
 
 def changed(file: Path) -> Any:
