@@ -13,6 +13,7 @@ from pathlib import Path
 
 from local import pulumi_cli
 from local.cluster import Cluster
+from local.cluster.processes import GOGC
 from local.errors import UserError
 from local.forge import secret_files
 from local.paths import PULUMI, ROOT, SECRETS
@@ -44,6 +45,18 @@ def official_cli() -> Path | None:
     return Path(found) if found else None
 
 
+def without_logs(home: Path) -> None:
+    """Keep the CLI from writing all that it does to a log of its own: it has no switch for that, and takes twice the time.
+
+    It goes on without where it can make no folder `logs` (`pkg/logging/encrypted.go` of pulumi 3.255).
+    """
+    logs = home / "logs"
+    if logs.is_dir():
+        shutil.rmtree(logs)
+    home.mkdir(parents=True, exist_ok=True)
+    logs.write_text("In the place of the folder that the Pulumi CLI would fill with logs of all that it does.\n")
+
+
 def needed_tools() -> tuple[str, ...]:
     """Return the tools that have to be compiled for Pulumi."""
     return (*(() if official_cli() else ("pulumi", LANGUAGE_HOST)), *install.needed_tools(HOME))
@@ -66,7 +79,7 @@ def environment(cluster: Cluster, folders: Mapping[str, Path]) -> dict[str, str]
 
 def process_environment(cluster: Cluster, folders: Mapping[str, Path]) -> dict[str, str]:
     """Return the whole environment of a `pulumi` process."""
-    variables = {**os.environ, **environment(cluster, folders)}
+    variables = {**os.environ, "GOGC": GOGC, **environment(cluster, folders)}
     variables.pop("PULUMI_CONFIG_PASSPHRASE", None)  # it would win over the file
     return variables
 
@@ -78,6 +91,7 @@ def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -
         progress.line("  This is a new cluster: Pulumi's states of the former one are void and start anew with it.")
         shutil.rmtree(BACKEND, ignore_errors=True)
     BACKEND.mkdir(parents=True, exist_ok=True)
+    without_logs(HOME)
     _INCARNATION.write_text(incarnation)
     if not PASSPHRASE.exists():
         secret_files.write(PASSPHRASE, secrets.token_urlsafe(24))

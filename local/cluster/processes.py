@@ -24,13 +24,13 @@ _POLL = 0.1
 # How the stack of a Go program ends its lines.
 _FRAME = re.compile(r"\+0x[0-9a-f]+( fp=.*)?$", re.MULTILINE)
 # Collecting garbage at five times instead of twice what is in use: these programs are small for the machines they run on.
-_GOGC = "400"
+GOGC = "400"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def clean_environment(home: Path) -> dict[str, str]:
     """An environment without the user's: a proxy variable would send the cluster's own calls elsewhere."""
-    return {"PATH": _PATH, "HOME": str(home), "LANG": "C.UTF-8", "GOGC": _GOGC}
+    return {"PATH": _PATH, "HOME": str(home), "LANG": "C.UTF-8", "GOGC": GOGC}
 
 
 @dataclass(frozen=True)
