@@ -19,12 +19,12 @@ KO_REFERENCE = re.compile(r"ko://github\.com/tektoncd/(pipeline|triggers)/cmd/([
 # must be set and is never used here.
 SHELL_REFERENCE = re.compile(r"(cgr\.dev/chainguard/busybox|mcr\.microsoft\.com/powershell):?[a-z]*@sha256:[0-9a-f]{64}")
 
-# One replica of each, so a lease only delays the next start after a crash.
-LEASE = {"lease-duration": "15s", "renew-deadline": "10s", "retry-period": "2s"}
+# One replica of each: Pipelines need no leases for that, which cost a resting cluster half its time; Triggers have no such
+# switch. There a longer lease would delay the next start after a crash.
+WITHOUT_LEASES = ["-disable-ha=true"]
+LEASE = {"lease-duration": "30s", "renew-deadline": "20s", "retry-period": "10s"}
 SETTINGS = {
     "feature-flags": FEATURE_FLAGS,
-    "config-leader-election-controller": LEASE,
-    "config-leader-election-webhook": LEASE,
     "config-leader-election-triggers-controller": LEASE,
     "config-leader-election-triggers-webhook": LEASE,
 }
@@ -33,13 +33,15 @@ SETTINGS = {
 MISNAMED = {"config-leader-election-triggers-controllers": "config-leader-election-triggers-controller"}
 
 EXTRA_ARGUMENTS = {
-    PIPELINES_CONTROLLER: concurrency(Controller()),
+    PIPELINES_CONTROLLER: [*concurrency(Controller()), *WITHOUT_LEASES],
+    "tekton-pipelines-webhook": WITHOUT_LEASES,
     # Listeners are probed every second, so that they count as ready when they are; liveness uses the same numbers, and
     # a busy machine must not cost a listener its life. Of a flag given twice the last one counts.
     "tekton-triggers-controller": ["-period-seconds", "1", "-failure-threshold", "60"],
 }
 
-PROBE_TIMES = {"initialDelaySeconds": 0, "periodSeconds": 1, "timeoutSeconds": 5}
+# Asked every second until it answers, and then as rarely as upstream does: each time is a TLS handshake.
+STARTUP = {"initialDelaySeconds": 0, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 300}
 RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}}
 
 # Workloads last, so that what they read is there when they start; the rest in the order upstream numbers its files.
@@ -91,11 +93,12 @@ def _fit_container(deployment: str, container: dict[str, Any]) -> None:
         if variable.get("value") in MISNAMED:
             variable["value"] = MISNAMED[variable["value"]]
     if deployment in EXTRA_ARGUMENTS:
-        container["args"] += EXTRA_ARGUMENTS[deployment]
+        container["args"] = [*container.get("args", []), *EXTRA_ARGUMENTS[deployment]]
     if deployment in MISSING_PROBES:
         container["readinessProbe"] = MISSING_PROBES[deployment]
     if "readinessProbe" in container:
-        container["readinessProbe"] = container["readinessProbe"] | PROBE_TIMES
+        container["startupProbe"] = container["readinessProbe"] | STARTUP
+        container["readinessProbe"] = container["readinessProbe"] | {"initialDelaySeconds": 0, "timeoutSeconds": 5}
 
 
 def _rank(manifest: Manifest) -> int:

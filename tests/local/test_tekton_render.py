@@ -54,7 +54,8 @@ def test_the_controller_gets_the_image_of_every_argument(rendered: list[Manifest
     arguments = of_kind(rendered, "Deployment")["tekton-pipelines-controller"]["spec"]["template"]["spec"]["containers"][0][
         "args"
     ]
-    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    assert arguments[-1] == "-disable-ha=true"
+    given = dict(zip(arguments[:-1:2], arguments[1:-1:2], strict=True))
     assert given["-entrypoint-image"] == IMAGES["tekton-pipeline-entrypoint"].ref
     assert given["-shell-image"] == IMAGES["base"].ref
     assert given["-threads-per-controller"] == "8"
@@ -100,7 +101,8 @@ def test_webhooks_and_interceptors_count_as_ready_only_when_they_answer(rendered
         for container in deployment["spec"]["template"]["spec"]["containers"]:
             assert "limits" not in container["resources"]
             if "controller" not in name or name.startswith("tekton-pipelines"):
-                assert container["readinessProbe"]["periodSeconds"] == 1, name
+                assert container["startupProbe"]["periodSeconds"] == 1, name
+                assert container["readinessProbe"]["initialDelaySeconds"] == 0, name
 
 
 def test_what_others_need_comes_first(rendered: list[Manifest]) -> None:
