@@ -14,17 +14,11 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
-    ("components.settings.errors", "components.settings.certificates"),
+    ("components.settings.errors",),
     ("components.settings.types",),
-    (
-        "components.settings.exposure",
-        "components.settings.registry",
-        "components.settings.service",
-        "components.settings.workload",
-    ),
+    ("components.settings.exposure", "components.settings.registry"),
     (
         "components.settings.application",
-        "components.settings.approval",
         "components.settings.cluster",
         "components.settings.forge",
         "components.settings.listener",
@@ -32,8 +26,8 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.forge_checks", "components.settings.network_checks"),
-    ("components.settings.checks", "components.settings.contents", "components.settings.workload_checks"),
+    ("components.settings.contents", "components.settings.network_checks", "components.settings.workload_checks"),
+    ("components.settings.checks",),
     ("components.settings.stack",),
     ("components.pod", "components.exposure"),
     (
@@ -46,33 +40,14 @@ LAYERS = [
     ("components.tasks",),
     ("components.pipelines",),
     ("components.pruning",),
-    ("components.events", "components.webhook_secret"),
-    ("components.triggers",),
+    ("components.listener",),
     ("components.policies",),
-    ("components.mark_plan",),
-    ("components.approval_plan", "components.git_plan", "components.rollback_plan", "components.trust_plan"),
-    ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
-    ("components.runs_plan", "components.network_plan"),
-    ("components.environment_plan",),
     ("components.plan",),
 ]
 SETTINGS = "components.settings"
-READERS_OF_SETTINGS = {
-    "components.plan",
-    "components.environment_plan",
-    "components.approval_plan",
-    "components.runs_plan",
-    "components.application_plan",
-    "components.build_plan",
-    "components.credentials_plan",
-    "components.git_plan",
-    "components.mark_plan",
-    "components.rollback_plan",
-    "components.forge_plan",
-    "components.network_plan",
-    "components.trust_plan",
-    "__main__",
-}
+# What only the plan takes: components get values.
+RESOLVED_BY_THE_PLAN = {f"{SETTINGS}.{name}" for name in ("stack", "settings", "checks", "contents")}
+SOURCES = {"Source", "TextOrSource", "PemOrSource"}
 
 
 def module(path: Path) -> str:
@@ -103,7 +78,7 @@ def layer(name: str) -> int | None:
 
 
 COMPONENTS = {module(path): path for path in sorted((ROOT / "components").rglob("*.py"))}
-SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 def test_every_module_of_the_program_has_a_layer() -> None:
@@ -127,12 +102,23 @@ def test_the_program_imports_nothing_of_the_tooling_around_it(name: str) -> None
     assert tooling == set()
 
 
+def named(path: Path) -> set[str]:
+    """The names that a file imports from the forms of settings."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {alias.name for node in nodes if node.module == f"{SETTINGS}.types" for alias in node.names}
+
+
 def test_settings_are_read_by_the_plan_alone() -> None:
-    """Components take plain arguments; beside the plan only the entry points load a stack. Anybody may show its error."""
-    for path in (*SOURCES, ROOT / "__main__.py"):
+    """Components take values of the settings; beside the plan only the entry points load a stack. Anybody may show its error."""
+    for path in (*FILES, ROOT / "__main__.py"):
         name = module(path)
-        if name not in READERS_OF_SETTINGS and not name.startswith(("offline", SETTINGS)):
-            read = {imported for imported in imports(path) if imported.startswith(SETTINGS)}
+        if name.startswith(("offline", SETTINGS, "components.plan")) or name == "__main__":
+            continue
+        read = {imported for imported in imports(path) if imported.startswith(SETTINGS)}
+        if name.startswith("components."):
+            assert not read & RESOLVED_BY_THE_PLAN, name
+            assert not named(path) & SOURCES, name
+        else:
             assert not read - {f"{SETTINGS}.errors"}, name
 
 
@@ -159,7 +145,7 @@ def test_the_entry_point_reads_like_the_diagram() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) <= 60
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module)
+@pytest.mark.parametrize("path", FILES, ids=module)
 def test_a_module_is_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) < SIZE
 
@@ -167,9 +153,9 @@ def test_a_module_is_small(path: Path) -> None:
 def test_the_direction_would_be_noticed() -> None:
     """A control: the parser sees both forms of import."""
     assert layer("components.tasks.step") == layer("components.tasks") == LAYERS.index(("components.tasks",))
-    assert "components.settings.stack" in imports(COMPONENTS["components.plan"])
-    assert "components.tasks.build" in imports(COMPONENTS["components.environment_plan"])
-    assert "components.cel" in imports(COMPONENTS["components.triggers"])
+    assert "components.settings.stack" in imports(COMPONENTS["components.plan.delivery"])
+    assert "components.tasks.build" in imports(COMPONENTS["components.plan.tasks"])
+    assert "components.cel" in imports(COMPONENTS["components.listener.payload"])
 
 
 def test_a_file_of_tests_is_small() -> None:

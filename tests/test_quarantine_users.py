@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.credentials import CredentialsArgs
-from components.plan import StackPlan
+from components.plan.stack import StackPlan
 from components.settings.stack import Stack
 from offline.reachability.rows import rows
 from offline.run import placeholder, run

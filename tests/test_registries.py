@@ -9,7 +9,7 @@ import pytest
 from components.conventions import PROJECT
 from components.credentials import CredentialsArgs, RegistryLogin
 from components.environment import Environment
-from components.plan import StackPlan
+from components.plan.stack import StackPlan
 from components.settings.stack import Stack
 from offline.run import placeholder, run
 from tests.closure import problems

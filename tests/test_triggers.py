@@ -8,9 +8,9 @@ import dataclasses
 import pytest
 
 from components.conventions import WEBHOOK_SECRET
-from components.events import Trigger
-from components.triggers import Listener, ListenerArgs
-from components.webhook_secret import Rotation
+from components.listener.events import Trigger
+from components.listener.listener import Listener, ListenerArgs
+from components.listener.webhook_secret import Rotation
 from tests.support import Declared, Object, declare
 
 

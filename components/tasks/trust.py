@@ -34,21 +34,21 @@ SPEAKS_WITH = {
 }
 
 
-def believing(task: Manifest, tls: Collection[str]) -> Manifest:
+def with_authorities(task: Manifest, tls: Collection[str]) -> Manifest:
     """Return a Task's spec whose steps that speak with one of `tls` (as in SPEAKS_WITH) believe the stack's bundle."""
-    steps = [_believing(step) if SPEAKS_WITH.get(step["name"], set()) & set(tls) else step for step in task["steps"]]
+    steps = [_with_authorities(step) if SPEAKS_WITH.get(step["name"], set()) & set(tls) else step for step in task["steps"]]
     if steps == task["steps"]:
         return task
     volume = {"name": CA_BUNDLE, "configMap": {"name": CA_BUNDLE}}
     return task | {"volumes": [*task["volumes"], volume], "steps": steps}
 
 
-def believes(task: Manifest) -> bool:
+def has_authorities(task: Manifest) -> bool:
     """Return whether any step of a Task does."""
     return any(volume["name"] == CA_BUNDLE for volume in task["volumes"])
 
 
-def _believing(step: Manifest) -> Manifest:
+def _with_authorities(step: Manifest) -> Manifest:
     env = {"CA_BUNDLE": f"{PATH}/{FILE}", "SYSTEM_CERTIFICATES": SYSTEM, "TRUSTED": TRUSTED}
     return step | {
         "script": preceded(step["script"], "trust.sh"),

@@ -1,31 +1,22 @@
 """From settings to the arguments of an environment's credentials."""
 
-from components import git_plan
 from components.credentials import CredentialsArgs, RegistryLogin, SigningKey
 from components.environment import Environment
-from components.settings.build import Build
-from components.settings.environment import Environment as EnvironmentSettings
-from components.settings.forge import OkToTest
+from components.plan.delivery import Delivery
+from components.plan.forge import git_credential
 from components.settings.registry import Credential, ReadRegistry
 from components.settings.stack import Stack
 
 
-def credentials_args(
-    stack: Stack,
-    settings: EnvironmentSettings,
-    environment: Environment,
-    builds: Build | None,
-    source: ReadRegistry | None,
-    ok_to_test: OkToTest | None,
-) -> CredentialsArgs:
+def credentials_args(delivery: Delivery, environment: Environment) -> CredentialsArgs:
     """Return who reads and writes what.
 
-    `builds` is given where images are built, `source` where they are promoted from another registry. An environment that
-    only promotes writes to no registry, unless it has one of its own to copy to.
+    An environment that only promotes writes to no registry, unless it has one of its own to copy to.
     """
+    stack, builds, source, ok_to_test = delivery.stack, delivery.builds, delivery.source, delivery.ok_to_test
     forge, registry, mark = stack.settings.forge, stack.settings.registry, stack.settings.mark
     return CredentialsArgs(
-        environment=settings.name,
+        environment=delivery.environment.name,
         workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
         forge_token=stack.secret(forge.token) if forge.token else None,
@@ -49,7 +40,7 @@ def credentials_args(
             for application in stack.settings.applications
             if builds and application.quarantine
         },
-        git=git_plan.credential(stack),
+        git=git_credential(stack),
         build={
             application.name: {name: stack.secret(source) for name, source in application.build_secrets.items()}
             for application in stack.settings.applications

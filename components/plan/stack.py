@@ -1,20 +1,20 @@
-"""From settings to the arguments of components: with `environment_plan`, all that lies between `settings` and the rest."""
+"""From settings to the arguments of what a stack has once: provider, listener, its identity. Environments are beside it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from components.access import ListenerAccessArgs
-from components.application_plan import listener_exposure
 from components.conventions import LISTENER
 from components.environment import Environment
-from components.environment_plan import EnvironmentPlan
+from components.listener.listener import ListenerArgs
+from components.listener.webhook_secret import Rotation
 from components.network import NetworkArgs
+from components.plan.application import listener_exposure
+from components.plan.environment import EnvironmentPlan
 from components.policies.policy import account
 from components.settings.network_checks import network_warnings
 from components.settings.stack import Stack
-from components.triggers import ListenerArgs
-from components.webhook_secret import Rotation
 
 
 class StackPlan:

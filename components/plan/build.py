@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from components import git_plan
 from components.conventions import QUARANTINE_PUSH, Manifest, build_secrets, quarantine_push, seconds
+from components.plan import forge
 from components.policies.pods import ImageStep
 from components.settings.application import Application
+from components.settings.application import Service as ServiceSettings
 from components.settings.build import Build, ImageResources, Proxy, TestResources
-from components.settings.service import Service as ServiceSettings
 from components.settings.stack import Stack
 from components.tasks import build, tests
 from components.tasks.build import BuildTaskArgs, Claim, Limits
@@ -44,7 +44,7 @@ def task_of(application: Application, task: str) -> str:
 
 def image_step(stack: Stack, settings: Build) -> ImageStep:
     """Return what pods with pull-request code are held to."""
-    fetches, applications = git_plan.git(stack.settings.forge).credential, stack.settings.applications
+    fetches, applications = forge.git(stack.settings.forge).credential, stack.settings.applications
     return ImageStep(
         container="step-image",
         security_context=build.image_security_context(settings.seccomp_profile, process_sandbox=settings.process_sandbox),
@@ -86,7 +86,7 @@ def build_task(stack: Stack, build: Build) -> BuildTaskArgs:
     """Return what differs between installations."""
     storage = build.storage
     return BuildTaskArgs(
-        git=git_plan.git(stack.settings.forge),
+        git=forge.git(stack.settings.forge),
         quarantine_insecure=build.quarantine.insecure,
         builder_image=stack.text(build.builder_image),
         seccomp_profile=build.seccomp_profile,

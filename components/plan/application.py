@@ -7,22 +7,16 @@ import pulumi
 from components.application import ApplicationArgs, Autoscaling
 from components.conventions import seconds
 from components.exposure import BODY_LIMITS, Exposure, Gateway, Ingress
+from components.plan.delivery import Delivery
 from components.pod import Health, Resources
 from components.settings.application import Application, Probes
-from components.settings.environment import Environment
 from components.settings.exposure import Exposure as ExposureSettings
 from components.settings.exposure import ListenerExposure
-from components.settings.stack import Stack
 
 
-def application_args(
-    stack: Stack,
-    environment: Environment,
-    application: Application,
-    namespace: pulumi.Input[str],
-    pull_secret: str | None,
-) -> ApplicationArgs:
+def application_args(delivery: Delivery, application: Application, namespace: pulumi.Input[str]) -> ApplicationArgs:
     """Return the arguments of an application's component in an environment."""
+    stack, environment = delivery.stack, delivery.environment
     here, resources = environment.workload(application.name), application.resources
     auto = here.autoscaling
     replicas = environment.replicas if here.replicas is None else here.replicas
@@ -43,7 +37,7 @@ def application_args(
         env={**application.env, **here.env},
         secret_env={name: stack.secret(source) for name, source in here.secrets.env.items()},
         secret_files={name: stack.secret(source) for name, source in here.secrets.files.items()},
-        pull_secret=pull_secret,
+        pull_secret=delivery.pull_secret,
         node_port=environment.node_ports.get(application.name),
         exposure=_exposure(here.host, environment.exposure) if here.host and environment.exposure else None,
         rollout_timeout_seconds=seconds(environment.rollout_timeout),

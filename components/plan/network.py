@@ -1,36 +1,22 @@
 """From settings to the arguments of an environment's network policies."""
 
-from collections.abc import Mapping
-
-from components.conventions import Manifest
 from components.environment import Environment
 from components.network import Destination, NetworkArgs
-from components.settings.build import Build, Proxy
-from components.settings.environment import Environment as EnvironmentSettings
+from components.plan.delivery import Delivery
+from components.plan.tasks import tasks
+from components.settings.build import Proxy
 from components.settings.registry import ReadRegistry
-from components.settings.stack import Stack
 
 
-def network_args(
-    stack: Stack,
-    settings: EnvironmentSettings,
-    environment: Environment,
-    tasks: Mapping[str, Manifest],
-    builds: Build | None,
-    source: ReadRegistry | None,
-    listener: str | None,
-) -> NetworkArgs:
-    """Return what may be reached.
-
-    `builds` is given where images are built, `source` where they are promoted from another registry, `listener` is the
-    EventListener's name where it lives here.
-    """
-    forge, registry, applications = stack.settings.forge, stack.settings.registry, stack.settings.applications
+def network_args(delivery: Delivery, environment: Environment, listener: str | None) -> NetworkArgs:
+    """Return what may be reached; `listener` is the EventListener's name where it lives here."""
+    settings, builds, source = delivery.settings, delivery.builds, delivery.source
+    forge, registry, applications = settings.forge, settings.registry, settings.applications
     return NetworkArgs(
-        environment=settings.name,
+        environment=delivery.environment.name,
         workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
-        tasks=tasks,
+        tasks=tasks(delivery),
         forge_git=Destination(url=forge.git_url, addresses=forge.addresses),
         forge_api=Destination(url=forge.api_url, addresses=forge.addresses),
         registry=_destination(registry),
@@ -38,8 +24,8 @@ def network_args(
         proxy=_destination(builds.proxy) if builds and builds.proxy else None,
         internet=builds is not None and builds.internet is True,
         source=_destination(source) if source else None,
-        api_server=stack.settings.cluster.api_server_addresses,
-        own=stack.settings.cluster.own_addresses,
+        api_server=settings.cluster.api_server_addresses,
+        own=settings.cluster.own_addresses,
         asked={application.name: application.port for application in applications if application.smoke_check},
         listener=listener,
         ports={application.name: application.port for application in applications},
