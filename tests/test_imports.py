@@ -109,7 +109,7 @@ def named(path: Path) -> set[str]:
 
 
 def test_settings_are_read_by_the_plan_alone() -> None:
-    """Components take values of the settings; beside the plan only the entry points load a stack. Anybody may show its error."""
+    """Components take its values; beside the plan only the entry points load a stack. Anybody may show its error."""
     for path in (*FILES, ROOT / "__main__.py"):
         name = module(path)
         if name.startswith(("offline", SETTINGS, "components.plan")) or name == "__main__":

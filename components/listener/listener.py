@@ -12,11 +12,13 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from components import cel
 from components.conventions import TRIGGERS, Manifest, key, labels, token
-from components.exposure import Exposure, expose
+from components.exposure import BODY_LIMITS, expose
 from components.listener import payload
 from components.listener.events import EVENTS, Event, Trigger, binding, template
-from components.listener.webhook_secret import Accepted, Rotation, WebhookSecrets
+from components.listener.webhook_secret import Accepted, WebhookSecrets, accepted_secrets
 from components.network import LISTENER_PORT
+from components.settings.exposure import ListenerExposure
+from components.settings.listener import WebhookSecret
 
 # By which an EventListener finds its Triggers; renamed, it would lose events while a stack is updated.
 WEBHOOK_LABEL = key("hears")
@@ -40,9 +42,9 @@ class ListenerArgs:
     repository_ids: Mapping[str, int] = field(default_factory=dict)
     """Repository (owner/name) to the forge's number, for those that must have a certain one."""
     triggers: tuple[Trigger, ...]
-    rotation: Rotation = field(default_factory=Rotation)
+    rotation: WebhookSecret = field(default_factory=WebhookSecret)
     """Which webhook secrets count."""
-    exposure: Exposure | None = None
+    exposure: ListenerExposure | None = None
     """How the forge reaches it; None where the forge is inside the cluster, or something else leads to its Service."""
 
 
@@ -97,9 +99,18 @@ class Listener(pulumi.ComponentResource):
             # Triggers makes the Service of this name.
             metadata = {"name": f"el-{args.name}", "namespace": args.namespace, "labels": common}
             follows = pulumi.ResourceOptions(parent=self, depends_on=[listener])
-            expose(f"{name}-exposure", args.exposure, metadata, LISTENER_PORT, follows)
+            expose(f"{name}-exposure", args.exposure.host, _for_webhooks(args.exposure), metadata, LISTENER_PORT, follows)
         self.webhook_secret = secrets.current
         self.register_outputs({"webhookSecret": self.webhook_secret})
+
+
+def _for_webhooks(exposure: ListenerExposure) -> ListenerExposure:
+    """Return an exposure that lets through what forges send."""
+    ingress = exposure.ingress
+    if ingress is None:
+        return exposure
+    annotations = {**BODY_LIMITS.get(ingress.class_name, {}), **ingress.annotations}
+    return exposure.model_copy(update={"ingress": ingress.model_copy(update={"annotations": annotations})})
 
 
 def interceptor(name: str, ref: str, **params: object) -> Manifest:
@@ -138,7 +149,7 @@ def listener_spec(args: ListenerArgs) -> Manifest:
         "triggerGroups": [
             group(args, webhook, accepted)
             for webhook in sorted({EVENTS[trigger.event].webhook for trigger in args.triggers})
-            for accepted in args.rotation.accepted
+            for accepted in accepted_secrets(args.rotation)
         ],
     }
 

@@ -102,8 +102,8 @@ class Service(Model):
     resources: ServiceResources = Field(default_factory=ServiceResources, description="limits")
 
 
-class Application(Model):
-    """A repository that becomes one image and one Deployment."""
+class Origin(Model):
+    """Where an application comes from: its name, and what of which repository it is."""
 
     name: form.Name = Field(description="also the image's name; its Deployment is `<name>-pod`", examples=["shop"])
     repository: form.RepositoryName = Field(description="the repository on the forge", examples=["acme/shop"])
@@ -120,6 +120,11 @@ class Application(Model):
         "none of it rolls out nothing, and only what lies there has to be what was tested",
         examples=[["services/shop", "lib"]],
     )
+
+
+class Container(Model):
+    """How an application's container runs, the same in every environment."""
+
     port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
     health_path: form.HttpPath = Field(default="/", description="readiness probe's path")
     smoke_check: SmokeCheck | None = Field(
@@ -134,6 +139,16 @@ class Application(Model):
         description="environment variables, the same everywhere; secrets are in `environments[].applications`",
         examples=[{"LOG_LEVEL": "info"}],
     )
+
+    @property
+    def smoke_check_seconds(self) -> int:
+        """How long a wrong answer to the smoke check is asked again; 0 without one."""
+        return seconds(self.smoke_check.timeout) if self.smoke_check else 0
+
+
+class Application(Container, Origin):
+    """A repository that becomes one image and one Deployment."""
+
     test_command: str = Field(
         default="true", min_length=1, description="run by sh in the root of the repository", examples=["make test"]
     )
@@ -161,8 +176,3 @@ class Application(Model):
         "alone; default `build.quarantine.write`, which pull requests of every application without one can take",
         examples=[{"username": "shop", "password": {"file": "secrets/quarantine-shop"}}],
     )
-
-    @property
-    def smoke_check_seconds(self) -> int:
-        """How long a wrong answer to the smoke check is asked again; 0 without one."""
-        return seconds(self.smoke_check.timeout) if self.smoke_check else 0
