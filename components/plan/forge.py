@@ -6,7 +6,7 @@ from components.conventions import FORGE_APP, FORGE_READER, FORGE_TOKEN
 from components.credentials import HttpsToken, SshKey
 from components.settings.forge import Forge, OkToTest
 from components.settings.stack import Stack
-from components.tasks.forge import Api, App
+from components.tasks.forge import Api
 from components.tasks.git import SSH, Git, over_https
 
 
@@ -31,7 +31,7 @@ def status_api(forge: Forge) -> Api:
     """Return the API as commit statuses are set by it."""
     if forge.app is None:
         return Api(url=forge.api_url, secret=FORGE_TOKEN)
-    return Api(url=forge.api_url, secret=FORGE_APP, app=App(id=forge.app.id, installation=forge.app.installation_id))
+    return Api(url=forge.api_url, secret=FORGE_APP, app=forge.app)
 
 
 def reader_api(forge: Forge, ok_to_test: OkToTest) -> Api:

@@ -5,7 +5,7 @@ from pydantic import Field
 from components.conventions import seconds
 from components.settings import types as form
 from components.settings.registry import Credential
-from components.settings.types import Model, Source, TextOrSource
+from components.settings.types import Limits, Model, Source, TextOrSource
 
 
 class Requests(Model):
@@ -63,7 +63,7 @@ class Ready(Model):
     timeout: form.Duration = Field(default="2m", description="how long that may take, its image's pull included")
 
 
-class ServiceResources(Model):
+class ServiceResources(Limits):
     """Limits of a service."""
 
     cpu: form.Cpu = Field(default="1", description="cores")

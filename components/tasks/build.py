@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.conventions import NONROOT, QUARANTINE_PUSH, Manifest, restricted
+from components.settings.build import ImageResources, Storage, TestResources
+from components.settings.types import Limits
 from components.tasks import service
 from components.tasks.git import Git
-from components.tasks.service import Service
+from components.tasks.service import Sidecar
 from components.tasks.step import (
     DOCKER_CONFIG_PATH,
     docker_config,
@@ -51,25 +53,6 @@ BUILD_CAPABILITIES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a step never gets more of."""
-
-    cpu: str = "2"
-    memory: str = "1Gi"
-    ephemeral_storage: str = "10Gi"
-    """Of the node's disk."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A volume that is provisioned for a pod and ends with it."""
-
-    size: str
-    class_name: str | None
-    """The StorageClass; None for the cluster's default one."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class BuildTaskArgs:
     """What differs between installations."""
 
@@ -81,21 +64,19 @@ class BuildTaskArgs:
     """A profile in the kubelet's seccomp folder; None runs the image step Unconfined."""
     process_sandbox: bool = True
     """Gives each RUN processes of its own, which takes Kubernetes 1.35; else it sees those of the image step."""
-    test: Limits = field(default_factory=Limits)
-    image: Limits = field(default_factory=lambda: Limits(memory="2Gi"))
+    test: Limits = field(default_factory=TestResources)
+    image: Limits = field(default_factory=ImageResources)
     proxy: Mapping[str, str] = field(default_factory=dict)
     """Variables that tell tests and builds the way out."""
-    memory_storage: str | None = None
-    """Keeps layers in memory, at most so much, while an image is built."""
-    claim: Claim | None = None
-    """Keeps them on a volume of the run's own."""
+    storage: Storage | None = None
+    """Where layers lie while an image is built; None for the node's disk."""
     quarantine_secret: str = QUARANTINE_PUSH
     """The Secret that opens the quarantine registry."""
     secrets: str | None = None
     """The Secret with what the tests and the image's build may read; None where there is nothing."""
 
 
-def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
+def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
     """Return the Task's spec; `services` run beside its steps."""
     return (
         {
@@ -144,13 +125,14 @@ def fetch(git: Git, ref: str, limits: Limits) -> Manifest:
 
 
 def _storage(args: BuildTaskArgs) -> Manifest:
-    if args.memory_storage:
-        return {"name": "storage", "emptyDir": {"medium": "Memory", "sizeLimit": args.memory_storage}}
-    if args.claim is None:
+    if args.storage and args.storage.memory:
+        return {"name": "storage", "emptyDir": {"medium": "Memory", "sizeLimit": args.storage.memory}}
+    volume = args.storage.volume if args.storage else None
+    if volume is None:
         return empty_dir("storage", args.image.ephemeral_storage)
-    wanted: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.claim.size}}}
-    if args.claim.class_name:
-        wanted["storageClassName"] = args.claim.class_name
+    wanted: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": volume.size}}}
+    if volume.class_name:
+        wanted["storageClassName"] = volume.class_name
     return {"name": "storage", "ephemeral": {"volumeClaimTemplate": {"spec": wanted}}}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.conventions import Manifest
+from components.settings.forge import Installation
 from components.tasks.step import mount
 
 PATH = "/credentials/forge"
@@ -17,14 +18,6 @@ COLLABORATORS = {"metadata": "read"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class App:
-    """A GitHub App, and where it is installed."""
-
-    id: str
-    installation: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Api:
     """The forge's REST API, and what opens it."""
 
@@ -32,7 +25,7 @@ class Api:
     """Its base."""
     secret: str
     """The Secret with a token, or with the App's private key."""
-    app: App | None = None
+    app: Installation | None = None
     """Whose key it is; None for a token."""
 
 
@@ -56,7 +49,7 @@ def env(api: Api, rights: Mapping[str, str]) -> dict[str, str]:
         return about | {"TOKEN_FILE": f"{PATH}/token"}
     return about | {
         "APP_ID": api.app.id,
-        "APP_INSTALLATION": str(api.app.installation),
+        "APP_INSTALLATION": str(api.app.installation_id),
         "APP_KEY_FILE": f"{PATH}/private-key",
         "APP_RIGHTS": json.dumps(rights),
     }
