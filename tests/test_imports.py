@@ -122,6 +122,18 @@ def test_settings_are_read_by_the_plan_alone() -> None:
             assert not read - {f"{SETTINGS}.errors"}, name
 
 
+def test_a_class_stands_once() -> None:
+    """A component has the name of what it is declared from; anything else that stands twice is a copy."""
+    places: dict[str, list[str]] = {}
+    for name, path in COMPONENTS.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert twice.keys() == {"Application", "Environment", "Listener"}
+    assert all(sum(found.startswith(SETTINGS) for found in places) == 1 for places in twice.values())
+
+
 def test_only_the_settings_read_pulumi_config() -> None:
     for name, path in COMPONENTS.items():
         if name != "components.settings.stack":

@@ -12,7 +12,7 @@ from components.environment import Environment, EnvironmentArgs
 from components.listener.events import Trigger
 from components.network import NetworkArgs
 from components.pipelines.component import PipelinesArgs
-from components.plan import approval, runs
+from components.plan import runs
 from components.plan.application import application_args
 from components.plan.credentials import credentials_args
 from components.plan.delivery import Delivery
@@ -66,7 +66,7 @@ class EnvironmentPlan:
             deployments=tuple(deployment_name(application.name) for application in self.stack.settings.applications),
             pull_secret=self._delivery.pull_secret,
             runs_untrusted_code=self._delivery.builds is not None,
-            approvers=approval.subjects(self.settings),
+            approval=self.settings.approval,
         )
 
     def pruning(self, environment: Environment) -> PruningArgs:

@@ -3,10 +3,10 @@
 import pulumi
 
 from components.application import deployment_name, service_url
-from components.conventions import CONTAINER, Manifest, go_duration, seconds
+from components.conventions import CONTAINER, Manifest, go_duration
 from components.pipelines import fork, moved, promotion, proof, pull_request, rebuild
 from components.pipelines.component import PipelinesArgs
-from components.pipelines.target import SmokeCheck, Target
+from components.pipelines.target import Target
 from components.plan import trust
 from components.plan.build import own_tasks, task_of
 from components.plan.delivery import Delivery
@@ -84,17 +84,9 @@ def _target(delivery: Delivery, application: Application) -> Target:
         git_credential=delivery.git.credential,
         base_branch=application.base_branch,
         rollout_timeout=environment.rollout_timeout,
-        rollout_seconds=seconds(environment.rollout_timeout),
-        smoke_check=_smoke_check(application, environment.name),
+        service_url=service_url(application.name, environment.name),
+        smoke_check=application.smoke_check,
     )
-
-
-def _smoke_check(application: Application, namespace: str) -> SmokeCheck:
-    check = application.smoke_check
-    if not check:
-        return SmokeCheck(url="")
-    url = f"{service_url(application.name, namespace)}{check.path}"
-    return SmokeCheck(url=url, status=check.status, contains=check.contains, seconds=seconds(check.timeout))
 
 
 def _cleaned(delivery: Delivery, builds: Build, application: Application) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from components.application import deployment_name
 from components.conventions import CONTAINER, lease_seconds, seconds
 from components.listener.events import EVENTS, template
-from components.plan import approval, runs
+from components.plan import runs
 from components.plan.build import image_step
 from components.plan.delivery import Delivery
 from components.policies.policies import PoliciesArgs
@@ -34,6 +34,6 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
             for application in settings.applications
         },
         placeholder_repository=stack.tools_image.split("@")[0],
-        approval=approval.policy(environment),
+        approval=environment.approval,
         image_step=image_step(stack, builds) if builds else None,
     )

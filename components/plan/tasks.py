@@ -2,12 +2,13 @@
 
 from components.conventions import Manifest
 from components.pipelines import fork
-from components.plan import approval, forge, mark
+from components.plan import forge, mark
 from components.plan.build import build_task
 from components.plan.delivery import Delivery
 from components.settings.build import Build
 from components.tasks import (
     announce,
+    approve,
     begin,
     build,
     clean,
@@ -30,9 +31,8 @@ def tasks(delivery: Delivery) -> dict[str, Manifest]:
     made: dict[str, Manifest] = {
         report.NAME: report.spec(environment=environment, api=api, after_merge=builds is None),
     } | mark.proofs(delivery.stack, signs=builds is not None)
-    waits_for = approval.status(delivery.environment)
-    if waits_for:
-        made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=waits_for)
+    if approval := delivery.environment.approval:
+        made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=approve.waits_for(approval))
     return made | (_of_pull_requests(delivery, builds) if builds else _of_merges(delivery))
 
 
@@ -45,7 +45,7 @@ def _of_merges(delivery: Delivery) -> dict[str, Manifest]:
         environment=delivery.environment.name,
         marks=mark.marks(delivery.stack, delivery.environment),
         stale_base=delivery.environment.stale_base,
-        approval=approval.task(delivery.environment),
+        approval=delivery.environment.approval,
     )
     return {promote.NAME: promote.spec(args)}
 

@@ -7,6 +7,7 @@ where they are rolled out from.
 from dataclasses import dataclass
 
 from components.conventions import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Manifest
+from components.settings.environment import Approval
 from components.tasks import approve, rollout
 from components.tasks.git import Git
 from components.tasks.step import (
@@ -74,7 +75,7 @@ class PromoteTaskArgs:
     marks: Marks
     stale_base: str
     """`rebuild` to wait for the mark of the merge commit where the head's is about another tree; else `refuse`."""
-    approval: approve.ApprovalArgs | None
+    approval: Approval | None
     """Whose word it takes."""
 
 
