@@ -29,7 +29,7 @@ LAYERS = [
     ("components.settings.contents", "components.settings.network_checks", "components.settings.workload_checks"),
     ("components.settings.checks",),
     ("components.settings.stack",),
-    ("components.pod", "components.exposure"),
+    ("components.credential", "components.pod", "components.exposure"),
     (
         "components.access",
         "components.application",

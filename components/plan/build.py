@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from components.conventions import QUARANTINE_PUSH, Manifest, build_secrets, quarantine_push
+from components.conventions import Manifest
+from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
 from components.plan import forge
 from components.policies.pods import ImageStep
 from components.settings.application import Application
@@ -29,8 +30,8 @@ def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manife
             for name, service in application.services.items()
         ]
         if (name := task_of(application, build.NAME)) != build.NAME:
-            secrets = build_secrets(application.name) if application.build_secrets else None
-            made[name] = build.spec(replace(shared, secrets=secrets, quarantine_secret=_login(application)), services)
+            secrets = BUILD_SECRETS.of(application.name) if application.build_secrets else None
+            made[name] = build.spec(replace(shared, secrets=secrets, quarantine=_login(application)), services)
         if forks and (name := task_of(application, tests.NAME)) != tests.NAME:
             made[name] = tests.spec(shared, services)
     return made
@@ -47,18 +48,21 @@ def task_of(application: Application, task: str) -> str:
 def image_step(stack: Stack, settings: Build) -> ImageStep:
     """Return what pods with pull-request code are held to."""
     fetches, applications = forge.git(stack.settings.forge).credential, stack.settings.applications
+    held = [
+        *([fetches] if fetches else []),
+        *(_login(application) for application in applications),
+        *(BUILD_SECRETS.of(application.name) for application in applications if application.build_secrets),
+    ]
     return ImageStep(
         container="step-image",
         security_context=build.image_security_context(settings.seccomp_profile, process_sandbox=settings.process_sandbox),
-        secrets=({fetches: ("step-fetch",)} if fetches else {})
-        | {_login(application): ("step-image",) for application in applications}
-        | {build_secrets(each.name): ("step-test", "step-image") for each in applications if each.build_secrets},
+        secrets={each.secret: tuple(f"step-{name}" for name in each.untrusted_steps) for each in held},
         service_images=_service_images(stack),
     )
 
 
-def _login(application: Application) -> str:
-    return quarantine_push(application.name) if application.quarantine else QUARANTINE_PUSH
+def _login(application: Application) -> Credential:
+    return QUARANTINE_PUSH.of(application.name) if application.quarantine else QUARANTINE_PUSH
 
 
 def _service_images(stack: Stack) -> tuple[str, ...]:

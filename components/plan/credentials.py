@@ -1,10 +1,22 @@
-"""From settings to the arguments of an environment's credentials."""
+"""From settings to an environment's credentials, with what is in each."""
 
-from components.credentials import CredentialsArgs, RegistryLogin, SigningKey
+from components.credential import (
+    BUILD_SECRETS,
+    FORGE_READER,
+    MARK_SIGNING,
+    QUARANTINE_PUSH,
+    REGISTRY_DELETE,
+    REGISTRY_PULL,
+    REGISTRY_PUSH,
+    SOURCE_PULL,
+    Credential,
+)
+from components.credentials import CredentialsArgs, Held, RegistryLogin
 from components.environment import Environment
+from components.plan import forge
 from components.plan.delivery import Delivery
-from components.plan.forge import git_credential
-from components.settings.registry import Credential, ReadRegistry
+from components.settings.build import Build
+from components.settings.registry import ReadRegistry, User
 from components.settings.stack import Stack
 
 
@@ -13,46 +25,56 @@ def credentials_args(delivery: Delivery, environment: Environment) -> Credential
 
     An environment that only promotes writes to no registry, unless it has one of its own to copy to.
     """
-    stack, builds, source, ok_to_test = delivery.stack, delivery.builds, delivery.source, delivery.ok_to_test
-    forge, registry, mark = stack.settings.forge, stack.settings.registry, stack.settings.mark
+    stack, registry = delivery.stack, delivery.settings.registry
+    held = forge.held(stack) | _registry(stack, REGISTRY_PULL, (registry.read, registry))
+    if delivery.builds:
+        held |= _of_builds(delivery, delivery.builds)
+    elif delivery.source:
+        held[REGISTRY_PUSH] = _logins(stack, (registry.write, registry))
+        held |= _registry(stack, SOURCE_PULL, (delivery.source.read, delivery.source))
+    if delivery.ok_to_test and delivery.ok_to_test.token:
+        held[FORGE_READER] = {"token": stack.secret(delivery.ok_to_test.token)}
     return CredentialsArgs(
         environment=delivery.environment.name,
         workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
-        forge_token=stack.secret(forge.token) if forge.token else None,
-        forge_app=stack.secret(forge.app.private_key) if forge.app else None,
-        forge_reader=stack.secret(ok_to_test.token) if ok_to_test and ok_to_test.token else None,
-        pull=_logins(stack, registry.read, registry),
-        # Of two users of one host the last one counts: the one that writes.
-        push=(
-            *(_logins(stack, builds.quarantine.read, builds.quarantine) if builds else ()),
-            *_logins(stack, registry.write, registry),
-        )
-        if builds or source
-        else None,
-        delete=(*_logins(stack, builds.quarantine.delete, builds.quarantine), *_logins(stack, registry.delete, registry))
-        if builds and registry.delete
-        else (),
-        source=_logins(stack, source.read, source) if source else (),
-        quarantine=_logins(stack, builds.quarantine.write, builds.quarantine) if builds else None,
-        quarantine_of={
-            application.name: _logins(stack, application.quarantine, builds.quarantine)
-            for application in stack.settings.applications
-            if builds and application.quarantine
-        },
-        git=git_credential(stack),
-        build={
-            application.name: {name: stack.secret(source) for name, source in application.build_secrets.items()}
-            for application in stack.settings.applications
-            if builds and application.build_secrets
-        },
-        mark=SigningKey(private_key=stack.secret(mark.private_key), password=stack.secret(mark.password))
-        if builds and mark.private_key and mark.password
-        else None,
+        held=held,
     )
 
 
-def _logins(stack: Stack, login: Credential | None, registry: ReadRegistry) -> tuple[RegistryLogin, ...]:
-    if login is None:
-        return ()
-    return (RegistryLogin(host=registry.host, username=login.username, password=stack.secret(login.password)),)
+def _of_builds(delivery: Delivery, builds: Build) -> dict[Credential, Held]:
+    """Return what takes an image from a pull request's commit to the registry, with its mark."""
+    stack, registry, quarantine, mark = delivery.stack, delivery.settings.registry, builds.quarantine, delivery.settings.mark
+    held: dict[Credential, Held] = {
+        # Of two users of one host the last one counts: the one that writes.
+        REGISTRY_PUSH: _logins(stack, (quarantine.read, quarantine), (registry.write, registry)),
+        QUARANTINE_PUSH: _logins(stack, (quarantine.write, quarantine)),
+    }
+    if delivery.cleans:
+        held[REGISTRY_DELETE] = _logins(stack, (quarantine.delete, quarantine), (registry.delete, registry))
+    if mark.private_key and mark.password:
+        held[MARK_SIGNING] = {"cosign.key": stack.secret(mark.private_key), "password": stack.secret(mark.password)}
+    for application in delivery.settings.applications:
+        if application.quarantine:
+            held[QUARANTINE_PUSH.of(application.name)] = _logins(stack, (application.quarantine, quarantine))
+        if application.build_secrets:
+            files = {name: stack.secret(source) for name, source in application.build_secrets.items()}
+            held[BUILD_SECRETS.of(application.name)] = files
+    return held
+
+
+Login = tuple[User | None, ReadRegistry]
+
+
+def _registry(stack: Stack, credential: Credential, user: Login) -> dict[Credential, Held]:
+    """Return a registry's credential, unless everybody may do without one."""
+    return {credential: logins} if (logins := _logins(stack, user)) else {}
+
+
+def _logins(stack: Stack, *users: Login) -> tuple[RegistryLogin, ...]:
+    """Return the users that there are."""
+    return tuple(
+        RegistryLogin(host=registry.host, username=login.username, password=stack.secret(login.password))
+        for login, registry in users
+        if login
+    )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from components.conventions import REGISTRY_PULL
+from components.credential import REGISTRY_PULL
 from components.plan import forge
 from components.settings.build import Build
 from components.settings.environment import Environment
@@ -58,4 +58,4 @@ class Delivery:
     @property
     def pull_secret(self) -> str | None:
         """The Secret by which images are pulled; None for a registry that needs none."""
-        return REGISTRY_PULL if self.settings.registry.read else None
+        return REGISTRY_PULL.secret if self.settings.registry.read else None

@@ -2,8 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from components.conventions import FORGE_APP, FORGE_READER, FORGE_TOKEN
-from components.credentials import HttpsToken, SshKey
+from components.credential import BASIC_AUTH, FORGE_APP, FORGE_READER, FORGE_TOKEN, SSH_DIRECTORY, Credential
+from components.credentials import Held, git_credentials
 from components.settings.forge import Forge, OkToTest
 from components.settings.stack import Stack
 from components.tasks.forge import Api
@@ -17,23 +17,30 @@ def git(forge: Forge) -> Git:
     return over_https(scheme=urlsplit(forge.https.url).scheme, authenticated=forge.https.token is not None)
 
 
-def git_credential(stack: Stack) -> SshKey | HttpsToken | None:
-    """Return what they fetch with; None for public repositories."""
-    ssh, https = stack.settings.forge.ssh, stack.settings.forge.https
-    if ssh:
-        return SshKey(private_key=stack.secret(ssh.private_key), known_hosts=stack.secret(ssh.known_hosts))
-    if https and https.token:
-        return HttpsToken(url=https.url, username=https.username, token=stack.secret(https.token))
-    return None
+def held(stack: Stack) -> dict[Credential, Held]:
+    """Return what commits are fetched and statuses are set by, with what is in it; a public repository takes nothing."""
+    forge, made = stack.settings.forge, dict[Credential, Held]()
+    if ssh := forge.ssh:
+        made[SSH_DIRECTORY] = {
+            "ssh-privatekey": stack.secret(ssh.private_key),
+            "known_hosts": stack.secret(ssh.known_hosts),
+        }
+    if (https := forge.https) and https.token:
+        made[BASIC_AUTH] = {".git-credentials": git_credentials(https.url, https.username, stack.secret(https.token))}
+    if forge.token:
+        made[FORGE_TOKEN] = {"token": stack.secret(forge.token)}
+    if forge.app:
+        made[FORGE_APP] = {"private-key": stack.secret(forge.app.private_key)}
+    return made
 
 
 def status_api(forge: Forge) -> Api:
     """Return the API as commit statuses are set by it."""
     if forge.app is None:
-        return Api(url=forge.api_url, secret=FORGE_TOKEN)
-    return Api(url=forge.api_url, secret=FORGE_APP, app=forge.app)
+        return Api(url=forge.api_url, credential=FORGE_TOKEN)
+    return Api(url=forge.api_url, credential=FORGE_APP, app=forge.app)
 
 
 def reader_api(forge: Forge, ok_to_test: OkToTest) -> Api:
     """Return the API as it is asked who may write."""
-    return Api(url=forge.api_url, secret=FORGE_READER) if ok_to_test.token else status_api(forge)
+    return Api(url=forge.api_url, credential=FORGE_READER) if ok_to_test.token else status_api(forge)

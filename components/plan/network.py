@@ -26,7 +26,7 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         source=_destination(source) if source else None,
         api_server=settings.cluster.api_server_addresses,
         own=settings.cluster.own_addresses,
-        asked={application.name: application.port for application in applications if application.smoke_check},
+        smoke_checked={application.name: application.port for application in applications if application.smoke_check},
         listener=listener,
         ports={application.name: application.port for application in applications},
     )

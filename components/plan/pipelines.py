@@ -81,7 +81,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         deployment=deployment_name(application.name),
         container=CONTAINER,
         repository_url=f"{settings.forge.git_url}/{application.repository}.git",
-        git_credential=delivery.git.credential,
+        git_credential=delivery.git.credential.name if delivery.git.credential else None,
         base_branch=application.base_branch,
         rollout_timeout=environment.rollout_timeout,
         service_url=service_url(application.name, environment.name),

@@ -14,7 +14,7 @@ _SHORTEST = 3600
 def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
     """Return what brings events to an environment; `namespace` is its delivery namespace."""
     settings, environment, builds = delivery.settings, delivery.environment, delivery.builds
-    git_credential = delivery.git.credential
+    git_credential = delivery.git.credential.name if delivery.git.credential else None
     if not builds:
         runs = {"merge": promotion.run(git_credential, approved=environment.approval is not None)}
     else:

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from components.conventions import seconds
 from components.settings import types as form
-from components.settings.registry import Credential
+from components.settings.registry import User
 from components.settings.types import Limits, Model, Source, TextOrSource
 
 
@@ -170,7 +170,7 @@ class Application(Container, Origin):
         "so does every pull request that is no fork's",
         examples=[{"npm-token": {"file": "secrets/npm-read-token"}}],
     )
-    quarantine: Credential | None = Field(
+    quarantine: User | None = Field(
         default=None,
         description="the user that pushes this application's builds to quarantine, with rights on its repository there "
         "alone; default `build.quarantine.write`, which pull requests of every application without one can take",

@@ -7,7 +7,8 @@ the fetch step alone, which runs first, and the only registry credential opens t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from components.conventions import NONROOT, QUARANTINE_PUSH, Manifest, restricted
+from components.conventions import NONROOT, Manifest, restricted
+from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
 from components.settings.build import ImageResources, Storage, TestResources
 from components.settings.types import Limits
 from components.tasks import service
@@ -15,7 +16,6 @@ from components.tasks.git import Git
 from components.tasks.service import Sidecar
 from components.tasks.step import (
     DOCKER_CONFIG_PATH,
-    docker_config,
     empty_dir,
     mount,
     step,
@@ -39,7 +39,6 @@ PARAMS = {
 }
 RESULTS = {"digest": "digest of the image in the quarantine registry"}
 
-BUILD_SECRETS = "build-secrets"
 BUILD_SECRETS_PATH = "/credentials/build"
 
 # Below the volume's own folder, which belongs to root: git works only in a folder of its own user.
@@ -70,10 +69,10 @@ class BuildTaskArgs:
     """Variables that tell tests and builds the way out."""
     storage: Storage | None = None
     """Where layers lie while an image is built; None for the node's disk."""
-    quarantine_secret: str = QUARANTINE_PUSH
-    """The Secret that opens the quarantine registry."""
-    secrets: str | None = None
-    """The Secret with what the tests and the image's build may read; None where there is nothing."""
+    quarantine: Credential = QUARANTINE_PUSH
+    """What opens the quarantine registry."""
+    secrets: Credential | None = None
+    """What the tests and the image's build may read; None where there is nothing."""
 
 
 def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
@@ -86,8 +85,8 @@ def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
             "volumes": [
                 *checkout(args.test),
                 _storage(args),
-                docker_config(QUARANTINE_PUSH, args.quarantine_secret),
-                *([{"name": BUILD_SECRETS, "secret": {"secretName": args.secrets}}] if args.secrets else []),
+                args.quarantine.volume(),
+                *([args.secrets.volume()] if args.secrets else []),
                 *service.volumes(services),
             ],
             "steps": [
@@ -147,7 +146,7 @@ def test(limits: Limits, proxy: Mapping[str, str], *, secrets: bool) -> Manifest
         mounts=[
             mount("source", "/source", read_only=True),
             mount("test", "/test"),
-            *([mount(BUILD_SECRETS, "/run/secrets", read_only=True)] if secrets else []),
+            *([BUILD_SECRETS.mount("/run/secrets")] if secrets else []),
         ],
         cpu=limits.cpu,
         memory=limits.memory,
@@ -198,8 +197,8 @@ def _image(args: BuildTaskArgs) -> Manifest:
         mounts=[
             mount("source", "/source", read_only=True),
             mount("storage", "/storage"),
-            mount(QUARANTINE_PUSH, DOCKER_CONFIG_PATH, read_only=True),
-            *([mount(BUILD_SECRETS, BUILD_SECRETS_PATH, read_only=True)] if args.secrets else []),
+            args.quarantine.mount(DOCKER_CONFIG_PATH),
+            *([args.secrets.mount(BUILD_SECRETS_PATH)] if args.secrets else []),
         ],
         cpu=args.image.cpu,
         memory=args.image.memory,

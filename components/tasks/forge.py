@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.conventions import Manifest
+from components.credential import Credential
 from components.settings.forge import Installation
-from components.tasks.step import mount
 
 PATH = "/credentials/forge"
 
@@ -23,20 +23,20 @@ class Api:
 
     url: str
     """Its base."""
-    secret: str
-    """The Secret with a token, or with the App's private key."""
+    credential: Credential
+    """A token, or the App's private key."""
     app: Installation | None = None
     """Whose key it is; None for a token."""
 
 
 def volume(api: Api) -> Manifest:
-    """Return the volume with what opens the API; its name is the Secret's."""
-    return {"name": api.secret, "secret": {"secretName": api.secret}}
+    """Return the volume with what opens the API."""
+    return api.credential.volume()
 
 
 def credential(api: Api) -> Manifest:
     """Return the mount for the one step that calls the API."""
-    return mount(api.secret, PATH, read_only=True)
+    return api.credential.mount(PATH)
 
 
 def env(api: Api, rights: Mapping[str, str]) -> dict[str, str]:
