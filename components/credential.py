@@ -9,7 +9,7 @@ from typing import Literal
 
 from components.conventions import Manifest
 
-Destination = Literal["api-server", "forge-api", "forge-git", "quarantine", "registry", "source"]
+Place = Literal["api-server", "forge-api", "forge-git", "quarantine", "registry", "source"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Credential:
     """The Secret's name; by default the same."""
     kind: str = "Opaque"
     """The Secret's type."""
-    opens: tuple[Destination, ...]
+    opens: tuple[Place, ...]
     """Where it gets in, which is where its pods get at all."""
     untrusted_steps: tuple[str, ...] = ()
     """The steps that may mount it where pull-request code runs."""
