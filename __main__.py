@@ -12,7 +12,7 @@ from components.listener.listener import Listener
 from components.network import Network
 from components.pipelines.component import Pipelines
 from components.plan.stack import StackPlan
-from components.policies.policies import Policies
+from components.policies.component import Policies
 from components.pruning import Pruning
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack

@@ -134,6 +134,27 @@ def test_a_class_stands_once() -> None:
     assert all(sum(found.startswith(SETTINGS) for found in places) == 1 for places in twice.values())
 
 
+# What compiles pinned tools and says how far it is: of the embedded cluster these know nothing.
+TOOLCHAIN = {f"local.{name}" for name in ("debian", "errors", "go", "locks", "memory", "paths", "progress", "tools")}
+
+
+def of(package: str, path: Path) -> set[str]:
+    """The modules of a package that a file imports."""
+    return {imported for imported in imports(path) if imported.split(".")[0] == package}
+
+
+def test_images_are_made_without_the_embedded_cluster() -> None:
+    makers = [path for path in FILES if module(path).startswith("images") or module(path) in TOOLCHAIN]
+    assert {imported for path in makers for imported in of("local", path)} == TOOLCHAIN
+    assert of("local", ROOT / "local" / "machine.py") - TOOLCHAIN, "a control: what knows the cluster imports more"
+
+
+def test_the_embedded_cluster_takes_images_as_they_are_made() -> None:
+    """As archives with a digest; what is in them and how they are written is none of its business."""
+    taken = {imported for path in FILES if module(path).startswith("local") for imported in of("images", path)}
+    assert taken == {"images.build", "images.publish"}
+
+
 def test_only_the_settings_read_pulumi_config() -> None:
     for name, path in COMPONENTS.items():
         if name != "components.settings.stack":

@@ -19,7 +19,7 @@ from components.plan.delivery import Delivery
 from components.plan.network import network_args
 from components.plan.pipelines import pipelines_args
 from components.plan.policies import policies_args
-from components.policies.policies import PoliciesArgs
+from components.policies.component import PoliciesArgs
 from components.pruning import PruningArgs
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack

@@ -6,7 +6,7 @@ from components.listener.events import EVENTS, template
 from components.plan import runs
 from components.plan.build import image_step
 from components.plan.delivery import Delivery
-from components.policies.policies import PoliciesArgs
+from components.policies.component import PoliciesArgs
 
 
 def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
