@@ -67,21 +67,4 @@ BUILD_SECRETS = Credential(name="build-secrets", opens=(), untrusted_steps=("tes
 # No Secret: a token of the pod's own (`api_token` in `components/tasks/step.py`).
 KUBERNETES_API = Credential(name="kubernetes-api", opens=("api-server",))
 
-BY_VOLUME = {
-    each.name: each
-    for each in (
-        SSH_DIRECTORY,
-        BASIC_AUTH,
-        FORGE_TOKEN,
-        FORGE_READER,
-        FORGE_APP,
-        REGISTRY_PULL,
-        REGISTRY_PUSH,
-        REGISTRY_DELETE,
-        SOURCE_PULL,
-        QUARANTINE_PUSH,
-        MARK_SIGNING,
-        BUILD_SECRETS,
-        KUBERNETES_API,
-    )
-}
+BY_VOLUME = {each.name: each for each in tuple(globals().values()) if isinstance(each, Credential)}
