@@ -1,6 +1,7 @@
 """The direction of imports and the size of modules: what keeps the program readable."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -132,6 +133,15 @@ def test_a_class_stands_once() -> None:
     twice = {name: found for name, found in places.items() if len(found) > 1}
     assert twice.keys() == {"Application", "Environment", "Listener"}
     assert all(sum(found.startswith(SETTINGS) for found in places) == 1 for places in twice.values())
+
+
+def test_the_listener_alone_knows_what_webhooks_look_like() -> None:
+    knowing = {name for name, path in COMPONENTS.items() if re.search(r"\bbody\.[a-z]|gitea", path.read_text())}
+    assert {name for name in knowing if not name.startswith(SETTINGS)} == {
+        "components.listener.events",
+        "components.listener.listener",
+        "components.listener.payload",
+    }
 
 
 # What compiles pinned tools and says how far it is: of the embedded cluster these know nothing.
