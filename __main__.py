@@ -8,14 +8,14 @@ from components.application import Application
 from components.conventions import LISTENER
 from components.credentials import Credentials
 from components.environment import Environment
+from components.listener.listener import Listener
 from components.network import Network
-from components.pipelines.pipelines import Pipelines
-from components.plan import StackPlan
-from components.policies.policies import Policies
+from components.pipelines.component import Pipelines
+from components.plan.stack import StackPlan
+from components.policies.component import Policies
 from components.pruning import Pruning
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
-from components.triggers import Listener
 
 
 def main(loaded: Stack | None = None) -> None:

@@ -12,6 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.conventions import DEPLOYER, FREEZE, LISTENER, REPORTER, SUPERVISOR, UNTRUSTED, labels, token
+from components.settings.environment import Approval
 
 Rule = dict[str, Any]
 Subject = dict[str, str]
@@ -88,8 +89,8 @@ class AccessArgs:
     pull_secret: str | None
     """Secret by which images of steps are pulled; None for a registry that needs none."""
     runs_untrusted_code: bool
-    approvers: tuple[Subject, ...] = ()
-    """People who approve what is rolled out; none where it takes no approval."""
+    approval: Approval | None = None
+    """Who approves what is rolled out; None where it takes no approval."""
 
 
 def service_account(
@@ -135,11 +136,12 @@ class Access(pulumi.ComponentResource):
         bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, REPORTER_RULES, common, child)
         if args.runs_untrusted_code:
             bind(name, SUPERVISOR, args.delivery_namespace, args.delivery_namespace, SUPERVISOR_RULES, common, child)
-        if args.approvers:
+        if args.approval:
+            approvers = people(args.approval.users, args.approval.groups)
             delivery, workload = args.delivery_namespace, args.workload_namespace
             bind(name, "approval-reader", delivery, delivery, APPROVAL_READER_RULES, common, child, DEPLOYER)
-            grant(f"{name}-approver", "approver", delivery, APPROVER_RULES, args.approvers, common, child)
-            grant(f"{name}-workload-approver", "approver", workload, APPROVER_WORKLOAD_RULES, args.approvers, common, child)
+            grant(f"{name}-approver", "approver", delivery, APPROVER_RULES, approvers, common, child)
+            grant(f"{name}-workload-approver", "approver", workload, APPROVER_WORKLOAD_RULES, approvers, common, child)
         self.register_outputs({})
 
 

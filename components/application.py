@@ -8,9 +8,11 @@ import pulumi_kubernetes as k8s
 
 from components import pod
 from components.access import service_account
-from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, token
-from components.exposure import Exposure, expose
-from components.pod import Health, Resources
+from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, seconds, token
+from components.exposure import expose
+from components.settings.application import Container
+from components.settings.environment import Autoscaling
+from components.settings.exposure import Exposure
 
 SERVICE_PORT = 80
 SECRETS_VERSION = key("secrets-version")
@@ -27,16 +29,6 @@ def deployment_name(application: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Autoscaling:
-    """As many pods as the load takes, within bounds."""
-
-    lowest: int
-    highest: int
-    cpu_percent: int
-    """Of the CPU that a pod requests, on average."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ApplicationArgs:
     """What an application's pods need."""
 
@@ -45,12 +37,11 @@ class ApplicationArgs:
     namespace: pulumi.Input[str]
     placeholder_image: str
     """Runs until the first delivery; its default command serves a page that says so."""
-    port: int
-    health: Health
-    resources: Resources
+    container: Container
     scale: int | Autoscaling = 1
     """A number of pods, or between which numbers the load decides."""
     env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of this environment, before those of the container."""
     secret_env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Environment variables from a Secret; the values are secret."""
     secret_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
@@ -58,20 +49,20 @@ class ApplicationArgs:
     pull_secret: str | None = None
     node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
+    host: str | None = None
+    """The host name that `exposure` leads here; None for none."""
     exposure: Exposure | None = None
-    """Exposes it under a host name."""
-    rollout_timeout_seconds: int = 300
-    smoke_check_seconds: int = 0
+    rollout_timeout: str = "5m"
 
     @property
     def lease_seconds(self) -> int:
         """How long a deploy holds the Lease at most."""
-        return lease_seconds(self.rollout_timeout_seconds, self.smoke_check_seconds)
+        return lease_seconds(seconds(self.rollout_timeout), self.container.smoke_check_seconds)
 
     @property
     def several(self) -> bool:
         """Whether it ever has more than one pod."""
-        return (self.scale.highest if isinstance(self.scale, Autoscaling) else self.scale) > 1
+        return (self.scale.max if isinstance(self.scale, Autoscaling) else self.scale) > 1
 
 
 class Application(pulumi.ComponentResource):
@@ -87,7 +78,7 @@ class Application(pulumi.ComponentResource):
         common = labels(environment=args.environment, application=args.application)
         metadata = {"name": args.application, "namespace": args.namespace, "labels": common}
         of_deployment = metadata | {"name": deployment_name(args.application)}
-        patience = f"{args.rollout_timeout_seconds + 30}s"
+        rollout_seconds = seconds(args.rollout_timeout)
         selector = {"app.kubernetes.io/name": args.application}
         child = pulumi.ResourceOptions(parent=self)
         service_account(f"{name}-account", metadata, args.pull_secret, child)
@@ -98,7 +89,7 @@ class Application(pulumi.ComponentResource):
             spec={
                 # Where the load decides, the number is the autoscaler's.
                 **({} if isinstance(args.scale, Autoscaling) else {"replicas": args.scale}),
-                "progressDeadlineSeconds": args.rollout_timeout_seconds,
+                "progressDeadlineSeconds": rollout_seconds,
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
                 # The old version serves until the new one is ready.
@@ -109,7 +100,7 @@ class Application(pulumi.ComponentResource):
                 parent=self,
                 ignore_changes=["spec.template.spec.containers[0].image"],
                 # A Deployment that does not get ready ends `pulumi up` soon after its rollout has been given up.
-                custom_timeouts=pulumi.CustomTimeouts(create=patience, update=patience),
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{rollout_seconds + 30}s", update=f"{rollout_seconds + 30}s"),
             ),
         )
         k8s.coordination.v1.Lease(
@@ -145,20 +136,20 @@ class Application(pulumi.ComponentResource):
                 opts=child,
             )
         if isinstance(args.scale, Autoscaling):
-            target = {"type": "Utilization", "averageUtilization": args.scale.cpu_percent}
+            target = {"type": "Utilization", "averageUtilization": args.scale.cpu}
             k8s.autoscaling.v2.HorizontalPodAutoscaler(
                 f"{name}-autoscaler",
                 metadata=metadata,
                 spec={
                     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": of_deployment["name"]},
-                    "minReplicas": args.scale.lowest,
-                    "maxReplicas": args.scale.highest,
+                    "minReplicas": args.scale.min,
+                    "maxReplicas": args.scale.max,
                     "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
                 },
                 opts=child,
             )
-        if args.exposure:
-            expose(f"{name}-exposure", args.exposure, metadata, SERVICE_PORT, child)
+        if args.host and args.exposure:
+            expose(f"{name}-exposure", args.host, args.exposure, metadata, SERVICE_PORT, child)
         self.register_outputs({})
 
     def _secret(self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]]) -> dict[str, object]:
@@ -181,9 +172,7 @@ def _pod(args: ApplicationArgs) -> pod.PodArgs:
     return pod.PodArgs(
         application=args.application,
         image=args.placeholder_image,
-        port=args.port,
-        health=args.health,
-        resources=args.resources,
+        container=args.container,
         env=args.env,
         secret=args.application if args.secret_env or args.secret_files else None,
         secret_env=tuple(args.secret_env),

@@ -21,19 +21,8 @@ SUPERVISOR = "supervisor"
 PRUNER = "pruner"
 LISTENER = "listener"
 
-# Its Secrets (`credentials` says what each opens).
-SSH_DIRECTORY = "ssh-directory"
-BASIC_AUTH = "basic-auth"
+# The Secret by which the forge signs webhooks; those of runs are in `credential`.
 WEBHOOK_SECRET = "webhook-secret"
-FORGE_TOKEN = "forge-token"
-FORGE_READER = "forge-reader"
-FORGE_APP = "forge-app"
-REGISTRY_PULL = "registry-pull"
-REGISTRY_PUSH = "registry-push"
-REGISTRY_DELETE = "registry-delete"
-SOURCE_PULL = "source-pull"
-QUARANTINE_PUSH = "quarantine-push"
-MARK_SIGNING = "mark-signing"
 
 # Its ConfigMap with the certificate authorities that steps believe beside the system's.
 CA_BUNDLE = "ca-bundle"
@@ -106,16 +95,6 @@ def go_duration(duration: str) -> str:
     minutes, rest = divmod(seconds(duration), 60)
     hours, minutes = divmod(minutes, 60)
     return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
-
-
-def build_secrets(application: str) -> str:
-    """Return the name of the Secret with what an application's tests and build may read, e.g. `shop-build-secrets`."""
-    return f"{application}-build-secrets"
-
-
-def quarantine_push(application: str) -> str:
-    """Return the name of the Secret that pushes an application's builds where it has a user of its own."""
-    return f"{application}-{QUARANTINE_PUSH}"
 
 
 def delivery_namespace(environment: str) -> str:

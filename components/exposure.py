@@ -1,13 +1,13 @@
 """The way from a host name outside the cluster to a Service: an Ingress, or an HTTPRoute of a Gateway."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.conventions import Manifest
+from components.settings.exposure import Exposure, Gateway, Ingress
 
 GATEWAY = "gateway.networking.k8s.io/v1"
 # Forges send up to 25 MB, and ingress-nginx lets 1 MB pass unless told otherwise. Traefik and HAProxy have no such limit.
@@ -15,55 +15,32 @@ BODY_LIMITS = {"nginx": {"nginx.ingress.kubernetes.io/proxy-body-size": "25m"}}
 CLUSTER_ISSUER = "cert-manager.io/cluster-issuer"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ingress:
-    """By an Ingress; TLS ends at its controller."""
-
-    class_name: str
-    tls_secret: str | None = None
-    """A Secret with a certificate, beside the Service; None for the controller's own."""
-    cluster_issuer: str | None = None
-    """cert-manager's, which then makes the certificate: in `tls_secret`, or `<service>-tls`."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gateway:
-    """By an HTTPRoute; TLS ends at the Gateway."""
-
-    name: str
-    namespace: str
-    section: str | None = None
-    """One of the Gateway's listeners; None for all."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exposure:
-    """A host name and the way by which it leads inside."""
-
-    host: str
-    by: Ingress | Gateway
-
-
 def expose(
-    name: str, exposure: Exposure, metadata: Mapping[str, pulumi.Input[object]], port: int, opts: pulumi.ResourceOptions
+    name: str,
+    host: str,
+    exposure: Exposure,
+    metadata: Mapping[str, pulumi.Input[object]],
+    port: int,
+    opts: pulumi.ResourceOptions,
 ) -> None:
     """Lead a host name to a port of the Service of the same name as `metadata`'s."""
     service = str(metadata["name"])
-    if isinstance(exposure.by, Gateway):
-        spec = route_spec(exposure.host, exposure.by, service, port)
+    if exposure.gateway:
+        spec = route_spec(host, exposure.gateway, service, port)
         CustomResource(name, api_version=GATEWAY, kind="HTTPRoute", metadata=dict(metadata), spec=spec, opts=opts)
         return
+    ingress = exposure.ingress
+    assert ingress, "the model demands one of the two"
     notes = {
         # Whether a load balancer has an address is its controller's business; `pulumi up` does not wait for it.
         "pulumi.com/skipAwait": "true",
-        **({CLUSTER_ISSUER: exposure.by.cluster_issuer} if exposure.by.cluster_issuer else {}),
-        **exposure.by.annotations,
+        **({CLUSTER_ISSUER: ingress.cluster_issuer} if ingress.cluster_issuer else {}),
+        **ingress.annotations,
     }
     k8s.networking.v1.Ingress(
         name,
         metadata=dict(metadata) | {"annotations": notes},
-        spec=ingress_spec(exposure.host, exposure.by, service, port),
+        spec=ingress_spec(host, ingress, service, port),
         opts=opts,
     )
 

@@ -15,6 +15,7 @@ import pulumi_kubernetes as k8s
 
 from components import addresses
 from components.conventions import PRUNER, Manifest, labels, token
+from components.credential import BY_VOLUME
 
 # The step that asks an application after a rollout.
 ROLLOUT_STEP = "deploy"
@@ -29,24 +30,8 @@ INTERCEPTORS_NAMESPACE = "tekton-pipelines"
 INTERCEPTORS = {"app.kubernetes.io/part-of": "tekton-triggers", "app.kubernetes.io/component": "interceptors"}
 INTERCEPTORS_PORT = 8443
 
-# A pod reaches what it holds a credential for: the volumes of a Task, and what each one opens.
-OPENED_BY = {
-    "kubernetes-api": ("api-server",),
-    "forge-token": ("forge-api",),
-    "forge-reader": ("forge-api",),
-    "forge-app": ("forge-api",),
-    "registry-pull": ("registry",),
-    "registry-push": ("registry", "quarantine"),
-    "registry-delete": ("registry", "quarantine"),
-    "source-pull": ("source",),
-    "quarantine-push": ("quarantine",),
-    "mark-signing": (),
-    "ca-bundle": (),
-    # What they open lies outside, where pull-request code gets by the proxy.
-    "build-secrets": (),
-    # The copy that tests work on: pull-request code, and the build after it, may leave by the proxy.
-    "test": ("proxy", "internet"),
-}
+# The volume with the copy that tests work on: pull-request code, and the build after it, may leave by the proxy.
+WORK_VOLUME, WORK_LEAVES_BY = "test", ("proxy", "internet")
 # What tests and builds find on the internet.
 INTERNET_PORTS = (80, 443)
 
@@ -86,7 +71,7 @@ class NetworkArgs:
     """Ranges where the API server answers pods; none where that is not known."""
     own: Sequence[str] = ()
     """Public ranges that are closed like private ones."""
-    asked: Mapping[str, int]
+    smoke_checked: Mapping[str, int]
     """Applications with a smoke check, and the port that their pods serve on."""
     listener: str | None
     """Name of the EventListener; None where it lives in another environment's delivery namespace."""
@@ -160,7 +145,7 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
             selector = {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]}
             made[f"runs-to-{target}"] = {"podSelector": selector, "policyTypes": ["Egress"], "egress": [opening]}
     who = sorted(name for name, spec in args.tasks.items() if any(step["name"] == ROLLOUT_STEP for step in spec["steps"]))
-    for application, number in args.asked.items():
+    for application, number in args.smoke_checked.items():
         made[f"rollouts-to-{application}"] = {
             "podSelector": {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]},
             "policyTypes": ["Egress"],
@@ -180,10 +165,14 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
 
 
 def opened(task: Manifest) -> set[str]:
-    """Return what the pods of a Task reach."""
+    """Return what the pods of a Task reach: what they hold a credential for, and where they fetch."""
     held = [item["name"] for item in task.get("volumes", [])]
-    fetches = any(param["name"] == "repository-url" for param in task.get("params", []))
-    return {target for name in held for target in OPENED_BY.get(name, ())} | ({"forge-git"} if fetches else set())
+    reached: set[str] = {there for name in held if name in BY_VOLUME for there in BY_VOLUME[name].opens}
+    if WORK_VOLUME in held:
+        reached.update(WORK_LEAVES_BY)
+    if any(param["name"] == "repository-url" for param in task.get("params", [])):
+        reached.add("forge-git")
+    return reached
 
 
 def pruner(api_server_addresses: Sequence[str]) -> dict[str, Manifest]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import CONTAINER, Manifest, restricted
+from components.conventions import CONTAINER, Manifest, restricted, seconds
+from components.settings.application import Container
 
 SECRET_FILES = "/run/secrets"
 FILES_VOLUME = "secret-files"
@@ -12,38 +13,14 @@ LIVENESS_PERIOD, LIVENESS_FAILURES = 10, 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Health:
-    """How the container is asked for its health. All probes are HTTP requests to one port."""
-
-    path: str
-    """Ready while it answers here."""
-    port: int | None = None
-    """None for the port that it serves on."""
-    liveness_path: str | None = None
-    startup_path: str | None = None
-    startup_seconds: int = 60
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What the container is sure to get, and what it never gets more of."""
-
-    cpu: str
-    memory: str
-    request_cpu: str = "10m"
-    request_memory: str = "16Mi"
-
-
-@dataclass(frozen=True, kw_only=True)
 class PodArgs:
     """What an application's pod needs."""
 
     application: str
     image: str
-    port: int
-    health: Health
-    resources: Resources
+    container: Container
     env: Mapping[str, str]
+    """Variables of one environment, before those of the container."""
     secret: str | None
     """Secret of the variables and files below."""
     secret_env: tuple[str, ...] = ()
@@ -81,23 +58,25 @@ def spec(args: PodArgs) -> Manifest:
 
 
 def _container(args: PodArgs) -> Manifest:
-    own = {"PORT": str(args.port), "HEALTH_PATH": args.health.path}
-    probed = [{"name": "probes", "containerPort": args.health.port}] if args.health.port else []
+    container = args.container
+    own = {"PORT": str(container.port), "HEALTH_PATH": container.health_path}
+    variables = own | container.env | dict(args.env)
+    probed = [{"name": "probes", "containerPort": container.probes.port}] if container.probes.port else []
     made: Manifest = {
         "name": CONTAINER,
         "image": args.image,
         "env": [
-            *({"name": name, "value": value} for name, value in (own | dict(args.env)).items()),
+            *({"name": name, "value": value} for name, value in variables.items()),
             *({"name": name, "valueFrom": {"secretKeyRef": {"name": args.secret, "key": name}}} for name in args.secret_env),
         ],
-        "ports": [{"name": "http", "containerPort": args.port}, *probed],
-        **_probes(args.health),
+        "ports": [{"name": "http", "containerPort": container.port}, *probed],
+        **_probes(container),
         # Until the node has stopped sending requests here: a pod that is told to end is still among the Service's
         # addresses for a moment.
         "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
         "resources": {
-            "requests": {"cpu": args.resources.request_cpu, "memory": args.resources.request_memory},
-            "limits": {"cpu": args.resources.cpu, "memory": args.resources.memory},
+            "requests": {"cpu": container.resources.requests.cpu, "memory": container.resources.requests.memory},
+            "limits": {"cpu": container.resources.cpu, "memory": container.resources.memory},
         },
         "securityContext": restricted(),
     }
@@ -106,15 +85,17 @@ def _container(args: PodArgs) -> Manifest:
     return made
 
 
-def _probes(health: Health) -> Manifest:
-    port = "probes" if health.port else "http"
+def _probes(container: Container) -> Manifest:
+    """Return the probes, all of them HTTP requests to one port."""
+    liveness, startup = container.probes.liveness, container.probes.startup
+    port = "probes" if container.probes.port else "http"
 
     def probe(path: str, period: int, failures: int) -> Manifest:
         return {"httpGet": {"path": path, "port": port}, "periodSeconds": period, "failureThreshold": failures}
 
-    made = {"readinessProbe": probe(health.path, 1, 3)}
-    if health.liveness_path:
-        made["livenessProbe"] = probe(health.liveness_path, LIVENESS_PERIOD, LIVENESS_FAILURES)
-    if health.startup_path:
-        made["startupProbe"] = probe(health.startup_path, 1, health.startup_seconds)
+    made = {"readinessProbe": probe(container.health_path, 1, 3)}
+    if liveness:
+        made["livenessProbe"] = probe(liveness.path, LIVENESS_PERIOD, LIVENESS_FAILURES)
+    if startup:
+        made["startupProbe"] = probe(startup.path, 1, seconds(startup.timeout))
     return made

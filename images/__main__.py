@@ -7,9 +7,8 @@ REPOSITORY is the prefix of the images' names, such as ghcr.io/acme/platform. Th
 
 import sys
 
-from images.build import ensure
+from images.build import ensure, tools_of
 from images.publish import PUBLISHED, Registry, publish
-from images.recipes import RECIPES
 from local import tools
 from local.errors import UserError
 from local.progress import Progress
@@ -21,8 +20,7 @@ def main(arguments: list[str]) -> int:
         return 2
     progress = Progress(sys.stderr.write)
     try:
-        wanted = {tool for name in PUBLISHED for tool in RECIPES[name].tools} | {"crane"}
-        folders = tools.ensure(sorted(wanted), progress)
+        folders = tools.ensure([*tools_of(PUBLISHED), "crane"], progress)
         images = ensure(folders, progress, PUBLISHED)
         references = publish(images, folders["crane"] / "crane", Registry(arguments[0]), progress)
     except UserError as error:

@@ -48,6 +48,11 @@ def ensure(tools: Mapping[str, Path], progress: Progress, names: Iterable[str] =
     return {name: Image(name, oci.read_digest(archive), archive) for name, archive in archives.items()}
 
 
+def tools_of(names: Iterable[str]) -> list[str]:
+    """The names of the tools that go into images."""
+    return sorted({tool for name in names for tool in RECIPES[name].tools})
+
+
 def key(recipe: Recipe, tools: Mapping[str, Path]) -> str:
     """Twelve hexadecimal digits for what an image is made of. A tool's folder is itself named after its content."""
     digest = hashlib.sha256()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images import build, publish
-from local import beside, debian, pulumi_stacks, tools
+from local import debian, pulumi_stacks, second_machine, tools
 from local.cluster import Cluster
 from local.cluster.names import DEFAULT_NAME, QUARANTINE, REGISTRY, Layout
 from local.errors import UserError
@@ -146,7 +146,7 @@ def environment() -> str:
 
 def down(progress: Progress) -> None:
     """Stop and remove every cluster of this checkout, and what is void without them. Passwords and keys stay."""
-    beside.down(progress)
+    second_machine.down(progress)
     names = {path.name for path in CLUSTERS.iterdir() if path.is_dir()} if CLUSTERS.exists() else set()
     if Layout(DEFAULT_NAME).pods.exists():
         # Also where somebody has deleted the rest by hand.

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from local import beside, debian, machine, memory
+from local import debian, machine, memory, second_machine
 from local.cluster import Cluster
 from local.errors import UserError
 from local.paths import ROOT, STATE
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     finally:
-        beside.down(progress)
+        second_machine.down(progress)
         if not was_running:
             machine.down(progress)
 
@@ -52,14 +52,14 @@ def _on_the_cluster(arguments: list[str], progress: Progress) -> int:
         if not arguments and memory.installed() >= MEMORY_OF_TWO:
             arguments = [f"--claims={claims}"]
             # What an interrupted run left there still runs.
-            beside.down(progress)
+            second_machine.down(progress)
             second = pool.submit(_on_a_second_machine, arguments)
         progress.line("\nEnd-to-end tests")
         codes = [subprocess.run([*END_TO_END, *arguments], cwd=ROOT).returncode]
         if second:
             with progress.step("Wait for the tests on the second machine"):
                 codes.append(second.result())
-            progress.line(f"\nEnd-to-end tests on the second machine\n{beside.LOG.read_text()}")
+            progress.line(f"\nEnd-to-end tests on the second machine\n{second_machine.LOG.read_text()}")
         codes.append(conformance.result())
         progress.line(f"\nConformance tests of the plugins\n{CONFORMANCE_LOG.read_text()}")
     return next((code for code in codes if code), 0)
@@ -73,9 +73,9 @@ def _conformance() -> int:
 
 def _on_a_second_machine(arguments: list[str]) -> int:
     """Start a machine of its own and take tests from the other end."""
-    beside.LOG.unlink(missing_ok=True)
-    beside.copy()
-    return beside.run("-m", "local", "up") or beside.run(*END_TO_END[1:], *arguments, "--backwards")
+    second_machine.LOG.unlink(missing_ok=True)
+    second_machine.copy()
+    return second_machine.run("-m", "local", "up") or second_machine.run(*END_TO_END[1:], *arguments, "--backwards")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from components.application import SECRETS_VERSION, Application, ApplicationArgs, Autoscaling, deployment_name
+from components.application import SECRETS_VERSION, Application, ApplicationArgs, deployment_name
 from components.conventions import CONTAINER, restricted
-from components.pod import Health, Resources
+from components.settings.application import Container, Liveness, Probes, Requests, Resources, Startup
+from components.settings.environment import Autoscaling
 from tests.support import Declared, Object, declare, secret
 
 IMAGE = "registry.example/tools@sha256:" + "0" * 64
+SHOP: dict[str, Any] = {"health_path": "/healthz", "resources": Resources(cpu="250m", memory="128Mi")}
 
 
 def application(
@@ -21,13 +23,11 @@ def application(
         environment="staging",
         namespace="staging",
         placeholder_image=IMAGE,
-        port=port,
-        health=Health(path="/healthz"),
-        resources=Resources(cpu="250m", memory="128Mi"),
+        container=Container(port=port, **SHOP),
         scale=replicas,
         pull_secret=pull_secret,
         node_port=node_port,
-        rollout_timeout_seconds=90,
+        rollout_timeout="90s",
     )
     return declare(lambda: Application("shop", args))
 
@@ -142,9 +142,7 @@ def shop(**changes: Any) -> ApplicationArgs:
         environment="staging",
         namespace="staging",
         placeholder_image=IMAGE,
-        port=8080,
-        health=Health(path="/healthz"),
-        resources=Resources(cpu="250m", memory="128Mi"),
+        container=Container(**SHOP),
     )
     return replace(args, **changes)
 
@@ -179,8 +177,8 @@ def test_a_changed_secret_rolls_the_pods() -> None:
 
 
 def test_probes_ask_the_port_that_answers_them() -> None:
-    health = Health(path="/readyz", port=8081, liveness_path="/livez", startup_path="/startz", startup_seconds=90)
-    found = container(other(health=health))
+    probing = Probes(port=8081, liveness=Liveness(path="/livez"), startup=Startup(path="/startz", timeout="90s"))
+    found = container(other(container=Container(health_path="/readyz", probes=probing)))
     assert [(port["name"], port["containerPort"]) for port in found["ports"]] == [("http", 8080), ("probes", 8081)]
     probes = {name: found[f"{name}Probe"] for name in ("readiness", "liveness", "startup")}
     assert {probe["httpGet"]["port"] for probe in probes.values()} == {"probes"}
@@ -198,7 +196,7 @@ def test_one_pod_is_neither_spread_nor_kept_from_being_drained() -> None:
     assert "topologySpreadConstraints" not in pod(other(scale=1))
 
 
-@pytest.mark.parametrize("scale", [2, Autoscaling(lowest=1, highest=2, cpu_percent=80)], ids=["replicas", "autoscaling"])
+@pytest.mark.parametrize("scale", [2, Autoscaling(min=1, max=2, cpu=80)], ids=["replicas", "autoscaling"])
 def test_several_pods_are_spread_and_drained_one_by_one(scale: Any) -> None:
     made = other(scale=scale)
     assert made.one("PodDisruptionBudget")["spec"] == {
@@ -212,7 +210,7 @@ def test_several_pods_are_spread_and_drained_one_by_one(scale: Any) -> None:
 
 
 def test_where_the_load_decides_pulumi_does_not_own_the_number() -> None:
-    made = other(scale=Autoscaling(lowest=2, highest=5, cpu_percent=70))
+    made = other(scale=Autoscaling(min=2, max=5, cpu=70))
     assert "replicas" not in made.one("Deployment")["spec"]
     spec = made.one("HorizontalPodAutoscaler")["spec"]
     assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-pod"}
@@ -221,8 +219,8 @@ def test_where_the_load_decides_pulumi_does_not_own_the_number() -> None:
 
 
 def test_requests_stand_beside_limits() -> None:
-    resources = Resources(cpu="1", memory="1Gi", request_cpu="100m", request_memory="64Mi")
-    assert container(other(resources=resources))["resources"] == {
+    resources = Resources(cpu="1", memory="1Gi", requests=Requests(cpu="100m", memory="64Mi"))
+    assert container(other(container=Container(resources=resources)))["resources"] == {
         "requests": {"cpu": "100m", "memory": "64Mi"},
         "limits": {"cpu": "1", "memory": "1Gi"},
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.settings.certificates import certificates
+from components.settings.contents import certificates
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
 from components.tasks.step import SCRIPTS

@@ -3,6 +3,7 @@
 import pytest
 
 from components import cel
+from components.listener import payload
 from tests.sink import EvaluationError, evaluate
 
 HOSTILE = ["plain", "it's", "'", "\\", "\\'", "a' || true || '", '"', "ü", "a/b", "{body}", "' + body.secret + '"]
@@ -31,7 +32,7 @@ def test_every_condition_must_hold(values: list[str], expected: bool) -> None:
 
 def test_a_hostile_repository_name_does_not_open_the_filter() -> None:
     name = "acme/x'] || body.repository.full_name in ['acme/shop"
-    known = cel.known_pull_request("github", {name: "main"})
+    known = payload.known_pull_request("github", {name: "main"})
     body = {"repository": {"full_name": "acme/shop"}, "pull_request": {"base": {"repo": {"full_name": "acme/shop"}}}}
     assert evaluate(known, body) is False
 
@@ -51,7 +52,7 @@ def test_a_hostile_repository_name_does_not_open_the_filter() -> None:
 def test_each_forge_has_its_word_for_an_update(forge: str, action: str, expected: bool) -> None:
     pull = {"state": "open", "draft": False, "base": {"ref": "main"}, "head": {"ref": "greeting"}}
     body = {"action": action, "repository": {"full_name": "acme/shop"}, "pull_request": pull}
-    assert evaluate(cel.to_stage(forge, {"acme/shop": "main"}), body) is expected
+    assert evaluate(payload.to_stage(forge, {"acme/shop": "main"}), body) is expected
 
 
 def test_expressions_have_the_types_that_tekton_needs() -> None:
@@ -66,10 +67,10 @@ def test_expressions_have_the_types_that_tekton_needs() -> None:
     body = {"action": "opened", "number": 7, "repository": {"full_name": "acme/shop"}, "pull_request": pull}
     base_branches = {"acme/shop": "main"}
     for expression in (
-        cel.to_stage("github", base_branches),
-        cel.rejected("gitea", base_branches),
-        cel.merged(base_branches),
+        payload.to_stage("github", base_branches),
+        payload.rejected("gitea", base_branches),
+        payload.merged(base_branches),
     ):
         assert isinstance(evaluate(expression, body), bool)
-    name = evaluate(cel.run_name("staging", "pull-request"), body, extensions={"application": "shop"})
+    name = evaluate(payload.run_name("staging", "pull-request"), body, extensions={"application": "shop"})
     assert name == "shop-staging-7-aaaaaaaa-20261122172001"

@@ -7,16 +7,16 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from components.credentials import (
-    Credentials,
-    CredentialsArgs,
-    HttpsToken,
-    RegistryLogin,
-    SigningKey,
-    SshKey,
-    docker_config,
-    git_credentials,
+from components.credential import (
+    FORGE_TOKEN,
+    MARK_SIGNING,
+    QUARANTINE_PUSH,
+    REGISTRY_PULL,
+    REGISTRY_PUSH,
+    SSH_DIRECTORY,
+    Credential,
 )
+from components.credentials import Credentials, CredentialsArgs, Held, RegistryLogin, docker_config, git_credentials
 from tests.support import Declared, declare, secret
 
 
@@ -26,16 +26,17 @@ def login(username: str) -> tuple[RegistryLogin, ...]:
 
 def credentials(*, registries: bool = True, signs: bool = True) -> Declared:
     def program() -> None:
+        held: dict[Credential, Held] = {
+            FORGE_TOKEN: {"token": secret("token")},
+            SSH_DIRECTORY: {"ssh-privatekey": secret("key"), "known_hosts": secret("hosts")},
+        }
+        if registries:
+            users = {REGISTRY_PULL: "puller", REGISTRY_PUSH: "deployer", QUARANTINE_PUSH: "untrusted"}
+            held |= {credential: login(user) for credential, user in users.items()}
+        if signs:
+            held[MARK_SIGNING] = {"cosign.key": secret("key"), "password": secret("password")}
         args = CredentialsArgs(
-            environment="staging",
-            workload_namespace="staging",
-            delivery_namespace="staging-ci",
-            forge_token=secret("token"),
-            pull=login("puller") if registries else (),
-            push=login("deployer") if registries else None,
-            quarantine=login("untrusted") if registries else None,
-            git=SshKey(private_key=secret("key"), known_hosts=secret("hosts")),
-            mark=SigningKey(private_key=secret("key"), password=secret("password")) if signs else None,
+            environment="staging", workload_namespace="staging", delivery_namespace="staging-ci", held=held
         )
         Credentials("credentials", args)
 
@@ -99,10 +100,8 @@ def test_a_docker_configuration_names_each_host_with_its_user() -> None:
 
 def test_a_token_is_quoted_as_git_reads_it() -> None:
     def program() -> None:
-        login = HttpsToken(
-            url="https://forge.example:8443/git", username="bot", token=pulumi.Output.from_input("a/b@c:d%e\n")
-        )
-        k8s.core.v1.ConfigMap("shown", metadata={"name": "shown"}, data={"line": git_credentials(login)})
+        line = git_credentials("https://forge.example:8443/git", "bot", pulumi.Output.from_input("a/b@c:d%e\n"))
+        k8s.core.v1.ConfigMap("shown", metadata={"name": "shown"}, data={"line": line})
 
     line = declare(program).one("ConfigMap")["data"]["line"]
     assert line == "https://bot:a%2Fb%40c%3Ad%25e@forge.example:8443\n"

@@ -7,14 +7,16 @@ import pulumi
 import pytest
 from jsonschema import Draft202012Validator
 
-from components.exposure import Exposure, Gateway, Ingress, expose, ingress_spec
+from components.exposure import expose, ingress_spec
+from components.settings.exposure import Exposure, Gateway, Ingress
 from tests.support import Declared, Object, declare
 
 METADATA = {"name": "shop", "namespace": "staging", "labels": {}}
 
 
 def exposed(by: Ingress | Gateway) -> Declared:
-    return declare(lambda: expose("way", Exposure(host="shop.example", by=by), METADATA, 80, pulumi.ResourceOptions()))
+    way = Exposure(ingress=by) if isinstance(by, Ingress) else Exposure(gateway=by)
+    return declare(lambda: expose("way", "shop.example", way, METADATA, 80, pulumi.ResourceOptions()))
 
 
 @pytest.mark.parametrize(

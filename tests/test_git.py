@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.conventions import BASIC_AUTH
+from components.credential import BASIC_AUTH
 from offline.reachability.rows import rows
 from tests.admission import refusals
 from tests.closure import problems, run_problems
@@ -51,21 +51,21 @@ def test_the_token_is_mounted_where_git_fetches_and_nowhere_else(name: str) -> N
     declared = over_https(name)
     mounted = {step["name"] for _, step in steps(declared) if step.get("workspaces")}
     assert mounted == {step["name"] for _, step in steps(declared) if step["name"] in FETCHING_STEPS}
-    reached = [row for row in rows(declared.objects) if row.reaches == f"secret {name}-ci/{BASIC_AUTH}"]
+    reached = [row for row in rows(declared.objects) if row.reaches == f"secret {name}-ci/{BASIC_AUTH.secret}"]
     assert {row.container for row in reached} <= FETCHING_STEPS
     assert reached
     assert "ssh-directory" not in declared.names("Secret")
 
 
 def test_the_secret_is_what_gits_credential_helper_reads(name: str) -> None:
-    secret = over_https(name).resource("Secret", BASIC_AUTH)
+    secret = over_https(name).resource("Secret", BASIC_AUTH.secret)
     assert secret.inputs["type"] == "Opaque"
     assert list(secret.inputs["stringData"]) == [".git-credentials"]
 
 
 def test_public_repositories_take_no_credential(name: str) -> None:
     declared = over_https(name, public=True)
-    assert not {BASIC_AUTH, "ssh-directory"} & set(declared.names("Secret"))
+    assert not {BASIC_AUTH.secret, "ssh-directory"} & set(declared.names("Secret"))
     assert not any("workspaces" in item["spec"] for kind in ("Task", "Pipeline") for item in declared.all(kind))
     assert not any("credential.helper" in env(step).values() for _, step in steps(declared))
 

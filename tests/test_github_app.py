@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.conventions import FORGE_APP
+from components.credential import FORGE_APP
 from components.settings.contents import app_key
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
@@ -51,7 +51,7 @@ def rights(stack: Declared) -> dict[tuple[str, str, str], dict[str, str]]:
     return {
         where: json.loads(variables["APP_RIGHTS"])
         for where, (secret, variables) in given(stack).items()
-        if secret == FORGE_APP
+        if secret == FORGE_APP.secret
     }
 
 
@@ -80,7 +80,7 @@ def test_a_reader_of_its_own_keeps_the_key_out_of_the_pod_that_strangers_start()
 
 def test_steps_know_the_app_and_find_its_key() -> None:
     for secret, variables in given(by_app()).values():
-        assert secret == FORGE_APP
+        assert secret == FORGE_APP.secret
         assert "TOKEN_FILE" not in variables
         assert (variables["APP_ID"], variables["APP_INSTALLATION"]) == ("Iv23liAbCdEf", "12345678")
         assert variables["APP_KEY_FILE"] == "/credentials/forge/private-key"
@@ -88,7 +88,9 @@ def test_steps_know_the_app_and_find_its_key() -> None:
 
 def test_the_key_is_one_secret_of_each_environment_and_no_token_is_left() -> None:
     stack = by_app()
-    found = {item["metadata"]["namespace"]: item for item in stack.all("Secret") if item["metadata"]["name"] == FORGE_APP}
+    found = {
+        item["metadata"]["namespace"]: item for item in stack.all("Secret") if item["metadata"]["name"] == FORGE_APP.secret
+    }
     assert {namespace: set(item["stringData"]) for namespace, item in found.items()} == {
         "staging-ci": {"private-key"},
         "production-ci": {"private-key"},
@@ -99,7 +101,7 @@ def test_the_key_is_one_secret_of_each_environment_and_no_token_is_left() -> Non
 def test_the_same_pods_hold_the_key_that_held_the_tokens() -> None:
     """By what they reach: of untrusted pods none, and no trigger more than before."""
     tokens = {f"secret staging-ci/{name}" for name in ("forge-token", "forge-reader")} | {"secret production-ci/forge-token"}
-    keys = {f"secret {namespace}/{FORGE_APP}" for namespace in ("staging-ci", "production-ci")}
+    keys = {f"secret {namespace}/{FORGE_APP.secret}" for namespace in ("staging-ci", "production-ci")}
 
     def holders(stack: Declared, names: set[str]) -> set[tuple[str, str, str]]:
         return {(row.cause, row.runs, row.namespace) for row in rows(stack.objects) if row.reaches in names}

@@ -1,6 +1,7 @@
 """The direction of imports and the size of modules: what keeps the program readable."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -14,17 +15,11 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
-    ("components.settings.errors", "components.settings.certificates"),
+    ("components.settings.errors",),
     ("components.settings.types",),
-    (
-        "components.settings.exposure",
-        "components.settings.registry",
-        "components.settings.service",
-        "components.settings.workload",
-    ),
+    ("components.settings.exposure", "components.settings.registry"),
     (
         "components.settings.application",
-        "components.settings.approval",
         "components.settings.cluster",
         "components.settings.forge",
         "components.settings.listener",
@@ -32,10 +27,10 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.forge_checks", "components.settings.network_checks"),
-    ("components.settings.checks", "components.settings.contents", "components.settings.workload_checks"),
+    ("components.settings.contents", "components.settings.network_checks", "components.settings.workload_checks"),
+    ("components.settings.checks",),
     ("components.settings.stack",),
-    ("components.pod", "components.exposure"),
+    ("components.credential", "components.pod", "components.exposure"),
     (
         "components.access",
         "components.application",
@@ -46,33 +41,14 @@ LAYERS = [
     ("components.tasks",),
     ("components.pipelines",),
     ("components.pruning",),
-    ("components.events", "components.webhook_secret"),
-    ("components.triggers",),
+    ("components.listener",),
     ("components.policies",),
-    ("components.mark_plan",),
-    ("components.approval_plan", "components.git_plan", "components.rollback_plan", "components.trust_plan"),
-    ("components.application_plan", "components.build_plan", "components.credentials_plan", "components.forge_plan"),
-    ("components.runs_plan", "components.network_plan"),
-    ("components.environment_plan",),
     ("components.plan",),
 ]
 SETTINGS = "components.settings"
-READERS_OF_SETTINGS = {
-    "components.plan",
-    "components.environment_plan",
-    "components.approval_plan",
-    "components.runs_plan",
-    "components.application_plan",
-    "components.build_plan",
-    "components.credentials_plan",
-    "components.git_plan",
-    "components.mark_plan",
-    "components.rollback_plan",
-    "components.forge_plan",
-    "components.network_plan",
-    "components.trust_plan",
-    "__main__",
-}
+# What only the plan takes: components get values.
+RESOLVED_BY_THE_PLAN = {f"{SETTINGS}.{name}" for name in ("stack", "settings", "checks", "contents")}
+SOURCES = {"Source", "TextOrSource", "PemOrSource"}
 
 
 def module(path: Path) -> str:
@@ -103,7 +79,7 @@ def layer(name: str) -> int | None:
 
 
 COMPONENTS = {module(path): path for path in sorted((ROOT / "components").rglob("*.py"))}
-SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 def test_every_module_of_the_program_has_a_layer() -> None:
@@ -127,13 +103,66 @@ def test_the_program_imports_nothing_of_the_tooling_around_it(name: str) -> None
     assert tooling == set()
 
 
+def named(path: Path) -> set[str]:
+    """The names that a file imports from the forms of settings."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {alias.name for node in nodes if node.module == f"{SETTINGS}.types" for alias in node.names}
+
+
 def test_settings_are_read_by_the_plan_alone() -> None:
-    """Components take plain arguments; beside the plan only the entry points load a stack. Anybody may show its error."""
-    for path in (*SOURCES, ROOT / "__main__.py"):
+    """Components take its values; beside the plan only the entry points load a stack. Anybody may show its error."""
+    for path in (*FILES, ROOT / "__main__.py"):
         name = module(path)
-        if name not in READERS_OF_SETTINGS and not name.startswith(("offline", SETTINGS)):
-            read = {imported for imported in imports(path) if imported.startswith(SETTINGS)}
+        if name.startswith(("offline", SETTINGS, "components.plan")) or name == "__main__":
+            continue
+        read = {imported for imported in imports(path) if imported.startswith(SETTINGS)}
+        if name.startswith("components."):
+            assert not read & RESOLVED_BY_THE_PLAN, name
+            assert not named(path) & SOURCES, name
+        else:
             assert not read - {f"{SETTINGS}.errors"}, name
+
+
+def test_a_class_stands_once() -> None:
+    """A component has the name of what it is declared from; anything else that stands twice is a copy."""
+    places: dict[str, list[str]] = {}
+    for name, path in COMPONENTS.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert twice.keys() == {"Application", "Environment", "Listener"}
+    assert all(sum(found.startswith(SETTINGS) for found in places) == 1 for places in twice.values())
+
+
+def test_the_listener_alone_knows_what_webhooks_look_like() -> None:
+    knowing = {name for name, path in COMPONENTS.items() if re.search(r"\bbody\.[a-z]|gitea", path.read_text())}
+    assert {name for name in knowing if not name.startswith(SETTINGS)} == {
+        "components.listener.events",
+        "components.listener.listener",
+        "components.listener.payload",
+    }
+
+
+# What compiles pinned tools and says how far it is: of the embedded cluster these know nothing.
+TOOLCHAIN = {f"local.{name}" for name in ("debian", "errors", "go", "locks", "memory", "paths", "progress", "tools")}
+
+
+def of(package: str, path: Path) -> set[str]:
+    """The modules of a package that a file imports."""
+    return {imported for imported in imports(path) if imported.split(".")[0] == package}
+
+
+def test_images_are_made_without_the_embedded_cluster() -> None:
+    makers = [path for path in FILES if module(path).startswith("images") or module(path) in TOOLCHAIN]
+    assert {imported for path in makers for imported in of("local", path)} == TOOLCHAIN
+    assert of("local", ROOT / "local" / "machine.py") - TOOLCHAIN, "a control: what knows the cluster imports more"
+
+
+def test_the_embedded_cluster_takes_images_as_they_are_made() -> None:
+    """As archives with a digest; what is in them and how they are written is none of its business."""
+    taken = {imported for path in FILES if module(path).startswith("local") for imported in of("images", path)}
+    assert taken == {"images.build", "images.publish"}
 
 
 def test_only_the_settings_read_pulumi_config() -> None:
@@ -159,7 +188,7 @@ def test_the_entry_point_reads_like_the_diagram() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) <= 60
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module)
+@pytest.mark.parametrize("path", FILES, ids=module)
 def test_a_module_is_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) < SIZE
 
@@ -167,9 +196,9 @@ def test_a_module_is_small(path: Path) -> None:
 def test_the_direction_would_be_noticed() -> None:
     """A control: the parser sees both forms of import."""
     assert layer("components.tasks.step") == layer("components.tasks") == LAYERS.index(("components.tasks",))
-    assert "components.settings.stack" in imports(COMPONENTS["components.plan"])
-    assert "components.tasks.build" in imports(COMPONENTS["components.environment_plan"])
-    assert "components.cel" in imports(COMPONENTS["components.triggers"])
+    assert "components.settings.stack" in imports(COMPONENTS["components.plan.delivery"])
+    assert "components.tasks.build" in imports(COMPONENTS["components.plan.tasks"])
+    assert "components.cel" in imports(COMPONENTS["components.listener.payload"])
 
 
 def test_a_file_of_tests_is_small() -> None:

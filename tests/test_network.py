@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from components.network import OPENED_BY, port
+from components.conventions import CA_BUNDLE
+from components.credential import BY_VOLUME
+from components.network import port
 from tests.support import STACKS, Declared, Object, both_environments, record_config, shipped_config
 
 TASK = "tekton.dev/pipelineTask"
@@ -86,7 +88,9 @@ def test_a_run_reaches_what_it_needs(stacks: dict[str, Declared], environment: s
 @pytest.mark.parametrize("name", STACKS)
 def test_every_task_that_a_pipeline_runs_is_known_here(stacks: dict[str, Declared], name: str) -> None:
     for task in stacks[name].names("Task"):
-        assert reached(stacks[name], f"{name}-ci", {TASK: task}), f"{task} reaches nothing: is what it mounts in OPENED_BY?"
+        assert reached(stacks[name], f"{name}-ci", {TASK: task}), (
+            f"{task} reaches nothing: is what it mounts in components/credential.py?"
+        )
 
 
 def test_pods_are_selected_by_the_names_that_pipelines_give_their_tasks(stack: Declared) -> None:
@@ -100,7 +104,7 @@ def test_pods_are_selected_by_the_names_that_pipelines_give_their_tasks(stack: D
 def test_whatever_a_task_holds_a_credential_for_is_an_opening(stack: Declared) -> None:
     for task in stack.all("Task"):
         for volume in task["spec"].get("volumes", []):
-            assert {"emptyDir", "ephemeral"} & volume.keys() or volume["name"] in OPENED_BY, volume
+            assert {"emptyDir", "ephemeral"} & volume.keys() or volume["name"] in {*BY_VOLUME, CA_BUNDLE}, volume
 
 
 def test_pull_request_code_does_not_reach_the_api_server(staging: Declared) -> None:

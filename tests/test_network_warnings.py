@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.plan import StackPlan
+from components.plan.stack import StackPlan
 from components.settings.stack import Stack
 from offline.run import placeholder, run
 from tests.support import STACK_FILES, record_config, shipped_config, stack_config_text

@@ -6,6 +6,7 @@ from functools import cache
 import pytest
 
 from components import cel
+from components.listener import payload as webhooks
 from tests.sink import COMMENT, HEADERS, PUSH, deliver, evaluate
 from tests.support import Declared, Object, record_config, shipped_config
 from tests.test_fork import comment
@@ -54,7 +55,7 @@ def test_without_the_setting_the_name_decides(name: str) -> None:
 
 
 def test_a_number_is_held_to_its_own_repository() -> None:
-    condition = cel.every(cel.pinned({REPOSITORY: 1, "acme/shop": 2**53 - 1}))
+    condition = cel.every(webhooks.pinned({REPOSITORY: 1, "acme/shop": 2**53 - 1}))
     for name, number, expected in (
         (REPOSITORY, 1, True),
         (REPOSITORY, 2**53 - 1, False),
@@ -66,4 +67,4 @@ def test_a_number_is_held_to_its_own_repository() -> None:
 
 
 def test_nothing_pinned_is_no_condition() -> None:
-    assert cel.pinned({}) == []
+    assert webhooks.pinned({}) == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.credentials import CredentialsArgs
-from components.plan import StackPlan
+from components.plan.stack import StackPlan
 from components.settings.stack import Stack
 from offline.reachability.rows import rows
 from offline.run import placeholder, run
@@ -99,10 +99,13 @@ def test_each_opens_the_quarantine_registry_as_its_own_user() -> None:
 
     run(plan, config=stack_config_text(config))
     (args,) = found
-    assert {name: [(each.host, each.username) for each in logins] for name, logins in args.quarantine_of.items()} == {
-        "shop": [("quarantine.internal:5001", "shop")]
+    users = {
+        credential.secret: [(each.host, each.username) for each in logins]
+        for credential, logins in args.held.items()
+        if credential.name == SHARED and isinstance(logins, tuple)
     }
-    assert [each.username for each in args.quarantine or ()] == ["untrusted"]
+    quarantine = "quarantine.internal:5001"
+    assert users == {SHARED: [(quarantine, "untrusted")], f"shop-{SHARED}": [(quarantine, "shop")]}
 
 
 def test_what_is_handed_over_is_taken(declared: Declared) -> None:

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 
 from components.conventions import PROJECT
-from components.credentials import CredentialsArgs, RegistryLogin
+from components.credential import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL
+from components.credentials import CredentialsArgs, Held
 from components.environment import Environment
-from components.plan import StackPlan
+from components.plan.stack import StackPlan
 from components.settings.stack import Stack
 from offline.run import placeholder, run
 from tests.closure import problems
@@ -59,7 +60,8 @@ def credentials(config: dict[str, Any]) -> CredentialsArgs:
     return found[0]
 
 
-def users(logins: tuple[RegistryLogin, ...]) -> list[tuple[str, str]]:
+def users(logins: Held) -> list[tuple[str, str]]:
+    assert isinstance(logins, tuple)
     return [(login.host, login.username) for login in logins]
 
 
@@ -97,8 +99,8 @@ def test_a_quarantine_without_tls_does_not_make_the_mark_be_signed_without(every
 
 def test_one_step_may_write_and_only_to_the_own_registry(apart: Declared, steps: dict[str, Object]) -> None:
     held = credentials(shipped_config("production") | {"registry": OWN, "sourceRegistry": SOURCE})
-    assert users(held.push) == [(OWN["host"], "promoter")]
-    assert users(held.source) == [(SOURCE["host"], "guest")]
+    assert users(held.held[REGISTRY_PUSH]) == [(OWN["host"], "promoter")]
+    assert users(held.held[SOURCE_PULL]) == [(SOURCE["host"], "guest")]
     mounted = {name: {mount["name"] for mount in step["volumeMounts"]} for name, step in steps.items()}
     assert {name for name, volumes in mounted.items() if "registry-push" in volumes} == {"import"}
     assert {name for name, volumes in mounted.items() if "source-pull" in volumes} == {"prove", "import"}
@@ -107,7 +109,7 @@ def test_one_step_may_write_and_only_to_the_own_registry(apart: Declared, steps:
 
 def test_what_is_rolled_out_comes_from_the_own_registry_alone(apart: Declared) -> None:
     held = credentials(shipped_config("production") | {"registry": OWN, "sourceRegistry": SOURCE})
-    assert users(held.pull) == [(OWN["host"], "puller")]
+    assert users(held.held[REGISTRY_PULL]) == [(OWN["host"], "puller")]
     policy = apart.one("ValidatingAdmissionPolicy", "tekton-delivery-production-deploys")
     rules = json.dumps(policy["spec"]["validations"])
     assert "registry.production.example:5000/chespirito" in rules
@@ -131,4 +133,7 @@ def test_of_two_users_of_one_host_the_pod_that_pushes_gets_the_one_that_writes()
     quarantine = {key: value for key, value in staging["build"]["quarantine"].items() if key != "delete"}
     build = staging["build"] | {"quarantine": quarantine | {"host": OWN["host"], "path": "quarantine"}}
     # The last one of a host counts (components/credentials.py).
-    assert users(credentials(staging | {"registry": OWN, "build": build}).push)[-1] == (OWN["host"], "promoter")
+    assert users(credentials(staging | {"registry": OWN, "build": build}).held[REGISTRY_PUSH])[-1] == (
+        OWN["host"],
+        "promoter",
+    )

@@ -125,7 +125,7 @@ def test_every_line_of_the_owners_is_for_files_that_are_there_and_the_last_one_c
         assert any(ROOT.glob(pattern.strip("/"))), pattern
 
 
-@pytest.mark.parametrize("path", ["policies/runs.py", "access.py", "credentials_plan.py", "tasks/scripts/fetch.sh"])
+@pytest.mark.parametrize("path", ["policies/runs.py", "access.py", "plan/credentials.py", "tasks/scripts/fetch.sh"])
 def test_what_trust_rests_on_has_owners_of_its_own(path: str) -> None:
     patterns = re.findall(r"^/(\S+) +@", (ROOT / ".github" / "CODEOWNERS").read_text(), re.M)
     file = Path("components") / path

@@ -8,13 +8,14 @@ import dataclasses
 import pytest
 
 from components.conventions import WEBHOOK_SECRET
-from components.events import Trigger
-from components.triggers import Listener, ListenerArgs
-from components.webhook_secret import Rotation
+from components.listener.events import Trigger
+from components.listener.listener import Listener, ListenerArgs
+from components.listener.webhook_secret import accepted_secrets
+from components.settings.listener import WebhookSecret
 from tests.support import Declared, Object, declare
 
 
-def listener(rotation: Rotation = Rotation()) -> Declared:  # noqa: B008
+def listener(rotation: WebhookSecret = WebhookSecret()) -> Declared:  # noqa: B008
     args = ListenerArgs(
         rotation=rotation,
         name="github-el",
@@ -67,12 +68,12 @@ def test_there_is_no_listener_without_a_secret_that_nobody_chose() -> None:
 
 
 ROTATIONS = [
-    Rotation(generation=generation, accept_previous=previous) for generation in (1, 2, 7) for previous in (False, True)
+    WebhookSecret(generation=generation, accept_previous=previous) for generation in (1, 2, 7) for previous in (False, True)
 ]
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS, ids=str)
-def test_in_every_state_of_a_rotation_each_way_in_checks_a_random_secret(rotation: Rotation) -> None:
+def test_in_every_state_of_a_rotation_each_way_in_checks_a_random_secret(rotation: WebhookSecret) -> None:
     declared = listener(rotation)
     groups = declared.one("EventListener")["spec"]["triggerGroups"]
     assert len(groups) == 1 + rotation.accept_previous
@@ -88,8 +89,8 @@ def test_a_secret_keeps_its_name_while_it_counts() -> None:
     """Were it renamed, or its value moved, events that it signs would be refused on the way."""
     before, overlap, after = (
         listener(),
-        listener(Rotation(generation=2, accept_previous=True)),
-        listener(Rotation(generation=2)),
+        listener(WebhookSecret(generation=2, accept_previous=True)),
+        listener(WebhookSecret(generation=2)),
     )
     assert before.names("Secret") == [WEBHOOK_SECRET]
     assert overlap.names("Secret") == [WEBHOOK_SECRET, f"{WEBHOOK_SECRET}-2"]
@@ -102,10 +103,16 @@ def test_a_secret_keeps_its_name_while_it_counts() -> None:
 
 
 def test_there_is_nothing_to_say_about_the_secret_but_which_generations_count() -> None:
-    assert {field.name: field.type for field in dataclasses.fields(Rotation)} == {"generation": int, "accept_previous": bool}
-    told = [field.name for field in dataclasses.fields(ListenerArgs) if "secret" in field.name or field.type is Rotation]
+    assert {name: field.annotation for name, field in WebhookSecret.model_fields.items()} == {
+        "generation": int,
+        "accept_previous": bool,
+    }
+    told = [
+        field.name for field in dataclasses.fields(ListenerArgs) if "secret" in field.name or field.type is WebhookSecret
+    ]
     assert told == ["rotation"]
-    assert all(rotation.accepted for rotation in [*ROTATIONS, Rotation(generation=0), Rotation(generation=-1)])
+    wrong = [WebhookSecret.model_construct(generation=number) for number in (0, -1)]
+    assert all(accepted_secrets(rotation) for rotation in [*ROTATIONS, *wrong])
 
 
 def test_the_listener_waits_for_its_secret_and_its_triggers() -> None:

@@ -24,7 +24,7 @@ def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
     What a stranger says ends after the first pod, and nobody is told.
     """
     permitted = f"$(tasks.{permit.NAME}.results.permitted)"
-    told = report(target, name=REPORT, status=f"$(tasks.{tests.NAME}.status)")
+    ended = report(target, name=REPORT, status=f"$(tasks.{tests.NAME}.status)")
     return {
         "description": f"Test a fork's pull request of {target.repository} once somebody has vouched for it.",
         "params": string_params(PARAMS),
@@ -53,7 +53,7 @@ def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
                 **with_git(target),
             ),
         ],
-        "finally": [told | {"when": [{"input": permitted, "operator": "in", "values": [permit.YES, permit.STALE]}]}],
+        "finally": [ended | {"when": [{"input": permitted, "operator": "in", "values": [permit.YES, permit.STALE]}]}],
     } | git_workspace(target.git_credential)
 
 

@@ -16,11 +16,11 @@ def spec(target: Target, vouched_by: str) -> Manifest:
         "image": target.image,
         "vouched-by": vouched_by,
     }
-    asked = {name: f"$(params.{name})" for name in PARAMS}
+    given = {name: f"$(params.{name})" for name in PARAMS}
     return {
         "description": f"Tell whether {target.environment} may return to an image of {target.application}.",
         "params": string_params(PARAMS),
-        "tasks": [task(proof.NAME, fixed | asked)],
+        "tasks": [task(proof.NAME, fixed | given)],
     }
 
 

@@ -29,7 +29,7 @@ REJECTED_PARAMS = {"pull-request": "its number"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Recipe:
     """How an application is built from its repository."""
 
     task: str
@@ -41,14 +41,14 @@ class Source:
     quarantine_image: str
 
 
-def spec(target: Target, source: Source) -> Manifest:
+def spec(target: Target, recipe: Recipe) -> Manifest:
     """Return the Pipeline's spec.
 
     Two pods lie on the way to staging, split where trust changes. Beside the first one, a third cancels older runs of
     the same pull request and says that this one has started; a last one reports. For an application with paths, another
     one comes first: nothing is built for a pull request that touches none of them.
     """
-    building, staging = build_and_stage(target, source, "$(params.head-sha)")
+    building, staging = build_and_stage(target, recipe, "$(params.head-sha)")
     tasks = [begin(target), building, staging]
     if target.paths:
         ask, wanted = needed(target, "$(params.head-sha)")
@@ -68,24 +68,24 @@ def needed(target: Target, commit: str, *, merged_head: str = "", always: str = 
     return task(needed_task.NAME, values, **with_git(target)), {"when": [answer]}
 
 
-def build_and_stage(target: Target, source: Source, commit: str) -> tuple[Manifest, Manifest]:
+def build_and_stage(target: Target, recipe: Recipe, commit: str) -> tuple[Manifest, Manifest]:
     """Return the two pipeline tasks between a commit, an expression, and its rollout."""
-    arguments = "\n".join(f"{name}={value}" for name, value in sorted(source.build_args.items()))
+    arguments = "\n".join(f"{name}={value}" for name, value in sorted(recipe.build_args.items()))
     building = task(
         build.NAME,
         {
             "repository-url": target.repository_url,
             "head-sha": commit,
-            "test-command": source.test_command,
-            "dockerfile": source.dockerfile,
-            "context": source.context,
+            "test-command": recipe.test_command,
+            "dockerfile": recipe.dockerfile,
+            "context": recipe.context,
             "build-args": arguments,
-            "image": source.quarantine_image,
+            "image": recipe.quarantine_image,
         },
-        runs=source.task,
+        runs=recipe.task,
         **with_git(target),
     )
-    built = {"quarantine-image": source.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}
+    built = {"quarantine-image": recipe.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}
     return building, task(stage.NAME, rollout_params(target) | {"head-sha": commit} | built, **with_git(target))
 
 

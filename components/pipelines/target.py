@@ -3,18 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import Manifest
-
-
-@dataclass(frozen=True, kw_only=True)
-class SmokeCheck:
-    """What a rollout that got ready is asked."""
-
-    url: str
-    """Empty to ask nothing."""
-    status: int = 200
-    contains: str = ""
-    seconds: int = 0
+from components.conventions import Manifest, seconds
+from components.settings.application import SmokeCheck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +32,9 @@ class Target:
     deployment: str
     container: str
     rollout_timeout: str
-    rollout_seconds: int
-    """The same in seconds."""
-    smoke_check: SmokeCheck
+    service_url: str
+    """Where the application answers inside the cluster."""
+    smoke_check: SmokeCheck | None
 
     @property
     def pipeline(self) -> str:
@@ -103,13 +93,21 @@ def rollout_params(target: Target) -> dict[str, str]:
             "repository": target.repository,
             "head-sha": "$(params.head-sha)",
             "image": target.image,
-            "smoke-url": target.smoke_check.url,
-            "smoke-status": str(target.smoke_check.status),
-            "smoke-contains": target.smoke_check.contains,
-            "smoke-seconds": str(target.smoke_check.seconds),
         }
+        | _smoke_params(target)
         | commits_params(target)
     )
+
+
+def _smoke_params(target: Target) -> dict[str, str]:
+    """Return the param values of the smoke check; an empty URL asks nothing."""
+    check = target.smoke_check
+    return {
+        "smoke-url": f"{target.service_url}{check.path}" if check else "",
+        "smoke-status": str(check.status) if check else "200",
+        "smoke-contains": check.contains if check else "",
+        "smoke-seconds": str(seconds(check.timeout)) if check else "0",
+    }
 
 
 def commits_params(target: Target) -> dict[str, str]:
@@ -129,7 +127,7 @@ def target_params(target: Target) -> dict[str, str]:
         "deployment": target.deployment,
         "container": target.container,
         "timeout": target.rollout_timeout,
-        "timeout-seconds": str(target.rollout_seconds),
+        "timeout-seconds": str(seconds(target.rollout_timeout)),
     }
 
 

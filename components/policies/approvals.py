@@ -1,29 +1,20 @@
 """Approvals: ConfigMaps by which people vouch for a digest, each in the own name, and for good."""
 
-from dataclasses import dataclass
-
 from components.cel import quote
 from components.conventions import APPROVAL
 from components.policies.policy import Policy, optional, rule, texts, validation
+from components.settings.environment import Approval
 
 _FIELDS = ("digest", "approver", "reason")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Approvers:
-    """People whose approvals count, as the cluster knows them."""
-
-    users: tuple[str, ...]
-    groups: tuple[str, ...]
-
-
-def approvals(*, namespace: str, approvers: Approvers) -> Policy:
+def approvals(*, namespace: str, approval: Approval) -> Policy:
     """Return the policy for whoever makes something that looks like an approval."""
 
     def labelled(metadata: str) -> str:
         return f"has({metadata}.labels) && {quote(APPROVAL)} in {metadata}.labels"
 
-    users, groups = approvers.users, approvers.groups
+    users, groups = approval.users, approval.groups
     who = f"request.userInfo.username in {texts(users)}"
     if groups:
         who += f" || (has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {texts(groups)}))"

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from components.cel import LOGIN, SHA, lookup, quote
+from components.cel import lookup, quote
 from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, LABEL_LIMIT, PROJECT, ROLLING_OUT, key
+from components.listener.payload import LOGIN, SHA
 from components.policies import ownership
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, texts, validation
 

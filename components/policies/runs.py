@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.cel import LOGIN, NO_NUMBER, PERSON, SHA, quote
+from components.cel import quote
 from components.conventions import Manifest, key
+from components.listener.payload import LOGIN, NO_NUMBER, PERSON, SHA
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, literal, optional, rule, same_but, texts, validation
 
 APPLICATION_LABEL = "app.kubernetes.io/name"

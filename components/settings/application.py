@@ -1,12 +1,11 @@
-"""What is delivered."""
+"""What is delivered, and what runs beside its tests."""
 
 from pydantic import Field
 
 from components.conventions import seconds
 from components.settings import types as form
-from components.settings.registry import Credential
-from components.settings.service import Service
-from components.settings.types import Model, Source, TextOrSource
+from components.settings.registry import User
+from components.settings.types import Limits, Model, Source, TextOrSource
 
 
 class Requests(Model):
@@ -54,8 +53,57 @@ class SmokeCheck(Model):
     timeout: form.Duration = Field(default="30s", description="how long a wrong answer is asked again")
 
 
-class Application(Model):
-    """A repository that becomes one image and one Deployment."""
+class Ready(Model):
+    """How a service shows that it can be used. The tests start after that."""
+
+    port: form.Port = Field(description="where it accepts a connection", examples=[5432])
+    path: form.HttpPath | None = Field(
+        default=None, description="asked there by GET until the status is below 400", examples=["/health"]
+    )
+    timeout: form.Duration = Field(default="2m", description="how long that may take, its image's pull included")
+
+
+class ServiceResources(Limits):
+    """Limits of a service."""
+
+    cpu: form.Cpu = Field(default="1", description="cores")
+    memory: form.Memory = Field(default="512Mi", description="bytes")
+    ephemeral_storage: form.Memory = Field(
+        default="2Gi", description="bytes of the node's disk, for what it writes and for each writable folder"
+    )
+
+
+class Service(Model):
+    """A container beside the tests."""
+
+    image: TextOrSource = Field(
+        description="what it runs, by digest", examples=["registry.example/postgres@sha256:<64 hex digits>"]
+    )
+    command: list[form.Line] = Field(
+        default_factory=list, description="instead of the image's entrypoint", examples=[["sh", "-c"]]
+    )
+    args: list[form.Line] = Field(default_factory=list, description="instead of the image's command", examples=[["--tiny"]])
+    env: dict[form.ArgumentName, form.Line] = Field(
+        default_factory=dict,
+        description="environment variables; values are not secret: the tests can read whatever the service knows",
+        examples=[{"POSTGRES_HOST_AUTH_METHOD": "trust"}],
+    )
+    user: form.UserId = Field(
+        default=65532, description="numeric user and group that it runs as, never root", examples=[999]
+    )
+    writable: list[form.Folder] = Field(
+        default_factory=list,
+        description="folders that start empty and that its user can write to, whoever they belong to in the image",
+        examples=[["/data"]],
+    )
+    ready: Ready | None = Field(
+        default=None, description="how it shows that it can be used; without this the tests do not wait for it"
+    )
+    resources: ServiceResources = Field(default_factory=ServiceResources, description="limits")
+
+
+class Origin(Model):
+    """Where an application comes from: its name, and what of which repository it is."""
 
     name: form.Name = Field(description="also the image's name; its Deployment is `<name>-pod`", examples=["shop"])
     repository: form.RepositoryName = Field(description="the repository on the forge", examples=["acme/shop"])
@@ -72,6 +120,11 @@ class Application(Model):
         "none of it rolls out nothing, and only what lies there has to be what was tested",
         examples=[["services/shop", "lib"]],
     )
+
+
+class Container(Model):
+    """How an application's container runs, the same in every environment."""
+
     port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
     health_path: form.HttpPath = Field(default="/", description="readiness probe's path")
     smoke_check: SmokeCheck | None = Field(
@@ -86,6 +139,16 @@ class Application(Model):
         description="environment variables, the same everywhere; secrets are in `environments[].applications`",
         examples=[{"LOG_LEVEL": "info"}],
     )
+
+    @property
+    def smoke_check_seconds(self) -> int:
+        """How long a wrong answer to the smoke check is asked again; 0 without one."""
+        return seconds(self.smoke_check.timeout) if self.smoke_check else 0
+
+
+class Application(Container, Origin):
+    """A repository that becomes one image and one Deployment."""
+
     test_command: str = Field(
         default="true", min_length=1, description="run by sh in the root of the repository", examples=["make test"]
     )
@@ -107,14 +170,9 @@ class Application(Model):
         "so does every pull request that is no fork's",
         examples=[{"npm-token": {"file": "secrets/npm-read-token"}}],
     )
-    quarantine: Credential | None = Field(
+    quarantine: User | None = Field(
         default=None,
         description="the user that pushes this application's builds to quarantine, with rights on its repository there "
         "alone; default `build.quarantine.write`, which pull requests of every application without one can take",
         examples=[{"username": "shop", "password": {"file": "secrets/quarantine-shop"}}],
     )
-
-    @property
-    def smoke_check_seconds(self) -> int:
-        """How long a wrong answer to the smoke check is asked again; 0 without one."""
-        return seconds(self.smoke_check.timeout) if self.smoke_check else 0

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from components.settings import types as form
 from components.settings.registry import Registry
-from components.settings.types import Model, Source, TextOrSource
+from components.settings.types import Limits, Model, Source, TextOrSource
 
 
 class Proxy(Model):
@@ -26,7 +26,7 @@ class Proxy(Model):
     )
 
 
-class TestResources(Model):
+class TestResources(Limits):
     """Limits of the step that runs the tests."""
 
     cpu: form.Cpu = Field(default="2", description="cores")
@@ -37,7 +37,7 @@ class TestResources(Model):
     )
 
 
-class ImageResources(Model):
+class ImageResources(Limits):
     """Limits of the step that builds the image."""
 
     cpu: form.Cpu = Field(default="2", description="cores")

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from components.settings.application import Application
 from components.settings.build import Build
-from components.settings.certificates import certificates
+from components.settings.contents import certificates
 from components.settings.errors import Location, path
-from components.settings.forge_checks import forge_inconsistencies
 from components.settings.mark import Mark
 from components.settings.network_checks import network_inconsistencies
 from components.settings.registry import ReadRegistry, Registry
@@ -63,7 +62,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
                     f"has {len(name)} characters and its environment {environment.name!r} {len(environment.name)}, together "
                     f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
                 )
-    yield from forge_inconsistencies(settings)
+    yield from _forge(settings)
     yield from network_inconsistencies(settings)
     rotation = settings.listener.webhook_secret
     if rotation.accept_previous and rotation.generation == 1:
@@ -80,6 +79,40 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
             yield f"{path(('build', 'quarantine', 'delete'))}: {problem}"
     if settings.source_registry:
         yield from _source_registry(settings, settings.source_registry)
+
+
+def _forge(settings: Settings) -> Iterator[str]:
+    """Yield a line for each setting of the forge that contradicts another one."""
+    forge = settings.forge
+    if forge.token is None and forge.app is None:
+        yield (
+            f"{path(('forge',))}: needs a token or a GitHub App to set commit statuses; "
+            "add `token: {file: secrets/forge-token}`, or `app` with `id`, `installationId` and `privateKey`"
+        )
+    if forge.ok_to_test and forge.ok_to_test.token is None and forge.app is None:
+        yield (
+            f"{path(('forge', 'okToTest', 'token'))}: missing; add `token: {{file: secrets/forge-reader-token}}` "
+            "(only with `forge.app` it may be left out)"
+        )
+    if forge.app is None:
+        return
+    where = path(("forge", "app"))
+    if forge.token:
+        yield f"{where}: stands beside `token`, and only one of them is used; remove one"
+    if forge.kind != "github":
+        yield f'{where}: `kind` is "{forge.kind}", and only GitHub knows Apps; give `token` instead'
+    first, *others = (application.repository for application in settings.applications)
+    for index, repository in enumerate(others, 1):
+        if _owner(repository) != _owner(first):
+            place = path(("applications", index, "repository"))
+            yield (
+                f"{place} = {json.dumps(repository)}: belongs to another owner than {first}, and `forge.app` names "
+                "one owner's installation; move the application to a stack of its own, or give `forge.token`"
+            )
+
+
+def _owner(repository: str) -> str:
+    return repository.partition("/")[0].lower()
 
 
 def _repositories(applications: Sequence[Application]) -> Iterator[str]:

@@ -1,14 +1,82 @@
-"""Where applications run."""
+"""Where applications run, who has to approve what they get, and what differs for single ones."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.settings import types as form
-from components.settings.approval import Approval
 from components.settings.exposure import Exposure
-from components.settings.types import Model
-from components.settings.workload import Workload
+from components.settings.types import Model, Source
+
+
+class Approval(Model):
+    """People who approve a digest by name, as the cluster knows them."""
+
+    users: list[form.Who] = Field(
+        default_factory=list, description="user names, as `kubectl auth whoami` shows them", examples=[["ana@example.com"]]
+    )
+    groups: list[form.Who] = Field(default_factory=list, description="groups of the cluster", examples=[["releasers"]])
+    count: form.Count = Field(default=1, description="how many different people it takes")
+    timeout: form.Duration = Field(default="30m", description="how long a merge waits for them")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.users and not self.groups:
+            raise ValueError("a mapping with `users`, `groups` or both: somebody has to approve")
+        if not self.groups and len(set(self.users)) < self.count:
+            raise ValueError(f"a mapping whose `count` is at most the number of its users, {len(set(self.users))}")
+        return self
+
+
+class Autoscaling(Model):
+    """A HorizontalPodAutoscaler; it needs the cluster's metrics API."""
+
+    min: form.Pods = Field(description="fewest pods", examples=[2])
+    max: form.Pods = Field(description="most pods", examples=[10])
+    cpu: form.Percent = Field(default=80, description="per cent of the CPU that a pod requests, on average")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise ValueError("a mapping whose `min` is not above its `max`")
+        return self
+
+
+class Secrets(Model):
+    """Values that only the application's pods see. A changed one rolls them."""
+
+    env: dict[form.ArgumentName, Source] = Field(
+        default_factory=dict,
+        description="environment variables",
+        examples=[{"DATABASE_URL": {"config": "shopDatabaseUrl"}}],
+    )
+    files: dict[form.FileName, Source] = Field(
+        default_factory=dict,
+        description="files in /run/secrets",
+        examples=[{"license.key": {"file": "secrets/license.key"}}],
+    )
+
+
+class Workload(Model):
+    """An application in this environment."""
+
+    replicas: form.Replicas | None = Field(
+        default=None, description="pods of this application instead of the environment's `replicas`", examples=[3]
+    )
+    autoscaling: Autoscaling | None = Field(
+        default=None, description="as many pods as the load takes, instead of `replicas`"
+    )
+    env: dict[form.ArgumentName, form.Line] = Field(
+        default_factory=dict,
+        description="environment variables, beside those of the application and before them",
+        examples=[{"LOG_LEVEL": "debug"}],
+    )
+    secrets: Secrets = Field(default_factory=Secrets, description="values that only its pods see")
+    host: form.HostName | None = Field(
+        default=None,
+        description="its host name outside the cluster, by the environment's `exposure`",
+        examples=["shop.example"],
+    )
 
 
 class Environment(Model):

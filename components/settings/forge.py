@@ -30,13 +30,18 @@ class Https(Model):
     )
 
 
-class App(Model):
-    """A GitHub App, installed where the repositories are. Steps get tokens from it, with the rights that they need."""
+class Installation(Model):
+    """A GitHub App, and where it is installed."""
 
     id: form.AppId = Field(description="the App's client ID or App ID", examples=["Iv23liAbCdEf"])
     installation_id: form.InstallationId = Field(
         description="the number at the end of the installation's address", examples=[12345678]
     )
+
+
+class App(Installation):
+    """A GitHub App, installed where the repositories are. Steps get tokens from it, with the rights that they need."""
+
     private_key: Source = Field(
         description="a private key of the App, as GitHub gives it (PEM, RSA)", examples=[{"file": "secrets/forge-app.pem"}]
     )

@@ -70,15 +70,15 @@ def network_warnings(settings: Settings) -> Iterator[str]:
             f"{path(('build', 'internet'))} is not set: pods with pull-request code reach every public address on the ports "
             f"of {names}. Say `internet: true` if tests and builds may, or name the addresses"
         )
-    told: dict[str, None] = {}
+    lines: dict[str, None] = {}
     for named in hosts:
         if not named.ranges and literal(named.host) is None and is_inside(named.host):
             line = (
                 f"{path(named.addresses)} is not set: pods that talk to {named.host} reach its port of every private "
                 f"address, those of the cluster included. Name its own, e.g. `{named.addresses[-1]}: [10.20.0.0/24]`"
             )
-            told[line] = None
-    yield from told
+            lines[line] = None
+    yield from lines
 
 
 def _hosts(settings: Settings) -> Iterator[_Named]:

@@ -6,7 +6,7 @@ from components.settings import types as form
 from components.settings.types import Model, Source
 
 
-class Credential(Model):
+class User(Model):
     """A user of a registry."""
 
     username: str = Field(min_length=1, description="name of the user", examples=["deployer"])
@@ -19,7 +19,7 @@ class ReadRegistry(Model):
     host: form.Host = Field(description="where the registry answers", examples=["ghcr.io"])
     path: form.ImagePath = Field(default="", description="path before image names", examples=["acme"])
     insecure: bool = Field(default=False, description="true for a registry without TLS")
-    read: Credential | None = Field(default=None, description="the user that pulls")
+    read: User | None = Field(default=None, description="the user that pulls")
     addresses: list[form.AddressRange] = Field(
         default_factory=list,
         description="where it is, and where it sends for layers; pods that talk to it reach these alone. By default every "
@@ -40,8 +40,8 @@ class ReadRegistry(Model):
 class Registry(ReadRegistry):
     """An OCI registry, and who reads and writes there."""
 
-    write: Credential | None = Field(default=None, description="the user that pushes")
-    delete: Credential | None = Field(
+    write: User | None = Field(default=None, description="the user that pushes")
+    delete: User | None = Field(
         default=None,
         description="the user that deletes what pull requests left that were closed unmerged; without it nothing is deleted",
         examples=[{"username": "cleaner", "password": {"file": "secrets/registry-cleaner"}}],

@@ -141,6 +141,14 @@ class Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
+class Limits(Model):
+    """What a container never gets more of; who uses it says how much that is unless told otherwise."""
+
+    cpu: Cpu
+    memory: Memory
+    ephemeral_storage: Memory
+
+
 class Source(Model):
     """Where a text comes from: a file (relative to the project) or a secret of the stack's own configuration."""
 

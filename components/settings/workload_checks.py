@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from components.conventions import go_duration, seconds
 from components.settings.application import Application
 from components.settings.build import Build
-from components.settings.environment import Environment
+from components.settings.environment import Environment, Workload
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
-from components.settings.workload import Workload
 
 # What the program tells every container of itself, and by which setting.
 RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath"}

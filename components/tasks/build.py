@@ -7,13 +7,15 @@ the fetch step alone, which runs first, and the only registry credential opens t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from components.conventions import NONROOT, QUARANTINE_PUSH, Manifest, restricted
+from components.conventions import NONROOT, Manifest, restricted
+from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
+from components.settings.build import ImageResources, Storage, TestResources
+from components.settings.types import Limits
 from components.tasks import service
 from components.tasks.git import Git
-from components.tasks.service import Service
+from components.tasks.service import Sidecar
 from components.tasks.step import (
     DOCKER_CONFIG_PATH,
-    docker_config,
     empty_dir,
     mount,
     step,
@@ -37,7 +39,6 @@ PARAMS = {
 }
 RESULTS = {"digest": "digest of the image in the quarantine registry"}
 
-BUILD_SECRETS = "build-secrets"
 BUILD_SECRETS_PATH = "/credentials/build"
 
 # Below the volume's own folder, which belongs to root: git works only in a folder of its own user.
@@ -48,25 +49,6 @@ CHECKOUT = "/source/checkout"
 BUILD_CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "SETFCAP", "SYS_CHROOT",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a step never gets more of."""
-
-    cpu: str = "2"
-    memory: str = "1Gi"
-    ephemeral_storage: str = "10Gi"
-    """Of the node's disk."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A volume that is provisioned for a pod and ends with it."""
-
-    size: str
-    class_name: str | None
-    """The StorageClass; None for the cluster's default one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,21 +63,19 @@ class BuildTaskArgs:
     """A profile in the kubelet's seccomp folder; None runs the image step Unconfined."""
     process_sandbox: bool = True
     """Gives each RUN processes of its own, which takes Kubernetes 1.35; else it sees those of the image step."""
-    test: Limits = field(default_factory=Limits)
-    image: Limits = field(default_factory=lambda: Limits(memory="2Gi"))
+    test: Limits = field(default_factory=TestResources)
+    image: Limits = field(default_factory=ImageResources)
     proxy: Mapping[str, str] = field(default_factory=dict)
     """Variables that tell tests and builds the way out."""
-    memory_storage: str | None = None
-    """Keeps layers in memory, at most so much, while an image is built."""
-    claim: Claim | None = None
-    """Keeps them on a volume of the run's own."""
-    quarantine_secret: str = QUARANTINE_PUSH
-    """The Secret that opens the quarantine registry."""
-    secrets: str | None = None
-    """The Secret with what the tests and the image's build may read; None where there is nothing."""
+    storage: Storage | None = None
+    """Where layers lie while an image is built; None for the node's disk."""
+    quarantine: Credential = QUARANTINE_PUSH
+    """What opens the quarantine registry."""
+    secrets: Credential | None = None
+    """What the tests and the image's build may read; None where there is nothing."""
 
 
-def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
+def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
     """Return the Task's spec; `services` run beside its steps."""
     return (
         {
@@ -105,8 +85,8 @@ def spec(args: BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
             "volumes": [
                 *checkout(args.test),
                 _storage(args),
-                docker_config(QUARANTINE_PUSH, args.quarantine_secret),
-                *([{"name": BUILD_SECRETS, "secret": {"secretName": args.secrets}}] if args.secrets else []),
+                args.quarantine.volume(),
+                *([args.secrets.volume()] if args.secrets else []),
                 *service.volumes(services),
             ],
             "steps": [
@@ -144,13 +124,14 @@ def fetch(git: Git, ref: str, limits: Limits) -> Manifest:
 
 
 def _storage(args: BuildTaskArgs) -> Manifest:
-    if args.memory_storage:
-        return {"name": "storage", "emptyDir": {"medium": "Memory", "sizeLimit": args.memory_storage}}
-    if args.claim is None:
+    if args.storage and args.storage.memory:
+        return {"name": "storage", "emptyDir": {"medium": "Memory", "sizeLimit": args.storage.memory}}
+    volume = args.storage.volume if args.storage else None
+    if volume is None:
         return empty_dir("storage", args.image.ephemeral_storage)
-    wanted: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": args.claim.size}}}
-    if args.claim.class_name:
-        wanted["storageClassName"] = args.claim.class_name
+    wanted: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": volume.size}}}
+    if volume.class_name:
+        wanted["storageClassName"] = volume.class_name
     return {"name": "storage", "ephemeral": {"volumeClaimTemplate": {"spec": wanted}}}
 
 
@@ -165,7 +146,7 @@ def test(limits: Limits, proxy: Mapping[str, str], *, secrets: bool) -> Manifest
         mounts=[
             mount("source", "/source", read_only=True),
             mount("test", "/test"),
-            *([mount(BUILD_SECRETS, "/run/secrets", read_only=True)] if secrets else []),
+            *([BUILD_SECRETS.mount("/run/secrets")] if secrets else []),
         ],
         cpu=limits.cpu,
         memory=limits.memory,
@@ -216,8 +197,8 @@ def _image(args: BuildTaskArgs) -> Manifest:
         mounts=[
             mount("source", "/source", read_only=True),
             mount("storage", "/storage"),
-            mount(QUARANTINE_PUSH, DOCKER_CONFIG_PATH, read_only=True),
-            *([mount(BUILD_SECRETS, BUILD_SECRETS_PATH, read_only=True)] if args.secrets else []),
+            args.quarantine.mount(DOCKER_CONFIG_PATH),
+            *([args.secrets.mount(BUILD_SECRETS_PATH)] if args.secrets else []),
         ],
         cpu=args.image.cpu,
         memory=args.image.memory,

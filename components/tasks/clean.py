@@ -1,13 +1,13 @@
 """After a pull request was closed unmerged: what it left in the registries is deleted, once the environment is back."""
 
-from components.conventions import REGISTRY_DELETE, Manifest
+from components.conventions import Manifest
+from components.credential import REGISTRY_DELETE
 from components.tasks import forge, rollout
 from components.tasks.step import (
     API_TOKEN_PATH,
     DOCKER_CONFIG_PATH,
     SCRATCH,
     api_token,
-    docker_config,
     empty_dir,
     mount,
     step,
@@ -62,7 +62,7 @@ def spec(*, api: forge.Api, insecure: bool, quarantine_insecure: bool) -> Manife
             "REJECTED": REJECTED_PATH,
             "SCRATCH": SCRATCH,
         },
-        mounts=[mount(REGISTRY_DELETE, DOCKER_CONFIG_PATH, read_only=True), mount(TOLD, "/kept", read_only=True)],
+        mounts=[REGISTRY_DELETE.mount(DOCKER_CONFIG_PATH), mount(TOLD, "/kept", read_only=True)],
     )
     return {
         "description": "Delete the images that a rejected pull request left.",
@@ -70,7 +70,7 @@ def spec(*, api: forge.Api, insecure: bool, quarantine_insecure: bool) -> Manife
         "volumes": [
             api_token(rollout.API_TOKEN),
             forge.volume(api),
-            docker_config(REGISTRY_DELETE, REGISTRY_DELETE),
+            REGISTRY_DELETE.volume(),
             empty_dir(TOLD),
         ],
         "steps": [kept, rejected, clean],

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.conventions import Manifest
-from components.tasks.step import mount
+from components.credential import Credential
+from components.settings.forge import Installation
 
 PATH = "/credentials/forge"
 
@@ -17,33 +18,25 @@ COLLABORATORS = {"metadata": "read"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class App:
-    """A GitHub App, and where it is installed."""
-
-    id: str
-    installation: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Api:
     """The forge's REST API, and what opens it."""
 
     url: str
     """Its base."""
-    secret: str
-    """The Secret with a token, or with the App's private key."""
-    app: App | None = None
+    credential: Credential
+    """A token, or the App's private key."""
+    app: Installation | None = None
     """Whose key it is; None for a token."""
 
 
 def volume(api: Api) -> Manifest:
-    """Return the volume with what opens the API; its name is the Secret's."""
-    return {"name": api.secret, "secret": {"secretName": api.secret}}
+    """Return the volume with what opens the API."""
+    return api.credential.volume()
 
 
 def credential(api: Api) -> Manifest:
     """Return the mount for the one step that calls the API."""
-    return mount(api.secret, PATH, read_only=True)
+    return api.credential.mount(PATH)
 
 
 def env(api: Api, rights: Mapping[str, str]) -> dict[str, str]:
@@ -56,7 +49,7 @@ def env(api: Api, rights: Mapping[str, str]) -> dict[str, str]:
         return about | {"TOKEN_FILE": f"{PATH}/token"}
     return about | {
         "APP_ID": api.app.id,
-        "APP_INSTALLATION": str(api.app.installation),
+        "APP_INSTALLATION": str(api.app.installation_id),
         "APP_KEY_FILE": f"{PATH}/private-key",
         "APP_RIGHTS": json.dumps(rights),
     }

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import BASIC_AUTH, SSH_DIRECTORY, Manifest
+from components.conventions import Manifest
+from components.credential import BASIC_AUTH, SSH_DIRECTORY, Credential
 
 PATH = "/credentials/git"
 
@@ -20,18 +21,18 @@ class Git:
 
     env: Mapping[str, str]
     """Makes git fetch in this one way, and do nothing else."""
-    credential: str | None
-    """The Secret that a run binds to the workspace of the same name; None where none is needed."""
+    credential: Credential | None
+    """What a run binds to the workspace of the same name; None where none is needed."""
 
     def workspaces(self) -> Manifest:
         """Return what a Task declares that fetches; only a step that lists the workspace mounts it."""
         if not self.credential:
             return {}
-        return {"workspaces": [{"name": self.credential, "description": "what git fetches with", "readOnly": True}]}
+        return {"workspaces": [{"name": self.credential.name, "description": "what git fetches with", "readOnly": True}]}
 
     def mounts(self) -> list[Manifest]:
         """Return the workspaces of a step that fetches."""
-        return [{"name": self.credential, "mountPath": PATH}] if self.credential else []
+        return [{"name": self.credential.name, "mountPath": PATH}] if self.credential else []
 
 
 # A missing known_hosts fails; it is not trusted on first use.

@@ -6,13 +6,14 @@ where they are rolled out from.
 
 from dataclasses import dataclass
 
-from components.conventions import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Manifest
+from components.conventions import Manifest
+from components.credential import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Credential
+from components.settings.environment import Approval
 from components.tasks import approve, rollout
 from components.tasks.git import Git
 from components.tasks.step import (
     SCRATCH,
     SOURCE_CONFIG_PATH,
-    docker_config,
     empty_dir,
     mount,
     string_params,
@@ -74,17 +75,17 @@ class PromoteTaskArgs:
     marks: Marks
     stale_base: str
     """`rebuild` to wait for the mark of the merge commit where the head's is about another tree; else `refuse`."""
-    approval: approve.ApprovalArgs | None
+    approval: Approval | None
     """Whose word it takes."""
 
 
 def spec(args: PromoteTaskArgs) -> Manifest:
     """Return the Task's spec."""
-    params, volumes = PARAMS, [_credential(REGISTRY_PULL, args.registry)]
+    params, volumes = PARAMS, [_volume(REGISTRY_PULL, args.registry)]
     proofs = [_prove(args, args.registry, REGISTRY_PULL, args.marks.seconds)]
     if args.source:
         params = PARAMS | SOURCE_PARAMS
-        volumes += [_credential(SOURCE_PULL, args.source), docker_config(REGISTRY_PUSH, REGISTRY_PUSH)]
+        volumes += [_volume(SOURCE_PULL, args.source), REGISTRY_PUSH.volume()]
         proofs = [
             _prove(args, args.source, SOURCE_PULL, args.marks.seconds, image="$(params.source-image)"),
             _import(args.registry, args.source),
@@ -111,14 +112,14 @@ def spec(args: PromoteTaskArgs) -> Manifest:
     } | args.git.workspaces()
 
 
-def _credential(name: str, registry: Reading) -> Manifest:
-    return docker_config(name, name) if registry.authenticated else empty_dir(name)
+def _volume(credential: Credential, registry: Reading) -> Manifest:
+    return credential.volume() if registry.authenticated else empty_dir(credential.name)
 
 
 def _prove(
     args: PromoteTaskArgs,
     registry: Reading,
-    volume: str,
+    credential: Credential,
     seconds: int,
     *,
     image: str = "$(params.image)",
@@ -126,7 +127,7 @@ def _prove(
 ) -> Manifest:
     prove = rollout.registry_step(
         "prove-copy" if copied else "prove",
-        volume,
+        credential,
         runs="prove",
         insecure=registry.insecure,
         env={
@@ -175,5 +176,5 @@ def _import(registry: Reading, source: Reading) -> Manifest:
             "SOURCE_INSECURE": str(source.insecure).lower(),
         },
     )
-    copy["volumeMounts"].append(mount(SOURCE_PULL, SOURCE_CONFIG_PATH, read_only=True))
+    copy["volumeMounts"].append(SOURCE_PULL.mount(SOURCE_CONFIG_PATH))
     return copy

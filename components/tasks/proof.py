@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from components.conventions import MARK_SIGNING, REGISTRY_PULL, Manifest
+from components.conventions import Manifest
+from components.credential import MARK_SIGNING, REGISTRY_PULL
 from components.tasks import rollout
 from components.tasks.promote import Reading
 from components.tasks.stage import MARK_KEY_PATH
-from components.tasks.step import SCRATCH, docker_config, empty_dir, mount, string_params, string_results
+from components.tasks.step import SCRATCH, empty_dir, string_params, string_results
 
 NAME = "proof"
 
@@ -61,11 +62,11 @@ def spec(args: ProofTaskArgs) -> Manifest:
         },
     )
     proof["env"] = [variable for variable in proof["env"] if variable["name"] != "RESULT_IMAGE_PATH"]
-    read = docker_config(REGISTRY_PULL, REGISTRY_PULL) if args.registry.authenticated else empty_dir(REGISTRY_PULL)
+    read = REGISTRY_PULL.volume() if args.registry.authenticated else empty_dir(REGISTRY_PULL.name)
     volumes = [read]
     if signs:
-        proof["volumeMounts"].append(mount("mark-signing", MARK_KEY_PATH, read_only=True))
-        volumes.append({"name": "mark-signing", "secret": {"secretName": MARK_SIGNING}})
+        proof["volumeMounts"].append(MARK_SIGNING.mount(MARK_KEY_PATH))
+        volumes.append(MARK_SIGNING.volume())
     return {
         "description": "Tell whether an image is one that was vouched for.",
         "params": string_params(FIXED_PARAMS | PARAMS),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from components.conventions import FIELD_MANAGER, Manifest
+from components.credential import Credential
 from components.tasks.git import Git
 from components.tasks.step import (
     API_TOKEN_PATH,
@@ -132,8 +133,10 @@ def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved
     )
 
 
-def registry_step(name: str, volume: str, *, insecure: bool, env: Mapping[str, str], runs: str | None = None) -> Manifest:
-    """Return a step that works on the registry with the credential of `volume`; `runs` is its script if not its name's."""
+def registry_step(
+    name: str, credential: Credential, *, insecure: bool, env: Mapping[str, str], runs: str | None = None
+) -> Manifest:
+    """Return a step that works on the registry with a credential; `runs` is its script if not its name's."""
     return step(
         name,
         runs=runs,
@@ -143,5 +146,5 @@ def registry_step(name: str, volume: str, *, insecure: bool, env: Mapping[str, s
             "RESULT_IMAGE_PATH": "$(results.image.path)",
         }
         | dict(env),
-        mounts=[mount(volume, DOCKER_CONFIG_PATH, read_only=True)],
+        mounts=[credential.mount(DOCKER_CONFIG_PATH)],
     )

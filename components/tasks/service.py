@@ -4,10 +4,11 @@ A service counts as lost with the tests that talk to it: it gets what its settin
 source nor a workspace nor a volume of a step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.conventions import Manifest, limits, restricted
+from components.conventions import Manifest, limits, restricted, seconds
+from components.settings.application import Service
 from components.tasks.step import empty_dir, mount, step, variable
 
 # What Tekton calls their containers, and the one that it adds itself where results are read from logs.
@@ -19,49 +20,30 @@ AWAIT = "await"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
-    """What a service answers once it can be used."""
-
-    port: int
-    path: str
-    """Empty where a connection is enough."""
-    seconds: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """A container beside the tests."""
+class Sidecar:
+    """A service of an application, as it runs beside the tests."""
 
     name: str
     image: str
-    """By digest."""
-    command: tuple[str, ...]
-    args: tuple[str, ...]
-    env: Mapping[str, str]
-    user: int
-    writable: tuple[str, ...]
-    """Folders on volumes of its own."""
-    ready: Ready | None
-    cpu: str
-    memory: str
-    ephemeral_storage: str
+    """By digest, whatever its settings take that from."""
+    service: Service
 
 
-def sidecars(services: Sequence[Service]) -> Manifest:
+def sidecars(services: Sequence[Sidecar]) -> Manifest:
     """Return what services add to a Task's spec beside volumes and steps."""
-    return {"sidecars": [_sidecar(service) for service in services]} if services else {}
+    return {"sidecars": [_sidecar(sidecar) for sidecar in services]} if services else {}
 
 
-def volumes(services: Sequence[Service]) -> list[Manifest]:
+def volumes(services: Sequence[Sidecar]) -> list[Manifest]:
     """Return the volumes of services."""
     return [
-        empty_dir(_volume(service, number), service.ephemeral_storage)
-        for service in services
-        for number in range(len(service.writable))
+        empty_dir(_volume(sidecar, number), sidecar.service.resources.ephemeral_storage)
+        for sidecar in services
+        for number in range(len(sidecar.service.writable))
     ]
 
 
-def awaited(services: Sequence[Service]) -> list[Manifest]:
+def awaited(services: Sequence[Sidecar]) -> list[Manifest]:
     """Return the steps that wait for services, one for each, so that its name tells which one did not get ready.
 
     Tekton can wait too, where the cluster's flag `await-sidecar-readiness` is on, but then for as long as the whole Task may
@@ -69,40 +51,41 @@ def awaited(services: Sequence[Service]) -> list[Manifest]:
     """
     return [
         step(
-            f"{AWAIT}-{service.name}",
+            f"{AWAIT}-{sidecar.name}",
             runs=AWAIT,
             env={
-                "SERVICE": service.name,
-                "PORT": str(service.ready.port),
-                "HTTP_PATH": service.ready.path,
-                "READY_SECONDS": str(service.ready.seconds),
+                "SERVICE": sidecar.name,
+                "PORT": str(ready.port),
+                "HTTP_PATH": ready.path or "",
+                "READY_SECONDS": str(seconds(ready.timeout)),
             },
             cpu="500m",
             memory="64Mi",
         )
-        for service in services
-        if service.ready
+        for sidecar in services
+        if (ready := sidecar.service.ready)
     ]
 
 
-def _sidecar(service: Service) -> Manifest:
+def _sidecar(sidecar: Sidecar) -> Manifest:
+    service, most = sidecar.service, sidecar.service.resources
     made: Manifest = {
-        "name": service.name,
-        "image": service.image,
+        "name": sidecar.name,
+        "image": sidecar.image,
         "imagePullPolicy": "IfNotPresent",
-        "computeResources": limits(service.cpu, service.memory, service.ephemeral_storage),
+        "computeResources": limits(most.cpu, most.memory, most.ephemeral_storage),
         "securityContext": restricted(service.user),
     }
     if service.command:
-        made["command"] = list(service.command)
+        made["command"] = service.command
     if service.args:
-        made["args"] = list(service.args)
+        made["args"] = service.args
     if service.env:
         made["env"] = [variable(name, value) for name, value in service.env.items()]
     if service.writable:
-        made["volumeMounts"] = [mount(_volume(service, number), path) for number, path in enumerate(service.writable)]
+        made["volumeMounts"] = [mount(_volume(sidecar, number), path) for number, path in enumerate(service.writable)]
     return made
 
 
-def _volume(service: Service, number: int) -> str:
-    return f"service-{service.name}-{number}"
+def _volume(sidecar: Sidecar, number: int) -> str:
+    return f"service-{sidecar.name}-{number}"

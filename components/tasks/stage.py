@@ -1,9 +1,10 @@
 """Pod 2: copy the image from quarantine by digest, roll it out, sign the mark. Of pod 1 it takes the digest, as data."""
 
-from components.conventions import MARK_SIGNING, REGISTRY_PUSH, Manifest
+from components.conventions import Manifest
+from components.credential import MARK_SIGNING, REGISTRY_PUSH
 from components.tasks import rollout
 from components.tasks.git import Git
-from components.tasks.step import SCRATCH, docker_config, mount, string_params, string_results
+from components.tasks.step import SCRATCH, mount, string_params, string_results
 
 NAME = "stage"
 
@@ -27,7 +28,7 @@ def spec(
     """
     copy = rollout.registry_step(
         "copy",
-        "registry-push",
+        REGISTRY_PUSH,
         insecure=insecure or quarantine_insecure,
         env={
             "PARAM_HEAD_SHA": "$(params.head-sha)",
@@ -43,7 +44,7 @@ def spec(
     )
     sign = rollout.registry_step(
         "sign",
-        "registry-push",
+        REGISTRY_PUSH,
         insecure=insecure,
         env={
             "PARAM_REPOSITORY": "$(params.repository)",
@@ -60,7 +61,7 @@ def spec(
         },
     )
     sign["volumeMounts"] += [
-        mount("mark-signing", MARK_KEY_PATH, read_only=True),
+        MARK_SIGNING.mount(MARK_KEY_PATH),
         mount(rollout.HISTORY, "/history", read_only=True),
     ]
     return {
@@ -68,8 +69,8 @@ def spec(
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
         "volumes": [
-            docker_config("registry-push", REGISTRY_PUSH),
-            {"name": "mark-signing", "secret": {"secretName": MARK_SIGNING}},
+            REGISTRY_PUSH.volume(),
+            MARK_SIGNING.volume(),
             *rollout.volumes(),
         ],
         "steps": [copy, rollout.deploy(), rollout.commits(git, "$(params.head-sha)"), sign],

@@ -96,12 +96,6 @@ def with_scratch(task: Manifest) -> Manifest:
     return task | {"volumes": [*task.get("volumes", []), *own]}
 
 
-def docker_config(name: str, secret: str) -> Manifest:
-    """Return a volume with a registry credential as docker's `config.json`."""
-    items = [{"key": ".dockerconfigjson", "path": "config.json"}]
-    return {"name": name, "secret": {"secretName": secret, "items": items}}
-
-
 def api_token(name: str) -> Manifest:
     """Return a volume with what a client needs to call the API server as the pod's service account.
 

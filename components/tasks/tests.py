@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from components.conventions import Manifest
 from components.tasks import build, service
-from components.tasks.service import Service
+from components.tasks.service import Sidecar
 from components.tasks.step import string_params
 
 NAME = "tests"
@@ -19,7 +19,7 @@ PARAMS = {
 }
 
 
-def spec(args: build.BuildTaskArgs, services: Sequence[Service] = ()) -> Manifest:
+def spec(args: build.BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
     """Return the Task's spec. The forge keeps a fork's commits in the repository that it asks, under the number."""
     return (
         {

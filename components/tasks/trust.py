@@ -1,54 +1,43 @@
-"""A stack's own certificate authorities: believed by the steps that speak TLS with the forge or a registry, by no others."""
+"""A stack's own certificate authorities: trusted by the steps that speak TLS with the forge or a registry, by no others."""
 
 from collections.abc import Collection
 
 from components.conventions import CA_BUNDLE, Manifest
+from components.credential import BY_VOLUME
 from components.tasks.step import SCRATCH, mount, preceded, variable
 
 PATH = "/certificates"
 # The key in the ConfigMap.
 FILE = "ca.crt"
-# What the tools image believes by itself.
+# What the tools image trusts by itself.
 SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 # Both together.
 TRUSTED = f"{SCRATCH}/trusted.crt"
 
-# What steps speak with. Where images are not promoted from a registry of their own, `source` is `registry`.
-SPEAKS_WITH = {
-    "fetch": {"forge-git"},
-    "commits": {"forge-git"},
-    "touches": {"forge-git"},
-    "tell": {"forge-api"},
-    "announce": {"forge-api"},
-    "report": {"forge-api"},
-    "permit": {"forge-api"},
-    "image": {"quarantine"},
-    "copy": {"quarantine", "registry"},
-    "sign": {"registry"},
-    "clean": {"quarantine", "registry"},
-    "rejected": {"forge-api"},
-    "prove": {"source"},
-    "import": {"source", "registry"},
-    "prove-copy": {"registry"},
-    "proof": {"registry"},
-}
+
+def speaks_with(step: Manifest) -> set[str]:
+    """Return where a step gets in, by what it mounts, and where it fetches, which takes no credential everywhere."""
+    mounted = [mounted["name"] for mounted in step.get("volumeMounts", [])]
+    fetches = any(variable.get("value") == "$(params.repository-url)" for variable in step["env"])
+    opened = {there for name in mounted if name in BY_VOLUME for there in BY_VOLUME[name].opens}
+    return opened | ({"forge-git"} if fetches else set())
 
 
-def believing(task: Manifest, tls: Collection[str]) -> Manifest:
-    """Return a Task's spec whose steps that speak with one of `tls` (as in SPEAKS_WITH) believe the stack's bundle."""
-    steps = [_believing(step) if SPEAKS_WITH.get(step["name"], set()) & set(tls) else step for step in task["steps"]]
+def with_authorities(task: Manifest, tls: Collection[str]) -> Manifest:
+    """Return a Task's spec whose steps that speak with one of `tls`, destinations, trust the stack's bundle."""
+    steps = [_with_authorities(step) if speaks_with(step) & set(tls) else step for step in task["steps"]]
     if steps == task["steps"]:
         return task
     volume = {"name": CA_BUNDLE, "configMap": {"name": CA_BUNDLE}}
     return task | {"volumes": [*task["volumes"], volume], "steps": steps}
 
 
-def believes(task: Manifest) -> bool:
+def has_authorities(task: Manifest) -> bool:
     """Return whether any step of a Task does."""
     return any(volume["name"] == CA_BUNDLE for volume in task["volumes"])
 
 
-def _believing(step: Manifest) -> Manifest:
+def _with_authorities(step: Manifest) -> Manifest:
     env = {"CA_BUNDLE": f"{PATH}/{FILE}", "SYSTEM_CERTIFICATES": SYSTEM, "TRUSTED": TRUSTED}
     return step | {
         "script": preceded(step["script"], "trust.sh"),

@@ -4,7 +4,6 @@ import argparse
 import sys
 
 from images import build
-from images.recipes import RECIPES
 from local import tools
 from local.cluster import Cluster
 from local.cluster.names import DEFAULT_NAME, IMAGES
@@ -36,8 +35,7 @@ def main(arguments: list[str]) -> int:
 
 def up(cluster: Cluster, progress: Progress) -> None:
     cluster.check(progress)
-    needed = sorted({tool for name in IMAGES for tool in RECIPES[name].tools})
-    images = build.ensure(tools.ensure(needed, progress), progress, IMAGES)
+    images = build.ensure(tools.ensure(build.tools_of(IMAGES), progress), progress, IMAGES)
     cluster.up(progress, {name: image.archive for name, image in images.items()})
     progress.line(f"The cluster is up. export KUBECONFIG={cluster.kubeconfig}")
 

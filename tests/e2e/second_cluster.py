@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import apart, pulumi_stacks
+from local import pulumi_stacks, second_cluster
 from local.cluster import Cluster
 from local.demo import DEPLOYMENT
 from local.forge import secret_files
@@ -47,11 +47,19 @@ class Production:
     def pulumi(self, *arguments: str, file: Path | None = None) -> str:
         """The CLI on its stack."""
         variables = pulumi_stacks.process_environment(self.second.cluster, self.world.machine.folders)
-        given = (*arguments, "--stack", apart.NAME, "--config-file", str(file or self.file), "--yes", "--skip-preview")
+        given = (
+            *arguments,
+            "--stack",
+            second_cluster.NAME,
+            "--config-file",
+            str(file or self.file),
+            "--yes",
+            "--skip-preview",
+        )
         try:
-            return pulumi_stacks.command(apart.NAME, variables, *given)
+            return pulumi_stacks.command(second_cluster.NAME, variables, *given)
         finally:
-            (ROOT / f"Pulumi.{apart.NAME}.yaml").unlink(missing_ok=True)
+            (ROOT / f"Pulumi.{second_cluster.NAME}.yaml").unlink(missing_ok=True)
 
     @property
     def image(self) -> str:
@@ -65,11 +73,11 @@ def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
     name = f"apart-{uuid.uuid4().hex[:8]}"
     secret_files.write(folder / "forge-token", admin.new_token("reporter-production", name, ["write:repository"]))
     admin.ensure_deploy_key(REPOSITORY, "apart", secret_files.ensure_key_pair(folder / "id_ed25519", "apart"))
-    logins = Cluster(apart.NAME).layout.secrets / "registry"
+    logins = Cluster(second_cluster.NAME).layout.secrets / "registry"
     settings["forge"]["token"] = {"file": str(folder / "forge-token")}
     settings["forge"]["ssh"]["privateKey"] = {"file": str(folder / "id_ed25519")}
-    settings["cluster"] = {"kubeconfig": f".local/cluster/{apart.NAME}/kubeconfig"}
-    settings["sourceRegistry"] = settings["registry"] | {"host": apart.STAGING_REGISTRY}
+    settings["cluster"] = {"kubeconfig": f".local/cluster/{second_cluster.NAME}/kubeconfig"}
+    settings["sourceRegistry"] = settings["registry"] | {"host": second_cluster.STAGING_REGISTRY}
     settings["registry"] = {
         "host": "registry.internal:5000",
         "insecure": True,
@@ -80,6 +88,6 @@ def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
 
 def listener_service() -> dict[str, Any]:
     """What an ingress is elsewhere: the forge's way to the listener."""
-    port = {"port": 8080, "targetPort": 8080, "nodePort": apart.LISTENER_PORT}
+    port = {"port": 8080, "targetPort": 8080, "nodePort": second_cluster.LISTENER_PORT}
     selector = {"eventlistener": LISTENER.removeprefix("el-")}
     return {"metadata": {"name": LISTENER_SERVICE}, "spec": {"type": "NodePort", "selector": selector, "ports": [port]}}

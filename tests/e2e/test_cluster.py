@@ -236,7 +236,7 @@ def test_the_whole_machines_down_covers_every_cluster(scratch: Scratch, monkeypa
 
     monkeypatch.setattr(machine, "Cluster", Recorder)
     # Other tests may be running there.
-    monkeypatch.setattr(machine.beside, "down", lambda progress: asked.append("beside"))
+    monkeypatch.setattr(machine.second_machine, "down", lambda progress: asked.append("beside"))
     monkeypatch.setattr(machine.shutil, "rmtree", lambda folder, ignore_errors: asked.append(folder.name))
     machine.down(Progress(write=lambda text: None, tty=False))
     assert {"beside", DEFAULT_NAME, NAME} <= {*asked}

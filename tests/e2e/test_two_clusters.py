@@ -18,7 +18,7 @@ import pytest
 import yaml
 from kubernetes import client
 
-from local import apart, pulumi_stacks
+from local import pulumi_stacks, second_cluster
 from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
 from local.kubernetes_api import Kubernetes, wait_until
@@ -34,12 +34,12 @@ QUIET = Progress(write=lambda text: None, tty=False)
 
 @pytest.fixture(scope="module")
 def second(world: World) -> Iterator[Second]:
-    apart.down(QUIET)
+    second_cluster.down(QUIET)
     try:
-        cluster = apart.up(world.machine, QUIET)
-        yield Second(cluster, apart.install_tekton(world.machine, cluster, QUIET))
+        cluster = second_cluster.up(world.machine, QUIET)
+        yield Second(cluster, second_cluster.install_tekton(world.machine, cluster, QUIET))
     finally:
-        apart.down(QUIET)
+        second_cluster.down(QUIET)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +47,14 @@ def production(second: Second, world: World, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("apart")
     file = altered("production", folder, lambda settings: elsewhere(settings, world, folder))
     variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders)
-    pulumi_stacks.command(apart.NAME, variables, "stack", "select", "--create", apart.NAME)
+    pulumi_stacks.command(second_cluster.NAME, variables, "stack", "select", "--create", second_cluster.NAME)
     made = Production(second, file, {}, world)
     made.pulumi("up")
     second.api.wait_for_deployment("production-ci", LISTENER, seconds=90)
     second.api.core.create_namespaced_service("production-ci", listener_service())
     secret = second.api.webhook_secret("production-ci")
     here = world.kubernetes.service_address("production-ci", LISTENER)
-    there = f"http://{second.cluster.node_ip}:{apart.LISTENER_PORT}"
+    there = f"http://{second.cluster.node_ip}:{second_cluster.LISTENER_PORT}"
     world.machine.forge.ensure_webhook("production", there, secret)
     kubeconfig = yaml.safe_load(second.cluster.kubeconfig.read_text())
     made.secrets.update(
@@ -107,14 +107,14 @@ def arrived(production: Production, pull_request: PullRequest) -> None:
 
 def test_nothing_of_production_answers_in_staging_s_cluster(production: Production, world: World) -> None:
     there, here = production.second.cluster.node_ip, world.machine.cluster.node_ip
-    ports = {"API": 6443, "registry": 5000, "quarantine": 5001, "kubelet": 10250, "listener": apart.LISTENER_PORT}
+    ports = {"API": 6443, "registry": 5000, "quarantine": 5001, "kubelet": 10250, "listener": second_cluster.LISTENER_PORT}
     seen = answering(world.kubernetes, {name: f"{there}:{port}" for name, port in ports.items()} | {"own": f"{here}:5000"})
     assert seen == {"own"}, "the control: its own registry answers"
 
 
 def test_production_reaches_the_forge_and_staging_s_registry_and_no_more(production: Production, world: World) -> None:
     here = world.machine.cluster.node_ip
-    opened = {"forge": "forge.internal:3000", "git": "forge.internal:2222", "registry": apart.STAGING_REGISTRY}
+    opened = {"forge": "forge.internal:3000", "git": "forge.internal:2222", "registry": second_cluster.STAGING_REGISTRY}
     closed = {"API": f"{here}:6443", "quarantine": f"{here}:5001", "kubelet": f"{here}:10250", "page": f"{here}:30080"}
     assert answering(production.second.api, opened | closed) == set(opened)
 
@@ -207,9 +207,9 @@ def test_tekton_of_the_second_cluster_is_a_stack_that_is_not_destroyed_by_accide
 def test_a_tekton_that_is_there_is_adopted_and_not_started_anew(second: Second, world: World, tmp_path: Path) -> None:
     tekton = pulumi(second, world)
     before = deployed(second)
-    tekton("stack", "rm", apart.NAME, "--force", "--yes", "--preserve-config")
-    tekton("stack", "select", "--create", apart.NAME)
-    config = yaml.safe_load((apart.TEKTON / f"Pulumi.{apart.NAME}.yaml").read_text())
+    tekton("stack", "rm", second_cluster.NAME, "--force", "--yes", "--preserve-config")
+    tekton("stack", "select", "--create", second_cluster.NAME)
+    config = yaml.safe_load((second_cluster.TEKTON / f"Pulumi.{second_cluster.NAME}.yaml").read_text())
     (tmp_path / "Pulumi.adopt.yaml").write_text(json.dumps({"config": config["config"] | {"tekton:adopt": "true"}}))
     tekton("up", "--yes", "--skip-preview", "--config-file", str(tmp_path / "Pulumi.adopt.yaml"))
     assert deployed(second) == before
@@ -224,10 +224,10 @@ def deployed(second: Second) -> dict[str, str]:
 def pulumi(second: Second, world: World) -> Any:
     """The CLI on the second cluster's Tekton stack."""
     variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders)
-    run = runner(variables | pulumi_stacks.WITHOUT_CHECKPOINTS, apart.TEKTON)
+    run = runner(variables | pulumi_stacks.WITHOUT_CHECKPOINTS, second_cluster.TEKTON)
 
     def on_its_stack(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        named = [] if arguments[0] == "stack" else ["--stack", apart.NAME]
+        named = [] if arguments[0] == "stack" else ["--stack", second_cluster.NAME]
         return run(*arguments, *named, check=check)
 
     return on_its_stack

@@ -118,7 +118,7 @@ def test_down_finds_pods_files_whose_checkout_has_lost_its_own(
     monkeypatch.setattr(names, "POD_FOLDERS", tmp_path)
     monkeypatch.setattr(machine, "CLUSTERS", tmp_path / "gone")
     monkeypatch.setattr(machine, "Cluster", Recorder)
-    monkeypatch.setattr(machine.beside, "down", lambda progress: None)
+    monkeypatch.setattr(machine.second_machine, "down", lambda progress: None)
     monkeypatch.setattr(machine.shutil, "rmtree", lambda folder, ignore_errors: None)
     if left:
         Layout(DEFAULT_NAME).pods.mkdir()

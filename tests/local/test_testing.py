@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import beside
+from local import second_machine
 from local.paths import ROOT
 from local.progress import Progress
 from tests.e2e.lane import claimed, with_following
@@ -40,14 +40,14 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("local/cluster/up.py", "local/cluster/__pycache__/up.pyc", ".local/cluster/state", ".venv/bin/python"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
-    monkeypatch.setattr(beside, "ROOT", root)
-    monkeypatch.setattr(beside, "FOLDER", root / ".local" / "beside")
-    monkeypatch.setattr(beside, "LOG", root / ".local" / "beside.log")
+    monkeypatch.setattr(second_machine, "ROOT", root)
+    monkeypatch.setattr(second_machine, "FOLDER", root / ".local" / "beside")
+    monkeypatch.setattr(second_machine, "LOG", root / ".local" / "beside.log")
     return root
 
 
 def test_the_copy_has_the_sources_and_nothing_of_the_first_machine(checkout: Path) -> None:
-    beside.copy()
+    second_machine.copy()
     copied = checkout / ".local" / "beside"
     found = {str(path.relative_to(copied)) for path in copied.rglob("*") if path.is_file() and ".venv" not in path.parts}
     assert found == {"local/cluster/up.py"}
@@ -55,26 +55,26 @@ def test_the_copy_has_the_sources_and_nothing_of_the_first_machine(checkout: Pat
 
 
 def test_a_copy_in_which_a_machine_may_run_is_not_overwritten(checkout: Path) -> None:
-    beside.copy()
+    second_machine.copy()
     state = checkout / ".local" / "beside" / ".local" / "cluster"
     state.mkdir(parents=True)
     with pytest.raises(FileExistsError):
-        beside.copy()
+        second_machine.copy()
     assert state.is_dir()
 
 
 def test_down_removes_the_copy_once_its_own_down_has_succeeded(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    beside.copy()
+    second_machine.copy()
     (checkout / ".local" / "beside.log").write_text("the cluster does not end")
     codes = iter([1, 0])
-    monkeypatch.setattr(beside, "run", lambda *arguments: next(codes))
+    monkeypatch.setattr(second_machine, "run", lambda *arguments: next(codes))
     quiet = Progress(write=lambda text: None, tty=False)
-    with pytest.raises(beside.UserError, match="the cluster does not end"):
-        beside.down(quiet)
+    with pytest.raises(second_machine.UserError, match="the cluster does not end"):
+        second_machine.down(quiet)
     assert (checkout / ".local" / "beside").is_dir()
-    beside.down(quiet)
+    second_machine.down(quiet)
     assert not (checkout / ".local" / "beside").exists()
-    beside.down(quiet)
+    second_machine.down(quiet)
 
 
 MODULE = """

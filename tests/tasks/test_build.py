@@ -2,7 +2,8 @@
 
 import pytest
 
-from components.tasks.build import BuildTaskArgs, Claim, spec
+from components.settings.build import Storage, Volume
+from components.tasks.build import BuildTaskArgs, spec
 from components.tasks.git import SSH
 from tests.support import Object
 
@@ -11,9 +12,9 @@ from tests.support import Object
     ("args", "expected"),
     [
         ({}, {"emptyDir": {"sizeLimit": "10Gi"}}),
-        ({"memory_storage": "1Gi"}, {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}),
+        ({"storage": Storage(memory="1Gi")}, {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}),
         (
-            {"claim": Claim(size="20Gi", class_name=None)},
+            {"storage": Storage(volume=Volume(size="20Gi"))},
             {
                 "ephemeral": {
                     "volumeClaimTemplate": {
@@ -23,7 +24,7 @@ from tests.support import Object
             },
         ),
         (
-            {"claim": Claim(size="20Gi", class_name="fast")},
+            {"storage": Storage(volume=Volume(size="20Gi", class_name="fast"))},
             {
                 "ephemeral": {
                     "volumeClaimTemplate": {

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from components.cel import SHA
+from components.listener.payload import SHA
 from tests.e2e.attacks.webhooks import Body, honest
 from tests.e2e.world import payload
 

@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 from components.conventions import WEBHOOK_GENERATION, WEBHOOK_SECRET
+from components.settings.listener import WebhookSecret
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,13 @@ class Accepted:
         return WEBHOOK_SECRET if self.generation == 1 else f"{WEBHOOK_SECRET}-{self.generation}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rotation:
-    """Which generations count. Whatever it says, one does: there is no listener without a signature."""
+def accepted_secrets(rotation: WebhookSecret) -> tuple[Accepted, ...]:
+    """Return every secret whose signature counts, the current one first.
 
-    generation: int = 1
-    accept_previous: bool = False
-
-    @property
-    def accepted(self) -> tuple[Accepted, ...]:
-        """Every secret whose signature counts, the current one first."""
-        current = Accepted(self.generation, "current")
-        return (current, Accepted(self.generation - 1, "previous")) if self.accept_previous else (current,)
+    Whatever the settings say, one does: there is no listener without a signature.
+    """
+    current = Accepted(rotation.generation, "current")
+    return (current, Accepted(rotation.generation - 1, "previous")) if rotation.accept_previous else (current,)
 
 
 class WebhookSecrets:
@@ -48,14 +44,14 @@ class WebhookSecrets:
     def __init__(
         self,
         name: str,
-        rotation: Rotation,
+        rotation: WebhookSecret,
         namespace: pulumi.Input[str],
         labels: Mapping[str, str],
         opts: pulumi.ResourceOptions,
     ) -> None:
         self.declared = []
         passwords = []
-        for accepted in rotation.accepted:
+        for accepted in accepted_secrets(rotation):
             password = random.RandomPassword(f"{name}-{accepted.secret}", length=40, special=False, opts=opts)
             passwords.append(password.result)
             metadata = {

@@ -7,11 +7,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.conventions import DEPLOYER, PROJECT, PRUNER, SUPERVISOR, UNTRUSTED, Manifest, labels, token
-from components.policies.approvals import Approvers, approvals
+from components.policies.approvals import approvals
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
 from components.policies.runs import cancellations, claims, endings, prunings, runs
+from components.settings.environment import Approval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class PoliciesArgs:
     """Deployment to how long its Lease is held at most."""
     placeholder_repository: str
     """Repository of the image that runs before the first delivery."""
-    approval: Approvers | None
+    approval: Approval | None
     """Whose approvals count; None where it takes none."""
     image_step: ImageStep | None
     """How images are built; None where no pull-request code runs."""
@@ -87,7 +88,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
         prunings(namespace=args.delivery_namespace, account=account(args.delivery_namespace, PRUNER)),
     ]
     if args.approval:
-        made.append(approvals(namespace=args.delivery_namespace, approvers=args.approval))
+        made.append(approvals(namespace=args.delivery_namespace, approval=args.approval))
     if args.image_step:
         made += [
             cancellations(namespace=args.delivery_namespace, account=account(args.delivery_namespace, SUPERVISOR)),

@@ -1,4 +1,4 @@
-"""From settings to which steps believe the stack's own certificate authorities."""
+"""From settings to which steps trust the stack's own certificate authorities."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,18 @@ from components.settings.stack import Stack
 from components.tasks import trust
 
 
-def believing(stack: Stack, tasks: Mapping[str, Manifest]) -> dict[str, Manifest]:
+def with_authorities(stack: Stack, tasks: Mapping[str, Manifest]) -> dict[str, Manifest]:
     """Return the Tasks of an environment with the authorities in those steps that meet their certificates."""
     if stack.settings.ca_bundle is None:
         return dict(tasks)
-    return {name: trust.believing(spec, _tls(stack.settings)) for name, spec in tasks.items()}
+    return {name: trust.with_authorities(spec, _tls(stack.settings)) for name, spec in tasks.items()}
 
 
 def bundle(stack: Stack, tasks: Mapping[str, Manifest]) -> str | None:
     """Return what those Tasks mount, PEM; None where none of them does."""
     settings = stack.settings
-    believed = any(map(trust.believes, tasks.values()))
-    return stack.text(settings.ca_bundle).strip() + "\n" if settings.ca_bundle and believed else None
+    mounted = any(map(trust.has_authorities, tasks.values()))
+    return stack.text(settings.ca_bundle).strip() + "\n" if settings.ca_bundle and mounted else None
 
 
 def _tls(settings: Settings) -> set[str]:

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from components import git_plan
-from components.conventions import QUARANTINE_PUSH, Manifest, build_secrets, quarantine_push, seconds
+from components.conventions import Manifest
+from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
+from components.plan import forge
 from components.policies.pods import ImageStep
 from components.settings.application import Application
-from components.settings.build import Build, ImageResources, Proxy, TestResources
-from components.settings.service import Service as ServiceSettings
+from components.settings.build import Build, Proxy
 from components.settings.stack import Stack
 from components.tasks import build, tests
-from components.tasks.build import BuildTaskArgs, Claim, Limits
-from components.tasks.service import Ready, Service
+from components.tasks.build import BuildTaskArgs
+from components.tasks.service import Sidecar
 
 # What is never asked of a proxy: the pod itself and the cluster's Services.
 INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
@@ -25,10 +25,13 @@ def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manife
     made: dict[str, Manifest] = {}
     shared = build_task(stack, settings)
     for application in stack.settings.applications:
-        services = [_service(stack, name, service) for name, service in application.services.items()]
+        services = [
+            Sidecar(name=name, image=stack.text(service.image), service=service)
+            for name, service in application.services.items()
+        ]
         if (name := task_of(application, build.NAME)) != build.NAME:
-            secrets = build_secrets(application.name) if application.build_secrets else None
-            made[name] = build.spec(replace(shared, secrets=secrets, quarantine_secret=_login(application)), services)
+            secrets = BUILD_SECRETS.of(application.name) if application.build_secrets else None
+            made[name] = build.spec(replace(shared, secrets=secrets, quarantine=_login(application)), services)
         if forks and (name := task_of(application, tests.NAME)) != tests.NAME:
             made[name] = tests.spec(shared, services)
     return made
@@ -44,19 +47,22 @@ def task_of(application: Application, task: str) -> str:
 
 def image_step(stack: Stack, settings: Build) -> ImageStep:
     """Return what pods with pull-request code are held to."""
-    fetches, applications = git_plan.git(stack.settings.forge).credential, stack.settings.applications
+    fetches, applications = forge.git(stack.settings.forge).credential, stack.settings.applications
+    held = [
+        *([fetches] if fetches else []),
+        *(_login(application) for application in applications),
+        *(BUILD_SECRETS.of(application.name) for application in applications if application.build_secrets),
+    ]
     return ImageStep(
         container="step-image",
         security_context=build.image_security_context(settings.seccomp_profile, process_sandbox=settings.process_sandbox),
-        secrets=({fetches: ("step-fetch",)} if fetches else {})
-        | {_login(application): ("step-image",) for application in applications}
-        | {build_secrets(each.name): ("step-test", "step-image") for each in applications if each.build_secrets},
+        secrets={each.secret: tuple(f"step-{name}" for name in each.untrusted_steps) for each in held},
         service_images=_service_images(stack),
     )
 
 
-def _login(application: Application) -> str:
-    return quarantine_push(application.name) if application.quarantine else QUARANTINE_PUSH
+def _login(application: Application) -> Credential:
+    return QUARANTINE_PUSH.of(application.name) if application.quarantine else QUARANTINE_PUSH
 
 
 def _service_images(stack: Stack) -> tuple[str, ...]:
@@ -65,42 +71,19 @@ def _service_images(stack: Stack) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _service(stack: Stack, name: str, settings: ServiceSettings) -> Service:
-    ready = settings.ready
-    return Service(
-        name=name,
-        image=stack.text(settings.image),
-        command=tuple(settings.command),
-        args=tuple(settings.args),
-        env=settings.env,
-        user=settings.user,
-        writable=tuple(settings.writable),
-        ready=Ready(port=ready.port, path=ready.path or "", seconds=seconds(ready.timeout)) if ready else None,
-        cpu=settings.resources.cpu,
-        memory=settings.resources.memory,
-        ephemeral_storage=settings.resources.ephemeral_storage,
-    )
-
-
 def build_task(stack: Stack, build: Build) -> BuildTaskArgs:
     """Return what differs between installations."""
-    storage = build.storage
     return BuildTaskArgs(
-        git=git_plan.git(stack.settings.forge),
+        git=forge.git(stack.settings.forge),
         quarantine_insecure=build.quarantine.insecure,
         builder_image=stack.text(build.builder_image),
         seccomp_profile=build.seccomp_profile,
         process_sandbox=build.process_sandbox,
-        test=_limits(build.test_resources),
-        image=_limits(build.image_resources),
+        test=build.test_resources,
+        image=build.image_resources,
         proxy=proxy_env(build.proxy, build.quarantine.host) if build.proxy else {},
-        memory_storage=storage.memory if storage else None,
-        claim=Claim(size=storage.volume.size, class_name=storage.volume.class_name) if storage and storage.volume else None,
+        storage=build.storage,
     )
-
-
-def _limits(resources: TestResources | ImageResources) -> Limits:
-    return Limits(cpu=resources.cpu, memory=resources.memory, ephemeral_storage=resources.ephemeral_storage)
 
 
 def proxy_env(proxy: Proxy, quarantine: str) -> dict[str, str]:

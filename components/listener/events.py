@@ -15,7 +15,7 @@ from components.conventions import TEKTON, Manifest, go_duration, key, labels
 class Event:
     """Something that happens, and the names of the objects that react to it."""
 
-    says: str
+    condition: str
     """What passes, in plain words."""
     trigger: str
     objects: str
@@ -24,8 +24,8 @@ class Event:
     """Suffix of the Pipeline that it starts."""
     params: Mapping[str, str]
     """What the Pipeline gets to know of the event."""
-    hears: str = "pull_request"
-    """The forge's name of what it is told by."""
+    webhook: str = "pull_request"
+    """The forge's name of the webhook that brings it."""
 
 
 _PULL_REQUEST = {"pull-request": "$(body.number)"}
@@ -34,43 +34,43 @@ _MERGE = _HEAD | {"merge-sha": "$(body.pull_request.merge_commit_sha)"}
 
 EVENTS = {
     "pull-request": Event(
-        says="opened, reopened, updated, ready or moved here",
+        condition="opened, reopened, updated, ready or moved here",
         trigger="pr-trigger",
         objects="github-pr-trigger",
         pipeline="pipeline",
         params=_HEAD,
     ),
     "rejected": Event(
-        says="closed unmerged or moved away",
+        condition="closed unmerged or moved away",
         trigger="pr-rejected-trigger",
         objects="github-rejected-trigger",
         pipeline="rejected-pipeline",
         params=_PULL_REQUEST,
     ),
     "rebuild": Event(
-        says="closed by merging, to be rebuilt if the base branch had moved",
+        condition="closed by merging, to be rebuilt if the base branch had moved",
         trigger="main-rebuild-trigger",
         objects="github-rebuild-trigger",
         pipeline="rebuild-pipeline",
         params=_MERGE,
     ),
     "merge": Event(
-        says="closed by merging",
+        condition="closed by merging",
         trigger="push-main-trigger",
         objects="github-main-trigger",
         pipeline="pipeline",
         params=_MERGE | {"merged-by": "$(body.pull_request.merged_by.login)"},
     ),
     "base-moved": Event(
-        says="pushed to the base branch, by a merge or by hand",
+        condition="pushed to the base branch, by a merge or by hand",
         trigger="base-moved-trigger",
         objects="github-base-moved-trigger",
         pipeline="base-moved-pipeline",
         params={"before": "$(body.before)", "after": "$(body.after)"},
-        hears="push",
+        webhook="push",
     ),
     "ok-to-test": Event(
-        says="vouched for by /ok-to-test",
+        condition="vouched for by /ok-to-test",
         trigger="ok-to-test-trigger",
         objects="github-ok-to-test-trigger",
         pipeline="fork-pipeline",
@@ -80,7 +80,7 @@ EVENTS = {
             "commenter": "$(body.comment.user.login)",
             "comment": "$(body.comment.id)",
         },
-        hears="issue_comment",
+        webhook="issue_comment",
     ),
 }
 

@@ -1,20 +1,18 @@
-"""From settings to the arguments of components: with `environment_plan`, all that lies between `settings` and the rest."""
+"""From settings to the arguments of what a stack has once: provider, listener, its identity. Environments are beside it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from components.access import ListenerAccessArgs
-from components.application_plan import listener_exposure
 from components.conventions import LISTENER
 from components.environment import Environment
-from components.environment_plan import EnvironmentPlan
+from components.listener.listener import ListenerArgs
 from components.network import NetworkArgs
+from components.plan.environment import EnvironmentPlan
 from components.policies.policy import account
 from components.settings.network_checks import network_warnings
 from components.settings.stack import Stack
-from components.triggers import ListenerArgs
-from components.webhook_secret import Rotation
 
 
 class StackPlan:
@@ -77,7 +75,6 @@ class StackPlan:
     def listener(self, namespaces: Mapping[str, Environment], service_account: str) -> ListenerArgs:
         """The EventListener and all it routes to."""
         settings = self._stack.settings
-        webhook_secret = settings.listener.webhook_secret
         return ListenerArgs(
             name=settings.listener.name,
             environment=self._home.name,
@@ -85,10 +82,10 @@ class StackPlan:
             service_account=service_account,
             forge=settings.forge.kind,
             applications=settings.by_repository,
-            rotation=Rotation(generation=webhook_secret.generation, accept_previous=webhook_secret.accept_previous),
+            rotation=settings.listener.webhook_secret,
             base_branches={application.repository: application.base_branch for application in settings.applications},
             repository_ids=settings.repository_ids,
-            exposure=listener_exposure(settings.listener.exposure) if settings.listener.exposure else None,
+            exposure=settings.listener.exposure,
             triggers=tuple(
                 trigger for plan in self.environments for trigger in plan.triggers(namespaces[plan.name].delivery_namespace)
             ),

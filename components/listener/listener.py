@@ -12,10 +12,16 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from components import cel
 from components.conventions import TRIGGERS, Manifest, key, labels, token
-from components.events import EVENTS, Event, Trigger, binding, template
-from components.exposure import Exposure, expose
+from components.exposure import BODY_LIMITS, expose
+from components.listener import payload
+from components.listener.events import EVENTS, Event, Trigger, binding, template
+from components.listener.webhook_secret import Accepted, WebhookSecrets, accepted_secrets
 from components.network import LISTENER_PORT
-from components.webhook_secret import Accepted, Rotation, WebhookSecrets
+from components.settings.exposure import ListenerExposure
+from components.settings.listener import WebhookSecret
+
+# By which an EventListener finds its Triggers; renamed, it would lose events while a stack is updated.
+WEBHOOK_LABEL = key("hears")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +42,9 @@ class ListenerArgs:
     repository_ids: Mapping[str, int] = field(default_factory=dict)
     """Repository (owner/name) to the forge's number, for those that must have a certain one."""
     triggers: tuple[Trigger, ...]
-    rotation: Rotation = field(default_factory=Rotation)
+    rotation: WebhookSecret = field(default_factory=WebhookSecret)
     """Which webhook secrets count."""
-    exposure: Exposure | None = None
+    exposure: ListenerExposure | None = None
     """How the forge reaches it; None where the forge is inside the cluster, or something else leads to its Service."""
 
 
@@ -83,19 +89,28 @@ class Listener(pulumi.ComponentResource):
                 declare("TriggerBinding", f"{event.objects}-binding", binding(event), {}, []),
                 declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
             ]
-            heard = group_labels(args, event.hears)
+            selected = group_labels(args, event.webhook)
             for number in range(max(map(len, args.applications.values()))):
                 route = event.trigger + (f"-{number + 1}" if number else "")
-                routes.append(declare("Trigger", route, trigger_spec(trigger, event, args, number), heard, parts))
+                routes.append(declare("Trigger", route, trigger_spec(trigger, event, args, number), selected, parts))
         needed = [*secrets.declared, *routes, *after]
         listener = declare("EventListener", args.name, listener_spec(args), {}, needed)
         if args.exposure:
             # Triggers makes the Service of this name.
             metadata = {"name": f"el-{args.name}", "namespace": args.namespace, "labels": common}
             follows = pulumi.ResourceOptions(parent=self, depends_on=[listener])
-            expose(f"{name}-exposure", args.exposure, metadata, LISTENER_PORT, follows)
+            expose(f"{name}-exposure", args.exposure.host, _for_webhooks(args.exposure), metadata, LISTENER_PORT, follows)
         self.webhook_secret = secrets.current
         self.register_outputs({"webhookSecret": self.webhook_secret})
+
+
+def _for_webhooks(exposure: ListenerExposure) -> ListenerExposure:
+    """Return an exposure that lets through what forges send."""
+    ingress = exposure.ingress
+    if ingress is None:
+        return exposure
+    annotations = {**BODY_LIMITS.get(ingress.class_name, {}), **ingress.annotations}
+    return exposure.model_copy(update={"ingress": ingress.model_copy(update={"annotations": annotations})})
 
 
 def interceptor(name: str, ref: str, **params: object) -> Manifest:
@@ -132,43 +147,43 @@ def listener_spec(args: ListenerArgs) -> Manifest:
             }
         },
         "triggerGroups": [
-            group(args, heard, accepted)
-            for heard in sorted({EVENTS[trigger.event].hears for trigger in args.triggers})
-            for accepted in args.rotation.accepted
+            group(args, webhook, accepted)
+            for webhook in sorted({EVENTS[trigger.event].webhook for trigger in args.triggers})
+            for accepted in accepted_secrets(args.rotation)
         ],
     }
 
 
-def group_labels(args: ListenerArgs, heard: str) -> dict[str, str]:
-    """Return the labels of the triggers that hear of one of the forge's events."""
-    return {key("listener"): args.name, key("hears"): heard}
+def group_labels(args: ListenerArgs, webhook: str) -> dict[str, str]:
+    """Return the labels of the triggers of one of the forge's webhooks."""
+    return {key("listener"): args.name, WEBHOOK_LABEL: webhook}
 
 
-def group(args: ListenerArgs, heard: str, accepted: Accepted) -> Manifest:
-    """Return the way in for one of the forge's events, signed with one secret; what all its triggers share comes first."""
-    says, known = {
+def group(args: ListenerArgs, webhook: str, accepted: Accepted) -> Manifest:
+    """Return the way in for one of the forge's webhooks, signed with one secret; what all its triggers share comes first."""
+    passes, known = {
         "pull_request": (
             "a pull request of a known repository to its base branch, not from a fork",
-            cel.known_pull_request(args.forge, args.base_branches),
+            payload.known_pull_request(args.forge, args.base_branches),
         ),
-        "push": ("a push to a known repository", cel.known_push(args.base_branches)),
+        "push": ("a push to a known repository", payload.known_push(args.base_branches)),
         "issue_comment": (
             "a comment on a pull request of a known repository",
-            cel.known_comment(args.forge, args.base_branches),
+            payload.known_comment(args.forge, args.base_branches),
         ),
-    }[heard]
+    }[webhook]
     return {
-        "name": f"{heard.replace('_', '-')}-{accepted.name}",
+        "name": f"{webhook.replace('_', '-')}-{accepted.name}",
         "interceptors": [
             interceptor(
                 "signed by the forge",
                 "github",
                 secretRef={"secretName": accepted.secret, "secretKey": "secret"},
-                eventTypes=[heard],
+                eventTypes=[webhook],
             ),
-            interceptor(says, "cel", filter=cel.every([known, *cel.pinned(args.repository_ids)])),
+            interceptor(passes, "cel", filter=cel.every([known, *payload.pinned(args.repository_ids)])),
         ],
-        "triggerSelector": {"labelSelector": {"matchLabels": group_labels(args, heard)}},
+        "triggerSelector": {"labelSelector": {"matchLabels": group_labels(args, webhook)}},
     }
 
 
@@ -181,22 +196,22 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int
     repository = "body.repository.full_name"
     applications = {name: found[number] for name, found in args.applications.items() if len(found) > number}
     condition = {
-        "pull-request": cel.to_stage(args.forge, args.base_branches),
-        "rejected": cel.rejected(args.forge, args.base_branches),
-        "rebuild": cel.merged(args.base_branches),
-        "merge": cel.merged(args.base_branches),
-        "base-moved": cel.moved_base(args.base_branches),
-        "ok-to-test": cel.vouched_for(),
+        "pull-request": payload.to_stage(args.forge, args.base_branches),
+        "rejected": payload.rejected(args.forge, args.base_branches),
+        "rebuild": payload.merged(args.base_branches),
+        "merge": payload.merged(args.base_branches),
+        "base-moved": payload.moved_base(args.base_branches),
+        "ok-to-test": payload.vouched_for(),
     }[trigger.event]
     if number:
         condition = f"{cel.one_of(repository, applications)} && ({condition})"
     application = [{"key": "application", "expression": cel.lookup(applications, repository)}]
-    overlays = [{"key": "run", "expression": cel.run_name(trigger.environment, trigger.event)}]
-    if event.hears == "issue_comment":
-        overlays.append({"key": "sha", "expression": cel.VOUCHED_FOR})
+    overlays = [{"key": "run", "expression": payload.run_name(trigger.environment, trigger.event)}]
+    if event.webhook == "issue_comment":
+        overlays.append({"key": "sha", "expression": payload.VOUCHED_FOR})
     return {
         "interceptors": [
-            interceptor(event.says, "cel", filter=condition, overlays=application),
+            interceptor(event.condition, "cel", filter=condition, overlays=application),
             # An expression sees what an earlier interceptor said, and nothing of its own.
             interceptor("named after the application and the event", "cel", overlays=overlays),
         ],

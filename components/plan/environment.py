@@ -1,0 +1,105 @@
+"""From settings to the arguments of one environment's components."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pulumi
+
+from components.access import AccessArgs
+from components.application import ApplicationArgs, deployment_name
+from components.credentials import CredentialsArgs
+from components.environment import Environment, EnvironmentArgs
+from components.listener.events import Trigger
+from components.network import NetworkArgs
+from components.pipelines.component import PipelinesArgs
+from components.plan import runs
+from components.plan.application import application_args
+from components.plan.credentials import credentials_args
+from components.plan.delivery import Delivery
+from components.plan.network import network_args
+from components.plan.pipelines import pipelines_args
+from components.plan.policies import policies_args
+from components.policies.component import PoliciesArgs
+from components.pruning import PruningArgs
+from components.settings.environment import Environment as EnvironmentSettings
+from components.settings.stack import Stack
+
+
+@dataclass(frozen=True)
+class EnvironmentPlan:
+    """The arguments of one environment's components."""
+
+    stack: Stack
+    settings: EnvironmentSettings
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        return self.settings.name
+
+    @cached_property
+    def _delivery(self) -> Delivery:
+        return Delivery(self.stack, self.settings)
+
+    @property
+    def environment(self) -> EnvironmentArgs:
+        """Namespaces and quotas."""
+        return EnvironmentArgs(
+            name=self.name,
+            delivery_namespace=self.settings.delivery_namespace,
+            builds_images=self._delivery.builds is not None,
+            frozen=self.settings.frozen,
+            max_pods=self.settings.max_pods,
+            max_runs=runs.most(self._delivery),
+        )
+
+    def credentials(self, environment: Environment) -> CredentialsArgs:
+        """Secrets."""
+        return credentials_args(self._delivery, environment)
+
+    def access(self, environment: Environment) -> AccessArgs:
+        """Service accounts and roles."""
+        return AccessArgs(
+            environment=self.name,
+            workload_namespace=environment.workload_namespace,
+            delivery_namespace=environment.delivery_namespace,
+            deployments=tuple(deployment_name(application.name) for application in self.stack.settings.applications),
+            pull_secret=self._delivery.pull_secret,
+            runs_untrusted_code=self._delivery.builds is not None,
+            approval=self.settings.approval,
+        )
+
+    def pruning(self, environment: Environment) -> PruningArgs:
+        """What becomes of ended runs."""
+        builds = self._delivery.builds
+        return PruningArgs(
+            environment=self.name,
+            namespace=environment.delivery_namespace,
+            tools_image=self.stack.tools_image,
+            pull_secret=self._delivery.pull_secret,
+            keep=self.settings.keep_runs,
+            claims=builds is not None and builds.storage is not None and builds.storage.volume is not None,
+        )
+
+    def pipelines(self, environment: Environment) -> PipelinesArgs:
+        """Tasks, and Pipelines for each application."""
+        return pipelines_args(self._delivery, environment.delivery_namespace)
+
+    def network(self, environment: Environment, listener: str | None) -> NetworkArgs:
+        """What may be reached; `listener` is the EventListener's name, if it lives here."""
+        return network_args(self._delivery, environment, listener)
+
+    def applications(self, environment: Environment) -> list[ApplicationArgs]:
+        """Deployments and what belongs to them."""
+        return [
+            application_args(self._delivery, application, environment.workload_namespace)
+            for application in self.stack.settings.applications
+        ]
+
+    def triggers(self, namespace: pulumi.Input[str]) -> list[Trigger]:
+        """What brings events here; `namespace` is the delivery namespace."""
+        return runs.triggers(self._delivery, namespace)
+
+    def policies(self, listener: str) -> PoliciesArgs:
+        """What identities are held to; `listener` is the user name of the listener's service account."""
+        return policies_args(self._delivery, listener)

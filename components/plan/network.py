@@ -1,0 +1,36 @@
+"""From settings to the arguments of an environment's network policies."""
+
+from components.environment import Environment
+from components.network import Destination, NetworkArgs
+from components.plan.delivery import Delivery
+from components.plan.tasks import tasks
+from components.settings.build import Proxy
+from components.settings.registry import ReadRegistry
+
+
+def network_args(delivery: Delivery, environment: Environment, listener: str | None) -> NetworkArgs:
+    """Return what may be reached; `listener` is the EventListener's name where it lives here."""
+    settings, builds, source = delivery.settings, delivery.builds, delivery.source
+    forge, registry, applications = settings.forge, settings.registry, settings.applications
+    return NetworkArgs(
+        environment=delivery.environment.name,
+        workload_namespace=environment.workload_namespace,
+        delivery_namespace=environment.delivery_namespace,
+        tasks=tasks(delivery),
+        forge_git=Destination(url=forge.git_url, addresses=forge.addresses),
+        forge_api=Destination(url=forge.api_url, addresses=forge.addresses),
+        registry=_destination(registry),
+        quarantine=_destination(builds.quarantine) if builds else None,
+        proxy=_destination(builds.proxy) if builds and builds.proxy else None,
+        internet=builds is not None and builds.internet is True,
+        source=_destination(source) if source else None,
+        api_server=settings.cluster.api_server_addresses,
+        own=settings.cluster.own_addresses,
+        smoke_checked={application.name: application.port for application in applications if application.smoke_check},
+        listener=listener,
+        ports={application.name: application.port for application in applications},
+    )
+
+
+def _destination(there: ReadRegistry | Proxy) -> Destination:
+    return Destination(url=there.url, addresses=there.addresses)

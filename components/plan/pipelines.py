@@ -1,0 +1,95 @@
+"""From settings to the Pipelines of one environment, and to the Tasks that they use."""
+
+import pulumi
+
+from components.application import deployment_name, service_url
+from components.conventions import CONTAINER, Manifest, go_duration
+from components.pipelines import fork, moved, promotion, proof, pull_request, rebuild
+from components.pipelines.component import PipelinesArgs
+from components.pipelines.target import Target
+from components.plan import trust
+from components.plan.build import own_tasks, task_of
+from components.plan.delivery import Delivery
+from components.plan.tasks import tasks
+from components.settings.application import Application
+from components.settings.build import Build
+from components.tasks import build
+from components.tasks import tests as tests_task
+
+
+def pipelines_args(delivery: Delivery, namespace: pulumi.Input[str]) -> PipelinesArgs:
+    """Return Tasks, and the Pipelines of each application; `namespace` is the delivery namespace."""
+    builds = delivery.builds
+    own = own_tasks(delivery.stack, builds, forks=delivery.ok_to_test is not None) if builds else {}
+    made = trust.with_authorities(delivery.stack, tasks(delivery) | own)
+    return PipelinesArgs(
+        environment=delivery.environment.name,
+        namespace=namespace,
+        tools_image=delivery.stack.tools_image,
+        ca_bundle=trust.bundle(delivery.stack, made),
+        tasks=made,
+        pipelines={
+            name: spec
+            for application in delivery.settings.applications
+            for name, spec in _pipelines(delivery, application).items()
+        },
+    )
+
+
+def _pipelines(delivery: Delivery, application: Application) -> dict[str, Manifest]:
+    """Return the Pipelines of one application."""
+    target, builds, environment = _target(delivery, application), delivery.builds, delivery.environment
+    if not builds:
+        return {
+            target.pipeline: promotion.spec(target, approved=environment.approval is not None),
+            target.proof_pipeline: proof.spec(target, environment.promotes_from),
+        }
+    recipe = pull_request.Recipe(
+        task=task_of(application, build.NAME),
+        test_command=application.test_command,
+        dockerfile=application.dockerfile,
+        context=application.context,
+        build_args={name: delivery.stack.text(value) for name, value in application.build_args.items()},
+        quarantine_image=builds.quarantine.image(application.name),
+    )
+    cleaned = _cleaned(delivery, builds, application) if delivery.cleans else None
+    made = {
+        target.pipeline: pull_request.spec(target, recipe),
+        target.rejected_pipeline: pull_request.rejected_spec(target, restores=delivery.restores, cleaned=cleaned),
+        target.moved_pipeline: moved.spec(target),
+        target.rebuild_pipeline: rebuild.spec(target, recipe, go_duration(builds.timeout)),
+        target.proof_pipeline: proof.spec(target, environment.name),
+    }
+    if delivery.ok_to_test:
+        task = task_of(application, tests_task.NAME)
+        made[target.fork_pipeline] = fork.spec(target, application.test_command, task)
+    return made
+
+
+def _target(delivery: Delivery, application: Application) -> Target:
+    """Return an application in an environment as pipelines see it."""
+    settings, environment = delivery.settings, delivery.environment
+    return Target(
+        application=application.name,
+        environment=environment.name,
+        repository=application.repository,
+        paths=tuple(application.paths),
+        shares_repository=len(settings.by_repository[application.repository]) > 1,
+        image=settings.registry.image(application.name),
+        source_image=delivery.source.image(application.name) if delivery.source else None,
+        namespace=environment.name,
+        deployment=deployment_name(application.name),
+        container=CONTAINER,
+        repository_url=f"{settings.forge.git_url}/{application.repository}.git",
+        git_credential=delivery.git.credential.name if delivery.git.credential else None,
+        base_branch=application.base_branch,
+        rollout_timeout=environment.rollout_timeout,
+        service_url=service_url(application.name, environment.name),
+        smoke_check=application.smoke_check,
+    )
+
+
+def _cleaned(delivery: Delivery, builds: Build, application: Application) -> dict[str, str]:
+    """Return the repositories where a rejected pull request's images are deleted, as params of the Task `clean`."""
+    quarantine = builds.quarantine.image(application.name) if builds.quarantine.delete else ""
+    return {"image": delivery.settings.registry.image(application.name), "quarantine-image": quarantine}

@@ -1,0 +1,80 @@
+"""From settings to the Tasks of one environment."""
+
+from components.conventions import Manifest
+from components.pipelines import fork
+from components.plan import forge, mark
+from components.plan.build import build_task
+from components.plan.delivery import Delivery
+from components.settings.build import Build
+from components.tasks import (
+    announce,
+    approve,
+    begin,
+    build,
+    clean,
+    moved,
+    needed,
+    permit,
+    promote,
+    report,
+    restore,
+    stage,
+    supersede,
+    tests,
+)
+
+
+def tasks(delivery: Delivery) -> dict[str, Manifest]:
+    """Return the specs of the Tasks that all applications share, by name."""
+    environment, builds = delivery.environment.name, delivery.builds
+    api = forge.status_api(delivery.settings.forge)
+    made: dict[str, Manifest] = {
+        report.NAME: report.spec(environment=environment, api=api, after_merge=builds is None),
+    } | mark.proofs(delivery.stack, signs=builds is not None)
+    if approval := delivery.environment.approval:
+        made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=approve.waits_for(approval))
+    return made | (_of_pull_requests(delivery, builds) if builds else _of_merges(delivery))
+
+
+def _of_merges(delivery: Delivery) -> dict[str, Manifest]:
+    """Return what promotes."""
+    args = promote.PromoteTaskArgs(
+        git=delivery.git,
+        registry=mark.reading(delivery.settings.registry),
+        source=mark.reading(delivery.source) if delivery.source else None,
+        environment=delivery.environment.name,
+        marks=mark.marks(delivery.stack, delivery.environment),
+        stale_base=delivery.environment.stale_base,
+        approval=delivery.environment.approval,
+    )
+    return {promote.NAME: promote.spec(args)}
+
+
+def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
+    """Return what builds, stages and cleans up after pull requests."""
+    registry, environment = delivery.settings.registry, delivery.environment.name
+    namespace, api = delivery.environment.delivery_namespace, forge.status_api(delivery.settings.forge)
+    made = {
+        build.NAME: build.spec(build_task(delivery.stack, builds)),
+        stage.NAME: stage.spec(
+            delivery.git,
+            environment=environment,
+            insecure=registry.insecure,
+            quarantine_insecure=builds.quarantine.insecure,
+            platform=builds.platform,
+            max_image_size=builds.max_image_size,
+        ),
+        begin.NAME: begin.spec(namespace=namespace, environment=environment, api=api),
+        supersede.NAME: supersede.spec(namespace=namespace),
+    }
+    if delivery.restores:
+        made[restore.NAME] = restore.spec()
+    if delivery.cleans:
+        made[clean.NAME] = clean.spec(api=api, insecure=registry.insecure, quarantine_insecure=builds.quarantine.insecure)
+    made[needed.NAME] = needed.spec(delivery.git)
+    made[moved.NAME] = moved.spec(delivery.git, api=api)
+    if delivery.ok_to_test:
+        made[permit.NAME] = permit.spec(api=forge.reader_api(delivery.settings.forge, delivery.ok_to_test))
+        made[tests.NAME] = tests.spec(build_task(delivery.stack, builds))
+        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api)
+    return made
