@@ -31,13 +31,15 @@ KINDS = [("ed25519", None), *((kind, form) for kind in ("ecdsa", "rsa") for form
 
 @pytest.mark.parametrize(("kind", "form"), KINDS)
 def test_every_kind_and_form_of_key_is_taken(tmp_path: Path, kind: str, form: str | None) -> None:
-    key = generated(tmp_path, "-t", kind, "-N", "", *(["-m", form] if form else []))
+    key = generated(
+        tmp_path, "-t", kind, *(["-b", "2048"] if kind == "rsa" else []), "-N", "", *(["-m", form] if form else [])
+    )
     assert deploy_key(key.read_text()) == ""
 
 
 @pytest.mark.parametrize("form", [None, "PEM", "PKCS8"])
 def test_a_key_with_a_passphrase_is_refused(tmp_path: Path, form: str | None) -> None:
-    key = generated(tmp_path, "-t", "rsa", "-N", "hush-hush", *(["-m", form] if form else []))
+    key = generated(tmp_path, "-t", "rsa", "-b", "2048", "-N", "hush-hush", *(["-m", form] if form else []))
     assert "passphrase" in deploy_key(key.read_text())
 
 

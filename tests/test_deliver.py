@@ -1,6 +1,7 @@
 """A delivery without a webhook starts the run that the listener would have started."""
 
 import json
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +25,16 @@ PLURALS = {
 HEAD = {"repo": {"full_name": "acme/chespirito"}, "sha": "0" * 40, "label": "greeting"}
 
 
+@cache
+def _declared(stack: str) -> list[Manifest]:
+    return manifests(record(ROOT / f"Pulumi.{stack}.yaml"))
+
+
 class Cluster:
     """The API server, with the objects that a stack declares."""
 
     def __init__(self, stack: str) -> None:
-        self.objects = manifests(record(ROOT / f"Pulumi.{stack}.yaml"))
+        self.objects = _declared(stack)
         self.created: list[Manifest] = []
 
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:

@@ -19,7 +19,7 @@ Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def cli(world: World) -> Pulumi:
-    """The CLI as after `eval "$(make env)"`; a state that is not written after each step is one that no crash is tested on."""
+    """The CLI as after `eval "$(make env)"`, but for a state that is written in the end alone: no test kills it."""
     variables = pulumi_stacks.process_environment(world.machine.cluster, world.machine.folders)
     return runner(variables | pulumi_stacks.WITHOUT_CHECKPOINTS)
 
