@@ -153,5 +153,6 @@ def down(progress: Progress) -> None:
         names.add(DEFAULT_NAME)
     for name in sorted(names):
         Cluster(name).down(progress)
+    pulumi_stacks.end_orphans(pulumi_stacks.HOME)
     for folder in (PULUMI, IMAGE_REFS):
         shutil.rmtree(folder, ignore_errors=True)

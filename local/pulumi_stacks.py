@@ -6,6 +6,7 @@ import re
 import secrets
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -174,3 +175,21 @@ def shell_exports(variables: Mapping[str, str]) -> str:
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()) + (
         "unset PULUMI_CONFIG_PASSPHRASE\n"
     )
+
+
+def end_orphans(home: Path, processes: Path = Path("/proc")) -> int:
+    """End what Pulumi left running under a home that is to be removed: plugins outlive a CLI that was killed by minutes.
+
+    Returns how many there were. A plugin whose CLI lives has a parent; it is somebody's who is at work.
+    """
+    ended = 0
+    for folder in processes.glob("[0-9]*"):
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == "1" and f"PULUMI_HOME={home}".encode() in variables:
+                os.kill(int(folder.name), signal.SIGTERM)
+                ended += 1
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it has ended meanwhile, or is no business of ours
+    return ended
