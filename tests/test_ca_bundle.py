@@ -16,7 +16,16 @@ from offline.reachability.rows import rows
 from offline.run import placeholder, run, stack_config
 from tests.authority import authority
 from tests.closure import problems
-from tests.support import PRODUCTIONS_REGISTRY, ROOT, STAGINGS_REGISTRY, Declared, Object, record_config, shipped_config
+from tests.support import (
+    PRODUCTIONS_REGISTRY,
+    ROOT,
+    STAGINGS_REGISTRY,
+    Declared,
+    Object,
+    record_config,
+    shipped_config,
+    source,
+)
 
 EXPIRED = ROOT / "tests" / "fixtures" / "certificates" / "expired.pem"
 INVALID = ROOT / "tests" / "settings" / "invalid"
@@ -74,7 +83,7 @@ def mounts(step: Object) -> Mapping[str, Object]:
 
 
 def speaks(step: Object) -> set[str]:
-    code = "\n".join(line for line in step["script"].splitlines() if not line.lstrip().startswith("#"))
+    code = "\n".join(line for line in source(step).splitlines() if not line.lstrip().startswith("#"))
     return {client for client, calls in CLIENTS.items() if calls.search(code)}
 
 
@@ -115,7 +124,7 @@ def test_a_step_that_believes_it_says_so_before_it_does_anything_else(declared: 
             assert step["script"].count(TRUST) == 1, where
         else:
             assert "CA_BUNDLE" not in told, where
-            assert TRUST not in step["script"], where
+            assert TRUST not in source(step), where
 
 
 def test_it_lies_in_the_delivery_namespace_alone(declared: Declared) -> None:
@@ -162,7 +171,7 @@ def test_without_the_setting_a_stack_is_what_it_was(stacks: dict[str, Declared])
     for name in ("staging", "production", "both"):
         assert "ca-bundle" not in stacks[name].names("ConfigMap")
         assert believing(stacks[name]) == set()
-        assert not [where for where, step in steps(stacks[name]) if TRUST in step["script"]]
+        assert not [where for where, step in steps(stacks[name]) if TRUST in source(step)]
         (provider,) = stacks[name].recording.of_type("pulumi:providers:kubernetes")
         assert "enableConfigMapMutable" not in provider.inputs
 

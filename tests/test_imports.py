@@ -1,6 +1,7 @@
 """The direction of imports and the size of modules: what keeps the program readable."""
 
 import ast
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.support import ROOT
 
-PACKAGES = ("components", "offline", "policy", "local", "operate", "images", "bench", "tekton")
+PACKAGES = ("steps", "components", "offline", "policy", "local", "operate", "images", "bench", "tekton")
 SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
@@ -125,6 +126,14 @@ def test_imports_go_one_way(name: str) -> None:
 def test_the_program_imports_nothing_of_the_tooling_around_it(name: str) -> None:
     tooling = {imported.split(".")[0] for imported in imports(COMPONENTS[name])} & {"offline", "local", "tests", "images"}
     assert tooling == set()
+
+
+def test_steps_import_nothing_but_the_standard_library() -> None:
+    sources = sorted((ROOT / "steps").rglob("*.py"))
+    assert sources
+    for path in sources:
+        others = {imported.split(".")[0] for imported in imports(path)} - sys.stdlib_module_names
+        assert others <= {"steps"}, path.name
 
 
 def test_settings_are_read_by_the_plan_alone() -> None:

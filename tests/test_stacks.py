@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from components.conventions import FIELD_MANAGER, restricted
+from components.tasks import python
 from components.tasks.step import SCRIPTS, preceded, script
 from offline.render import to_yaml
 from offline.run import stack_config
 from tests.conftest import Preview
-from tests.support import ROOT, STACK_FILES, Declared, Object, asking, registries_apart, stack_file, texts
+from tests.support import ROOT, STACK_FILES, Declared, Object, asking, registries_apart, source, stack_file, texts
 
 TEKTON_VARIABLE = re.compile(
     r"\$\((params|tt\.params|body|header|extensions|context|results|tasks|steps|workspaces|finally)\b"
@@ -98,7 +99,7 @@ def test_every_image_is_named_by_its_digest(stack: Declared) -> None:
 
 def test_no_script_holds_a_value_of_tekton(stack: Declared) -> None:
     """A variable in a script is replaced before the shell reads it, so a value could become code."""
-    assert [where for where, step in steps(stack) if TEKTON_VARIABLE.search(step["script"])] == []
+    assert [where for where, step in steps(stack) if TEKTON_VARIABLE.search(source(step))] == []
     assert TEKTON_VARIABLE.search("echo $(params.head-sha)")
 
 
@@ -107,12 +108,35 @@ def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
     if stack.recording.stack == "everything":  # with a `caBundle`
         files |= {preceded(text, "trust.sh") for text in files}
     for where, step in steps(stack):
-        assert step["script"] in files, where
-        assert step["script"].startswith("#!/bin/sh\n"), where
+        if "script" in step:
+            assert step["script"] in files, where
+            assert step["script"].startswith("#!/bin/sh\n"), where
+        else:
+            assert step["command"] == list(python.COMMAND), where
+            assert step["args"][1:] == list(python.sources(step["args"][0])), where
+
+
+def test_every_module_of_the_steps_runs_in_some_step(stacks: dict[str, Declared]) -> None:
+    used = {
+        text.split("\n", 1)[0]
+        for stack in (*stacks.values(), registries_apart(), asking())
+        for _, step in steps(stack)
+        for text in step.get("args", [])[1:]
+    }
+    there = {f"# steps.{path.stem}".removesuffix(".__init__") for path in python.SOURCES.glob("*.py")}
+    assert used == there
+
+
+def test_what_tekton_or_kubernetes_would_replace_is_in_no_source() -> None:
+    """Both look for a dollar sign in arguments; and Linux takes none of more than 128 KiB."""
+    for path in python.SOURCES.glob("*.py"):
+        assert "$" not in path.read_text(), path.name
+        assert len(path.read_bytes()) < 64 * 1024, path.name
+    assert "$" not in python.LOADER
 
 
 def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> None:
-    used = [step["script"] for stack in (*stacks.values(), registries_apart(), asking()) for _, step in steps(stack)]
+    used = [step.get("script", "") for stack in (*stacks.values(), registries_apart(), asking()) for _, step in steps(stack)]
     used += [
         container["command"][-1]
         for stack in stacks.values()

@@ -103,6 +103,21 @@ def target_env() -> dict[str, str]:
     return note_env() | {"PARAM_TIMEOUT": "$(params.timeout)"}
 
 
+def python_target_env() -> dict[str, str]:
+    """Return what a step in Python takes that changes a Deployment."""
+    return {
+        "PARAM_PULL_REQUEST": "$(params.pull-request)",
+        "PARAM_DEPLOYMENT": "$(params.deployment)",
+        "PARAM_CONTAINER": "$(params.container)",
+        "PARAM_TIMEOUT": "$(params.timeout)",
+        "ROLLOUT_SECONDS": "$(params.timeout-seconds)",
+        "NAMESPACE": "$(params.namespace)",
+        "RUN": "$(context.taskRun.name)",
+        "API_ACCESS": API_TOKEN_PATH,
+        "RESULT_REASON_PATH": "$(results.reason.path)",
+    }
+
+
 def deploy(*, merge_sha: str = "", merged_by: str = "", mark: str = "", approved_by: str = "", base: str = "") -> Manifest:
     """Return the step that rolls out the image of the result `image`, and restores the former one if it fails.
 

@@ -1,0 +1,32 @@
+"""Runs one step: python3 -m steps NAME. Everything else it is given by environment."""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from steps import inputs, signals
+from steps.kubernetes import ApiError
+from steps.notes import UnreadableError
+from steps.result import warn
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Run a step; return how it ended."""
+    (name,) = arguments
+    step = importlib.import_module(f"steps.{name.replace('-', '_')}")
+    signals.listen()
+    try:
+        step.run(inputs.read(step.Inputs, environ))
+    except signals.Cancelled:
+        return signals.CODE
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except (ApiError, inputs.InputError, UnreadableError) as error:
+        warn(str(error) if isinstance(error, ApiError) else f"error: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

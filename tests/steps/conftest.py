@@ -1,0 +1,100 @@
+"""Runs the steps in process, with nothing but the environment that they are given; and as their Tasks start them."""
+
+import contextlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from components.tasks import python
+from steps.__main__ import main
+from tests.steps.api import Cluster
+from tests.tasks.scripts.conftest import Result, forge, git, head, repository
+from tests.tasks.scripts.conftest import Sandbox as Scripts
+
+__all__ = ["forge", "git", "head", "repository"]
+
+
+class Sandbox(Scripts):
+    """A folder with stub commands beside the system's."""
+
+    def step(self, name: str, **env: str | Path) -> Result:
+        """Run a step in this process."""
+        return self.call(lambda: main([name], self._given(env)))
+
+    def call(self, function: Callable[[], object]) -> Result:
+        """Call a part of a step as the step does; what it raises is how it ended."""
+        out, err = io.StringIO(), io.StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+        path = {"PATH": os.pathsep.join(map(str, self.path))}
+        try:
+            with (
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+                contextlib.chdir(self.work),
+                mock.patch.dict(os.environ, path),
+            ):
+                code = int(function() or 0)  # type: ignore[call-overload]
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        assert list(self.work.glob("**/pwned")) == [], "a value was executed"
+        return Result(code, out.getvalue(), err.getvalue())
+
+    def started(self, name: str, **env: str | Path) -> subprocess.Popen[str]:
+        """Start a step as its Task does."""
+        command = [sys.executable, *python.COMMAND[1:], name, *python.sources(name)]
+        return subprocess.Popen(
+            command,
+            env={"PATH": os.pathsep.join(map(str, self.path)), "HOME": "/nonexistent"} | self._given(env),
+            cwd=self.work,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def cancelled(self, name: str, when: Path, **env: str | Path) -> Result:
+        """Start a step and end it once a file is there, as Tekton does: a TERM for it and for all that it runs."""
+        process = self.started(name, **env)
+        deadline = time.monotonic() + 20
+        while not when.exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, f"there is no {when}"
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGTERM)
+        return self._ended(process)
+
+    def _given(self, env: Mapping[str, str | Path]) -> dict[str, str]:
+        return {name: str(value) for name, value in env.items()}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    if shutil.which("git") is None or shutil.which("openssl") is None:
+        pytest.skip("git or openssl is not installed")
+    made = Sandbox(tmp_path, [], Path("/usr/bin"))
+    made.path.append(Path("/bin"))
+    return made
+
+
+@pytest.fixture
+def serve(sandbox: Sandbox) -> Iterator[Callable[..., Cluster]]:
+    """Makes the cluster of a test."""
+    made: list[Cluster] = []
+
+    def start(**given: object) -> Cluster:
+        made.append(Cluster(sandbox.root, **given))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield start
+    for cluster in made:
+        cluster.close()
