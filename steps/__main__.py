@@ -6,8 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from steps import inputs, signals
-from steps.kubernetes import ApiError
-from steps.notes import UnreadableError
+from steps.errors import StepError
 from steps.result import warn
 
 
@@ -22,8 +21,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
         return signals.CODE
     except SystemExit as ended:
         return int(ended.code or 0)
-    except (ApiError, inputs.InputError, UnreadableError) as error:
-        warn(str(error) if isinstance(error, ApiError) else f"error: {error}")
+    except StepError as error:
+        warn(f"{error.prefix}{error}")
         return 1
     return 0
 

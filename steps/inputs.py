@@ -7,19 +7,22 @@ from dataclasses import MISSING, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from steps.errors import StepError
+
 T = TypeVar("T")
 
 _VARIABLE = "variable"
 
 
-class InputError(Exception):
+class InputError(StepError):
     """A variable that a step needs is not there, or is of no form."""
 
 
 def given(variable: str) -> Any:
     """Declare a field that is read from an environment variable.
 
-    Its type says how: str as it is, int, bool (`true`), Path, tuple[str, ...] one a line. With `| None` what is empty is None.
+    Its type says how: str as it is, int, bool (`true`), Path, tuple[str, ...] one a line.
+    With `| None` an empty one is None.
     """
     return field(metadata={_VARIABLE: variable})
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from steps.errors import StepError
 from steps.inputs import given
 
 Object = dict[str, Any]
@@ -24,8 +25,10 @@ _ATTEMPTS = 4
 _LARGEST = 64 * 1024 * 1024
 
 
-class ApiError(Exception):
+class ApiError(StepError):
     """What the API server refused, or that it does not answer."""
+
+    prefix = ""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"Error from server ({reason}): {message}" if reason else f"Error from server: {message}")
@@ -65,6 +68,25 @@ def deployment(namespace: str, name: str) -> str:
 def lease(namespace: str, name: str) -> str:
     """Return the path of a Lease."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace, safe='')}/leases/{quote(name, safe='')}"
+
+
+def runs(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's PipelineRuns, or of one."""
+    return _tekton(namespace, "pipelineruns") + (f"/{quote(name, safe='')}" if name else "")
+
+
+def task_runs(namespace: str) -> str:
+    """Return the path of a namespace's TaskRuns."""
+    return _tekton(namespace, "taskruns")
+
+
+def core(namespace: str, kind: str, name: str = "") -> str:
+    """Return the path of a namespace's objects of a kind of the core, e.g. `pods`, or of one."""
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/{kind}" + (f"/{quote(name, safe='')}" if name else "")
+
+
+def _tekton(namespace: str, kind: str) -> str:
+    return f"/apis/tekton.dev/v1/namespaces/{quote(namespace, safe='')}/{kind}"
 
 
 def config_maps(namespace: str) -> str:
@@ -107,6 +129,18 @@ class Kubernetes:
         """
         kind = "application/merge-patch+json" if merge else "application/strategic-merge-patch+json"
         return self._request("PATCH", path, {"fieldManager": FIELD_MANAGER}, change, kind)
+
+    def items(self, path: str, **query: str) -> Iterator[Object]:
+        """Yield the objects of a list, which is read in pages: a run with its Tasks' sources is large."""
+        page: str | None = ""
+        while page is not None:
+            found = self.get(path, limit="50", **query, **({"continue": page} if page else {}))
+            yield from found["items"]
+            page = found["metadata"].get("continue") or None
+
+    def delete(self, path: str) -> None:
+        """Delete an object. What it owns goes later."""
+        self._request("DELETE", path, {"propagationPolicy": "Background"})
 
     def replace(self, path: str, value: Mapping[str, Any]) -> Object:
         """Replace an object, and return it. Raises ConflictError if it is another one than `value` was read from."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from steps.errors import StepError
 from steps.text import compact, parsed, told
 
 Object = dict[str, Any]
@@ -20,6 +21,8 @@ ROLLING_OUT = f"{_PREFIX}rolling-out"
 # On the ConfigMap of the same name: that the settings freeze the environment. Its key of that name is people's.
 FROZEN = f"{_PREFIX}frozen"
 FREEZE = "freeze"
+# How the reason of a run begins that people hold back.
+QUEUED = "queued: "
 # How the annotations begin that tell what waits for an approval, and the label of one, whose value is the Deployment's name.
 AWAITS = f"{_PREFIX}awaits-approval-"
 APPROVAL = f"{_PREFIX}approval"
@@ -35,7 +38,7 @@ _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _IMAGE = re.compile("[!#-\\[\\]-~]{1,600}")
 
 
-class UnreadableError(Exception):
+class UnreadableError(StepError):
     """What cannot be read and may not be passed over."""
 
 

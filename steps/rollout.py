@@ -80,7 +80,7 @@ class Rollout:
         freeze = self._api.get(f"{kubernetes.config_maps(self._target.namespace)}/{notes.FREEZE}")
         queued = notes.queued(live, freeze, pull_request)
         if queued:
-            self._outcome.say(f"queued: {self._target.namespace} {queued}")
+            self._outcome.say(f"{notes.QUEUED}{self._target.namespace} {queued}")
             raise SystemExit(1)
 
     def propose(self, live: Object, image: str) -> Object | None:

@@ -37,7 +37,7 @@ def sent(stack: Declared, event: str) -> list[Object]:
 FOR_COMMANDS = re.compile("HOME|DOCKER_CONFIG|GIT_[A-Z0-9_]+|(HTTPS?|NO)_PROXY|(https?|no)_proxy")
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 GIVEN_BY_THE_KUBELET = {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
-# What forge.sh reads, of which a step is given one: `forge.token` or `forge.app`.
+# What steps read that ask the forge, of which they are given one: `forge.token` or `forge.app`.
 TOKEN, APP = {"TOKEN_FILE"}, {"APP_ID", "APP_INSTALLATION", "APP_KEY_FILE", "APP_RIGHTS"}
 # https://tekton.dev/docs/pipelines/variables/
 TASK_CONTEXT = {"context.task.name", "context.taskRun.name", "context.taskRun.namespace", "context.taskRun.uid"}
@@ -179,8 +179,6 @@ def _step_problems(where: str, step: Object) -> Iterator[str]:
     assigned, read = set(ASSIGNED.findall(code)), set(READ.findall(code))
     read |= {name for term in ARITHMETIC.findall(code) for name in re.findall(r"\b[A-Z][A-Z0-9_]*\b", term)}
     given = _names(step["env"])
-    if read >= TOKEN | APP:
-        read -= APP if given >= TOKEN else TOKEN
     for_commands = {name for name in given - read if FOR_COMMANDS.fullmatch(name)}
     yield from _difference(f"{where}: environment", given - for_commands, read - (assigned - given))
 
@@ -191,6 +189,8 @@ def _inputs_problems(where: str, step: Object) -> Iterator[str]:
     given = _names(step["env"])
     for_commands = {name for name in given if FOR_COMMANDS.fullmatch(name)}
     taken = set(variables(module.Inputs, given)) - GIVEN_BY_THE_KUBELET
+    if given >= TOKEN:
+        taken -= APP
     yield from _difference(f"{where}: environment", given - for_commands, taken - for_commands)
 
 

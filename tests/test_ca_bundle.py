@@ -32,12 +32,14 @@ INVALID = ROOT / "tests" / "settings" / "invalid"
 TRUST = (SCRIPTS / "trust.sh").read_text().partition("\nset -eu\n")[2].strip()
 SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 
-# How a script speaks with the forge or a registry, told by what it calls and not by its step's name.
+# How a script, or a step in Python, speaks with the forge or a registry: told by what it calls and not by its step's name.
 CLIENTS = {
-    "git": re.compile(r"^\s*(plainly )?(history |git )(-C \S+ )?fetch ", re.M),
-    "api": re.compile(r"^\s*(\S+=\$\()?(call|forge|set_status) ", re.M),
+    "git": re.compile(r"^\s*(plainly )?(history |git )(-C \S+ )?fetch |^class Repository:", re.M),
+    "api": re.compile(r"^class Forge:", re.M),
     "registry": re.compile(
         r"\b(crane (config|copy|delete|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras (copy|discover)|buildctl) "
+        r"|^class Registry:",
+        re.M,
     ),
 }
 
@@ -99,12 +101,11 @@ def test_which_steps_those_are() -> None:
         "stage/commits",
         "stage/sign",
         "needed/commits",
-        "begin/announce",
+        "begin/begin",
         "report/report",
         "proof/proof",
     }
-    staging |= {"base-moved/touches", "base-moved/tell"}
-    staging |= {"clean/clean", "clean/rejected"}
+    staging |= {"base-moved/moved", "clean/clean"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
     promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}
@@ -119,6 +120,9 @@ def test_a_step_that_believes_it_says_so_before_it_does_anything_else(declared: 
         if where in believing(declared):
             assert mounts(step)["ca-bundle"] == {"name": "ca-bundle", "mountPath": "/certificates", "readOnly": True}
             assert (told["CA_BUNDLE"], told["SYSTEM_CERTIFICATES"]) == ("/certificates/ca.crt", SYSTEM)
+            if "script" not in step:
+                assert told["BELIEVED_OF"], where
+                continue
             first = step["script"].split("\nset -eu\n", 1)[1].lstrip()
             assert first.startswith(TRUST), where
             assert step["script"].count(TRUST) == 1, where

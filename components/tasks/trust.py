@@ -17,16 +17,15 @@ TRUSTED = f"{SCRATCH}/trusted.crt"
 SPEAKS_WITH = {
     "fetch": {"forge-git"},
     "commits": {"forge-git"},
-    "touches": {"forge-git"},
-    "tell": {"forge-api"},
+    "moved": {"forge-git", "forge-api"},
+    "begin": {"forge-api"},
     "announce": {"forge-api"},
     "report": {"forge-api"},
     "permit": {"forge-api"},
     "image": {"quarantine"},
     "copy": {"quarantine", "registry"},
     "sign": {"registry"},
-    "clean": {"quarantine", "registry"},
-    "rejected": {"forge-api"},
+    "clean": {"quarantine", "registry", "forge-api"},
     "prove": {"source"},
     "import": {"source", "registry"},
     "prove-copy": {"registry"},
@@ -36,7 +35,7 @@ SPEAKS_WITH = {
 
 def believing(task: Manifest, tls: Collection[str]) -> Manifest:
     """Return a Task's spec whose steps that speak with one of `tls` (as in SPEAKS_WITH) believe the stack's bundle."""
-    steps = [_believing(step) if SPEAKS_WITH.get(step["name"], set()) & set(tls) else step for step in task["steps"]]
+    steps = [_believing(step, SPEAKS_WITH.get(step["name"], set()) & set(tls)) for step in task["steps"]]
     if steps == task["steps"]:
         return task
     volume = {"name": CA_BUNDLE, "configMap": {"name": CA_BUNDLE}}
@@ -48,10 +47,15 @@ def believes(task: Manifest) -> bool:
     return any(volume["name"] == CA_BUNDLE for volume in task["volumes"])
 
 
-def _believing(step: Manifest) -> Manifest:
+def _believing(step: Manifest, peers: Collection[str]) -> Manifest:
+    if not peers:
+        return step
     env = {"CA_BUNDLE": f"{PATH}/{FILE}", "SYSTEM_CERTIFICATES": SYSTEM, "TRUSTED": TRUSTED}
+    if "script" in step:
+        step = step | {"script": preceded(step["script"], "trust.sh")}
+    else:
+        env["BELIEVED_OF"] = "\n".join(sorted(peers))
     return step | {
-        "script": preceded(step["script"], "trust.sh"),
         "env": [*step["env"], *(variable(name, value) for name, value in env.items())],
         "volumeMounts": [*step.get("volumeMounts", []), mount(CA_BUNDLE, PATH, read_only=True)],
     }

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -16,7 +17,9 @@ import pytest
 
 from components.tasks import python
 from steps.__main__ import main
+from tests.authority import authority
 from tests.steps.api import Cluster
+from tests.steps.server import Api, Forge, serving
 from tests.tasks.scripts.conftest import Result, forge, git, head, repository
 from tests.tasks.scripts.conftest import Sandbox as Scripts
 
@@ -98,3 +101,31 @@ def serve(sandbox: Sandbox) -> Iterator[Callable[..., Cluster]]:
     yield start
     for cluster in made:
         cluster.close()
+
+
+@pytest.fixture
+def asked() -> Iterator[Forge]:
+    """The forge that the steps of a test ask. They do not wait before they ask again."""
+    with serving(Forge()) as made, mock.patch("steps.forge.time.sleep", made.waited.append):
+        made.says("/pulls?", [])
+        yield made
+
+
+@pytest.fixture(scope="session")
+def access(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """What opens the API server, and what that proves itself by."""
+    folder = tmp_path_factory.mktemp("access")
+    made = authority(folder)
+    (folder / "ca.crt").write_text(made.certificate.read_text())
+    (folder / "token").write_text("token-of-the-cluster")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*made.signed("IP:127.0.0.1"))
+    return folder, context
+
+
+@pytest.fixture
+def lists(access: tuple[Path, ssl.SSLContext]) -> Iterator[Api]:
+    """The API server of a test that lists objects."""
+    folder, context = access
+    with serving(Api(folder=folder), context) as made:
+        yield made

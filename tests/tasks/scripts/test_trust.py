@@ -1,4 +1,4 @@
-"""trust.sh before the scripts of two steps: git and curl believe the stack's own authority and those of the system."""
+"""trust.sh before a step's script: git and programs in Go believe the stack's own authority and those of the system."""
 
 import shutil
 import ssl
@@ -83,26 +83,6 @@ def test_without_it_git_says_that_it_does_not_believe_the_certificate(
     result = sandbox.run("fetch", **fetching(sandbox, f"{servers.of_company}/{forge.name}", head))
     assert result.code != 0
     assert "certificate verification failed" in result.err
-
-
-@needs_jq
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_so_does_curl(sandbox: Sandbox, servers: Servers, company: Authority, public: Authority) -> None:
-    if not (sandbox.userland / "curl").exists():
-        (sandbox.bin / "curl").symlink_to(shutil.which("curl") or "")
-    env: dict[str, str | Path] = {
-        "PARAM_REPOSITORY": "acme/shop",
-        "PARAM_HEAD_SHA": "a" * 40,
-        "ENVIRONMENT": "staging",
-        "CONTEXT_SUFFIX": "",
-        "WAITS_FOR": "waits",
-        "TOKEN_FILE": sandbox.file("token", "t"),
-    }
-    for url in (servers.of_company, servers.of_public):
-        # This server has no such path, and says so: it was believed and asked.
-        assert "error: 404" in trusting(sandbox, "announce", company, public.certificate, API_URL=url, **env).err
-    refused = sandbox.run("announce", API_URL=servers.of_company, **env)
-    assert "SSL certificate problem" in refused.err
 
 
 @needs_jq
