@@ -12,14 +12,19 @@ T = TypeVar("T")
 _VARIABLE = "variable"
 
 
-class InputError(Exception):
+class StepError(Exception):
+    """What ends a step and is told."""
+
+
+class InputError(StepError):
     """A variable that a step needs is not there, or is of no form."""
 
 
 def given(variable: str) -> Any:
     """Declare a field that is read from an environment variable.
 
-    Its type says how: str as it is, int, bool (`true`), Path, tuple[str, ...] one a line. With `| None` what is empty is None.
+    Its type says how: str as it is, int, bool (`true`), Path, tuple[str, ...] one a line.
+    With `| None` an empty one is None.
     """
     return field(metadata={_VARIABLE: variable})
 

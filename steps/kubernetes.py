@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from steps.inputs import given
+from steps.inputs import StepError, given
 
 Object = dict[str, Any]
 
@@ -24,7 +24,7 @@ _ATTEMPTS = 4
 _LARGEST = 64 * 1024 * 1024
 
 
-class ApiError(Exception):
+class ApiError(StepError):
     """What the API server refused, or that it does not answer."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:

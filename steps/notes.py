@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from steps.inputs import StepError
 from steps.text import compact, parsed, told
 
 Object = dict[str, Any]
@@ -35,7 +36,7 @@ _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _IMAGE = re.compile("[!#-\\[\\]-~]{1,600}")
 
 
-class UnreadableError(Exception):
+class UnreadableError(StepError):
     """What cannot be read and may not be passed over."""
 
 

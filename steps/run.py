@@ -23,6 +23,8 @@ class Done:
     code: int
     out: bytes
     errors: str
+    cut: bool = False
+    """Whether it printed more than was taken."""
 
     @property
     def text(self) -> str:
@@ -30,20 +32,26 @@ class Done:
         return self.out.decode("utf-8", "replace").rstrip("\n")
 
 
-def run(command: Sequence[str], env: Mapping[str, str], *, bound: int = _OUTPUT) -> Done:
-    """Run a command with this environment and a PATH alone. One that prints more than `bound` has failed."""
-    errors = bytearray()
+def run(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = None) -> Done:
+    """Run a command with this environment and a PATH alone.
+
+    One that prints more than `bound` bytes ends, and has failed unless they were asked for.
+    """
+    errors, most = bytearray(), _OUTPUT if bound is None else bound
     with _started(command, env, errors) as process:
         assert process.stdout
-        out = process.stdout.read(bound + 1)
-        if len(out) > bound:
+        out = process.stdout.read(most + 1)
+        cut = len(out) > most
+        if cut:
             process.kill()
-            errors.extend(f"{command[0]} printed more than {bound} bytes\n".encode())
         code = process.wait()
-    return Done(code or int(len(out) > bound), out, errors.decode("utf-8", "replace"))
+    if cut:
+        errors.extend(f"{command[0]} printed more than {most} bytes\n".encode())
+        code = 1 if bound is None else 0
+    return Done(code, out, errors.decode("utf-8", "replace"), cut)
 
 
-def checked(command: Sequence[str], env: Mapping[str, str], *, bound: int = _OUTPUT) -> Done:
+def checked(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = None) -> Done:
     """Run a command whose errors are shown, and whose failure ends the step."""
     done = run(command, env, bound=bound)
     if done.errors:

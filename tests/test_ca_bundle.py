@@ -41,6 +41,9 @@ CLIENTS = {
     ),
 }
 
+# Of the steps in Python, the modules that do.
+MODULES = {"git": "git", "registry": "registry"}
+
 
 def over_tls(name: str, **changed: Any) -> dict[str, Any]:
     """A shipped stack on a company's own forge and registries, all of them over TLS, with its authority."""
@@ -83,7 +86,9 @@ def mounts(step: Object) -> Mapping[str, Object]:
 
 
 def speaks(step: Object) -> set[str]:
-    code = "\n".join(line for line in source(step).splitlines() if not line.lstrip().startswith("#"))
+    if "script" not in step:
+        return {client for client, module in MODULES.items() if f"# steps.{module}\n" in source(step)}
+    code = "\n".join(line for line in step["script"].splitlines() if not line.lstrip().startswith("#"))
     return {client for client, calls in CLIENTS.items() if calls.search(code)}
 
 
@@ -95,10 +100,9 @@ def test_which_steps_those_are() -> None:
     """What the test above finds by itself."""
     building = {"build/fetch", "build/image", "build-shop/fetch", "build-shop/image"}
     staging = {
-        "stage/copy",
-        "stage/commits",
+        "stage/stage",
         "stage/sign",
-        "needed/commits",
+        "needed/needed",
         "begin/announce",
         "report/report",
         "proof/proof",
@@ -107,10 +111,10 @@ def test_which_steps_those_are() -> None:
     staging |= {"clean/clean", "clean/rejected"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
-    promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}
+    promoting = {"promote/promote", "report/report", "announce/announce", "proof/proof"}
     assert believing(record_config(over_tls("production"))) == promoting
     apart = over_tls("production", registry=PRODUCTIONS_REGISTRY, sourceRegistry=STAGINGS_REGISTRY)
-    assert believing(record_config(apart)) == promoting | {"promote/import", "promote/prove-copy"}
+    assert believing(record_config(apart)) == promoting
 
 
 def test_a_step_that_believes_it_says_so_before_it_does_anything_else(declared: Declared) -> None:
@@ -119,6 +123,9 @@ def test_a_step_that_believes_it_says_so_before_it_does_anything_else(declared: 
         if where in believing(declared):
             assert mounts(step)["ca-bundle"] == {"name": "ca-bundle", "mountPath": "/certificates", "readOnly": True}
             assert (told["CA_BUNDLE"], told["SYSTEM_CERTIFICATES"]) == ("/certificates/ca.crt", SYSTEM)
+            if "script" not in step:
+                assert told["BELIEVED_OF"], where
+                continue
             first = step["script"].split("\nset -eu\n", 1)[1].lstrip()
             assert first.startswith(TRUST), where
             assert step["script"].count(TRUST) == 1, where
@@ -152,14 +159,17 @@ def test_what_is_declared_is_taken_by_tekton_and_by_the_policies(declared: Decla
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        ({"registry": {"host": "registry.example", "insecure": True}}, {"commits", "announce", "report"}),
-        ({"forge": shipped_config("production")["forge"]}, {"prove", "proof"}),
+        ({"registry": {"host": "registry.example", "insecure": True}}, {"promote", "announce", "report"}),
+        ({"forge": shipped_config("production")["forge"]}, {"promote", "proof"}),
     ],
     ids=["registry", "forge"],
 )
 def test_where_no_tls_is_spoken_nothing_is_believed(change: dict[str, Any], left: set[str]) -> None:
     declared = record_config(over_tls("production", **change))
     assert {where.split("/")[1] for where in believing(declared)} == left
+    (promote,) = (step for where, step in steps(declared) if where == "promote/promote")
+    (told,) = (entry["value"] for entry in promote["env"] if entry["name"] == "BELIEVED_OF")
+    assert told == ("forge-git" if "announce" in left else "source"), "a step meets several"
 
 
 def test_a_stack_without_tls_declares_none() -> None:

@@ -59,13 +59,16 @@ def test_scripts_are_rendered_as_people_read_them(staging: Declared) -> None:
     assert re.search(block, to_yaml([staging.one("Task", "build")]))
 
 
+PROSE = ("script", "command", "args", "description")
+
+
 @pytest.mark.parametrize(("name", "other"), [("staging", "production"), ("production", "staging")])
 def test_a_stack_holds_nothing_of_the_other(stacks: dict[str, Declared], name: str, other: str) -> None:
-    """Names, namespaces, labels, references; what a script or a description tells people does not count."""
+    """Names, namespaces, labels, references; what a source or a description tells people does not count."""
 
     def without_prose(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: without_prose(item) for key, item in value.items() if key not in ("script", "description")}
+            return {key: without_prose(item) for key, item in value.items() if key not in PROSE}
         return [without_prose(item) for item in value] if isinstance(value, list) else value
 
     named = [text for item in stacks[name].objects for text in texts(without_prose(item)) if other in text]
@@ -232,11 +235,11 @@ def test_the_image_belongs_to_the_pipeline(stack: Declared) -> None:
 
 
 def test_the_pipeline_writes_the_image_under_its_own_name(stack: Declared) -> None:
-    """That deploy.sh uses it in each call that writes is seen in tests/tasks/scripts/deploy/test_rollout.py."""
-    found = [step for where, step in steps(stack) if where.endswith("/deploy")]
+    """That each call that writes has it is seen in tests/steps/api.py."""
+    found = [source(step) for where, step in steps(stack) if where in ("promote/promote", "stage/stage", "restore/restore")]
     assert found
-    for deploy in found:
-        assert {"name": "FIELD_MANAGER", "value": FIELD_MANAGER} in deploy["env"]
+    for deploys in found:
+        assert f'FIELD_MANAGER = "{FIELD_MANAGER}"\n' in deploys
 
 
 def test_no_provider_is_chosen_by_the_machine_that_runs_the_program() -> None:
