@@ -3,10 +3,9 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from steps import inputs, signals
-from steps.errors import StepError
 from steps.result import warn
 
 
@@ -14,15 +13,21 @@ def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> i
     """Run a step; return how it ended."""
     (name,) = arguments
     step = importlib.import_module(f"steps.{name.replace('-', '_')}")
+    return ended(lambda: step.run(inputs.read(step.Inputs, environ)))
+
+
+def ended(function: Callable[[], None]) -> int:
+    """Return how a step ended."""
     signals.listen()
     try:
-        step.run(inputs.read(step.Inputs, environ))
+        function()
     except signals.Cancelled:
         return signals.CODE
     except SystemExit as ended:
         return int(ended.code or 0)
-    except StepError as error:
-        warn(f"{error.prefix}{error}")
+    except (inputs.StepError, OSError) as error:
+        text = str(error)
+        warn(text if text.startswith("Error") else f"error: {text}")
         return 1
     return 0
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from steps import kubernetes, notes, trust
-from steps.errors import StepError
 from steps.forge import Api, Forge, ForgeError
-from steps.inputs import given
+from steps.inputs import StepError, given
 from steps.kubernetes import Access, ApiError, Kubernetes
 from steps.registry import Reading, Registry
 from steps.result import log, warn

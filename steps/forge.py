@@ -2,10 +2,8 @@
 
 import base64
 import json
-import os
 import re
 import ssl
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from steps.errors import StepError
-from steps.inputs import given
+from steps.inputs import StepError, given
+from steps.run import run
 from steps.text import compact, parsed
 from steps.trust import Trust
 
@@ -229,11 +227,10 @@ def _jwt(app: App) -> str:
     now = int(time.time())
     claims = {"iat": now - 60, "exp": now + 300, "iss": app.id}
     signed = f"{_base64url(compact({'alg': 'RS256', 'typ': 'JWT'}))}.{_base64url(compact(claims))}"
-    command = ["openssl", "dgst", "-sha256", "-sign", str(app.key)]
-    done = subprocess.run(command, input=signed.encode(), env={"PATH": os.environ["PATH"]}, capture_output=True)
-    if done.returncode or not done.stdout:
+    done = run(["openssl", "dgst", "-sha256", "-sign", str(app.key)], {}, told=signed.encode())
+    if done.code or not done.out:
         raise ForgeError(f"the private key of the GitHub App {app.id} does not sign")
-    return f"{signed}.{_base64url(done.stdout)}"
+    return f"{signed}.{_base64url(done.out)}"
 
 
 def _base64url(value: str | bytes) -> str:

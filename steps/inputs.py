@@ -7,11 +7,13 @@ from dataclasses import MISSING, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from steps.errors import StepError
-
 T = TypeVar("T")
 
 _VARIABLE = "variable"
+
+
+class StepError(Exception):
+    """What ends a step and is told."""
 
 
 class InputError(StepError):

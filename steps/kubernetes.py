@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from steps.errors import StepError
-from steps.inputs import given
+from steps.inputs import StepError, given
 
 Object = dict[str, Any]
 
@@ -27,8 +26,6 @@ _LARGEST = 64 * 1024 * 1024
 
 class ApiError(StepError):
     """What the API server refused, or that it does not answer."""
-
-    prefix = ""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"Error from server ({reason}): {message}" if reason else f"Error from server: {message}")

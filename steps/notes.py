@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from steps.errors import StepError
+from steps.inputs import StepError
 from steps.text import compact, parsed, told
 
 Object = dict[str, Any]

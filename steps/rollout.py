@@ -131,26 +131,27 @@ class Rollout:
         That its progress deadline is over, it says of a rollout that failed until its controller has looked at the next one.
         """
         end = time.monotonic() + self._target.seconds
-        shown = ""
+        shown, changes = "", self._changes(live, end)
         while True:
             waits = _waits(live)
             if waits is None:
                 log(f"deployment {self._target.deployment!r} successfully rolled out")
                 return True
             if waits != shown:
-                log(f"waiting for {self._target.deployment}: {waits}")
+                log(f"{self._target.deployment}: {waits}")
                 shown = waits
-            left = end - time.monotonic()
-            if left <= 0:
+            if time.monotonic() >= end:
                 warn(f"error: {self._target.deployment} did not get ready within {self._target.timeout}")
                 return False
-            live = self._next(self._path, live, min(left, _WATCHED))
+            live = next(changes)
 
-    def _next(self, path: str, found: Object, seconds: float) -> Object:
-        """Return an object once it has changed, or after some time."""
-        for changed in self._api.watch(path, found["metadata"]["resourceVersion"], seconds):
-            return changed
-        return self._api.get(path)
+    def _changes(self, live: Object, end: float) -> Iterator[Object]:
+        """Yield the Deployment each time that it has changed, and as it is whenever a watch ends."""
+        while True:
+            seconds = min(end - time.monotonic(), _WATCHED)
+            yield from self._api.watch(self._path, live["metadata"]["resourceVersion"], seconds)
+            live = self.live()
+            yield live
 
     def _acquire(self) -> None:
         patience = 3 * self._seconds
@@ -173,7 +174,12 @@ class Rollout:
                 )
                 raise SystemExit(1)
             log(f"waiting for another deploy of {self._target.deployment} to end")
-            found = self._next(self._lease, found, min(left, free_in + 0.1, _WATCHED))
+            seconds = min(left, free_in + 0.1, _WATCHED)
+            for changed in self._api.watch(self._lease, found["metadata"]["resourceVersion"], seconds):
+                found = changed
+                break
+            else:
+                found = self._api.get(self._lease)
 
     def _take_back(self, cancelled: bool) -> None:
         if self._proposed is None:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -32,13 +32,16 @@ class Done:
         return self.out.decode("utf-8", "replace").rstrip("\n")
 
 
-def run(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = None) -> Done:
-    """Run a command with this environment and a PATH alone.
+def run(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = None, told: bytes | None = None) -> Done:
+    """Run a command with this environment and a PATH alone. It reads what it is `told` (a few KiB) by standard input.
 
     One that prints more than `bound` bytes ends, and has failed unless they were asked for.
     """
     errors, most = bytearray(), _OUTPUT if bound is None else bound
-    with _started(command, env, errors) as process:
+    with _started(command, env, errors, subprocess.DEVNULL if told is None else subprocess.PIPE) as process:
+        if process.stdin and told is not None:
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(told)
         assert process.stdout
         out = process.stdout.read(most + 1)
         cut = len(out) > most
@@ -71,11 +74,13 @@ def lines(command: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def _started(command: Sequence[str], env: Mapping[str, str], errors: bytearray) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    command: Sequence[str], env: Mapping[str, str], errors: bytearray, stdin: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         command,
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **env},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -13,22 +13,31 @@ class Cancelled(BaseException):
 
 
 class _State:
-    ending = False
+    shielded = False
+    told = False
 
 
 def listen() -> None:
     """Raise Cancelled in the main thread at the first signal that ends a process."""
-    _State.ending = False
+    _State.shielded = _State.told = False
     for number in _SIGNALS:
         signal.signal(number, _cancel)
 
 
 def shield() -> None:
-    """Let no further signal interrupt what tidies up."""
-    _State.ending = True
+    """Let no signal interrupt what tidies up."""
+    _State.shielded = True
+
+
+def unshield() -> None:
+    """Go on after something was tidied up. Raises Cancelled if a signal came meanwhile."""
+    _State.shielded = False
+    if _State.told:
+        raise Cancelled
 
 
 def _cancel(_number: int, _frame: FrameType | None) -> None:
-    if not _State.ending:
-        _State.ending = True
+    _State.told = True
+    if not _State.shielded:
+        _State.shielded = True
         raise Cancelled

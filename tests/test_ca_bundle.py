@@ -32,16 +32,16 @@ INVALID = ROOT / "tests" / "settings" / "invalid"
 TRUST = (SCRIPTS / "trust.sh").read_text().partition("\nset -eu\n")[2].strip()
 SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 
-# How a script, or a step in Python, speaks with the forge or a registry: told by what it calls and not by its step's name.
+# How a script speaks with the forge or a registry, told by what it calls and not by its step's name.
 CLIENTS = {
-    "git": re.compile(r"^\s*(plainly )?(history |git )(-C \S+ )?fetch |^class Repository:", re.M),
-    "api": re.compile(r"^class Forge:", re.M),
+    "git": re.compile(r"^\s*(plainly )?(history |git )(-C \S+ )?fetch ", re.M),
     "registry": re.compile(
         r"\b(crane (config|copy|delete|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras (copy|discover)|buildctl) "
-        r"|^class Registry:",
-        re.M,
     ),
 }
+
+# Of the steps in Python, the modules that do.
+MODULES = {"git": "git", "api": "forge", "registry": "registry"}
 
 
 def over_tls(name: str, **changed: Any) -> dict[str, Any]:
@@ -85,7 +85,9 @@ def mounts(step: Object) -> Mapping[str, Object]:
 
 
 def speaks(step: Object) -> set[str]:
-    code = "\n".join(line for line in source(step).splitlines() if not line.lstrip().startswith("#"))
+    if "script" not in step:
+        return {client for client, module in MODULES.items() if f"# steps.{module}\n" in source(step)}
+    code = "\n".join(line for line in step["script"].splitlines() if not line.lstrip().startswith("#"))
     return {client for client, calls in CLIENTS.items() if calls.search(code)}
 
 
@@ -97,10 +99,9 @@ def test_which_steps_those_are() -> None:
     """What the test above finds by itself."""
     building = {"build/fetch", "build/image", "build-shop/fetch", "build-shop/image"}
     staging = {
-        "stage/copy",
-        "stage/commits",
+        "stage/stage",
         "stage/sign",
-        "needed/commits",
+        "needed/needed",
         "begin/begin",
         "report/report",
         "proof/proof",
@@ -108,10 +109,10 @@ def test_which_steps_those_are() -> None:
     staging |= {"base-moved/moved", "clean/clean"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
-    promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}
+    promoting = {"promote/promote", "report/report", "announce/announce", "proof/proof"}
     assert believing(record_config(over_tls("production"))) == promoting
     apart = over_tls("production", registry=PRODUCTIONS_REGISTRY, sourceRegistry=STAGINGS_REGISTRY)
-    assert believing(record_config(apart)) == promoting | {"promote/import", "promote/prove-copy"}
+    assert believing(record_config(apart)) == promoting
 
 
 def test_a_step_that_believes_it_says_so_before_it_does_anything_else(declared: Declared) -> None:
@@ -156,14 +157,17 @@ def test_what_is_declared_is_taken_by_tekton_and_by_the_policies(declared: Decla
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        ({"registry": {"host": "registry.example", "insecure": True}}, {"commits", "announce", "report"}),
-        ({"forge": shipped_config("production")["forge"]}, {"prove", "proof"}),
+        ({"registry": {"host": "registry.example", "insecure": True}}, {"promote", "announce", "report"}),
+        ({"forge": shipped_config("production")["forge"]}, {"promote", "proof"}),
     ],
     ids=["registry", "forge"],
 )
 def test_where_no_tls_is_spoken_nothing_is_believed(change: dict[str, Any], left: set[str]) -> None:
     declared = record_config(over_tls("production", **change))
     assert {where.split("/")[1] for where in believing(declared)} == left
+    (promote,) = (step for where, step in steps(declared) if where == "promote/promote")
+    (told,) = (entry["value"] for entry in promote["env"] if entry["name"] == "BELIEVED_OF")
+    assert told == ("forge-git" if "announce" in left else "source"), "a step meets several"
 
 
 def test_a_stack_without_tls_declares_none() -> None:

@@ -14,7 +14,19 @@ from components.tasks.step import SCRIPTS, preceded, script
 from offline.render import to_yaml
 from offline.run import stack_config
 from tests.conftest import Preview
-from tests.support import ROOT, STACK_FILES, Declared, Object, asking, registries_apart, source, stack_file, texts
+from tests.support import (
+    ROOT,
+    STACK_FILES,
+    Declared,
+    Object,
+    asking,
+    record_config,
+    registries_apart,
+    source,
+    stack_file,
+    texts,
+)
+from tests.test_ca_bundle import over_tls
 
 TEKTON_VARIABLE = re.compile(
     r"\$\((params|tt\.params|body|header|extensions|context|results|tasks|steps|workspaces|finally)\b"
@@ -65,13 +77,16 @@ def test_scripts_are_rendered_as_people_read_them(staging: Declared) -> None:
     assert re.search(block, to_yaml([staging.one("Task", "build")]))
 
 
+PROSE = ("script", "command", "args", "description")
+
+
 @pytest.mark.parametrize(("name", "other"), [("staging", "production"), ("production", "staging")])
 def test_a_stack_holds_nothing_of_the_other(stacks: dict[str, Declared], name: str, other: str) -> None:
-    """Names, namespaces, labels, references; what a script or a description tells people does not count."""
+    """Names, namespaces, labels, references; what a source or a description tells people does not count."""
 
     def without_prose(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: without_prose(item) for key, item in value.items() if key not in ("script", "description")}
+            return {key: without_prose(item) for key, item in value.items() if key not in PROSE}
         return [without_prose(item) for item in value] if isinstance(value, list) else value
 
     named = [text for item in stacks[name].objects for text in texts(without_prose(item)) if other in text]
@@ -144,7 +159,8 @@ def test_what_tekton_or_kubernetes_would_replace_is_in_no_source() -> None:
 
 
 def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> None:
-    used = [step.get("script", "") for stack in (*stacks.values(), registries_apart(), asking()) for _, step in steps(stack)]
+    declared = (*stacks.values(), record_config(over_tls("staging")))
+    used = [step.get("script", "") for stack in declared for _, step in steps(stack)]
     bodies = {path.name: script(path.name).split("\nset -eu\n", 1)[1].strip("\n") for path in SCRIPTS.glob("*.sh")}
     # One that others source ends amid theirs, so it is looked for as a part.
     assert [name for name, body in bodies.items() if not any(body in text or script(name) == text for text in used)] == []
@@ -234,11 +250,11 @@ def test_the_image_belongs_to_the_pipeline(stack: Declared) -> None:
 
 
 def test_the_pipeline_writes_the_image_under_its_own_name(stack: Declared) -> None:
-    """That deploy.sh uses it in each call that writes is seen in tests/tasks/scripts/deploy/test_rollout.py."""
-    found = [step for where, step in steps(stack) if where.endswith("/deploy")]
+    """That each call that writes has it is seen in tests/steps/api.py."""
+    found = [source(step) for where, step in steps(stack) if where in ("promote/promote", "stage/stage", "restore/restore")]
     assert found
-    for deploy in found:
-        assert {"name": "FIELD_MANAGER", "value": FIELD_MANAGER} in deploy["env"]
+    for deploys in found:
+        assert f'FIELD_MANAGER = "{FIELD_MANAGER}"\n' in deploys
 
 
 def test_no_provider_is_chosen_by_the_machine_that_runs_the_program() -> None:

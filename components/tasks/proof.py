@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from components.conventions import MARK_SIGNING, REGISTRY_PULL, Manifest
-from components.tasks import rollout
+from components.tasks import python, rollout
 from components.tasks.promote import Reading
 from components.tasks.stage import MARK_KEY_PATH
-from components.tasks.step import SCRATCH, docker_config, empty_dir, mount, string_params, string_results
+from components.tasks.step import DOCKER_CONFIG_PATH, SCRATCH, docker_config, empty_dir, mount, string_params, string_results
 
 NAME = "proof"
 
@@ -39,11 +39,16 @@ class ProofTaskArgs:
 def spec(args: ProofTaskArgs) -> Manifest:
     """Return the Task's spec."""
     signs = args.public_key is None
-    proof = rollout.registry_step(
-        "proof",
-        REGISTRY_PULL,
-        insecure=args.registry.insecure,
+    mounts = [mount(REGISTRY_PULL, DOCKER_CONFIG_PATH, read_only=True)]
+    volumes = [docker_config(REGISTRY_PULL, REGISTRY_PULL) if args.registry.authenticated else empty_dir(REGISTRY_PULL)]
+    if signs:
+        mounts.append(mount(MARK_SIGNING, MARK_KEY_PATH, read_only=True))
+        volumes.append({"name": MARK_SIGNING, "secret": {"secretName": MARK_SIGNING}})
+    proof = python.step(
+        NAME,
         env={
+            "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
+            "INSECURE": str(args.registry.insecure).lower(),
             "PARAM_APPLICATION": "$(params.application)",
             "PARAM_REPOSITORY": "$(params.repository)",
             "PARAM_IMAGE": "$(params.image)",
@@ -59,13 +64,8 @@ def spec(args: ProofTaskArgs) -> Manifest:
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "RESULT_REASON_PATH": "$(results.reason.path)",
         },
+        mounts=mounts,
     )
-    proof["env"] = [variable for variable in proof["env"] if variable["name"] != "RESULT_IMAGE_PATH"]
-    read = docker_config(REGISTRY_PULL, REGISTRY_PULL) if args.registry.authenticated else empty_dir(REGISTRY_PULL)
-    volumes = [read]
-    if signs:
-        proof["volumeMounts"].append(mount("mark-signing", MARK_KEY_PATH, read_only=True))
-        volumes.append({"name": "mark-signing", "secret": {"secretName": MARK_SIGNING}})
     return {
         "description": "Tell whether an image is one that was vouched for.",
         "params": string_params(FIXED_PARAMS | PARAMS),

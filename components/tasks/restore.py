@@ -19,7 +19,7 @@ def spec() -> Manifest:
         "steps": [
             python.step(
                 "restore",
-                env=rollout.python_target_env(),
+                env=rollout.target_env(),
                 mounts=[mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True)],
             )
         ],

@@ -1,9 +1,17 @@
 """Pod 2: copy the image from quarantine by digest, roll it out, sign the mark. Of pod 1 it takes the digest, as data."""
 
 from components.conventions import MARK_SIGNING, REGISTRY_PUSH, Manifest
-from components.tasks import rollout
+from components.tasks import python, rollout
 from components.tasks.git import Git
-from components.tasks.step import SCRATCH, docker_config, mount, string_params, string_results
+from components.tasks.step import (
+    API_TOKEN_PATH,
+    DOCKER_CONFIG_PATH,
+    SCRATCH,
+    docker_config,
+    mount,
+    string_params,
+    string_results,
+)
 
 NAME = "stage"
 
@@ -23,54 +31,67 @@ def spec(
     """Return the Task's spec; `insecure` and `quarantine_insecure` allow either registry to be without TLS.
 
     The copy has one word for both of its sides. It takes an image for `platform`, or for the node's own, of at most
-    `max_image_size`.
+    `max_image_size`. The key that signs is in the last step alone, which reads neither what pod 1 made nor the repository.
     """
-    copy = rollout.registry_step(
-        "copy",
-        "registry-push",
-        insecure=insecure or quarantine_insecure,
-        env={
+    push = mount(REGISTRY_PUSH, DOCKER_CONFIG_PATH, read_only=True)
+    registry = {"DOCKER_CONFIG": DOCKER_CONFIG_PATH, "RESULT_IMAGE_PATH": "$(results.image.path)"}
+    content = {"CONTENT": f"{rollout.HISTORY_PATH}/content.json"}
+    stage = python.step(
+        NAME,
+        env=dict(git.env)
+        | rollout.target_env()
+        | rollout.SMOKE_ENV
+        | rollout.SOURCE_ENV
+        | registry
+        | content
+        | {
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)",
             "PARAM_DIGEST": "$(params.digest)",
-            "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "PLATFORM": platform or "",
             "MAX_IMAGE_SIZE": max_image_size,
-            "SCRATCH": SCRATCH,
-            "RESULT_REASON_PATH": "$(results.reason.path)",
+            "INSECURE": str(insecure or quarantine_insecure).lower(),
         },
+        mounts=[
+            push,
+            mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True),
+            mount(rollout.HISTORY, rollout.HISTORY_PATH),
+        ],
+        ephemeral_storage=rollout.HISTORY_SIZE,
+        workspaces=git.mounts(),
     )
-    sign = rollout.registry_step(
+    sign = python.step(
         "sign",
-        "registry-push",
-        insecure=insecure,
-        env={
+        env=registry
+        | content
+        | {
             "PARAM_REPOSITORY": "$(params.repository)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "ENVIRONMENT": environment,
             "RUN": "$(context.taskRun.name)",
             "PARAM_APPLICATION": "$(params.application)",
-            "CONTENT": rollout.CONTENT_PATH,
             "MARK_KEY": MARK_KEY_PATH,
             "MARK_TYPE": rollout.MARK_TYPE,
+            "INSECURE": str(insecure).lower(),
             "SCRATCH": SCRATCH,
             "RESULT_PROMOTABLE_PATH": "$(results.promotable.path)",
         },
+        mounts=[
+            push,
+            mount(MARK_SIGNING, MARK_KEY_PATH, read_only=True),
+            mount(rollout.HISTORY, rollout.HISTORY_PATH, read_only=True),
+        ],
     )
-    sign["volumeMounts"] += [
-        mount("mark-signing", MARK_KEY_PATH, read_only=True),
-        mount(rollout.HISTORY, "/history", read_only=True),
-    ]
     return {
         "description": "Copy an image out of quarantine, unchanged, roll it out by digest, and vouch for it.",
         "params": string_params(PARAMS),
         "results": string_results(RESULTS),
         "volumes": [
-            docker_config("registry-push", REGISTRY_PUSH),
-            {"name": "mark-signing", "secret": {"secretName": MARK_SIGNING}},
+            docker_config(REGISTRY_PUSH, REGISTRY_PUSH),
+            {"name": MARK_SIGNING, "secret": {"secretName": MARK_SIGNING}},
             *rollout.volumes(),
         ],
-        "steps": [copy, rollout.deploy(), rollout.commits(git, "$(params.head-sha)"), sign],
+        "steps": [stage, sign],
     } | git.workspaces()

@@ -15,6 +15,7 @@ _SOURCED = re.compile(r'^# shellcheck source=.*\n\. "\$\{0%/\*\}/(?P<name>[a-z]+
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 DOCKER_CONFIG_PATH = "/credentials/registry"
 SOURCE_CONFIG_PATH = "/credentials/source"
+PUSH_CONFIG_PATH = "/credentials/push"
 
 # Where a step may write: a volume of its own, which no other step mounts. The rest of its root is read-only.
 SCRATCH = "/tmp"  # noqa: S108

@@ -4,12 +4,17 @@ An update with an old resourceVersion is refused, a strategic merge patch change
 annotation of null goes away. What an image does when it is rolled out is decided by the test.
 """
 
+import atexit
 import json
+import shutil
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,8 +40,10 @@ class Cluster:
         self.root, self.changed = root, threading.Condition()
         self.objects: dict[str, Object] = {}
         self.calls: list[str] = []
+        self.paths: list[str] = []
+        self.queries: list[dict[str, str]] = []
         self.bodies: list[tuple[str, Object]] = []
-        self.ended = False
+        self.ended = self.idle = False
         self.put("live.json", deployment(image, notes))
         self.put("lease.json", {"metadata": {"resourceVersion": "1"}, "spec": {}})
         self.put("freeze.json", {"metadata": {}})
@@ -92,18 +99,23 @@ class Cluster:
         return spec.get("holderIdentity")
 
     def verbs(self) -> list[str]:
-        """The requests in order: verb and kind."""
-        return list(self.calls)
+        """The requests in order: verb and kind. A watch that was begun again counts once."""
+        return [
+            call
+            for call, before in zip(self.calls, ["", *self.calls], strict=False)
+            if call != before or "WATCH" not in call
+        ]
+
+    @property
+    def waits(self) -> int:
+        """How often a rollout was waited for."""
+        calls = [call for call in self.calls if call in ("PATCH deployment", "WATCH deployment")]
+        return sum(pair == ("PATCH deployment", "WATCH deployment") for pair in pairwise(calls))
 
     # The server
 
     def _serve(self) -> None:
-        folder = self.root / "api"
-        folder.mkdir()
-        made = authority(folder)
-        (folder / "ca.crt").write_text(made.certificate.read_text())
-        (folder / "token").write_text(TOKEN)
-        certificate, key = made.signed("IP:127.0.0.1")
+        folder, certificate, key = _folder()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -125,11 +137,19 @@ class Cluster:
         """What the API server says."""
         name = _name(path)
         with self.changed:
+            self.paths.append(path)
+            self.queries.append(query)
             self.calls.append(f"{method} {name}")
             if body:
                 self.bodies.append((self.calls[-1], body))
             if method == "GET":
-                return self._read(name)
+                found = self._read(name)
+        if method == "GET":
+            # The second one comes once something has been noted.
+            if name == "approvals" and self.calls.count("GET approvals") > 1:
+                self.hang("approvals")
+            return found
+        with self.changed:
             assert query == {"fieldManager": "tekton-delivery"}, "under it Pulumi leaves the image alone"
             if method == "PUT":
                 old = self.objects["lease.json"]
@@ -156,12 +176,12 @@ class Cluster:
             name
         ]
         if kept not in self.objects:
-            raise (
-                RefusedError(404, "NotFound", f'"{name}" not found')
-                if name != "lease"
-                else RefusedError(403, "Forbidden", "leases is forbidden")
-            )
+            if name in ("lease", "approvals"):
+                raise RefusedError(403, "Forbidden", f"{name} is forbidden")
+            raise RefusedError(404, "NotFound", f'"{name}" not found')
         found = self.objects[kept]
+        if name == "approvals":
+            self.objects["meanwhile.json"] = json.loads(json.dumps(self.objects["live.json"]))
         after = {"lease": "after-lease", "deployment": "after-get"}.get(name)
         if after in self.objects:
             self.objects[kept] = self.objects.pop(after)
@@ -200,6 +220,8 @@ class Cluster:
         kept, version = {"deployment": "live.json", "lease": "lease.json"}[name], query["resourceVersion"]
         end = time.monotonic() + int(query["timeoutSeconds"])
         self.calls.append(f"WATCH {name}")
+        if name == "lease":
+            self.hang("wait")
         if name == "deployment":
             self.hang("rollout")
             self._reconcile()
@@ -220,6 +242,8 @@ class Cluster:
             live = self.objects["live.json"]
             if "after-rollout" in self.objects:
                 self.objects["live.json"] = self.objects.pop("after-rollout")
+                self.idle = True
+            if self.idle:
                 return
             wanted = live["spec"]["template"]["spec"]["containers"][1]["image"]
             if wanted in self.broken or (live.get("status", {}).get("availableReplicas") and not self._behind(live)):
@@ -236,6 +260,17 @@ class Cluster:
 
     def _behind(self, live: Object) -> bool:
         return bool(live["status"].get("observedGeneration", 0) < live["metadata"]["generation"])
+
+
+@cache
+def _folder() -> tuple[Path, Path, Path]:
+    """What a step mounts to reach the server, and the server's certificate and key: the same for all tests."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    made = authority(folder)
+    (folder / "ca.crt").write_text(made.certificate.read_text())
+    (folder / "token").write_text(TOKEN)
+    return folder, *made.signed("IP:127.0.0.1")
 
 
 def _name(path: str) -> str:

@@ -16,28 +16,44 @@ from unittest import mock
 import pytest
 
 from components.tasks import python
-from steps.__main__ import main
+from steps.__main__ import ended, main
 from tests.authority import authority
 from tests.steps.api import Cluster
 from tests.steps.server import Api, Forge, serving
-from tests.tasks.scripts.conftest import Result, forge, git, head, repository
+from tests.support import ROOT
+from tests.tasks.scripts.conftest import HOSTILE, SSH, Result, forge, git, head, repository
 from tests.tasks.scripts.conftest import Sandbox as Scripts
 
-__all__ = ["forge", "git", "head", "repository"]
+__all__ = ["HOSTILE", "SSH", "forge", "git", "head", "repository"]
 
 
 class Sandbox(Scripts):
-    """A folder with stub commands beside the system's."""
+    """A folder with stub commands beside the system's, and maybe a cluster."""
+
+    cluster: Cluster | None = None
+
+    def serve(self, image: str, notes: dict[str, str] | None = None) -> Cluster:
+        """Make the cluster, or another one."""
+        self.close()
+        self.cluster = Cluster(self.root, image=image, notes=notes)
+        return self.cluster
+
+    def close(self) -> None:
+        if self.cluster:
+            self.cluster.close()
 
     def step(self, name: str, **env: str | Path) -> Result:
         """Run a step in this process."""
-        return self.call(lambda: main([name], self._given(env)))
+        return self._called(lambda: main([name], self.given(env)), env)
 
-    def call(self, function: Callable[[], object]) -> Result:
-        """Call a part of a step as the step does; what it raises is how it ended."""
+    def part(self, function: Callable[[Mapping[str, str]], None], **env: str | Path) -> Result:
+        """Call a part of a step as the step does, with what its environment is."""
+        return self._called(lambda: ended(lambda: function(self.given(env))), env)
+
+    def _called(self, function: Callable[[], int], env: Mapping[str, str | Path]) -> Result:
         out, err = io.StringIO(), io.StringIO()
         handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
-        path = {"PATH": os.pathsep.join(map(str, self.path))}
+        path = self.given(env) | {"PATH": os.pathsep.join(map(str, self.path))}
         try:
             with (
                 contextlib.redirect_stdout(out),
@@ -45,7 +61,7 @@ class Sandbox(Scripts):
                 contextlib.chdir(self.work),
                 mock.patch.dict(os.environ, path),
             ):
-                code = int(function() or 0)  # type: ignore[call-overload]
+                code = function()
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -54,10 +70,12 @@ class Sandbox(Scripts):
 
     def started(self, name: str, **env: str | Path) -> subprocess.Popen[str]:
         """Start a step as its Task does."""
-        command = [sys.executable, *python.COMMAND[1:], name, *python.sources(name)]
+        return self._start_python([*python.COMMAND[1:], name, *python.sources(name)], env)
+
+    def _start_python(self, arguments: list[str], env: Mapping[str, str | Path]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            command,
-            env={"PATH": os.pathsep.join(map(str, self.path)), "HOME": "/nonexistent"} | self._given(env),
+            [sys.executable, *arguments],
+            env={"PATH": os.pathsep.join(map(str, self.path)), "HOME": "/nonexistent"} | self.given(env),
             cwd=self.work,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,7 +85,16 @@ class Sandbox(Scripts):
 
     def cancelled(self, name: str, when: Path, **env: str | Path) -> Result:
         """Start a step and end it once a file is there, as Tekton does: a TERM for it and for all that it runs."""
-        process = self.started(name, **env)
+        return self._cut_off(self.started(name, **env), when)
+
+    def cancelled_part(self, module: str, name: str, when: Path, **env: str | Path) -> Result:
+        """The same with a part of a step: a function of a module of tests."""
+        run = (
+            f"import os, sys, {module} as m\nfrom steps.__main__ import ended\nsys.exit(ended(lambda: m.{name}(os.environ)))"
+        )
+        return self._cut_off(self._start_python(["-c", run], env | {"PYTHONPATH": str(ROOT)}), when)
+
+    def _cut_off(self, process: subprocess.Popen[str], when: Path) -> Result:
         deadline = time.monotonic() + 20
         while not when.exists():
             assert process.poll() is None, process.communicate()
@@ -76,31 +103,19 @@ class Sandbox(Scripts):
         os.killpg(process.pid, signal.SIGTERM)
         return self._ended(process)
 
-    def _given(self, env: Mapping[str, str | Path]) -> dict[str, str]:
-        return {name: str(value) for name, value in env.items()}
+    def given(self, env: Mapping[str, str | Path]) -> dict[str, str]:
+        reached = self.cluster.env if self.cluster else {}
+        return reached | {name: str(value) for name, value in env.items()}
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Sandbox:
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     if shutil.which("git") is None or shutil.which("openssl") is None:
         pytest.skip("git or openssl is not installed")
     made = Sandbox(tmp_path, [], Path("/usr/bin"))
     made.path.append(Path("/bin"))
-    return made
-
-
-@pytest.fixture
-def serve(sandbox: Sandbox) -> Iterator[Callable[..., Cluster]]:
-    """Makes the cluster of a test."""
-    made: list[Cluster] = []
-
-    def start(**given: object) -> Cluster:
-        made.append(Cluster(sandbox.root, **given))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield start
-    for cluster in made:
-        cluster.close()
+    yield made
+    made.close()
 
 
 @pytest.fixture

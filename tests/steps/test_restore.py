@@ -1,7 +1,6 @@
 """The step restore: a rejected pull request leaves nothing behind, and a newer one is not disturbed."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,6 @@ from tests.steps.api import Cluster
 from tests.steps.conftest import Sandbox
 from tests.steps.objects import lease
 from tests.tasks.scripts.conftest import Result
-
-Serve = Callable[..., Cluster]
 
 FIRST = "registry.internal:5000/shop@sha256:" + "a" * 64
 SECOND = "registry.internal:5000/shop@sha256:" + "b" * 64
@@ -37,10 +34,10 @@ def given(sandbox: Sandbox, cluster: Cluster) -> dict[str, str | Path]:
         "RUN": "run-2",
         "ROLLOUT_SECONDS": "1" if cluster.broken else "60",
         "RESULT_REASON_PATH": sandbox.root / "reason",
-    } | cluster.env
+    }
 
 
-def served(serve: Serve, pull_request: str, history: list[dict[str, Any]]) -> Cluster:
+def served(sandbox: Sandbox, pull_request: str, history: list[dict[str, Any]]) -> Cluster:
     """A Deployment that runs the second image for a pull request."""
     notes = {
         "tekton-delivery/pull-request": pull_request,
@@ -48,11 +45,11 @@ def served(serve: Serve, pull_request: str, history: list[dict[str, Any]]) -> Cl
         "tekton-delivery/digest": "sha256:" + "b" * 64,
         "tekton-delivery/before": json.dumps(history),
     }
-    return serve(image=SECOND, notes=notes)
+    return sandbox.serve(image=SECOND, notes=notes)
 
 
-def test_what_was_served_before_comes_back(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = served(serve, "7", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "6")])
+def test_what_was_served_before_comes_back(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "6")])
     result = restore(sandbox, cluster)
     assert result.code == 0, result.err
     assert cluster.image == FIRST
@@ -64,23 +61,23 @@ def test_what_was_served_before_comes_back(sandbox: Sandbox, serve: Serve) -> No
     assert entry == before(FIRST, "a" * 40, "6") | {"run": "run-2", "at": notes["delivered-at"]}
 
 
-def test_before_the_first_delivery_that_is_the_placeholder(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = served(serve, "7", [before(PLACEHOLDER, None, None)])
+def test_before_the_first_delivery_that_is_the_placeholder(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(PLACEHOLDER, None, None)])
     assert restore(sandbox, cluster).code == 0
     assert cluster.image == PLACEHOLDER
     assert not cluster.notes.keys() & {"commit", "pull-request", "digest"}
 
 
-def test_notes_of_no_form_are_not_handed_on(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = served(serve, "7", [before(FIRST, "a" * 40, "6"), before(FIRST, "x" * 4000, "6" * 4000)])
+def test_notes_of_no_form_are_not_handed_on(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6"), before(FIRST, "x" * 4000, "6" * 4000)])
     result = restore(sandbox, cluster)
     assert result.code == 0, result.err
     assert (cluster.image, json.loads(cluster.notes["before"])) == (FIRST, [before(FIRST, "a" * 40, "6")])
     assert not cluster.notes.keys() & {"commit", "pull-request", "digest"}
 
 
-def test_another_pull_request_that_came_later_stays_and_forgets_the_rejected_one(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = served(serve, "8", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "7")])
+def test_another_pull_request_that_came_later_stays_and_forgets_the_rejected_one(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "8", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "7")])
     result = restore(sandbox, cluster)
     assert result.code == 0, result.err
     assert cluster.image == SECOND
@@ -89,16 +86,16 @@ def test_another_pull_request_that_came_later_stays_and_forgets_the_rejected_one
     assert "nothing to restore" in result.out
 
 
-def test_a_pull_request_that_never_got_here_changes_nothing(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = serve(image=FIRST)
+def test_a_pull_request_that_never_got_here_changes_nothing(sandbox: Sandbox) -> None:
+    cluster = sandbox.serve(image=FIRST)
     result = restore(sandbox, cluster)
     assert result.code == 0, result.err
     assert cluster.image == FIRST
 
 
-def test_a_deploy_meanwhile_is_not_undone(sandbox: Sandbox, serve: Serve) -> None:
+def test_a_deploy_meanwhile_is_not_undone(sandbox: Sandbox) -> None:
     """The patch names the version it was made for: what somebody else changed is read again first."""
-    cluster = served(serve, "7", [before(FIRST, "a" * 40, "6")])
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
     newer = cluster.get("live.json")
     newer["metadata"] |= {"resourceVersion": "2"}
     newer["metadata"]["annotations"]["tekton-delivery/pull-request"] = "8"
@@ -108,8 +105,8 @@ def test_a_deploy_meanwhile_is_not_undone(sandbox: Sandbox, serve: Serve) -> Non
 
 
 @pytest.mark.parametrize("behaviour", ["broken", "refused"])
-def test_a_way_back_that_fails_fails_the_step(sandbox: Sandbox, serve: Serve, behaviour: str) -> None:
-    cluster = served(serve, "7", [before(FIRST, "a" * 40, "6")])
+def test_a_way_back_that_fails_fails_the_step(sandbox: Sandbox, behaviour: str) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
     cluster.behave(**{behaviour: (FIRST,)})
     notes = cluster.notes
     result = restore(sandbox, cluster)
@@ -119,8 +116,8 @@ def test_a_way_back_that_fails_fails_the_step(sandbox: Sandbox, serve: Serve, be
     assert cluster.notes == notes
 
 
-def test_cancelled_it_leaves_what_serves_and_no_lease(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = served(serve, "7", [before(FIRST, "a" * 40, "6")])
+def test_cancelled_it_leaves_what_serves_and_no_lease(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
     cluster.behave(hangs="rollout")
     notes = cluster.notes
     result = sandbox.cancelled("restore", sandbox.root / "hanging", **given(sandbox, cluster))
@@ -130,10 +127,10 @@ def test_cancelled_it_leaves_what_serves_and_no_lease(sandbox: Sandbox, serve: S
 
 
 @pytest.mark.parametrize(("pull_request", "wanted"), [("6", SECOND), ("7", FIRST)])
-def test_what_a_killed_deploy_left_goes_too(sandbox: Sandbox, serve: Serve, pull_request: str, wanted: str) -> None:
+def test_what_a_killed_deploy_left_goes_too(sandbox: Sandbox, pull_request: str, wanted: str) -> None:
     """Whether it was the rejected pull request's or came after it."""
     unready = FIRST.replace("a" * 64, "d" * 64)
-    cluster = served(serve, pull_request, [before(FIRST, "a" * 40, "5")])
+    cluster = served(sandbox, pull_request, [before(FIRST, "a" * 40, "5")])
     live = cluster.get("live.json")
     live["spec"]["template"]["spec"]["containers"][1]["image"] = unready
     left = {"image": unready, "former": SECOND, "run": "killed"}
@@ -146,8 +143,8 @@ def test_what_a_killed_deploy_left_goes_too(sandbox: Sandbox, serve: Serve, pull
     assert cluster.notes["pull-request"] == ("6" if pull_request == "6" else "5")
 
 
-def test_it_waits_its_turn_like_a_deploy(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = served(serve, "7", [before(FIRST, "a" * 40, "6")])
+def test_it_waits_its_turn_like_a_deploy(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
     cluster.put("lease.json", lease("another", age=1))
     cluster.put("after-lease", {"metadata": {"resourceVersion": "8"}, "spec": {}})
     result = restore(sandbox, cluster)
@@ -156,9 +153,9 @@ def test_it_waits_its_turn_like_a_deploy(sandbox: Sandbox, serve: Serve) -> None
     assert cluster.holder is None
 
 
-def test_what_people_hold_is_not_restored_before_they_lift_it(sandbox: Sandbox, serve: Serve) -> None:
+def test_what_people_hold_is_not_restored_before_they_lift_it(sandbox: Sandbox) -> None:
     """Not even if it is held for the very pull request that was closed: somebody is looking at it."""
-    cluster = served(serve, "7", [before(FIRST, "a" * 40, "6")])
+    cluster = served(sandbox, "7", [before(FIRST, "a" * 40, "6")])
     live = cluster.get("live.json")
     hold = {"by": "ana", "reason": "testing by hand", "pullRequest": "7"}
     live["metadata"]["annotations"]["tekton-delivery/hold"] = json.dumps(hold)
@@ -169,8 +166,8 @@ def test_what_people_hold_is_not_restored_before_they_lift_it(sandbox: Sandbox, 
     assert (sandbox.root / "reason").read_text() == "queued: staging is held for #7 by ana: testing by hand"
 
 
-def test_another_pull_request_is_forgotten_in_a_frozen_environment(sandbox: Sandbox, serve: Serve) -> None:
-    cluster = served(serve, "8", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "7")])
+def test_another_pull_request_is_forgotten_in_a_frozen_environment(sandbox: Sandbox) -> None:
+    cluster = served(sandbox, "8", [before(PLACEHOLDER, None, None), before(FIRST, "a" * 40, "7")])
     cluster.put("freeze.json", {"metadata": {"annotations": {"tekton-delivery/frozen": "stock-taking"}}})
     assert restore(sandbox, cluster).code == 0
     assert json.loads(cluster.notes["before"]) == [before(PLACEHOLDER, None, None)]
