@@ -22,7 +22,7 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
     """Return the rights of a deployer: read, watch and patch the named Deployments, hold the Leases of those names, and see
     whether the environment is frozen.
 
-    `kubectl rollout status` lists and watches with a field selector on the name, which RBAC matches by resourceNames.
+    A watch has a field selector on the name, which RBAC matches by resourceNames. A run of the last release lists as well.
     """
     return [
         {
@@ -35,7 +35,7 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
             "resourceNames": list(deployments),
-            "verbs": ["get", "update"],
+            "verbs": ["get", "watch", "update"],
         },
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [FREEZE], "verbs": ["get"]},
     ]

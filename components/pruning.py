@@ -8,7 +8,8 @@ import pulumi_kubernetes as k8s
 from components.access import Rule, bind, service_account
 from components.conventions import PRUNER, Manifest, labels, limits, restricted, token
 from components.network import PRUNER_LABELS
-from components.tasks.step import API_TOKEN_PATH, api_token, mount, script
+from components.tasks import python
+from components.tasks.step import API_TOKEN_PATH, api_token, mount
 
 # An admission policy holds deletions to ended runs.
 RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["list", "delete"]}]
@@ -56,12 +57,14 @@ def job(args: PruningArgs, labels: dict[str, str]) -> Manifest:
     container = {
         "name": "prune",
         "image": args.tools_image,
-        "command": ["sh", "-c", script("prune.sh")],
+        "command": list(python.COMMAND),
+        "args": ["prune", *python.sources("prune")],
         "env": [
             {"name": "HOME", "value": "/nonexistent"},
             {"name": "NAMESPACE", "value": args.namespace},
             {"name": "KEEP", "value": str(args.keep)},
             {"name": "CLAIMS", "value": str(args.claims).lower()},
+            {"name": "API_ACCESS", "value": API_TOKEN_PATH},
         ],
         "resources": limits("1", "512Mi"),
         "securityContext": restricted() | {"readOnlyRootFilesystem": True},

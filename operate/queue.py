@@ -7,9 +7,8 @@ from operate.errors import OperateError
 from operate.records import hold
 from operate.runs import PULL_REQUEST, create, moment, newest, reasons, require_end
 from operate.target import Target, frozen
+from steps.notes import QUEUED
 
-# How deploy.sh and restore.sh say that people hold them back.
-QUEUED = "queued: "
 _TIME = re.compile(r"[0-9]{14}$")
 # What Tekton and its triggers add to a run.
 _THEIRS = ("tekton.dev/", "triggers.tekton.dev/")

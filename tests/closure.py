@@ -4,11 +4,13 @@ Tekton finds a missing param, result or workspace when a run starts, and a missp
 in what a stack declares; tests/test_contracts.py breaks declared objects one by one and sees that it does.
 """
 
+import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from components.tasks import needed
+from steps.inputs import variables
 from tests.sink import COMMENT, PUSH, deliver
 from tests.support import Declared, Object, texts
 from tests.test_fork import comment
@@ -33,7 +35,9 @@ def sent(stack: Declared, event: str) -> list[Object]:
 
 # Read by the commands that a script runs, not by the script.
 FOR_COMMANDS = re.compile("HOME|DOCKER_CONFIG|GIT_[A-Z0-9_]+|(HTTPS?|NO)_PROXY|(https?|no)_proxy")
-# What forge.sh reads, of which a step is given one: `forge.token` or `forge.app`.
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+GIVEN_BY_THE_KUBELET = {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
+# What steps read that ask the forge, of which they are given one: `forge.token` or `forge.app`.
 TOKEN, APP = {"TOKEN_FILE"}, {"APP_ID", "APP_INSTALLATION", "APP_KEY_FILE", "APP_RIGHTS"}
 # https://tekton.dev/docs/pipelines/variables/
 TASK_CONTEXT = {"context.task.name", "context.taskRun.name", "context.taskRun.namespace", "context.taskRun.uid"}
@@ -168,14 +172,26 @@ def task_problems(stack: Declared, task: Object) -> Iterator[str]:
 
 
 def _step_problems(where: str, step: Object) -> Iterator[str]:
+    if "script" not in step:
+        yield from _inputs_problems(where, step)
+        return
     code = "\n".join(line for line in step["script"].splitlines() if not line.lstrip().startswith("#"))
     assigned, read = set(ASSIGNED.findall(code)), set(READ.findall(code))
     read |= {name for term in ARITHMETIC.findall(code) for name in re.findall(r"\b[A-Z][A-Z0-9_]*\b", term)}
     given = _names(step["env"])
-    if read >= TOKEN | APP:
-        read -= APP if given >= TOKEN else TOKEN
     for_commands = {name for name in given - read if FOR_COMMANDS.fullmatch(name)}
     yield from _difference(f"{where}: environment", given - for_commands, read - (assigned - given))
+
+
+def _inputs_problems(where: str, step: Object) -> Iterator[str]:
+    """As above, of a step in Python: it reads what its dataclass of inputs has."""
+    module = importlib.import_module(f"steps.{step['args'][0].replace('-', '_')}")
+    given = _names(step["env"])
+    for_commands = {name for name in given if FOR_COMMANDS.fullmatch(name)}
+    taken = set(variables(module.Inputs, given)) - GIVEN_BY_THE_KUBELET
+    if given >= TOKEN:
+        taken -= APP
+    yield from _difference(f"{where}: environment", given - for_commands, taken - for_commands)
 
 
 def _secret_problems(stack: Declared, namespace: str, where: str, source: Object) -> Iterator[str]:

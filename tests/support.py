@@ -88,6 +88,11 @@ def stack_config_text(values: Mapping[str, Any]) -> dict[str, str]:
     return {f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
+def source(step: Object) -> str:
+    """What a step runs: its script, or its sources in Python."""
+    return str(step["script"]) if "script" in step else "\n".join([*step["command"], *step["args"]])
+
+
 def keeping() -> Declared:
     """Staging that keeps what a rejected pull request left."""
     staging = shipped_config("staging")

@@ -83,9 +83,8 @@ def test_approvers_may_look_and_approve_and_the_deployer_may_read_approvals() ->
 
 def test_a_merge_waits_between_the_proof_and_the_rollout_and_has_the_time_for_it() -> None:
     stack = asking()
-    steps = stack.one("Task", "promote")["spec"]["steps"]
-    assert [step["name"] for step in steps] == ["commits", "prove", "approve", "deploy"]
-    env = {item["name"]: item["value"] for item in steps[2]["env"]}
+    (step,) = stack.one("Task", "promote")["spec"]["steps"]
+    env = {item["name"]: item.get("value", "") for item in step["env"]}
     assert env["APPROVAL_TIMEOUT"] == "2h"
     assert (env["APPROVERS"], env["APPROVAL_COUNT"], env["APPROVAL_SECONDS"]) == ("ana, group releasers", "2", "7200")
     (run,) = stack.one("TriggerTemplate", "github-main-trigger-template")["spec"]["resourcetemplates"]
@@ -108,4 +107,5 @@ def test_without_the_setting_there_is_nothing_of_it(production: Declared) -> Non
     assert POLICY not in production.names("ValidatingAdmissionPolicy")
     assert not {"approver", "approval-reader"} & set(production.names("Role"))
     assert "announce" not in production.names("Task")
-    assert "approve" not in [step["name"] for step in production.one("Task", "promote")["spec"]["steps"]]
+    (step,) = production.one("Task", "promote")["spec"]["steps"]
+    assert "APPROVERS" not in [item["name"] for item in step["env"]]

@@ -16,7 +16,16 @@ from offline.reachability.rows import rows
 from offline.run import placeholder, run, stack_config
 from tests.authority import authority
 from tests.closure import problems
-from tests.support import PRODUCTIONS_REGISTRY, ROOT, STAGINGS_REGISTRY, Declared, Object, record_config, shipped_config
+from tests.support import (
+    PRODUCTIONS_REGISTRY,
+    ROOT,
+    STAGINGS_REGISTRY,
+    Declared,
+    Object,
+    record_config,
+    shipped_config,
+    source,
+)
 
 EXPIRED = ROOT / "tests" / "fixtures" / "certificates" / "expired.pem"
 INVALID = ROOT / "tests" / "settings" / "invalid"
@@ -26,11 +35,13 @@ SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 # How a script speaks with the forge or a registry, told by what it calls and not by its step's name.
 CLIENTS = {
     "git": re.compile(r"^\s*(plainly )?(history |git )(-C \S+ )?fetch ", re.M),
-    "api": re.compile(r"^\s*(\S+=\$\()?(call|forge|set_status) ", re.M),
     "registry": re.compile(
         r"\b(crane (config|copy|delete|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras (copy|discover)|buildctl) "
     ),
 }
+
+# Of the steps in Python, the modules that do.
+MODULES = {"git": "git", "api": "forge", "registry": "registry"}
 
 
 def over_tls(name: str, **changed: Any) -> dict[str, Any]:
@@ -74,6 +85,8 @@ def mounts(step: Object) -> Mapping[str, Object]:
 
 
 def speaks(step: Object) -> set[str]:
+    if "script" not in step:
+        return {client for client, module in MODULES.items() if f"# steps.{module}\n" in source(step)}
     code = "\n".join(line for line in step["script"].splitlines() if not line.lstrip().startswith("#"))
     return {client for client, calls in CLIENTS.items() if calls.search(code)}
 
@@ -86,22 +99,20 @@ def test_which_steps_those_are() -> None:
     """What the test above finds by itself."""
     building = {"build/fetch", "build/image", "build-shop/fetch", "build-shop/image"}
     staging = {
-        "stage/copy",
-        "stage/commits",
+        "stage/stage",
         "stage/sign",
-        "needed/commits",
-        "begin/announce",
+        "needed/needed",
+        "begin/begin",
         "report/report",
         "proof/proof",
     }
-    staging |= {"base-moved/touches", "base-moved/tell"}
-    staging |= {"clean/clean", "clean/rejected"}
+    staging |= {"base-moved/moved", "clean/clean"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
-    promoting = {"promote/commits", "promote/prove", "report/report", "announce/announce", "proof/proof"}
+    promoting = {"promote/promote", "report/report", "announce/announce", "proof/proof"}
     assert believing(record_config(over_tls("production"))) == promoting
     apart = over_tls("production", registry=PRODUCTIONS_REGISTRY, sourceRegistry=STAGINGS_REGISTRY)
-    assert believing(record_config(apart)) == promoting | {"promote/import", "promote/prove-copy"}
+    assert believing(record_config(apart)) == promoting
 
 
 def test_a_step_that_believes_it_says_so_before_it_does_anything_else(declared: Declared) -> None:
@@ -110,12 +121,15 @@ def test_a_step_that_believes_it_says_so_before_it_does_anything_else(declared: 
         if where in believing(declared):
             assert mounts(step)["ca-bundle"] == {"name": "ca-bundle", "mountPath": "/certificates", "readOnly": True}
             assert (told["CA_BUNDLE"], told["SYSTEM_CERTIFICATES"]) == ("/certificates/ca.crt", SYSTEM)
+            if "script" not in step:
+                assert told["BELIEVED_OF"], where
+                continue
             first = step["script"].split("\nset -eu\n", 1)[1].lstrip()
             assert first.startswith(TRUST), where
             assert step["script"].count(TRUST) == 1, where
         else:
             assert "CA_BUNDLE" not in told, where
-            assert TRUST not in step["script"], where
+            assert TRUST not in source(step), where
 
 
 def test_it_lies_in_the_delivery_namespace_alone(declared: Declared) -> None:
@@ -143,14 +157,17 @@ def test_what_is_declared_is_taken_by_tekton_and_by_the_policies(declared: Decla
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        ({"registry": {"host": "registry.example", "insecure": True}}, {"commits", "announce", "report"}),
-        ({"forge": shipped_config("production")["forge"]}, {"prove", "proof"}),
+        ({"registry": {"host": "registry.example", "insecure": True}}, {"promote", "announce", "report"}),
+        ({"forge": shipped_config("production")["forge"]}, {"promote", "proof"}),
     ],
     ids=["registry", "forge"],
 )
 def test_where_no_tls_is_spoken_nothing_is_believed(change: dict[str, Any], left: set[str]) -> None:
     declared = record_config(over_tls("production", **change))
     assert {where.split("/")[1] for where in believing(declared)} == left
+    (promote,) = (step for where, step in steps(declared) if where == "promote/promote")
+    (told,) = (entry["value"] for entry in promote["env"] if entry["name"] == "BELIEVED_OF")
+    assert told == ("forge-git" if "announce" in left else "source"), "a step meets several"
 
 
 def test_a_stack_without_tls_declares_none() -> None:
@@ -162,7 +179,7 @@ def test_without_the_setting_a_stack_is_what_it_was(stacks: dict[str, Declared])
     for name in ("staging", "production", "both"):
         assert "ca-bundle" not in stacks[name].names("ConfigMap")
         assert believing(stacks[name]) == set()
-        assert not [where for where, step in steps(stacks[name]) if TRUST in step["script"]]
+        assert not [where for where, step in steps(stacks[name]) if TRUST in source(step)]
         (provider,) = stacks[name].recording.of_type("pulumi:providers:kubernetes")
         assert "enableConfigMapMutable" not in provider.inputs
 

@@ -72,12 +72,20 @@ BREAKS: dict[str, tuple[Break, str]] = {
         "report: $(context.pipelineRun.name) means nothing in a Task",
     ),
     "a script that reads what the step does not give": (
-        lambda stack: _drop(stack, "stage", "copy", "RESULT_IMAGE_PATH"),
-        "stage: step copy: environment: taken and not given: ['RESULT_IMAGE_PATH']",
+        lambda stack: _drop(stack, "build", "fetch", "SOURCE"),
+        "build: step fetch: environment: taken and not given: ['SOURCE']",
     ),
     "a step that gives what the script does not read": (
-        lambda stack: _step(stack, "stage", "deploy")["env"].append({"name": "PARAM_MORE", "value": "x"}),
-        "stage: step deploy: environment: given and not taken: ['PARAM_MORE']",
+        lambda stack: _step(stack, "build", "fetch")["env"].append({"name": "PARAM_MORE", "value": "x"}),
+        "build: step fetch: environment: given and not taken: ['PARAM_MORE']",
+    ),
+    "a step in Python that reads what it is not given": (
+        lambda stack: _drop(stack, "stage", "stage", "PARAM_DIGEST"),
+        "stage: step stage: environment: taken and not given: ['PARAM_DIGEST']",
+    ),
+    "a step in Python that is given what it does not read": (
+        lambda stack: _step(stack, "stage", "stage")["env"].append({"name": "PARAM_MORE", "value": "x"}),
+        "stage: step stage: environment: given and not taken: ['PARAM_MORE']",
     ),
     "a step that gives a token beside what an App needs": (
         lambda stack: _step(stack, "report", "report")["env"].append({"name": "APP_ID", "value": "x"}),

@@ -57,12 +57,12 @@ def rights(stack: Declared) -> dict[tuple[str, str, str], dict[str, str]]:
 
 STATUSES = {"statuses": "write"}
 SAYING = {
-    ("staging-ci", "begin", "announce"): STATUSES,
+    ("staging-ci", "begin", "begin"): STATUSES,
     ("staging-ci", "report", "report"): STATUSES,
     ("staging-ci", "report-tests", "report"): STATUSES,
     ("production-ci", "report", "report"): STATUSES | {"pull_requests": "read"},
-    ("staging-ci", "base-moved", "tell"): STATUSES | {"pull_requests": "read"},
-    ("staging-ci", "clean", "rejected"): {"pull_requests": "read"},
+    ("staging-ci", "base-moved", "moved"): STATUSES | {"pull_requests": "read"},
+    ("staging-ci", "clean", "clean"): {"pull_requests": "read"},
 }
 ASKING = {("staging-ci", "permit", "permit"): {"metadata": "read", "pull_requests": "read"}}
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.support import ROOT
 
-PACKAGES = ("components", "offline", "policy", "local", "operate", "images", "bench", "tekton")
+PACKAGES = ("steps", "components", "offline", "policy", "local", "operate", "images", "bench", "tekton")
 SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
@@ -107,6 +108,14 @@ def named(path: Path) -> set[str]:
     """The names that a file imports from the forms of settings."""
     nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
     return {alias.name for node in nodes if node.module == f"{SETTINGS}.types" for alias in node.names}
+
+
+def test_steps_import_nothing_but_the_standard_library() -> None:
+    sources = sorted((ROOT / "steps").rglob("*.py"))
+    assert sources
+    for path in sources:
+        others = {imported.split(".")[0] for imported in imports(path)} - sys.stdlib_module_names
+        assert others <= {"steps"}, path.name
 
 
 def test_settings_are_read_by_the_plan_alone() -> None:

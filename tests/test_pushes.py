@@ -121,6 +121,6 @@ def test_the_run_holds_the_reporters_rights_and_no_code_of_anybody() -> None:
     assert [volume for volume in spec["volumes"] if "emptyDir" not in volume] == [
         {"name": "forge-token", "secret": {"secretName": "forge-token"}}
     ]
-    holds = {step["name"]: [item["name"] for item in step["volumeMounts"]] for step in spec["steps"]}
-    assert holds == {"touches": ["answer", "scratch-touches"], "tell": ["answer", "forge-token", "scratch-tell"]}
-    assert [step["name"] for step in spec["steps"] if step.get("workspaces")] == ["touches"]
+    (step,) = spec["steps"]
+    assert [item["name"] for item in step["volumeMounts"]] == ["forge-token", "scratch-moved"]
+    assert [item["name"] for item in step["workspaces"]] == [item["name"] for item in spec["workspaces"]]

@@ -26,7 +26,7 @@ from tests.reachability_changes import (
 from tests.reachability_stolen import STOLEN
 from tests.reachability_ways_out import WAYS_OUT
 from tests.sink import HEADERS, PUSH, deliver
-from tests.support import STACKS, Declared, Object, both_environments, shipped_config, with_services
+from tests.support import STACKS, Declared, Object, both_environments, shipped_config, source, with_services
 
 FIXTURES = Path(__file__).parent / "fixtures" / "gitea"
 EVENTS = [
@@ -180,7 +180,7 @@ def test_what_pull_requests_contain_runs_in_marked_steps(staging: Declared) -> N
         step["name"]
         for task in staging.all("Task")
         for step in task["spec"]["steps"]
-        if "$PARAM_TEST_COMMAND" in step["script"] or "buildctl" in step["script"]
+        if "$PARAM_TEST_COMMAND" in source(step) or "buildctl" in source(step)
     }
     assert running == {"test", "image"} == marked
 

@@ -66,10 +66,10 @@ def users(logins: Held) -> list[tuple[str, str]]:
 
 
 def test_the_mark_is_proven_where_it_was_signed_and_again_where_it_is_rolled_out_from(steps: dict[str, Object]) -> None:
-    assert list(steps) == ["commits", "prove", "import", "prove-copy", "deploy"]
-    assert steps["prove"]["script"] == steps["prove-copy"]["script"]
-    assert env(steps["prove"])["PARAM_IMAGE"] == "$(params.source-image)"
-    assert env(steps["prove-copy"])["PARAM_IMAGE"] == "$(params.image)"
+    """In which order, and what by which credential, tests/steps/test_promote.py sees."""
+    assert list(steps) == ["promote"]
+    told = env(steps["promote"])
+    assert (told["PARAM_SOURCE_IMAGE"], told["PARAM_IMAGE"]) == ("$(params.source-image)", "$(params.image)")
 
 
 def test_no_step_shares_its_scratch_with_another_one(apart: Declared, steps: dict[str, Object]) -> None:
@@ -94,17 +94,21 @@ def test_what_is_handed_over_is_taken(apart: Declared) -> None:
 
 def test_a_quarantine_without_tls_does_not_make_the_mark_be_signed_without(everything: Declared) -> None:
     steps = {step["name"]: env(step) for step in everything.one("Task", "stage")["spec"]["steps"]}
-    assert {name: steps[name]["INSECURE"] for name in ("copy", "sign")} == {"copy": "true", "sign": "false"}
+    assert {name: steps[name]["INSECURE"] for name in ("stage", "sign")} == {"stage": "true", "sign": "false"}
 
 
-def test_one_step_may_write_and_only_to_the_own_registry(apart: Declared, steps: dict[str, Object]) -> None:
+def test_what_may_write_is_for_the_own_registry_and_a_credential_of_its_own(
+    apart: Declared, steps: dict[str, Object]
+) -> None:
     held = credentials(shipped_config("production") | {"registry": OWN, "sourceRegistry": SOURCE})
     assert users(held.held[REGISTRY_PUSH]) == [(OWN["host"], "promoter")]
     assert users(held.held[SOURCE_PULL]) == [(SOURCE["host"], "guest")]
-    mounted = {name: {mount["name"] for mount in step["volumeMounts"]} for name, step in steps.items()}
-    assert {name for name, volumes in mounted.items() if "registry-push" in volumes} == {"import"}
-    assert {name for name, volumes in mounted.items() if "source-pull" in volumes} == {"prove", "import"}
-    assert {name for name, volumes in mounted.items() if "registry-pull" in volumes} == {"prove-copy"}
+    told = env(steps["promote"])
+    mounted = {mount["name"]: mount["mountPath"] for mount in steps["promote"]["volumeMounts"]}
+    assert mounted["registry-push"] == told["PUSH_CONFIG"]
+    assert mounted["source-pull"] == told["SOURCE_CONFIG"]
+    assert mounted["registry-pull"] == told["DOCKER_CONFIG"]
+    assert len({told[name] for name in ("PUSH_CONFIG", "SOURCE_CONFIG", "DOCKER_CONFIG")}) == 3
 
 
 def test_what_is_rolled_out_comes_from_the_own_registry_alone(apart: Declared) -> None:

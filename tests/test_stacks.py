@@ -9,11 +9,24 @@ import pytest
 import yaml
 
 from components.conventions import FIELD_MANAGER, restricted
+from components.tasks import python
 from components.tasks.step import SCRIPTS, preceded, script
 from offline.render import to_yaml
 from offline.run import stack_config
 from tests.conftest import Preview
-from tests.support import ROOT, STACK_FILES, Declared, Object, asking, registries_apart, stack_file, texts
+from tests.support import (
+    ROOT,
+    STACK_FILES,
+    Declared,
+    Object,
+    asking,
+    record_config,
+    registries_apart,
+    source,
+    stack_file,
+    texts,
+)
+from tests.test_ca_bundle import over_tls
 
 TEKTON_VARIABLE = re.compile(
     r"\$\((params|tt\.params|body|header|extensions|context|results|tasks|steps|workspaces|finally)\b"
@@ -25,6 +38,12 @@ def steps(stack: Declared) -> Iterator[tuple[str, Object]]:
     for task in stack.all("Task"):
         for step in task["spec"]["steps"]:
             yield f"{task['metadata']['name']}/{step['name']}", step
+
+
+def jobs(stack: Declared) -> Iterator[Object]:
+    """The containers of the jobs that prune."""
+    for job in stack.all("CronJob"):
+        yield from job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
 
 
 def pod_images(value: Any) -> Iterator[str]:
@@ -58,16 +77,20 @@ def test_scripts_are_rendered_as_people_read_them(staging: Declared) -> None:
     assert re.search(block, to_yaml([staging.one("Task", "build")]))
 
 
+PROSE = ("script", "command", "args", "description")
+
+
 @pytest.mark.parametrize(("name", "other"), [("staging", "production"), ("production", "staging")])
 def test_a_stack_holds_nothing_of_the_other(stacks: dict[str, Declared], name: str, other: str) -> None:
-    """Names, namespaces, labels, references; what a script or a description tells people does not count."""
+    """Names, namespaces, labels, references; what a source or a description tells people does not count."""
 
     def without_prose(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: without_prose(item) for key, item in value.items() if key not in ("script", "description")}
+            return {key: without_prose(item) for key, item in value.items() if key not in PROSE}
         return [without_prose(item) for item in value] if isinstance(value, list) else value
 
     named = [text for item in stacks[name].objects for text in texts(without_prose(item)) if other in text]
+    named = [text for text in named if not text.startswith("# steps.")]
     # Whose mark it demands: in the step that verifies a merge's, and in the pipeline that verifies an older image's.
     assert named == (["staging", "staging"] if name == "production" else [])
     assert not [resource.urn for resource in stacks[name].resources if other in resource.urn]
@@ -98,7 +121,7 @@ def test_every_image_is_named_by_its_digest(stack: Declared) -> None:
 
 def test_no_script_holds_a_value_of_tekton(stack: Declared) -> None:
     """A variable in a script is replaced before the shell reads it, so a value could become code."""
-    assert [where for where, step in steps(stack) if TEKTON_VARIABLE.search(step["script"])] == []
+    assert [where for where, step in steps(stack) if TEKTON_VARIABLE.search(source(step))] == []
     assert TEKTON_VARIABLE.search("echo $(params.head-sha)")
 
 
@@ -107,18 +130,37 @@ def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
     if stack.recording.stack == "everything":  # with a `caBundle`
         files |= {preceded(text, "trust.sh") for text in files}
     for where, step in steps(stack):
-        assert step["script"] in files, where
-        assert step["script"].startswith("#!/bin/sh\n"), where
+        if "script" in step:
+            assert step["script"] in files, where
+            assert step["script"].startswith("#!/bin/sh\n"), where
+        else:
+            assert step["command"] == list(python.COMMAND), where
+            assert step["args"][1:] == list(python.sources(step["args"][0])), where
+    for container in jobs(stack):
+        assert container["command"] == list(python.COMMAND)
+        assert container["args"] == ["prune", *python.sources("prune")]
+
+
+def test_every_module_of_the_steps_runs_in_some_step(stacks: dict[str, Declared]) -> None:
+    declared = (*stacks.values(), registries_apart(), asking())
+    running = [step for stack in declared for _, step in steps(stack)]
+    running += [container for stack in declared for container in jobs(stack)]
+    used = {text.split("\n", 1)[0] for step in running for text in step.get("args", [])[1:]}
+    there = {f"# steps.{path.stem}".removesuffix(".__init__") for path in python.SOURCES.glob("*.py")}
+    assert used == there
+
+
+def test_what_tekton_or_kubernetes_would_replace_is_in_no_source() -> None:
+    """Both look for a dollar sign in arguments; and Linux takes none of more than 128 KiB."""
+    for path in python.SOURCES.glob("*.py"):
+        assert "$" not in path.read_text(), path.name
+        assert len(path.read_bytes()) < 64 * 1024, path.name
+    assert "$" not in python.LOADER
 
 
 def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> None:
-    used = [step["script"] for stack in (*stacks.values(), registries_apart(), asking()) for _, step in steps(stack)]
-    used += [
-        container["command"][-1]
-        for stack in stacks.values()
-        for job in stack.all("CronJob")
-        for container in job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    ]
+    declared = (*stacks.values(), record_config(over_tls("staging")))
+    used = [step.get("script", "") for stack in declared for _, step in steps(stack)]
     bodies = {path.name: script(path.name).split("\nset -eu\n", 1)[1].strip("\n") for path in SCRIPTS.glob("*.sh")}
     # One that others source ends amid theirs, so it is looked for as a part.
     assert [name for name, body in bodies.items() if not any(body in text or script(name) == text for text in used)] == []
@@ -208,11 +250,11 @@ def test_the_image_belongs_to_the_pipeline(stack: Declared) -> None:
 
 
 def test_the_pipeline_writes_the_image_under_its_own_name(stack: Declared) -> None:
-    """That deploy.sh uses it in each call that writes is seen in tests/tasks/scripts/deploy/test_rollout.py."""
-    found = [step for where, step in steps(stack) if where.endswith("/deploy")]
+    """That each call that writes has it is seen in tests/steps/api.py."""
+    found = [source(step) for where, step in steps(stack) if where in ("promote/promote", "stage/stage", "restore/restore")]
     assert found
-    for deploy in found:
-        assert {"name": "FIELD_MANAGER", "value": FIELD_MANAGER} in deploy["env"]
+    for deploys in found:
+        assert f'FIELD_MANAGER = "{FIELD_MANAGER}"\n' in deploys
 
 
 def test_no_provider_is_chosen_by_the_machine_that_runs_the_program() -> None:

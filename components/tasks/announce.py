@@ -1,9 +1,9 @@
 """Tells the forge at a run's beginning what it is going to wait for."""
 
 from components.conventions import Manifest
-from components.tasks import forge
+from components.tasks import forge, python
 from components.tasks.report import CONTEXT_SUFFIX
-from components.tasks.step import step, string_params
+from components.tasks.step import string_params
 
 NAME = "announce"
 
@@ -20,14 +20,16 @@ def spec(*, environment: str, api: forge.Api, waits_for: str) -> Manifest:
         "description": f"Set the commit status tekton-delivery/{environment} to pending.",
         "params": string_params(PARAMS),
         "volumes": [forge.volume(api)],
-        "steps": [announce(environment=environment, api=api, waits_for=waits_for)],
+        "steps": [
+            python.step(
+                "announce",
+                env=env(environment=environment, api=api, waits_for=waits_for),
+                mounts=[forge.credential(api)],
+            )
+        ],
     }
 
 
-def announce(*, environment: str, api: forge.Api, waits_for: str) -> Manifest:
-    """Return the step that sets the commit status."""
-    return step(
-        "announce",
-        env=forge.status_env(environment=environment, api=api) | {"WAITS_FOR": waits_for},
-        mounts=[forge.credential(api)],
-    )
+def env(*, environment: str, api: forge.Api, waits_for: str) -> dict[str, str]:
+    """Return what a step is given that sets the commit status."""
+    return forge.status_env(environment=environment, api=api) | {"WAITS_FOR": waits_for}

@@ -1,10 +1,7 @@
-"""Waiting for people before a rollout: a step of the promotion pod."""
+"""Waiting for people before a rollout: what the promotion pod is given for it."""
 
-from components.conventions import Manifest, seconds
+from components.conventions import seconds
 from components.settings.environment import Approval
-from components.tasks import rollout
-from components.tasks import step as steps
-from components.tasks.step import API_TOKEN_PATH, mount
 
 PARAMS = {"run": "name of the PipelineRun"}
 RESULTS = {"approved-by": "who approved it, as JSON"}
@@ -20,23 +17,15 @@ def waits_for(approval: Approval) -> str:
     return f"waits for {approval.count} of {approvers(approval)} to approve, up to {approval.timeout}"[:139]
 
 
-def step(approval: Approval) -> Manifest:
-    """Return the step that waits for approvals of the proven digest."""
-    return steps.step(
-        "approve",
-        env=rollout.note_env()
-        | {
-            "PARAM_HEAD_SHA": "$(params.head-sha)",
-            "PARAM_MERGED_BY": "$(params.merged-by)",
-            "PARAM_RUN": "$(params.run)",
-            "RUN_UID": "$(context.taskRun.uid)",
-            "APPROVALS_NAMESPACE": "$(context.taskRun.namespace)",
-            "APPROVERS": approvers(approval),
-            "APPROVAL_COUNT": str(approval.count),
-            "APPROVAL_TIMEOUT": approval.timeout,
-            "APPROVAL_SECONDS": str(seconds(approval.timeout)),
-            "RESULT_IMAGE_PATH": "$(results.image.path)",
-            "RESULT_APPROVED_BY_PATH": "$(results.approved-by.path)",
-        },
-        mounts=[mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True)],
-    )
+def env(approval: Approval) -> dict[str, str]:
+    """Return what the step takes that waits for approvals of the proven digest."""
+    return {
+        "PARAM_RUN": "$(params.run)",
+        "RUN_UID": "$(context.taskRun.uid)",
+        "APPROVALS_NAMESPACE": "$(context.taskRun.namespace)",
+        "APPROVERS": approvers(approval),
+        "APPROVAL_COUNT": str(approval.count),
+        "APPROVAL_TIMEOUT": approval.timeout,
+        "APPROVAL_SECONDS": str(seconds(approval.timeout)),
+        "RESULT_APPROVED_BY_PATH": "$(results.approved-by.path)",
+    }

@@ -1,7 +1,7 @@
 """A delivery has started: older runs of the pull request are cancelled, and it says so. Beside the build, not before it."""
 
 from components.conventions import Manifest
-from components.tasks import announce, forge, supersede
+from components.tasks import announce, forge, python, supersede
 from components.tasks.step import api_token, string_params
 
 NAME = "begin"
@@ -15,9 +15,12 @@ def spec(*, namespace: str, environment: str, api: forge.Api) -> Manifest:
     return {
         "description": f"Cancel older runs of the same pull request; set tekton-delivery/{environment} to pending.",
         "params": string_params(PARAMS),
-        "volumes": [api_token("kubernetes-api"), forge.volume(api)],
+        "volumes": [api_token(supersede.API_TOKEN), forge.volume(api)],
         "steps": [
-            supersede.supersede(namespace),
-            announce.announce(environment=environment, api=api, waits_for=waits_for),
+            python.step(
+                "begin",
+                env=supersede.env(namespace) | announce.env(environment=environment, api=api, waits_for=waits_for),
+                mounts=[supersede.credential(), forge.credential(api)],
+            )
         ],
     }

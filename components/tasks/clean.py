@@ -2,17 +2,8 @@
 
 from components.conventions import Manifest
 from components.credential import REGISTRY_DELETE
-from components.tasks import forge, rollout
-from components.tasks.step import (
-    API_TOKEN_PATH,
-    DOCKER_CONFIG_PATH,
-    SCRATCH,
-    api_token,
-    empty_dir,
-    mount,
-    step,
-    string_params,
-)
+from components.tasks import forge, python, rollout
+from components.tasks.step import API_TOKEN_PATH, DOCKER_CONFIG_PATH, api_token, mount, string_params
 
 NAME = "clean"
 
@@ -24,45 +15,29 @@ PARAMS = {
     "image": "repository of the application's images",
     "quarantine-image": "repository in the quarantine registry; empty to delete nothing there",
 }
-# What the others tell the step that deletes: none holds the credential of another one.
-TOLD = "kept"
-KEPT_PATH = "/kept/digests.json"
-REJECTED_PATH = "/kept/rejected"
 
 
 def spec(*, api: forge.Api, insecure: bool, quarantine_insecure: bool) -> Manifest:
     """Return the Task's spec; `insecure` and `quarantine_insecure` allow either registry to be without TLS."""
-    kept = step(
-        "kept",
-        env={
+    clean = python.step(
+        "clean",
+        env=forge.env(api, forge.PULL_REQUESTS)
+        | {
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "PARAM_DEPLOYMENT": "$(params.deployment)",
             "NAMESPACE": "$(params.namespace)",
-            "KEPT": KEPT_PATH,
-        },
-        mounts=[mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True), mount(TOLD, "/kept")],
-    )
-    # The last one before it: what is merged from then on takes longer to be rolled out than this to be deleted.
-    rejected = step(
-        "rejected",
-        env=forge.env(api, forge.PULL_REQUESTS)
-        | {"PARAM_PULL_REQUEST": "$(params.pull-request)", "REJECTED": REJECTED_PATH},
-        mounts=[mount(TOLD, "/kept"), forge.credential(api)],
-    )
-    clean = step(
-        "clean",
-        env={
-            "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)",
             "INSECURE": str(insecure).lower(),
             "QUARANTINE_INSECURE": str(quarantine_insecure).lower(),
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
-            "KEPT": KEPT_PATH,
-            "REJECTED": REJECTED_PATH,
-            "SCRATCH": SCRATCH,
+            "API_ACCESS": API_TOKEN_PATH,
         },
-        mounts=[REGISTRY_DELETE.mount(DOCKER_CONFIG_PATH), mount(TOLD, "/kept", read_only=True)],
+        mounts=[
+            mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True),
+            REGISTRY_DELETE.mount(DOCKER_CONFIG_PATH),
+            forge.credential(api),
+        ],
     )
     return {
         "description": "Delete the images that a rejected pull request left.",
@@ -71,7 +46,6 @@ def spec(*, api: forge.Api, insecure: bool, quarantine_insecure: bool) -> Manife
             api_token(rollout.API_TOKEN),
             forge.volume(api),
             REGISTRY_DELETE.volume(),
-            empty_dir(TOLD),
         ],
-        "steps": [kept, rejected, clean],
+        "steps": [clean],
     }

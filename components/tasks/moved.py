@@ -5,9 +5,9 @@ which `promotable` is set green: a required check may be pinned to that.
 """
 
 from components.conventions import Manifest
-from components.tasks import forge, report, rollout
+from components.tasks import forge, python, report, rollout
 from components.tasks.git import Git
-from components.tasks.step import SCRATCH, empty_dir, mount, step, string_params
+from components.tasks.step import SCRATCH, string_params
 
 NAME = "base-moved"
 
@@ -17,40 +17,29 @@ PARAMS = {name: rollout.PARAMS[name] for name in ("repository", "repository-url"
     "after": "what it points at now: 40 hex digits",
 }
 
-_ANSWER = "answer"
-_TOUCHES = f"/{_ANSWER}/touches"
-
 
 def spec(git: Git, *, api: forge.Api) -> Manifest:
     """Return the Task's spec."""
     return {
         "description": "Turn tekton-delivery/promotable of other pull requests red.",
         "params": string_params(PARAMS),
-        "volumes": [empty_dir(_ANSWER), forge.volume(api)],
+        "volumes": [forge.volume(api)],
         "steps": [
-            step(
-                "touches",
+            python.step(
+                "moved",
                 env=dict(git.env)
+                | forge.env(api, forge.STATUSES | forge.PULL_REQUESTS)
                 | {
                     "PARAM_REPOSITORY_URL": "$(params.repository-url)",
+                    "PARAM_BASE_BRANCH": "$(params.base-branch)",
                     "PARAM_PATHS": "$(params.paths)",
                     "PARAM_BEFORE": "$(params.before)",
                     "PARAM_AFTER": "$(params.after)",
-                    "SCRATCH": SCRATCH,
-                    "TOUCHES": _TOUCHES,
-                },
-                mounts=[mount(_ANSWER, f"/{_ANSWER}")],
-                workspaces=git.mounts(),
-            ),
-            step(
-                "tell",
-                env=forge.env(api, forge.STATUSES | forge.PULL_REQUESTS)
-                | {
-                    "PARAM_BASE_BRANCH": "$(params.base-branch)",
                     "CONTEXT_SUFFIX": "$(params.context-suffix)",
-                    "TOUCHES": _TOUCHES,
+                    "SCRATCH": SCRATCH,
                 },
-                mounts=[mount(_ANSWER, f"/{_ANSWER}", read_only=True), forge.credential(api)],
-            ),
+                mounts=[forge.credential(api)],
+                workspaces=git.mounts(),
+            )
         ],
     } | git.workspaces()

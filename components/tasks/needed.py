@@ -1,10 +1,10 @@
 """Before anything is built: whether that is needed. This pod runs none of a pull request's code, so it is believed."""
 
 from components.conventions import Manifest
-from components.tasks import rollout
+from components.tasks import python, rollout
 from components.tasks.git import Git
 from components.tasks.stage import PROMOTABLE
-from components.tasks.step import empty_dir, mount, step, string_params, string_results
+from components.tasks.step import empty_dir, mount, string_params, string_results
 
 NAME = "needed"
 
@@ -24,18 +24,21 @@ def spec(git: Git) -> Manifest:
         "results": string_results(RESULTS),
         "volumes": [empty_dir(rollout.HISTORY, rollout.HISTORY_SIZE)],
         "steps": [
-            rollout.commits(git, "$(params.commit)", "$(params.merged-head)", compare=True),
-            step(
-                "needed",
-                env={
-                    "PARAM_PATHS": "$(params.paths)",
+            python.step(
+                NAME,
+                env=dict(git.env)
+                | rollout.SOURCE_ENV
+                | {
+                    "PARAM_COMMIT": "$(params.commit)",
+                    "PARAM_MERGED_HEAD": "$(params.merged-head)",
                     "PARAM_ALWAYS": "$(params.always)",
-                    "CONTENT": rollout.CONTENT_PATH,
                     "RESULT_NEEDED_PATH": "$(results.needed.path)",
                     "RESULT_PROMOTABLE_PATH": "$(results.promotable.path)",
                     "RESULT_REASON_PATH": "$(results.reason.path)",
                 },
-                mounts=[mount(rollout.HISTORY, "/history", read_only=True)],
-            ),
+                mounts=[mount(rollout.HISTORY, rollout.HISTORY_PATH)],
+                ephemeral_storage=rollout.HISTORY_SIZE,
+                workspaces=git.mounts(),
+            )
         ],
     } | git.workspaces()

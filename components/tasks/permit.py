@@ -1,8 +1,8 @@
 """Decides whether a comment may start the tests of a fork's pull request, by what the forge says and not by the comment."""
 
 from components.conventions import Manifest
-from components.tasks import forge
-from components.tasks.step import step, string_params, string_results
+from components.tasks import forge, python
+from components.tasks.step import string_params, string_results
 
 NAME = "permit"
 
@@ -30,7 +30,7 @@ def spec(*, api: forge.Api) -> Manifest:
         "results": string_results(RESULTS),
         "volumes": [forge.volume(api)],
         "steps": [
-            step(
+            python.step(
                 "permit",
                 env=forge.env(api, forge.COLLABORATORS | forge.PULL_REQUESTS)
                 | {

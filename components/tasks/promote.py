@@ -7,11 +7,14 @@ where they are rolled out from.
 from dataclasses import dataclass
 
 from components.conventions import Manifest
-from components.credential import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Credential
+from components.credential import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL
 from components.settings.environment import Approval
-from components.tasks import approve, rollout
+from components.tasks import approve, python, rollout
 from components.tasks.git import Git
 from components.tasks.step import (
+    API_TOKEN_PATH,
+    DOCKER_CONFIG_PATH,
+    PUSH_CONFIG_PATH,
     SCRATCH,
     SOURCE_CONFIG_PATH,
     empty_dir,
@@ -32,9 +35,6 @@ PARAMS = rollout.PARAMS | {
     "merged-by": "who merged",
 }
 SOURCE_PARAMS = {"source-image": "repository of the images of the environment before this one"}
-
-# What was copied is there at once, or its registry lost it.
-COPY_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,101 +80,78 @@ class PromoteTaskArgs:
 
 
 def spec(args: PromoteTaskArgs) -> Manifest:
-    """Return the Task's spec."""
-    params, volumes = PARAMS, [_volume(REGISTRY_PULL, args.registry)]
-    proofs = [_prove(args, args.registry, REGISTRY_PULL, args.marks.seconds)]
+    """Return the Task's spec: one step, since no code of a pull request runs in this pod and each step costs a second."""
+    credentials = [(REGISTRY_PULL, DOCKER_CONFIG_PATH, args.registry.authenticated)]
+    params, results, env = PARAMS, RESULTS, _env(args)
     if args.source:
-        params = PARAMS | SOURCE_PARAMS
-        volumes += [_volume(SOURCE_PULL, args.source), REGISTRY_PUSH.volume()]
-        proofs = [
-            _prove(args, args.source, SOURCE_PULL, args.marks.seconds, image="$(params.source-image)"),
-            _import(args.registry, args.source),
-            _prove(args, args.registry, REGISTRY_PULL, COPY_SECONDS, copied=True),
+        params = params | SOURCE_PARAMS
+        env |= _copying(args.source)
+        credentials += [
+            (SOURCE_PULL, SOURCE_CONFIG_PATH, args.source.authenticated),
+            (REGISTRY_PUSH, PUSH_CONFIG_PATH, True),
         ]
-    approvals = [approve.step(args.approval)] if args.approval else []
+    if args.approval:
+        params, results = params | approve.PARAMS, results | approve.RESULTS
+        env |= approve.env(args.approval)
     return {
         "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
-        "params": string_params(params | (approve.PARAMS if approvals else {})),
-        "results": string_results(RESULTS | (approve.RESULTS if approvals else {})),
-        "volumes": [*volumes, *rollout.volumes()],
+        "params": string_params(params),
+        "results": string_results(results),
+        "volumes": [
+            *(each.volume() if authenticated else empty_dir(each.name) for each, _, authenticated in credentials),
+            *rollout.volumes(),
+        ],
         "steps": [
-            rollout.commits(args.git, "$(params.merge-sha)", "$(params.head-sha)"),
-            *proofs,
-            *approvals,
-            rollout.deploy(
-                merge_sha="$(params.merge-sha)",
-                merged_by="$(params.merged-by)",
-                mark="$(results.mark.path)",
-                approved_by="$(results.approved-by.path)" if approvals else "",
-                base="$(results.base.path)",
-            ),
+            python.step(
+                NAME,
+                env=dict(args.git.env) | env,
+                mounts=[
+                    *(each.mount(path) for each, path, _ in credentials),
+                    mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True),
+                    mount(rollout.HISTORY, rollout.HISTORY_PATH),
+                ],
+                ephemeral_storage=rollout.HISTORY_SIZE,
+                workspaces=args.git.mounts(),
+            )
         ],
     } | args.git.workspaces()
 
 
-def _volume(credential: Credential, registry: Reading) -> Manifest:
-    return credential.volume() if registry.authenticated else empty_dir(credential.name)
-
-
-def _prove(
-    args: PromoteTaskArgs,
-    registry: Reading,
-    credential: Credential,
-    seconds: int,
-    *,
-    image: str = "$(params.image)",
-    copied: bool = False,
-) -> Manifest:
-    prove = rollout.registry_step(
-        "prove-copy" if copied else "prove",
-        credential,
-        runs="prove",
-        insecure=registry.insecure,
-        env={
+def _env(args: PromoteTaskArgs) -> dict[str, str]:
+    return (
+        rollout.target_env()
+        | rollout.SMOKE_ENV
+        | rollout.SOURCE_ENV
+        | {
+            "PARAM_APPLICATION": "$(params.application)",
             "PARAM_REPOSITORY": "$(params.repository)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
-            "PARAM_BASE_BRANCH": "$(params.base-branch)",
             "PARAM_MERGE_SHA": "$(params.merge-sha)",
-            "PARAM_IMAGE": image,
-            "PARAM_PULL_REQUEST": "$(params.pull-request)",
+            "PARAM_MERGED_BY": "$(params.merged-by)",
+            "PARAM_IMAGE": "$(params.image)",
             "ENVIRONMENT": args.environment,
             "PROMOTES_FROM": args.marks.environment,
             "STALE_BASE": args.stale_base,
             "PUBLIC_KEY": args.marks.public_key,
             "FORMER_KEYS": "\n".join(args.marks.former_keys),
             "MARK_TYPE": rollout.MARK_TYPE,
-            "MARK_TIMEOUT": str(seconds),
+            "MARK_TIMEOUT": str(args.marks.seconds),
             "MARK_MAX_AGE": str(args.marks.max_age or ""),
-            "COPIED": str(copied).lower(),
-            "PARAM_APPLICATION": "$(params.application)",
-            "PARAM_PATHS": "$(params.paths)",
-            "HISTORY": rollout.HISTORY_PATH,
-            "CONTENT": rollout.CONTENT_PATH,
-            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
+            "INSECURE": str(args.registry.insecure).lower(),
             "SCRATCH": SCRATCH,
-            "RESULT_REASON_PATH": "$(results.reason.path)",
+            "RESULT_IMAGE_PATH": "$(results.image.path)",
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "RESULT_TOUCHED_PATH": "$(results.touched.path)",
             "RESULT_BASE_PATH": "$(results.base.path)",
-        },
+        }
     )
-    prove["volumeMounts"].append(mount(rollout.HISTORY, "/history", read_only=True))
-    return prove
 
 
-def _import(registry: Reading, source: Reading) -> Manifest:
-    """Return the one step that may write to this environment's registry."""
-    copy = rollout.registry_step(
-        "import",
-        REGISTRY_PUSH,
-        insecure=registry.insecure,
-        env={
-            "PARAM_IMAGE": "$(params.image)",
-            "PARAM_PULL_REQUEST": "$(params.pull-request)",
-            "RESULT_MARK_PATH": "$(results.mark.path)",
-            "SOURCE_CONFIG": SOURCE_CONFIG_PATH,
-            "SOURCE_INSECURE": str(source.insecure).lower(),
-        },
-    )
-    copy["volumeMounts"].append(SOURCE_PULL.mount(SOURCE_CONFIG_PATH))
-    return copy
+def _copying(source: Reading) -> dict[str, str]:
+    return {
+        "PARAM_SOURCE_IMAGE": "$(params.source-image)",
+        "SOURCE_CONFIG": SOURCE_CONFIG_PATH,
+        "SOURCE_INSECURE": str(source.insecure).lower(),
+        "PUSH_CONFIG": PUSH_CONFIG_PATH,
+    }

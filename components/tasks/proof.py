@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from components.conventions import Manifest
 from components.credential import MARK_SIGNING, REGISTRY_PULL
-from components.tasks import rollout
+from components.tasks import python, rollout
 from components.tasks.promote import Reading
 from components.tasks.stage import MARK_KEY_PATH
-from components.tasks.step import SCRATCH, empty_dir, string_params, string_results
+from components.tasks.step import DOCKER_CONFIG_PATH, SCRATCH, empty_dir, string_params, string_results
 
 NAME = "proof"
 
@@ -40,11 +40,16 @@ class ProofTaskArgs:
 def spec(args: ProofTaskArgs) -> Manifest:
     """Return the Task's spec."""
     signs = args.public_key is None
-    proof = rollout.registry_step(
-        "proof",
-        REGISTRY_PULL,
-        insecure=args.registry.insecure,
+    mounts = [REGISTRY_PULL.mount(DOCKER_CONFIG_PATH)]
+    volumes = [REGISTRY_PULL.volume() if args.registry.authenticated else empty_dir(REGISTRY_PULL.name)]
+    if signs:
+        mounts.append(MARK_SIGNING.mount(MARK_KEY_PATH))
+        volumes.append(MARK_SIGNING.volume())
+    proof = python.step(
+        NAME,
         env={
+            "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
+            "INSECURE": str(args.registry.insecure).lower(),
             "PARAM_APPLICATION": "$(params.application)",
             "PARAM_REPOSITORY": "$(params.repository)",
             "PARAM_IMAGE": "$(params.image)",
@@ -60,13 +65,8 @@ def spec(args: ProofTaskArgs) -> Manifest:
             "RESULT_MARK_PATH": "$(results.mark.path)",
             "RESULT_REASON_PATH": "$(results.reason.path)",
         },
+        mounts=mounts,
     )
-    proof["env"] = [variable for variable in proof["env"] if variable["name"] != "RESULT_IMAGE_PATH"]
-    read = REGISTRY_PULL.volume() if args.registry.authenticated else empty_dir(REGISTRY_PULL.name)
-    volumes = [read]
-    if signs:
-        proof["volumeMounts"].append(MARK_SIGNING.mount(MARK_KEY_PATH))
-        volumes.append(MARK_SIGNING.volume())
     return {
         "description": "Tell whether an image is one that was vouched for.",
         "params": string_params(FIXED_PARAMS | PARAMS),

@@ -1,8 +1,8 @@
 """Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
 
 from components.conventions import UNTRUSTED, Manifest
-from components.tasks import forge
-from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
+from components.tasks import forge, python
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params
 
 NAME = "report"
 
@@ -28,7 +28,7 @@ def spec(*, environment: str, api: forge.Api, after_merge: bool = False) -> Mani
         "params": string_params(PARAMS),
         "volumes": [api_token("kubernetes-api"), forge.volume(api)],
         "steps": [
-            step(
+            python.step(
                 "report",
                 env=forge.status_env(environment=environment, api=api, rights=rights)
                 | {
@@ -38,6 +38,7 @@ def spec(*, environment: str, api: forge.Api, after_merge: bool = False) -> Mani
                     "AFTER_MERGE": str(after_merge).lower(),
                     "PARAM_RUN": "$(params.run)",
                     "UNTRUSTED_ACCOUNT": UNTRUSTED,
+                    "API_ACCESS": API_TOKEN_PATH,
                 },
                 mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), forge.credential(api)],
             )

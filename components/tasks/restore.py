@@ -1,8 +1,8 @@
 """After a pull request was closed unmerged: the environment returns to what it served before it."""
 
 from components.conventions import Manifest
-from components.tasks import rollout
-from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params, string_results
+from components.tasks import python, rollout
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params, string_results
 
 NAME = "restore"
 
@@ -17,7 +17,7 @@ def spec() -> Manifest:
         "results": string_results(rollout.REASON),
         "volumes": [api_token(rollout.API_TOKEN)],
         "steps": [
-            step(
+            python.step(
                 "restore",
                 env=rollout.target_env(),
                 mounts=[mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True)],

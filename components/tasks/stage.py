@@ -2,9 +2,16 @@
 
 from components.conventions import Manifest
 from components.credential import MARK_SIGNING, REGISTRY_PUSH
-from components.tasks import rollout
+from components.tasks import python, rollout
 from components.tasks.git import Git
-from components.tasks.step import SCRATCH, mount, string_params, string_results
+from components.tasks.step import (
+    API_TOKEN_PATH,
+    DOCKER_CONFIG_PATH,
+    SCRATCH,
+    mount,
+    string_params,
+    string_results,
+)
 
 NAME = "stage"
 
@@ -24,46 +31,59 @@ def spec(
     """Return the Task's spec; `insecure` and `quarantine_insecure` allow either registry to be without TLS.
 
     The copy has one word for both of its sides. It takes an image for `platform`, or for the node's own, of at most
-    `max_image_size`.
+    `max_image_size`. The key that signs is in the last step alone, which reads neither what pod 1 made nor the repository.
     """
-    copy = rollout.registry_step(
-        "copy",
-        REGISTRY_PUSH,
-        insecure=insecure or quarantine_insecure,
-        env={
+    push = REGISTRY_PUSH.mount(DOCKER_CONFIG_PATH)
+    registry = {"DOCKER_CONFIG": DOCKER_CONFIG_PATH, "RESULT_IMAGE_PATH": "$(results.image.path)"}
+    content = {"CONTENT": f"{rollout.HISTORY_PATH}/content.json"}
+    stage = python.step(
+        NAME,
+        env=dict(git.env)
+        | rollout.target_env()
+        | rollout.SMOKE_ENV
+        | rollout.SOURCE_ENV
+        | registry
+        | content
+        | {
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)",
             "PARAM_DIGEST": "$(params.digest)",
-            "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "PLATFORM": platform or "",
             "MAX_IMAGE_SIZE": max_image_size,
-            "SCRATCH": SCRATCH,
-            "RESULT_REASON_PATH": "$(results.reason.path)",
+            "INSECURE": str(insecure or quarantine_insecure).lower(),
         },
+        mounts=[
+            push,
+            mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True),
+            mount(rollout.HISTORY, rollout.HISTORY_PATH),
+        ],
+        ephemeral_storage=rollout.HISTORY_SIZE,
+        workspaces=git.mounts(),
     )
-    sign = rollout.registry_step(
+    sign = python.step(
         "sign",
-        REGISTRY_PUSH,
-        insecure=insecure,
-        env={
+        env=registry
+        | content
+        | {
             "PARAM_REPOSITORY": "$(params.repository)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_PULL_REQUEST": "$(params.pull-request)",
             "ENVIRONMENT": environment,
             "RUN": "$(context.taskRun.name)",
             "PARAM_APPLICATION": "$(params.application)",
-            "CONTENT": rollout.CONTENT_PATH,
             "MARK_KEY": MARK_KEY_PATH,
             "MARK_TYPE": rollout.MARK_TYPE,
+            "INSECURE": str(insecure).lower(),
             "SCRATCH": SCRATCH,
             "RESULT_PROMOTABLE_PATH": "$(results.promotable.path)",
         },
+        mounts=[
+            push,
+            MARK_SIGNING.mount(MARK_KEY_PATH),
+            mount(rollout.HISTORY, rollout.HISTORY_PATH, read_only=True),
+        ],
     )
-    sign["volumeMounts"] += [
-        MARK_SIGNING.mount(MARK_KEY_PATH),
-        mount(rollout.HISTORY, "/history", read_only=True),
-    ]
     return {
         "description": "Copy an image out of quarantine, unchanged, roll it out by digest, and vouch for it.",
         "params": string_params(PARAMS),
@@ -73,5 +93,5 @@ def spec(
             MARK_SIGNING.volume(),
             *rollout.volumes(),
         ],
-        "steps": [copy, rollout.deploy(), rollout.commits(git, "$(params.head-sha)"), sign],
+        "steps": [stage, sign],
     } | git.workspaces()

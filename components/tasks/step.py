@@ -15,6 +15,7 @@ _SOURCED = re.compile(r'^# shellcheck source=.*\n\. "\$\{0%/\*\}/(?P<name>[a-z]+
 API_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 DOCKER_CONFIG_PATH = "/credentials/registry"
 SOURCE_CONFIG_PATH = "/credentials/source"
+PUSH_CONFIG_PATH = "/credentials/push"
 
 # Where a step may write: a volume of its own, which no other step mounts. The rest of its root is read-only.
 SCRATCH = "/tmp"  # noqa: S108
@@ -53,15 +54,40 @@ def step(
     writable: bool = False,
     workspaces: Sequence[Manifest] = (),
 ) -> Manifest:
-    """Return a step that runs `scripts/<name>.sh`, or the script named, non-root and restricted unless told otherwise.
+    """Return a step that runs `scripts/<name>.sh`, or the script named, non-root and restricted unless told otherwise."""
+    rest = container(
+        name,
+        env=env,
+        mounts=mounts,
+        cpu=cpu,
+        memory=memory,
+        ephemeral_storage=ephemeral_storage,
+        security_context=security_context,
+        writable=writable,
+        workspaces=workspaces,
+    )
+    return {"name": name, "script": script(f"{runs or name}.sh")} | rest
+
+
+def container(
+    name: str,
+    *,
+    env: Mapping[str, str],
+    mounts: Sequence[Manifest],
+    cpu: str,
+    memory: str,
+    ephemeral_storage: str,
+    security_context: Manifest | None = None,
+    writable: bool = False,
+    workspaces: Sequence[Manifest],
+) -> Manifest:
+    """Return what every step has, whatever it runs.
 
     HOME is nowhere: steps of a pod share Tekton's home folder, and a file that untrusted code left there would
     configure the git, ssh or registry client of a later step. Nor does a step write anywhere but to volumes, unless it is
     `writable`, for code that is not ours.
     """
     made: Manifest = {
-        "name": name,
-        "script": script(f"{runs or name}.sh"),
         "env": [variable(name, value) for name, value in ({"HOME": "/nonexistent"} | dict(env)).items()],
         "computeResources": limits(cpu, memory, ephemeral_storage),
         "securityContext": (security_context or restricted()) | ({} if writable else {"readOnlyRootFilesystem": True}),

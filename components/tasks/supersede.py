@@ -1,9 +1,13 @@
 """Cancels runs of a pull request that a newer event has overtaken, beside the build and not before it."""
 
 from components.conventions import Manifest
-from components.tasks.step import API_TOKEN_PATH, api_token, mount, step, string_params
+from components.tasks import python
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params
 
 NAME = "supersede"
+
+# The volume with the token.
+API_TOKEN = "kubernetes-api"
 
 PARAMS = {
     "pull-request": "whose runs",
@@ -17,20 +21,22 @@ def spec(*, namespace: str) -> Manifest:
     return {
         "description": "Cancel older runs of the same pull request.",
         "params": string_params(PARAMS),
-        "volumes": [api_token("kubernetes-api")],
-        "steps": [supersede(namespace)],
+        "volumes": [api_token(API_TOKEN)],
+        "steps": [python.step("supersede", env=env(namespace), mounts=[credential()])],
     }
 
 
-def supersede(namespace: str) -> Manifest:
-    """Return the step that cancels older runs."""
-    return step(
-        "supersede",
-        env={
-            "PARAM_PULL_REQUEST": "$(params.pull-request)",
-            "PARAM_RUN": "$(params.run)",
-            "APPLICATION": "$(params.application)",
-            "NAMESPACE": namespace,
-        },
-        mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True)],
-    )
+def env(namespace: str) -> dict[str, str]:
+    """Return what a step is given that cancels older runs."""
+    return {
+        "PARAM_PULL_REQUEST": "$(params.pull-request)",
+        "PARAM_RUN": "$(params.run)",
+        "APPLICATION": "$(params.application)",
+        "NAMESPACE": namespace,
+        "API_ACCESS": API_TOKEN_PATH,
+    }
+
+
+def credential() -> Manifest:
+    """Return the mount of the token by which that step calls the API server."""
+    return mount(API_TOKEN, API_TOKEN_PATH, read_only=True)

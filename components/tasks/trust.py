@@ -25,7 +25,8 @@ def speaks_with(step: Manifest) -> set[str]:
 
 def with_authorities(task: Manifest, tls: Collection[str]) -> Manifest:
     """Return a Task's spec whose steps that speak with one of `tls`, destinations, trust the stack's bundle."""
-    steps = [_with_authorities(step) if speaks_with(step) & set(tls) else step for step in task["steps"]]
+    met = [(step, speaks_with(step) & set(tls)) for step in task["steps"]]
+    steps = [_with_authorities(step, peers) if peers else step for step, peers in met]
     if steps == task["steps"]:
         return task
     volume = {"name": CA_BUNDLE, "configMap": {"name": CA_BUNDLE}}
@@ -37,10 +38,18 @@ def has_authorities(task: Manifest) -> bool:
     return any(volume["name"] == CA_BUNDLE for volume in task["volumes"])
 
 
-def _with_authorities(step: Manifest) -> Manifest:
+def _with_authorities(step: Manifest, peers: Collection[str]) -> Manifest:
     env = {"CA_BUNDLE": f"{PATH}/{FILE}", "SYSTEM_CERTIFICATES": SYSTEM, "TRUSTED": TRUSTED}
-    return step | {
-        "script": preceded(step["script"], "trust.sh"),
-        "env": [*step["env"], *(variable(name, value) for name, value in env.items())],
-        "volumeMounts": [*step.get("volumeMounts", []), mount(CA_BUNDLE, PATH, read_only=True)],
-    }
+    if "script" in step:
+        told: Manifest = {"script": preceded(step["script"], "trust.sh")}
+    else:
+        told = {}
+        env["BELIEVED_OF"] = "\n".join(sorted(peers))
+    return (
+        step
+        | told
+        | {
+            "env": [*step["env"], *(variable(name, value) for name, value in env.items())],
+            "volumeMounts": [*step.get("volumeMounts", []), mount(CA_BUNDLE, PATH, read_only=True)],
+        }
+    )

@@ -126,7 +126,7 @@ def test_a_pull_requests_pod_has_no_service_account_token(world: World, attack: 
         pod: Any = world.kubernetes.core.read_namespaced_pod(task_run["status"]["podName"], "staging-ci")
         pods[task_run["metadata"]["labels"]["tekton.dev/pipelineTask"]] = pod
     assert _token_mounts(pods["build"]) == set()
-    assert _token_mounts(pods["stage"]) == {"step-deploy"}, "the control: tokens are seen where they are"
+    assert _token_mounts(pods["stage"]) == {"step-stage"}, "the control: tokens are seen where they are"
     assert pods["build"].spec.service_account_name == "untrusted"
     assert pods["build"].spec.host_users is False
 
@@ -163,7 +163,7 @@ def test_planted_configuration_and_forged_results_change_no_image(world: World, 
     assert "sha256:000000" in (attack.found("control", "results") or "")
     digest = attack.image.partition("@")[2]
     assert f"pushed quarantine.internal:5001/chespirito@{digest}" in attack.logs["image"]
-    assert f"copied registry.internal:5000/chespirito@{digest}" in world.logs(attack.run, "stage", "copy")
+    assert f"copied registry.internal:5000/chespirito@{digest}" in world.logs(attack.run, "stage", "stage")
     assert thief.digest(APPLICATION, attack.pull_request.head_sha) == digest
 
 

@@ -66,7 +66,7 @@ def test_a_cancelled_rollout_is_taken_back_and_the_next_one_waits_for_nobody(wor
     after = world.open({"message.txt": "Waits for nobody\n"})
     delivered, succeeded, _ = world.run("staging", after)
     assert succeeded
-    assert "waiting for another deploy" not in world.logs(delivered, "stage", "deploy")
+    assert "waiting for another deploy" not in world.logs(delivered, "stage", "stage")
     history = json.loads(notes(world)["tekton-delivery/history"])
     assert unready not in [entry["image"] for entry in history]
     assert unready not in notes(world)["tekton-delivery/before"]

@@ -69,7 +69,7 @@ def test_an_image_that_never_gets_ready_fails_the_run_and_the_old_version_serves
     assert not succeeded
     world.serves("staging", "The one that works")
     assert _image(world, "staging") == before
-    assert "restored" in world.logs(run, "stage", "deploy")
+    assert "restored" in world.logs(run, "stage", "stage")
     state, description = world.status("staging", broken.head_sha)
     assert state == "failure"
     assert "was not ready within 60s; restored" in description

@@ -87,7 +87,7 @@ def test_statuses_are_set_by_tokens_that_can_do_nothing_else(world: World, githu
 
 
 def test_neither_key_nor_tokens_are_in_the_logs(world: World, github: Front, delivered: Delivered, folder: Path) -> None:
-    printed = "".join(world.logs(delivered.run, task, step) for task, step in (("begin", "announce"), ("report", "report")))
+    printed = "".join(world.logs(delivered.run, task, step) for task, step in (("begin", "begin"), ("report", "report")))
     assert f"{delivered.pull_request.head_sha} qa: " in printed
     for secret in (*github.issued, *(folder / "app.pem").read_text().splitlines(), "Bearer"):
         assert secret not in printed
@@ -178,7 +178,7 @@ def test_a_key_that_is_not_the_apps_is_refused_and_the_run_says_so(world: World,
         github.public_key = right
     assert not succeeded
     why = f"error: the forge gives the GitHub App {APP} no token (status 401): its private key is not one of this App's"
-    for task, step in (("begin", "announce"), ("report", "report")):
+    for task, step in (("begin", "begin"), ("report", "report")):
         assert why in world.logs(run, task, step)
     assert github.refused == [401, 401]
     assert github.calls[before:] == []

@@ -120,7 +120,7 @@ def test_what_staging_signed_is_promoted_while_another_run_of_the_same_commit_go
 
         def copied() -> bool:
             with contextlib.suppress(Exception):  # the pod is not there yet
-                return "waiting for another deploy" in world.logs(run, "stage", "deploy")
+                return "waiting for another deploy" in world.logs(run, "stage", "stage")
             return False
 
         wait_until(copied, 120, "the second run does not come to its rollout")
@@ -153,7 +153,7 @@ def test_what_a_fast_forwarded_pull_request_took_back_is_not_promoted(world: Wor
     # The forge itself says that the first one was merged: by its own head, on the branch and with a mark.
     run, _, _ = world.run("production", taken_back)
     assert parameters(run)["merge-sha"] == parameters(run)["head-sha"] == taken_back.head_sha
-    assert "main has moved on since this merge" in world.logs(run, "promote", "prove")
+    assert "main has moved on since this merge" in world.logs(run, "promote", "promote")
     assert str(taken_back.number) not in served(world)
     world.serves("production", "Reviewed")
 

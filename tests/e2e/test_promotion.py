@@ -62,7 +62,7 @@ def test_a_merge_before_staging_has_finished_waits_for_its_mark(world: World) ->
     world.merge(pull_request)
     run, succeeded, told = world.run("production", pull_request)
     assert succeeded, told
-    assert "waiting for the mark of staging" in world.logs(run, "promote", "prove")
+    assert "waiting for the mark of staging" in world.logs(run, "promote", "promote")
     world.serves("production", "Merged in a hurry")
 
 
@@ -89,8 +89,8 @@ def test_the_replay_of_an_older_merge_changes_nothing(world: World) -> None:
     deliveries.send_again(forge.url, administrator, passwords[administrator], REPOSITORY, delivery)
     again = wait_for_run(world.kubernetes, "production-ci", older.number)
     succeeded, _ = follow(world.kubernetes, again, world.log.append)
-    assert succeeded, world.logs(again, "promote", "deploy")
-    assert "superseded" in world.logs(again, "promote", "deploy")
+    assert succeeded, world.logs(again, "promote", "promote")
+    assert "superseded" in world.logs(again, "promote", "promote")
     after = world.deployment("production").metadata.annotations
     assert after["tekton-delivery/merge-commit"] == before["tekton-delivery/merge-commit"]
     world.serves("production", "Merged later")
@@ -122,7 +122,7 @@ def test_a_held_lease_makes_others_wait_and_a_dead_holders_one_runs_out(world: W
     run, succeeded, told = world.run("staging", pull_request)
     assert succeeded, told
     assert datetime.now(UTC) > until, "it did not wait"
-    assert "waiting for another deploy" in world.logs(run, "stage", "deploy")
+    assert "waiting for another deploy" in world.logs(run, "stage", "stage")
     assert lease.metadata.name == DEPLOYMENT
 
 

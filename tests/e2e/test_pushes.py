@@ -44,7 +44,7 @@ def waiting(world: World) -> PullRequest:
 
 def test_a_direct_push_turns_what_waits_red_and_says_so_once(world: World, waiting: PullRequest) -> None:
     run = directly(world)
-    assert "touches the application: yes" in world.logs(run, "base-moved", "touches")
+    assert "touches the application: yes" in world.logs(run, "base-moved", "moved")
     assert world.status("promotable", waiting.head_sha) == ("failure", "main has moved: update the branch")
     directly(world)
     path = f"/repos/{REPOSITORY}/commits/{waiting.head_sha}/statuses"

@@ -68,7 +68,7 @@ def test_where_the_settings_say_so_it_is_rebuilt_without_a_word(world: World) ->
     second = stale(world, "Rebuilt by itself")
     run, succeeded, told = world.run("production", second)
     assert succeeded, told
-    assert "waiting for the mark of staging" in world.logs(run, "promote", "prove")
+    assert "waiting for the mark of staging" in world.logs(run, "promote", "promote")
     rebuilt(world, second)
     world.serves("production", "Rebuilt by itself")
     state, description = world.status("staging", second.head_sha)

@@ -49,8 +49,8 @@ def test_a_merge_is_copied_with_its_mark_and_rolled_out_from_the_own_registry(wo
     assert succeeded, told
     containers = world.kubernetes.deployment(NAME, DEPLOYMENT).spec.template.spec.containers
     assert [container.image for container in containers] == [f"{OWN}@{digest}"]
-    assert f"proven: registry.internal:5000/chespirito@{digest}" in world.logs(run, "promote", "prove")
-    assert f"proven: {OWN}@{digest}" in world.logs(run, "promote", "prove-copy")
+    assert f"proven: registry.internal:5000/chespirito@{digest}" in world.logs(run, "promote", "promote")
+    assert f"proven: {OWN}@{digest}" in world.logs(run, "promote", "promote")
     (mark,) = marks(world, f"{PATH}/chespirito@{digest}", tmp_path)
     assert (mark["headSha"], mark["digest"]) == (pull_request.head_sha, digest)
     # The shipped production heard of the same merge.

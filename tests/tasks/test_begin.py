@@ -1,12 +1,12 @@
-"""The pod that begins a delivery: two steps, and each holds what it needs and not the other's."""
+"""The pod that begins a delivery: one step, which runs nobody's code."""
 
 from tests.support import Declared
 
 
-def test_each_step_holds_its_own_credential(staging: Declared) -> None:
-    steps = staging.one("Task", "begin")["spec"]["steps"]
-    held = {step["name"]: [mount["name"] for mount in step["volumeMounts"]] for step in steps}
-    assert held == {"supersede": ["kubernetes-api", "scratch-supersede"], "announce": ["forge-token", "scratch-announce"]}
+def test_it_holds_what_cancels_runs_and_what_tells_of_it(staging: Declared) -> None:
+    (step,) = staging.one("Task", "begin")["spec"]["steps"]
+    assert [mount["name"] for mount in step["volumeMounts"]] == ["kubernetes-api", "forge-token", "scratch-begin"]
+    assert "script" not in step
 
 
 def test_it_stands_in_nobodys_way(staging: Declared) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from components.tasks.step import API_TOKEN_PATH, DOCKER_CONFIG_PATH
-from tests.support import Declared, Object
+from tests.support import Declared, Object, source
 
-REGISTRY_CLIENTS = ("crane ", "buildctl ", "cosign ", "oras ")
+# As scripts and as steps in Python call them.
+REGISTRY_CLIENTS = ("crane ", "buildctl ", "cosign ", "oras ", '"crane"', '"cosign"', '"oras"')
 
 
 def steps(stack: Declared) -> Iterator[tuple[str, Object, Object]]:
@@ -22,8 +23,8 @@ def mounts(step: Object) -> dict[str, Object]:
 
 
 def code(step: Object) -> str:
-    """A script without its comments."""
-    return "\n".join(line for line in step["script"].splitlines() if not line.lstrip().startswith("#"))
+    """A script, or the sources of a step in Python, without comments."""
+    return "\n".join(line for line in source(step).splitlines() if not line.lstrip().startswith("#"))
 
 
 def credentials(task: Object) -> set[str]:
@@ -41,7 +42,7 @@ def test_a_credential_is_mounted_read_only(stack: Declared) -> None:
 def test_only_steps_that_call_the_api_server_hold_its_token(stack: Declared) -> None:
     found = 0
     for where, _, step in steps(stack):
-        calls = "kubectl " in code(step)
+        calls = "kubectl " in code(step) or "class Kubernetes" in code(step)
         found += calls
         assert (API_TOKEN_PATH in [mount["mountPath"] for mount in mounts(step).values()]) == calls, where
     assert found
@@ -60,9 +61,9 @@ def test_only_steps_that_call_a_registry_hold_its_credential(stack: Declared) ->
 def test_a_token_of_the_api_server_ends_within_an_hour(stack: Declared) -> None:
     for task in stack.all("Task"):
         for volume in task["spec"]["volumes"]:
-            for source in volume.get("projected", {}).get("sources", []):
-                if "serviceAccountToken" in source:
-                    assert source["serviceAccountToken"]["expirationSeconds"] <= 3600
+            for held in volume.get("projected", {}).get("sources", []):
+                if "serviceAccountToken" in held:
+                    assert held["serviceAccountToken"]["expirationSeconds"] <= 3600
 
 
 def test_no_step_reads_a_home_that_another_step_wrote(stack: Declared) -> None:

@@ -1,4 +1,4 @@
-"""fetch.sh and commits.sh over HTTPS, against git's own server: the token reaches the forge alone, and only if it is asked.
+"""fetch.sh over HTTPS, against git's own server: the token reaches the forge alone, and only if it is asked.
 
 The server is without TLS here; the scheme is the only difference.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from components.tasks.git import PATH, over_https
-from tests.tasks.scripts.conftest import Result, Sandbox, git, needs_jq
+from tests.tasks.scripts.conftest import Result, Sandbox
 
 TOKEN = "read-only"
 LOGIN = f"Basic {base64.b64encode(f'bot:{TOKEN}'.encode()).decode()}"
@@ -165,23 +165,3 @@ def test_ssh_and_files_are_no_way_to_fetch(sandbox: Sandbox, forge: Path, head: 
     for url in (f"ssh://git@forge.internal{forge}", f"file://{forge}"):
         result = fetch(sandbox, url, head, token=None)
         assert "not allowed" in result.err
-
-
-@needs_jq
-def test_the_history_is_fetched_the_same_way(sandbox: Sandbox, forge: Path, head: str, private: Forge) -> None:
-    env = over_https(scheme="http", authenticated=True).env
-    file = sandbox.file(".git-credentials", f"{private.url.replace('//', f'//bot:{TOKEN}@')}\n")
-    result = sandbox.run(
-        "commits",
-        PARAM_REPOSITORY_URL=f"{private.url}/{forge.name}",
-        PARAM_BASE_BRANCH="main",
-        PARAM_COMMIT=head,
-        PARAM_MERGED_HEAD="",
-        PARAM_PATHS="",
-        COMPARE="false",
-        HISTORY=sandbox.root / "history.git",
-        CONTENT=sandbox.root / "content.json",
-        **{name: value.replace(PATH, str(file.parent)) for name, value in env.items()},
-    )
-    assert result.code == 0, result.err
-    assert git(forge, "log", "-1", "--format=%T") in (sandbox.root / "content.json").read_text()

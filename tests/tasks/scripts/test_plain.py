@@ -64,7 +64,7 @@ def test_the_subject_of_a_commit_is_shown_plainly(sandbox: Sandbox, tmp_path_fac
     assert result.out == f"fetched {sha}: Fix  ]0;title   txt.exe\n"
 
 
-@pytest.mark.parametrize("name", ["fetch", "commits", "touches", "copy", "import", "sign", "clean"])
+@pytest.mark.parametrize("name", ["fetch"])
 def test_errors_of_tools_that_talk_to_others_are_shown_plainly(name: str) -> None:
     """A forge's and a registry's words are in them."""
     text = (SCRIPTS / f"{name}.sh").read_text()

@@ -1,4 +1,4 @@
-"""trust.sh before the scripts of two steps: git and curl believe the stack's own authority and those of the system."""
+"""trust.sh before a step's script: git and programs in Go believe the stack's own authority and those of the system."""
 
 import shutil
 import ssl
@@ -86,54 +86,24 @@ def test_without_it_git_says_that_it_does_not_believe_the_certificate(
 
 
 @needs_jq
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_so_does_curl(sandbox: Sandbox, servers: Servers, company: Authority, public: Authority) -> None:
-    if not (sandbox.userland / "curl").exists():
-        (sandbox.bin / "curl").symlink_to(shutil.which("curl") or "")
-    env: dict[str, str | Path] = {
-        "PARAM_REPOSITORY": "acme/shop",
-        "PARAM_HEAD_SHA": "a" * 40,
-        "ENVIRONMENT": "staging",
-        "CONTEXT_SUFFIX": "",
-        "WAITS_FOR": "waits",
-        "TOKEN_FILE": sandbox.file("token", "t"),
-    }
-    for url in (servers.of_company, servers.of_public):
-        # This server has no such path, and says so: it was believed and asked.
-        assert "error: 404" in trusting(sandbox, "announce", company, public.certificate, API_URL=url, **env).err
-    refused = sandbox.run("announce", API_URL=servers.of_company, **env)
-    assert "SSL certificate problem" in refused.err
-
-
-@needs_jq
 def test_what_programs_in_go_read_holds_both(sandbox: Sandbox, company: Authority, public: Authority) -> None:
     """Even where the system's file ends in the middle of a line."""
-    sandbox.stub("oras", f'cat "$SSL_CERT_FILE" >{sandbox.root}/oras.believed')
-    env: dict[str, str | Path] = {
-        "PARAM_PULL_REQUEST": "7",
-        "PARAM_IMAGE": "registry.example/shop",
-        "SOURCE_CONFIG": "/credentials/source",
-        "SOURCE_INSECURE": "false",
-        "DOCKER_CONFIG": "/credentials/registry",
-        "INSECURE": "false",
-        "RESULT_IMAGE_PATH": sandbox.file("image", f"source.example/shop@sha256:{'b' * 64}"),
-        "RESULT_MARK_PATH": sandbox.file("mark", '{"headSha": "abc"}'),
-    }
+    sandbox.stub("git", f'cat "$SSL_CERT_FILE" >{sandbox.root}/believed')
     system = sandbox.file("system", public.certificate.read_text().rstrip("\n"))
-    result = trusting(sandbox, "import", company, system, **env)
-    assert result.code == 0, result.err
+    result = trusting(sandbox, "fetch", company, system, **fetching(sandbox, "https://forge.example", "a" * 40))
+    assert sandbox.called("git"), result.err
     believed = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    believed.load_verify_locations(sandbox.root / "oras.believed")
+    believed.load_verify_locations(sandbox.root / "believed")
     subjects = {dict(part[0] for part in found["subject"])["commonName"] for found in believed.get_ca_certs()}
     assert subjects == {"company", "public"}
 
 
 @pytest.mark.parametrize("missing", ["CA_BUNDLE", "SYSTEM_CERTIFICATES"])
 def test_certificates_that_are_not_there_end_the_step(sandbox: Sandbox, company: Authority, missing: str) -> None:
-    sandbox.stub("crane")
+    sandbox.stub("git")
     absent = sandbox.root / "absent"
     given = {"CA_BUNDLE": company.certificate, "SYSTEM_CERTIFICATES": company.certificate, missing: absent}
-    result = sandbox.run(composed(sandbox, "copy"), TRUSTED=sandbox.root / "trusted", **given)
+    result = sandbox.run(composed(sandbox, "fetch"), TRUSTED=sandbox.root / "trusted", **given)
     assert result.code != 0
     assert str(absent) in result.err
     assert sandbox.calls == []

@@ -1,0 +1,1 @@
+"""What trusted pods run, one process a step, and the domain that `operate` shares with them. Standard library only."""

@@ -1,0 +1,62 @@
+"""Why a run failed, in one line."""
+
+import re
+from typing import Any
+
+from steps.statuses import LONGEST
+
+Object = dict[str, Any]
+
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
+# Services are sidecars in Tekton's words.
+_ABSENT = re.compile('^the sidecar "([^"]+)" in TaskRun "[^"]+" failed to (pull the image|start)')
+_AWAITS = "await-"
+
+
+def line(text: str) -> str:
+    """Return a text as one line that a status takes."""
+    return _CONTROL.sub(" ", text)[:LONGEST]
+
+
+def told(run: str, task_runs: list[Object]) -> str:
+    """Return why a run failed, as its TaskRuns tell."""
+    failed = next((found for found in task_runs if _condition(found).get("status") == "False"), {})
+    return line(f"{run}: {_why(failed)}")
+
+
+def _why(failed: Object) -> str:
+    condition, status = _condition(failed), failed.get("status") or {}
+    message = condition.get("message") or ""
+    step = next((step for step in status.get("steps") or [] if _code(step)), None)
+    ended = _ended(status, step)
+    besides = f"; {ended}" if ended else ""
+    absent = _ABSENT.match(message)
+    if absent:
+        return f"the service {absent[1]} failed to {absent[2]}"
+    if step is None:
+        return ended or message or "failed"
+    if condition.get("reason") == "TaskRunTimeout":
+        return f"step {step['name']} did not end within {failed['spec'].get('timeout')}"
+    if step["name"].startswith(_AWAITS):
+        return f"the service {step['name'].removeprefix(_AWAITS)} did not get ready{besides}"
+    return f"step {step['name']} failed (exit code {_code(step)}){besides}"
+
+
+def _ended(status: Object, step: Object | None) -> str | None:
+    """Return which service had ended. Those that still run after the steps Tekton ends itself."""
+    for sidecar in status.get("sidecars") or []:
+        gone = sidecar.get("terminated") or {}
+        if not _code(sidecar) or gone.get("reason") == "Completed":
+            continue
+        if step is None or (gone.get("finishedAt") or "") < (step["terminated"].get("finishedAt") or ""):
+            return f"the service {sidecar['name']} had ended (exit code {_code(sidecar)})"
+    return None
+
+
+def _condition(task_run: Object) -> Object:
+    found: Object = next(iter((task_run.get("status") or {}).get("conditions") or []), {})
+    return found
+
+
+def _code(container: Object) -> int:
+    return (container.get("terminated") or {}).get("exitCode") or 0

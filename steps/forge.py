@@ -1,0 +1,238 @@
+"""The forge's REST API: GitHub and Gitea share path and body. By a token, or one that a GitHub App gets."""
+
+import base64
+import json
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from steps.inputs import StepError, given
+from steps.run import run
+from steps.text import compact, parsed
+from steps.trust import Trust
+
+# Whoever may open pull requests writes what the forge says: an answer of more than this is none.
+_LARGEST = 32 * 1024 * 1024
+_SECONDS = 20.0
+_ATTEMPTS = 4
+# What is worth asking again, and how long a forge may have a step wait before it.
+_BUSY, _PATIENCE = (408, 429, 500, 502, 503, 504), 60.0
+_TOKEN = re.compile("[!-~]+")
+# What the tools image believes by itself.
+_SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
+_PEER = "forge-api"
+
+
+class ForgeError(StepError):
+    """What the forge refused, or that it does not answer."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class NoJsonError(ForgeError):
+    """An answer that says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """A token that a Secret holds."""
+
+    file: Path = given("TOKEN_FILE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """A GitHub App, whose installation gives a token for an hour, for one repository and what a step does there."""
+
+    id: str = given("APP_ID")
+    installation: str = given("APP_INSTALLATION")
+    key: Path = given("APP_KEY_FILE")
+    rights: str = given("APP_RIGHTS")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """Where the forge answers, about which repository it is asked, and what opens it."""
+
+    url: str = given("API_URL")
+    repository: str = given("PARAM_REPOSITORY")
+    token: Token | None
+    app: App | None
+    trust: Trust | None
+
+
+class Forge:
+    """A client for what steps ask and tell."""
+
+    def __init__(self, api: Api) -> None:
+        self._api, self._url = api, urlsplit(api.url)
+        self._repository = f"/repos/{api.repository}"
+        self._tls: ssl.SSLContext | None = None
+        self._kept: HTTPConnection | None = None
+        self._token = ""
+
+    def __enter__(self) -> "Forge":
+        """Find the token. Raises ForgeError."""
+        if self._url.scheme == "https":
+            self._tls = _believing(self._api.trust)
+        try:
+            if self._api.token:
+                self._token = _read(self._api.token.file)
+            elif self._api.app:
+                self._token = self._exchanged(self._api.app, self._api.repository)
+        except ForgeError:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._kept:
+            self._kept.close()
+
+    def get(self, path: str) -> Any:
+        """Return what the forge says about the repository at a path below it. Raises ForgeError."""
+        answer = self._request("GET", self._repository + path, self._token)
+        try:
+            return parsed(answer.decode("utf-8", "replace"))
+        except ValueError as error:
+            raise NoJsonError(f"{self._shown(self._repository + path)} answers no JSON") from error
+
+    def post(self, path: str, body: Mapping[str, Any]) -> None:
+        """Tell the forge something. Raises ForgeError."""
+        self._request("POST", self._repository + path, self._token, body)
+
+    def _exchanged(self, app: App, repository: str) -> str:
+        wanted = {"repositories": [repository.partition("/")[2]], "permissions": json.loads(app.rights)}
+        path = f"/app/installations/{app.installation}/access_tokens"
+        jwt = _jwt(app)
+        try:
+            answer = self._request("POST", path, jwt, wanted)
+        except ForgeError as error:
+            status = error.status
+        else:
+            status = 201
+            try:
+                return _formed(parsed(answer)["token"])
+            except (ValueError, TypeError, KeyError):
+                pass
+        why = {
+            401: "its private key is not one of this App's, or the clock of this node is wrong",
+            403: f"its installation {app.installation} is suspended",
+            404: f"it has no installation {app.installation}",
+            422: f"its installation {app.installation} lacks {repository} or one of the rights {app.rights}",
+        }.get(status, "no answer that holds one")
+        raise ForgeError(f"the forge gives the GitHub App {app.id} no token (status {status:03}): {why}")
+
+    def _request(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """Ask, and again where there was no answer or the forge has too much to do. Redirects are not followed."""
+        data = None if body is None else compact(body).encode()
+        for left in range(_ATTEMPTS - 1, -1, -1):
+            wait = 2.0 ** (_ATTEMPTS - 1 - left)
+            try:
+                status, answer, after = self._exchange(method, path, token, data)
+            except ssl.SSLCertVerificationError as error:
+                raise ForgeError(f"{self._shown(path)} is not believed: {error.verify_message}") from error
+            except (OSError, HTTPException) as error:
+                if not left:
+                    raise ForgeError(f"{self._shown(path)} does not answer: {error or type(error).__name__}") from error
+            else:
+                if status < 300:
+                    return answer
+                if not left or status not in _BUSY:
+                    raise ForgeError(f"{self._shown(path)} answers {status}", status)
+                wait = min(float(after), _PATIENCE) if after.isdecimal() else wait
+            time.sleep(wait)
+        raise AssertionError
+
+    def _exchange(self, method: str, path: str, token: str, data: bytes | None) -> tuple[int, bytes, str]:
+        connection, self._kept = self._kept or self._connection(), None
+        try:
+            headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "tekton-delivery"}
+            headers |= {"Content-Type": "application/json"} if data is not None else {}
+            connection.request(method, self._url.path.rstrip("/") + path, body=data, headers=headers)
+            response = connection.getresponse()
+            answer = self._read(response, path)
+        except BaseException:
+            connection.close()
+            raise
+        if not response.will_close:
+            self._kept = connection
+        return response.status, answer, response.headers.get("Retry-After") or ""
+
+    def _read(self, response: HTTPResponse, path: str) -> bytes:
+        """Read an answer that is neither larger than it may be nor slower."""
+        end, found = time.monotonic() + _SECONDS, bytearray()
+        while chunk := response.read1(1 << 20):
+            found += chunk
+            if len(found) > _LARGEST:
+                raise ForgeError(f"{self._shown(path)} answers more than {_LARGEST} bytes")
+            if time.monotonic() > end:
+                raise TimeoutError("timed out")
+        if response.length:
+            raise ConnectionError("the answer was cut off")
+        response.close()
+        return bytes(found)
+
+    def _connection(self) -> HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._tls:
+            return HTTPSConnection(host, port, timeout=_SECONDS, context=self._tls)
+        return HTTPConnection(host, port, timeout=_SECONDS)
+
+    def _shown(self, path: str) -> str:
+        return f"{self._url.scheme}://{self._url.netloc}{self._url.path.rstrip('/')}{path}"
+
+
+def _believing(trust: Trust | None) -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    believed = [trust.system, trust.bundle] if trust and _PEER in trust.peers else [_SYSTEM] if _SYSTEM.exists() else []
+    for file in believed:
+        try:
+            made.load_verify_locations(file)
+        except OSError as error:
+            raise ForgeError(f"{file} holds no certificates") from error
+    return made
+
+
+def _read(file: Path) -> str:
+    try:
+        return _formed(file.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise ForgeError(f"{file} holds no token") from error
+
+
+def _formed(token: str) -> str:
+    """Return a token, of which nothing would end a header's line. Raises ValueError, or TypeError."""
+    if not _TOKEN.fullmatch(token):
+        raise ValueError
+    return token
+
+
+def _jwt(app: App) -> str:
+    """Return by what an App proves who it is: https://docs.github.com/en/apps/creating-github-apps
+
+    It begins a minute ago and ends within the 10 minutes that GitHub allows, for clocks that differ.
+    """
+    now = int(time.time())
+    claims = {"iat": now - 60, "exp": now + 300, "iss": app.id}
+    signed = f"{_base64url(compact({'alg': 'RS256', 'typ': 'JWT'}))}.{_base64url(compact(claims))}"
+    done = run(["openssl", "dgst", "-sha256", "-sign", str(app.key)], {}, told=signed.encode())
+    if done.code or not done.out:
+        raise ForgeError(f"the private key of the GitHub App {app.id} does not sign")
+    return f"{signed}.{_base64url(done.out)}"
+
+
+def _base64url(value: str | bytes) -> str:
+    data = value.encode() if isinstance(value, str) else value
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

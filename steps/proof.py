@@ -1,0 +1,67 @@
+"""Whether an image may come back.
+
+A mark says that the environment whose word counts ran this digest of this application, built from the commit that it is
+recorded for, or from the merge of that commit. `python -m operate rollback` asks, and trusts no record of its own.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steps.inputs import given
+from steps.registry import Keys, Reading, Registry, public_key
+from steps.result import Outcome, log, warn, write
+from steps.text import compact
+from steps.trust import Trust, environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the step is given."""
+
+    application: str = given("PARAM_APPLICATION")
+    repository: str = given("PARAM_REPOSITORY")
+    image: str = given("PARAM_IMAGE")
+    vouched_by: str = given("VOUCHED_BY")
+    digest: str = given("PARAM_DIGEST")
+    commit: str = given("PARAM_COMMIT")
+    merge_commit: str = given("PARAM_MERGE_COMMIT")
+    key: Path | None = given("MARK_KEY")
+    """The key that signs, where marks are made."""
+    mark: Path = given("RESULT_MARK_PATH")
+    keys: Keys
+    registry: Reading
+    outcome: Outcome
+    trust: Trust | None
+
+
+def run(inputs: Inputs) -> None:
+    """Look for the mark, and tell what it says."""
+    # Where the marks are made, their public key is that of the key that makes them.
+    keys = dataclasses.replace(inputs.keys, public=public_key(inputs.key)) if inputs.key else inputs.keys
+    registry = Registry(inputs.registry, environment(inputs.trust, "registry"))
+    found, said = registry.attested(f"{inputs.image}@{inputs.digest}", keys)
+    if said:
+        warn(said.rstrip("\n"), lines=True)
+    marks = [mark for mark in found if _vouches(inputs, mark)]
+    if not marks:
+        reason = f"{inputs.vouched_by} has signed nothing about {inputs.digest} of {inputs.commit}"
+        write(inputs.outcome.reason, reason)
+        warn(reason)
+        raise SystemExit(1)
+    write(inputs.mark, compact(marks[0]))
+    log(compact(marks[0]))
+
+
+def _vouches(inputs: Inputs, mark: Any) -> bool:
+    if not isinstance(mark, dict):
+        return False
+    wanted = {"repository": inputs.repository, "digest": inputs.digest, "environment": inputs.vouched_by}
+    commit = mark.get("headSha")
+    return (
+        all(mark.get(name) == value for name, value in wanted.items())
+        and bool(commit)
+        and commit in (inputs.commit, inputs.merge_commit)
+        and mark.get("application") in (None, False, inputs.application)
+    )

@@ -1,0 +1,224 @@
+"""One change of a Deployment at a time, which is refused if anything else changed it since it was read.
+
+A rollout is two changes. The first one brings the image and notes beside it what served before (`rolling-out`); all else
+that is noted is about what served before until the image is ready, and the second change says so. A step that ends in
+between, cancelled or not, takes the first one back; one that was killed leaves a note by which the next one knows better.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from steps import kubernetes, lease, notes, signals
+from steps.inputs import given
+from steps.kubernetes import ApiError, ConflictError, Kubernetes
+from steps.notes import ROLLING_OUT, Noted, Object
+from steps.result import Outcome, log, warn
+from steps.text import compact
+
+# A watch that brings nothing is begun anew after this long: its connection may be dead.
+_WATCHED = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Which Deployment to change, and as whom."""
+
+    namespace: str = given("NAMESPACE")
+    deployment: str = given("PARAM_DEPLOYMENT")
+    container: str = given("PARAM_CONTAINER")
+    pull_request: str = given("PARAM_PULL_REQUEST")
+    run: str = given("RUN")
+    timeout: str = given("PARAM_TIMEOUT")
+    """How long a rollout may take, for people to read."""
+    seconds: int = given("ROLLOUT_SECONDS")
+    """The same in seconds."""
+    outcome: Outcome
+
+
+class Rollout:
+    """A change of what a Deployment runs."""
+
+    def __init__(self, api: Kubernetes, target: Target, *, smoke_seconds: int = 0) -> None:
+        self._api, self._target, self._outcome = api, target, target.outcome
+        self._path = kubernetes.deployment(target.namespace, target.deployment)
+        self._lease = kubernetes.lease(target.namespace, target.deployment)
+        self._seconds = lease.seconds(target.seconds, smoke_seconds)
+        self._proposed: str | None = None
+        self.former = ""
+        """What served before, and serves again if this fails."""
+
+    def live(self) -> Object:
+        """Return the Deployment."""
+        return self._api.get(self._path)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the Lease. What is not settled at the end is taken back; then the Lease is given back."""
+        cancelled = False
+        try:
+            try:
+                self._acquire()
+                yield
+            except signals.Cancelled:
+                cancelled = True
+                raise
+            finally:
+                signals.shield()
+        finally:
+            signals.shield()
+            self._take_back(cancelled)
+            self._release()
+
+    def respect_people(self, live: Object, pull_request: str) -> None:
+        """End the step if people want the Deployment left alone, but for this pull request.
+
+        `python -m operate lift` and `unfreeze` start what was queued anew.
+        """
+        freeze = self._api.get(f"{kubernetes.config_maps(self._target.namespace)}/{notes.FREEZE}")
+        queued = notes.queued(live, freeze, pull_request)
+        if queued:
+            self._outcome.say(f"{notes.QUEUED}{self._target.namespace} {queued}")
+            raise SystemExit(1)
+
+    def propose(self, live: Object, image: str) -> Object | None:
+        """Make the first change of a rollout, and return the Deployment; None if it was another one by now."""
+        self.former = notes.served(live, self._target.container)
+        note = compact({"image": image, "former": self.former, "run": self._target.run})
+        self._proposed = image
+        return self.change(live, {ROLLING_OUT: note}, image)
+
+    def change(self, live: Object, annotations: Mapping[str, str | None], image: str | None = None) -> Object | None:
+        """Make a change of the Deployment that was read, and return it; None if it was another one by now."""
+        metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": dict(annotations)}
+        try:
+            return self._api.patch(self._path, {"metadata": metadata} | (self._with(image) if image else {}))
+        except ConflictError:
+            return None
+
+    def settle(self, noted: Noted) -> None:
+        """Make the second change: `noted` returns the notes for the Deployment that it is given."""
+        while True:
+            live = self.live()
+            if not self.is_ours(live):
+                self._outcome.say(f"{_digest(self._proposed)} got ready; something else has been rolled out meanwhile")
+                raise SystemExit(1)
+            if self.change(live, {**noted(live), ROLLING_OUT: None}):
+                self._proposed = None
+                return
+
+    def is_ours(self, live: Object) -> bool:
+        """Return whether a Deployment is to run what this step proposed."""
+        rolling = notes.rolling(live, self._target.container) or {}
+        return self._proposed is not None and (rolling.get("image"), rolling.get("run")) == (
+            self._proposed,
+            self._target.run,
+        )
+
+    def go_back(self) -> Object | None:
+        """Take the first change back, and return the Deployment; None if that is refused."""
+        try:
+            return self._api.patch(self._path, {"metadata": {"annotations": {ROLLING_OUT: None}}} | self._with(self.former))
+        except ApiError as error:
+            warn(str(error))
+            return None
+
+    def ready(self, live: Object) -> bool:
+        """Wait until the Deployment serves what it is to run, and return whether it does in time.
+
+        That its progress deadline is over, it says of a rollout that failed until its controller has looked at the next one.
+        """
+        end = time.monotonic() + self._target.seconds
+        shown, changes = "", self._changes(live, end)
+        while True:
+            waits = _waits(live)
+            if waits is None:
+                log(f"deployment {self._target.deployment!r} successfully rolled out")
+                return True
+            if waits != shown:
+                log(f"{self._target.deployment}: {waits}")
+                shown = waits
+            if time.monotonic() >= end:
+                warn(f"error: {self._target.deployment} did not get ready within {self._target.timeout}")
+                return False
+            live = next(changes)
+
+    def _changes(self, live: Object, end: float) -> Iterator[Object]:
+        """Yield the Deployment each time that it has changed, and as it is whenever a watch ends."""
+        while True:
+            seconds = min(end - time.monotonic(), _WATCHED)
+            yield from self._api.watch(self._path, live["metadata"]["resourceVersion"], seconds)
+            live = self.live()
+            yield live
+
+    def _acquire(self) -> None:
+        patience = 3 * self._seconds
+        end = time.monotonic() + patience
+        found = self._api.get(self._lease)
+        while True:
+            free_in = lease.free_in(found, self._target.run, self._seconds)
+            if free_in == 0:
+                try:
+                    self._api.replace(self._lease, lease.taken(found, self._target.run, self._seconds))
+                    return
+                except ConflictError:
+                    found = self._api.get(self._lease)
+                    continue
+            left = end - time.monotonic()
+            if left <= 0:
+                self._outcome.say(
+                    f"not rolled out: the Lease {self._target.deployment} was not free within {patience} s, "
+                    f"it is held by {lease.holder(found)[:40]}"
+                )
+                raise SystemExit(1)
+            log(f"waiting for another deploy of {self._target.deployment} to end")
+            seconds = min(left, free_in + 0.1, _WATCHED)
+            for changed in self._api.watch(self._lease, found["metadata"]["resourceVersion"], seconds):
+                found = changed
+                break
+            else:
+                found = self._api.get(self._lease)
+
+    def _take_back(self, cancelled: bool) -> None:
+        if self._proposed is None:
+            return
+        try:
+            ours = self.is_ours(self.live())
+        except ApiError as error:
+            warn(str(error))
+            return
+        if ours and self.go_back() and cancelled:
+            self._outcome.say(f"cancelled before {_digest(self._proposed)} was ready; restored {_digest(self.former)}")
+
+    def _release(self) -> None:
+        try:
+            found = self._api.get(self._lease)
+            if lease.holder(found) == self._target.run:
+                self._api.replace(self._lease, lease.given_back(found))
+        except ApiError:  # it ran out, and somebody has it now; or it will run out
+            return
+
+    def _with(self, image: str) -> dict[str, Any]:
+        container = {"name": self._target.container, "image": image}
+        return {"spec": {"template": {"spec": {"containers": [container]}}}}
+
+
+def _digest(image: str | None) -> str:
+    return (image or "").rpartition("@")[2]
+
+
+def _waits(deployment: Object) -> str | None:
+    """Return what a Deployment waits for before it serves what it is to run, as `kubectl rollout status` does."""
+    status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
+    updated, there = status.get("updatedReplicas", 0), status.get("replicas", 0)
+    if deployment["metadata"].get("generation", 0) > status.get("observedGeneration", 0):
+        return "its controller has not looked at it"
+    if updated < wanted:
+        return f"{updated} of {wanted} replicas are new"
+    if there > updated:
+        return f"{there - updated} old replicas are about to end"
+    if status.get("availableReplicas", 0) < updated:
+        return f"{status.get('availableReplicas', 0)} of {updated} new replicas are available"
+    return None

@@ -1,0 +1,111 @@
+"""Commit statuses: how they are called and set, and how open pull requests hear that the base branch has moved."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from steps.forge import Forge, ForgeError
+from steps.inputs import given
+from steps.result import log, warn
+from steps.text import plain
+
+_PREFIX = "tekton-delivery/"
+PENDING, SUCCESS, FAILURE = "pending", "success", "failure"
+# GitHub refuses a description of more than 140 characters.
+LONGEST = 139
+# Gitea has at most 50 pull requests on a page, whatever it is asked for, so only an empty page is the last one; each forge
+# ignores the other one's word for the page's size.
+_PAGES, _PER_PAGE = 200, "per_page=100&limit=100"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """The base branch, and which of a repository's applications this is about."""
+
+    name: str = given("PARAM_BASE_BRANCH")
+    suffix: str = given("CONTEXT_SUFFIX")
+
+    @property
+    def promotable(self) -> str:
+        """The status by which branch rules know what can be promoted as it is."""
+        return f"promotable{self.suffix}"
+
+    @property
+    def moved(self) -> str:
+        """What that says of a commit that lacks what the branch has."""
+        return f"{self.name} has moved: update the branch"
+
+
+def context(name: str) -> str:
+    """Return a status's context."""
+    return f"{_PREFIX}{name}"
+
+
+def set_status(forge: Forge, sha: str, name: str, state: str, description: str) -> None:
+    """Set a status of a commit: https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
+
+    Raises ForgeError.
+    """
+    told = plain(description)
+    log(f"{sha} {name}: {state}: {told}")
+    forge.post(f"/statuses/{sha}", {"state": state, "context": context(name), "description": told})
+
+
+def state(status: Any) -> Any:
+    """Return a status's state, which each forge calls otherwise."""
+    return status.get("state") or status.get("status")
+
+
+def tell_open_heads(forge: Forge, branch: Branch) -> bool:
+    """Turn `promotable` red on the open pull requests to a branch; return whether all could be told.
+
+    What the forge refuses of one head keeps no other one green.
+    """
+    heads, told = _open_heads(forge, branch)
+    if not told:
+        warn("error: the open pull requests cannot be listed, or not all of them")
+    for sha in heads:
+        if not _says_so(forge, sha, branch) and not _told(forge, sha, branch):
+            told = False
+    return told
+
+
+def _told(forge: Forge, sha: str, branch: Branch) -> bool:
+    try:
+        set_status(forge, sha, branch.promotable, FAILURE, branch.moved)
+    except ForgeError as error:
+        warn(f"error: {error}")
+        warn(f"error: the forge takes no status of {sha}; {branch.promotable} may still be green there")
+        return False
+    return True
+
+
+def _open_heads(forge: Forge, branch: Branch) -> tuple[list[str], bool]:
+    """Return the heads of the open pull requests to a branch, and whether these are all."""
+    heads: list[str] = []
+    try:
+        for page in range(1, _PAGES + 1):
+            pulls = forge.get(f"/pulls?state=open&{_PER_PAGE}&page={page}")
+            if not pulls:
+                break
+            heads += [pull["head"]["sha"] for pull in pulls if pull["base"]["ref"] == branch.name]
+    except ForgeError as error:
+        warn(f"error: {error}")
+        return heads, False
+    except (TypeError, KeyError):
+        return heads, False
+    return heads, True
+
+
+def _says_so(forge: Forge, sha: str, branch: Branch) -> bool:
+    """Return whether a head is red already.
+
+    GitHub takes 1000 statuses of each commit and context, and a pull request may stay open for as many merges.
+    """
+    try:
+        known = forge.get(f"/commits/{sha}/status?{_PER_PAGE}").get("statuses") or []
+        return [state(status) for status in known if status["context"] == context(branch.promotable)] == [FAILURE]
+    except ForgeError as error:
+        warn(f"error: {error}")
+        return False
+    except (TypeError, KeyError, AttributeError):
+        return False

@@ -1,0 +1,42 @@
+"""How texts and JSON that others wrote are taken and shown."""
+
+import json
+import re
+from typing import Any
+
+# Control characters and line ends of every kind, and what turns the direction of writing.
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
+# Half of a character: JSON can say it, UTF-8 cannot.
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def plain(text: str, *, lines: bool = False) -> str:
+    """Return what others wrote as it may be shown: nothing in it rewrites a terminal, or reads as something else.
+
+    `lines` keeps line ends: for text that is put together of parts that have none, or for a log.
+    """
+    shown = _UNPRINTABLE.sub(lambda found: "\n" if lines and found[0] == "\n" else " ", text)
+    return _HALVES.sub("\ufffd", shown)
+
+
+def compact(value: Any) -> str:
+    """Return JSON without spaces, as the admission policies look for it."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _HALVES.sub("\ufffd", text).replace("\x7f", "\\u007f")
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return the value of JSON. Raises ValueError for everything else."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def told(value: Any) -> str:
+    """Return a value of JSON within a sentence."""
+    return value if isinstance(value, str) else compact(value)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

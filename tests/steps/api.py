@@ -1,0 +1,329 @@
+"""A stand-in for the API server: one Deployment and its Lease, with the rules that the steps rely on.
+
+An update with an old resourceVersion is refused, a strategic merge patch changes the container of the same name, and an
+annotation of null goes away. What an image does when it is rolled out is decided by the test.
+"""
+
+import atexit
+import json
+import shutil
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tests.authority import authority
+from tests.steps.objects import Object, deployment
+
+TOKEN = "a token"
+
+
+class RefusedError(Exception):
+    """An answer that refuses."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.answer = {"kind": "Status", "code": status, "reason": reason, "message": message}
+        self.status = status
+
+
+class Cluster:
+    """What the stand-in holds. A name that begins with `after-` takes its object's place once that has been read."""
+
+    def __init__(self, root: Path, *, image: str, notes: dict[str, str] | None = None) -> None:
+        self.root, self.changed = root, threading.Condition()
+        self.objects: dict[str, Object] = {}
+        self.calls: list[str] = []
+        self.paths: list[str] = []
+        self.queries: list[dict[str, str]] = []
+        self.bodies: list[tuple[str, Object]] = []
+        self.ended = self.idle = False
+        self.put("live.json", deployment(image, notes))
+        self.put("lease.json", {"metadata": {"resourceVersion": "1"}, "spec": {}})
+        self.put("freeze.json", {"metadata": {}})
+        self.behave()
+        self._serve()
+
+    def behave(
+        self,
+        *,
+        broken: tuple[str, ...] = (),
+        refused: tuple[str, ...] = (),
+        refused_notes: tuple[str, ...] = (),
+        stale: int = 0,
+        hangs: str = "",
+    ) -> None:
+        """Which images never get ready, and which ones, or annotations, the API server does not let in.
+
+        One that does get ready is first said to have failed, `stale` times, as its predecessor has.
+        The verb `hangs` does its work and does not return, the first time.
+        """
+        self.broken, self.refused, self.refused_notes, self.stale, self.hangs = broken, refused, refused_notes, stale, hangs
+
+    def put(self, name: str, value: Object) -> None:
+        with self.changed:
+            self.objects[name] = json.loads(json.dumps(value))
+            self.changed.notify_all()
+
+    def get(self, name: str) -> Object:
+        found: Object = json.loads(json.dumps(self.objects[name]))
+        found.pop("status", None)
+        return found
+
+    def remove(self, name: str) -> None:
+        del self.objects[name]
+
+    @property
+    def image(self) -> str:
+        """What the Deployment runs."""
+        sidecar, app = self.get("live.json")["spec"]["template"]["spec"]["containers"]
+        assert sidecar == {"name": "sidecar", "image": "sidecar"}
+        assert isinstance(app["image"], str)
+        return app["image"]
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """The Deployment's annotations, without the project's prefix."""
+        found = self.get("live.json")["metadata"]["annotations"]
+        return {name.removeprefix("tekton-delivery/"): value for name, value in found.items()}
+
+    @property
+    def holder(self) -> str | None:
+        spec = self.get("lease.json").get("spec") or {}
+        return spec.get("holderIdentity")
+
+    def verbs(self) -> list[str]:
+        """The requests in order: verb and kind. A watch that was begun again counts once."""
+        return [
+            call
+            for call, before in zip(self.calls, ["", *self.calls], strict=False)
+            if call != before or "WATCH" not in call
+        ]
+
+    @property
+    def waits(self) -> int:
+        """How often a rollout was waited for."""
+        calls = [call for call in self.calls if call in ("PATCH deployment", "WATCH deployment")]
+        return sum(pair == ("PATCH deployment", "WATCH deployment") for pair in pairwise(calls))
+
+    # The server
+
+    def _serve(self) -> None:
+        folder, certificate, key = _folder()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server.daemon_threads = True
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self.env = {
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(self.server.server_port),
+            "API_ACCESS": str(folder),
+        }
+
+    def close(self) -> None:
+        self.ended = True
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Object) -> Object:
+        """What the API server says."""
+        name = _name(path)
+        with self.changed:
+            self.paths.append(path)
+            self.queries.append(query)
+            self.calls.append(f"{method} {name}")
+            if body:
+                self.bodies.append((self.calls[-1], body))
+            if method == "GET":
+                found = self._read(name)
+        if method == "GET":
+            # The second one comes once something has been noted.
+            if name == "approvals" and self.calls.count("GET approvals") > 1:
+                self.hang("approvals")
+            return found
+        with self.changed:
+            assert query == {"fieldManager": "tekton-delivery"}, "under it Pulumi leaves the image alone"
+            if method == "PUT":
+                old = self.objects["lease.json"]
+                changed = old | {"spec": body["spec"]}
+            else:
+                old = self.objects["live.json"]
+                changed = self._patched(json.loads(json.dumps(old)), body)
+            if (
+                body["metadata"].get("resourceVersion", old["metadata"]["resourceVersion"])
+                != old["metadata"]["resourceVersion"]
+            ):
+                raise RefusedError(
+                    409, "Conflict", "the object has been modified; please apply your changes to the latest version"
+                )
+            version = str(int(old["metadata"]["resourceVersion"]) + 1)
+            changed = changed | {"metadata": changed["metadata"] | {"resourceVersion": version}}
+            self.objects["lease.json" if method == "PUT" else "live.json"] = changed
+            self.changed.notify_all()
+        self.hang({"PUT": "replace", "PATCH": "patch"}[method])
+        return changed
+
+    def _read(self, name: str) -> Object:
+        kept = {"deployment": "live.json", "lease": "lease.json", "freeze": "freeze.json", "approvals": "approvals.json"}[
+            name
+        ]
+        if kept not in self.objects:
+            if name in ("lease", "approvals"):
+                raise RefusedError(403, "Forbidden", f"{name} is forbidden")
+            raise RefusedError(404, "NotFound", f'"{name}" not found')
+        found = self.objects[kept]
+        if name == "approvals":
+            self.objects["meanwhile.json"] = json.loads(json.dumps(self.objects["live.json"]))
+        after = {"lease": "after-lease", "deployment": "after-get"}.get(name)
+        if after in self.objects:
+            self.objects[kept] = self.objects.pop(after)
+        return found
+
+    def _patched(self, live: Object, patch: Object) -> Object:
+        wanted = patch["metadata"].get("annotations", {})
+        if set(self.refused_notes) & wanted.keys():
+            raise RefusedError(403, "Forbidden", "admission webhook denied the request")
+        notes = live["metadata"]["annotations"] | wanted
+        live["metadata"]["annotations"] = {name: value for name, value in notes.items() if value is not None}
+        containers = live["spec"]["template"]["spec"]["containers"]
+        for new in patch.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            if new["image"] in self.refused:
+                raise RefusedError(403, "Forbidden", "admission webhook denied the request\x1b[31m")
+            for old in containers:
+                if old["name"] == new["name"] and old["image"] != new["image"]:
+                    live["metadata"]["generation"] = live["metadata"].get("generation", 1) + 1
+                    live.setdefault("status", {}).setdefault("observedGeneration", 1)
+                if old["name"] == new["name"]:
+                    old.update(new)
+        return live
+
+    def hang(self, verb: str) -> None:
+        marker = self.root / "hanging"
+        if verb == self.hangs and not marker.exists():
+            if "before-hanging" in self.objects:
+                self.put("live.json", self.objects.pop("before-hanging"))
+            marker.touch()
+            while not self.ended:
+                time.sleep(0.02)
+
+    def watched(self, path: str, query: dict[str, str], send: Callable[[Object], None]) -> None:
+        """What a watch brings until it ends."""
+        name = _name(path)
+        kept, version = {"deployment": "live.json", "lease": "lease.json"}[name], query["resourceVersion"]
+        end = time.monotonic() + int(query["timeoutSeconds"])
+        self.calls.append(f"WATCH {name}")
+        if name == "lease":
+            self.hang("wait")
+        if name == "deployment":
+            self.hang("rollout")
+            self._reconcile()
+        while not self.ended and time.monotonic() < end:
+            with self.changed:
+                found = self.objects[kept]
+                if found["metadata"]["resourceVersion"] == version:
+                    self.changed.wait(0.02)
+                    continue
+            version = found["metadata"]["resourceVersion"]
+            send({"type": "MODIFIED", "object": found})
+            if name == "deployment":
+                self._reconcile()
+
+    def _reconcile(self) -> None:
+        """What the Deployment's controller would do."""
+        with self.changed:
+            live = self.objects["live.json"]
+            if "after-rollout" in self.objects:
+                self.objects["live.json"] = self.objects.pop("after-rollout")
+                self.idle = True
+            if self.idle:
+                return
+            wanted = live["spec"]["template"]["spec"]["containers"][1]["image"]
+            if wanted in self.broken or (live.get("status", {}).get("availableReplicas") and not self._behind(live)):
+                return
+            status = {"observedGeneration": live["metadata"]["generation"], "replicas": 1}
+            if self.stale:
+                self.stale -= 1
+                condition = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+                status |= {"observedGeneration": 0, "conditions": [condition]}
+            else:
+                status |= {"updatedReplicas": 1, "availableReplicas": 1}
+            live["status"] = status
+            live["metadata"]["resourceVersion"] = str(int(live["metadata"]["resourceVersion"]) + 1)
+
+    def _behind(self, live: Object) -> bool:
+        return bool(live["status"].get("observedGeneration", 0) < live["metadata"]["generation"])
+
+
+@cache
+def _folder() -> tuple[Path, Path, Path]:
+    """What a step mounts to reach the server, and the server's certificate and key: the same for all tests."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    made = authority(folder)
+    (folder / "ca.crt").write_text(made.certificate.read_text())
+    (folder / "token").write_text(TOKEN)
+    return folder, *made.signed("IP:127.0.0.1")
+
+
+def _name(path: str) -> str:
+    if path.endswith("/configmaps/freeze"):
+        return "freeze"
+    if path.endswith("/configmaps"):
+        return "approvals"
+    if "/deployments" in path:
+        return "deployment"
+    assert "/leases" in path, path
+    return "lease"
+
+
+def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            assert self.headers["Authorization"] == f"Bearer {TOKEN}"
+            at = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(at.query).items()}
+            if query.get("watch"):
+                self.send_response(200)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                cluster.watched(at.path, query, self._send)
+                self.wfile.write(b"0\r\n\r\n")
+                return
+            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
+            try:
+                status, answer = 200, cluster.answer(self.command, at.path, query, body)
+            except RefusedError as refused:
+                status, answer = refused.status, refused.answer
+            text = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_PUT = do_PATCH = do_GET  # noqa: N815
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:  # the client has gone
+                self.close_connection = True
+
+        def _send(self, event: Object) -> None:
+            line = json.dumps(event).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            self.wfile.flush()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return Handler

@@ -1,0 +1,31 @@
+"""The step announce: a merge that waits for people says so, and goes on whatever the forge answers."""
+
+import pytest
+
+from tests.steps.conftest import Sandbox
+from tests.steps.server import AT, SHA, TOKEN, Forge
+
+
+@pytest.mark.parametrize("status", [201, 422], ids=["told", "not-told"])
+def test_the_status_is_pending_and_nothing_stops_for_it(sandbox: Sandbox, asked: Forge, status: int) -> None:
+    asked.says("/statuses/", {}, status)
+    result = sandbox.step(
+        "announce",
+        PARAM_REPOSITORY="acme/shop",
+        PARAM_HEAD_SHA=SHA,
+        ENVIRONMENT="production",
+        CONTEXT_SUFFIX="",
+        API_URL=asked.api,
+        WAITS_FOR="waits for 1 of ana to approve, up to 30m",
+        TOKEN_FILE=sandbox.file("token", TOKEN),
+    )
+    assert result.code == 0, result.err
+    (call,) = asked.calls
+    assert (call.method, call.path) == ("POST", f"{AT}/statuses/{SHA}")
+    assert call.body == {
+        "state": "pending",
+        "context": "tekton-delivery/production",
+        "description": "waits for 1 of ana to approve, up to 30m",
+    }
+    assert ("has not been told" in result.err) == (status == 422)
+    assert TOKEN not in result.out + result.err

@@ -1,0 +1,173 @@
+"""The step report: one status for a run, with the reason of a failure, and a token that nobody sees."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.steps.conftest import Sandbox
+from tests.steps.report import Reporter, step, task_run
+from tests.steps.server import AT, HANG_UP, SHA, TOKEN, Api, Forge
+from tests.tasks.scripts.conftest import HOSTILE
+
+
+@pytest.fixture
+def reporter(sandbox: Sandbox, lists: Api, asked: Forge) -> Reporter:
+    return Reporter(sandbox, lists, asked)
+
+
+@pytest.mark.parametrize("aggregate", ["Succeeded", "Completed"])
+def test_a_run_that_succeeded_says_how_it_ended(reporter: Reporter, aggregate: str) -> None:
+    result = reporter.report([task_run("True", step("fetch", 0)), task_run("True", reason="serves")], aggregate)
+    assert result.code == 0, result.err
+    assert reporter.forge.statuses == {(SHA, "tekton-delivery/staging"): ("success", "serves")}
+
+
+def test_everything_but_success_is_a_failure(reporter: Reporter) -> None:
+    reporter.report([task_run("False", message="gone")], "anything else")
+    assert reporter.forge.status[0] == "failure"
+
+
+def test_the_failing_step_is_named(reporter: Reporter) -> None:
+    """Steps before it ended with 0, and Tekton gives the ones after it a code that is not theirs."""
+    runs = [
+        task_run("True", step("supersede", 0)),
+        task_run("Unknown"),
+        task_run("False", step("fetch", 0), step("test", 3), step("image", 1)),
+    ]
+    reporter.report(runs)
+    assert reporter.forge.status == ("failure", "shop-staging-7: step test failed (exit code 3)")
+
+
+def ended(at: int, code: int = 1, reason: str = "Error") -> dict[str, Any]:
+    return {"terminated": {"exitCode": code, "reason": reason, "finishedAt": f"2026-11-22T17:20:{at:02}Z"}}
+
+
+def with_services(*services: dict[str, Any], step: str, code: int = 1, reason: str = "Failed") -> dict[str, Any]:
+    """A TaskRun whose step failed at :30, beside services in these states."""
+    made = task_run("False", {"name": "fetch"} | ended(1, 0), {"name": step} | ended(30, code))
+    made["spec"]["timeout"] = "20m0s"
+    made["status"]["conditions"][0]["reason"] = reason
+    made["status"]["sidecars"] = [{"name": "cache", "running": {}}, *services]
+    return made
+
+
+def cannot_start(why: str) -> dict[str, Any]:
+    """Tekton gives every step that has not ended a code, and does not say of the service why it waits."""
+    made = with_services({"name": "db", "waiting": {"reason": "PodInitializing"}}, step="fetch")
+    told = f'the sidecar "db" in TaskRun "shop-staging-7-build" failed to {why}. The pod errored with the message: "no"'
+    made["status"]["conditions"][0]["message"] = told
+    return made
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (with_services(step="await-db"), "the service db did not get ready"),
+        (
+            with_services({"name": "db"} | ended(3, 2), step="await-db"),
+            "the service db did not get ready; the service db had ended (exit code 2)",
+        ),
+        (
+            with_services({"name": "db"} | ended(29, 137, "OOMKilled"), step="test", code=3),
+            "step test failed (exit code 3); the service db had ended (exit code 137)",
+        ),
+        (with_services({"name": "db"} | ended(29, 0, "Completed"), step="test"), "step test failed (exit code 1)"),
+        (
+            with_services({"name": "db"} | ended(29, 137), step="test", code=0, reason="SidecarFailed"),
+            "the service db had ended (exit code 137)",
+        ),
+        # Tekton's own doing, once the steps have ended.
+        (with_services({"name": "db"} | ended(31, 137), step="test"), "step test failed (exit code 1)"),
+        (cannot_start('pull the image ""'), "the service db failed to pull the image"),
+        (cannot_start("start"), "the service db failed to start"),
+        (with_services(step="test", reason="TaskRunTimeout"), "step test did not end within 20m0s"),
+    ],
+    ids=[
+        "not ready", "ended before it was ready", "ended during the tests", "ended well", "ended, and the tests passed",
+        "ended by Tekton", "no image", "no container", "timeout",
+    ],
+)  # fmt: skip
+def test_what_became_of_services_is_told(reporter: Reporter, run: dict[str, Any], expected: str) -> None:
+    reporter.report([task_run("True", step("supersede", 0)), run])
+    assert reporter.forge.status == ("failure", f"shop-staging-7: {expected}")
+
+
+def test_a_reason_that_a_step_gives_says_more_than_its_name(reporter: Reporter) -> None:
+    reporter.report([task_run("False", step("deploy", 1), reason="was not ready within 60s")])
+    assert reporter.forge.status == ("failure", "was not ready within 60s")
+
+
+def test_what_people_hold_back_is_pending(reporter: Reporter) -> None:
+    reporter.report([task_run("False", step("deploy", 1), reason="queued: staging is held by ana: by hand")])
+    assert reporter.forge.status == ("pending", "queued: staging is held by ana: by hand")
+
+
+def test_a_failure_outside_of_steps_says_why(reporter: Reporter) -> None:
+    reporter.report([task_run("False", message='TaskRun "x" failed to finish within "20m0s"')])
+    assert reporter.forge.status[1] == 'shop-staging-7: TaskRun "x" failed to finish within "20m0s"'
+
+
+def test_a_failure_without_any_trace_is_still_reported(reporter: Reporter) -> None:
+    result = reporter.report([{}, {"status": {}}, {"status": {"conditions": []}}, task_run("Unknown")])
+    assert result.code == 0, result.err
+    assert reporter.forge.status == ("failure", "shop-staging-7: failed")
+
+
+def test_a_reason_that_cannot_be_had_does_not_keep_the_status_back(reporter: Reporter) -> None:
+    reporter.lists.refuses("/taskruns?", "taskruns is forbidden")
+    result = reporter.run("Failed")
+    assert result.code == 0, result.err
+    assert "taskruns is forbidden" in result.err
+    assert reporter.forge.status[0] == "failure"
+
+
+@pytest.mark.parametrize("given", ["message", "reason"])
+def test_any_text_becomes_one_short_line(reporter: Reporter, given: str) -> None:
+    """GitHub refuses a description of more than 140 characters."""
+    text = "one\nline\r\nonly\x1b[31m " + " ".join(HOSTILE) + "ü" * 300
+    result = reporter.report([task_run("False", **{given: text})])
+    assert result.code == 0, result.err
+    description = reporter.forge.status[1]
+    assert len(description) <= 140
+    assert description.isprintable()
+    assert description.removeprefix("shop-staging-7: ").startswith(f"one line  only [31m {HOSTILE[0]} {HOSTILE[1]}")
+
+
+def test_the_runs_of_this_pipeline_run_are_asked_for(reporter: Reporter) -> None:
+    reporter.report([])
+    (call,) = reporter.lists.calls
+    assert call.bearer == "token-of-the-cluster"
+    path, _, query = call.path.partition("?")
+    assert path == "/apis/tekton.dev/v1/namespaces/staging-ci/taskruns"
+    assert parse_qs(query)["labelSelector"] == ["tekton.dev/pipelineRun=shop-staging-7"]
+
+
+def test_a_long_list_is_read_to_its_end(reporter: Reporter) -> None:
+    runs = [*(task_run("True", step("fetch", 0)) for _ in range(4)), task_run("True", reason="serves")]
+    reporter.lists.has("taskruns", runs, page=2)
+    reporter.run("Succeeded")
+    assert reporter.forge.status == ("success", "serves")
+    assert len(reporter.lists.calls) == 3
+
+
+def test_the_token_is_on_no_command_line_and_in_no_output(reporter: Reporter) -> None:
+    result = reporter.report([task_run("True", reason="serves", promotable="yes")], "Succeeded", AFTER_MERGE="true")
+    assert {call.bearer for call in reporter.forge.calls} == {TOKEN}
+    assert reporter.sandbox.calls == []
+    assert TOKEN not in result.out + result.err
+
+
+@pytest.mark.parametrize("status", [401, 422, HANG_UP])
+def test_a_forge_that_refuses_fails_the_step(reporter: Reporter, status: int) -> None:
+    reporter.forge.says("/statuses/", {}, status)
+    result = reporter.report([], "Succeeded")
+    assert result.code != 0
+    assert (f"answers {status}" if status else "does not answer") in result.err
+    assert f"error: the forge takes no status of {SHA}" in result.err
+
+
+def test_a_request_is_no_file_that_another_step_could_meddle_with(reporter: Reporter) -> None:
+    reporter.report([], "Succeeded")
+    assert list(reporter.sandbox.work.iterdir()) == []
+    assert reporter.forge.asked == [f"POST {AT}/statuses/{SHA}"]
