@@ -8,7 +8,7 @@ from operate.records import hold
 from operate.runs import PULL_REQUEST, create, moment, newest, reasons, require_end
 from operate.target import Target, frozen
 
-# How deploy.sh and restore.sh say that people hold them back.
+# How deliveries say that people hold them back.
 QUEUED = "queued: "
 _TIME = re.compile(r"[0-9]{14}$")
 # What Tekton and its triggers add to a run.

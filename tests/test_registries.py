@@ -95,7 +95,9 @@ def test_a_quarantine_without_tls_does_not_make_the_mark_be_signed_without(every
     assert {name: steps[name]["INSECURE"] for name in ("stage", "sign")} == {"stage": "true", "sign": "false"}
 
 
-def test_what_may_write_is_for_the_own_registry_and_a_credential_of_its_own(apart: Declared, steps: dict[str, Object]) -> None:
+def test_what_may_write_is_for_the_own_registry_and_a_credential_of_its_own(
+    apart: Declared, steps: dict[str, Object]
+) -> None:
     held = credentials(shipped_config("production") | {"registry": OWN, "sourceRegistry": SOURCE})
     assert users(held.push) == [(OWN["host"], "promoter")]
     assert users(held.source) == [(SOURCE["host"], "guest")]
