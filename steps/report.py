@@ -14,8 +14,8 @@ from steps.notes import QUEUED
 from steps.result import warn
 from steps.statuses import FAILURE, PENDING, SUCCESS, Branch
 
-# The steps that look at the base branch before they tell whether the commit can be promoted; the first one is of runs that the
-# last release started.
+# The steps that look at the base branch before they tell whether the commit can be promoted. The first one is of runs that
+# the last release started.
 _LOOKS = ("commits", "stage")
 
 
