@@ -1,5 +1,6 @@
 """The cache key of the Go tools, and what their module files say."""
 
+import re
 import shutil
 import threading
 from collections import namedtuple
@@ -152,3 +153,10 @@ def test_what_cannot_be_fetched_is_not_compiled_and_ends_all(
     with pytest.raises(UserError, match="of etcd failed"):
         tools.ensure(["cni", "etcd", "runc"], Progress(write=lambda text: None))
     assert nothing_compiled == ["cni"]
+
+
+def test_coredns_has_the_plugins_that_its_corefile_names() -> None:
+    manifest = (MODULES.parent / "cluster" / "manifests" / "coredns.yaml").read_text()
+    named = re.findall(r"^ {8}([a-z]+)", manifest.partition("Corefile: |")[2].partition("\n---")[0], re.M)
+    compiled = re.findall(r'_ "github.com/coredns/coredns/plugin/(\w+)"', (MODULES / "coredns" / "main.go").read_text())
+    assert sorted(named) == compiled
