@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -178,11 +179,17 @@ def ensure(names: Iterable[str], progress: Progress) -> dict[str, Path]:
         debian.ensure(sorted({package for name in absent for package in TOOLS[name].build.needs}), progress)
         check_room(len(absent))
         TOOLS_CACHE.mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(absent, 1):
-        # A second checkout waits here, and then finds the tool made.
-        with progress.step(f"Compile {name} ({number} of {len(absent)})"), locked(TOOLS_CACHE):
-            if not folders[name].is_dir():
-                _compile(TOOLS[name], folders[name])
+    with ThreadPoolExecutor(1) as network:
+        fetched = {name: network.submit(_fetch, TOOLS[name]) for name in absent}
+        try:
+            for number, name in enumerate(absent, 1):
+                # A second checkout waits here, and then finds the tool made.
+                with progress.step(f"Compile {name} ({number} of {len(absent)})"), locked(TOOLS_CACHE):
+                    if not folders[name].is_dir():
+                        fetched[name].result()
+                        _compile(TOOLS[name], folders[name])
+        finally:
+            network.shutdown(cancel_futures=True)
     return folders
 
 
@@ -224,6 +231,11 @@ def check_room(modules: int) -> None:
                 f"and {free / 10**9:.1f} GB are free there. Make room (`go clean -cache -modcache` empties Go's own "
                 "caches) or point GOCACHE, GOMODCACHE and TEKTON_DELIVERY_CACHE at a larger disk."
             )
+
+
+def _fetch(tool: Tool) -> None:
+    """Fetch what a tool is made of, and only that, while another one is compiled."""
+    _go("list", "-deps", *tool.flags(), *tool.packages, cwd=tool.module, env=tool.environment())
 
 
 def _compile(tool: Tool, folder: Path) -> None:

@@ -1,6 +1,8 @@
 """The cache key of the Go tools, and what their module files say."""
 
+import re
 import shutil
+import threading
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from local import tools
 from local.errors import UserError
 from local.paths import MODULES
+from local.progress import Progress
 
 GO = "go1.26.8 linux amd64"
 
@@ -101,3 +104,59 @@ def test_files_from_the_read_only_module_cache_become_usable(tmp_path: Path) -> 
 def test_compilers_keep_their_garbage_where_there_is_memory_for_it() -> None:
     assert tools.without_garbage_collection(installed=8 * 2**30, cpus=2) == {"GOGC": "off", "GOMEMLIMIT": "3221225472"}
     assert tools.without_garbage_collection(installed=7 * 2**30, cpus=2) == {}
+
+
+@pytest.fixture
+def nothing_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """No tool is in the cache; what is compiled is written down and made empty."""
+    compiled: list[str] = []
+
+    def compile_one(tool: tools.Tool, folder: Path) -> None:
+        compiled.append(tool.name)
+        folder.mkdir()
+
+    monkeypatch.setattr(tools, "TOOLS_CACHE", tmp_path)
+    monkeypatch.setattr(tools, "_go_target", lambda: GO)
+    monkeypatch.setattr(tools, "check_room", lambda modules: None)
+    monkeypatch.setattr(tools, "_compile", compile_one)
+    monkeypatch.setattr("local.tools.debian.ensure", lambda names, progress: None)
+    return compiled
+
+
+def test_modules_are_fetched_while_others_are_compiled(monkeypatch: pytest.MonkeyPatch, nothing_compiled: list[str]) -> None:
+    second = threading.Event()
+    compile_one = tools._compile
+
+    def fetch(tool: tools.Tool) -> None:
+        if tool.name == "etcd":
+            second.set()
+
+    def compile_when_the_second_is_there(tool: tools.Tool, folder: Path) -> None:
+        assert second.wait(5), "nothing was fetched while the first one was compiled"
+        compile_one(tool, folder)
+
+    monkeypatch.setattr(tools, "_fetch", fetch)
+    monkeypatch.setattr(tools, "_compile", compile_when_the_second_is_there)
+    folders = tools.ensure(["cni", "etcd"], Progress(write=lambda text: None))
+    assert nothing_compiled == ["cni", "etcd"]
+    assert all(folder.is_dir() for folder in folders.values())
+
+
+def test_what_cannot_be_fetched_is_not_compiled_and_ends_all(
+    monkeypatch: pytest.MonkeyPatch, nothing_compiled: list[str]
+) -> None:
+    def fetch(tool: tools.Tool) -> None:
+        if tool.name == "etcd":
+            raise UserError("`go list` of etcd failed")
+
+    monkeypatch.setattr(tools, "_fetch", fetch)
+    with pytest.raises(UserError, match="of etcd failed"):
+        tools.ensure(["cni", "etcd", "runc"], Progress(write=lambda text: None))
+    assert nothing_compiled == ["cni"]
+
+
+def test_coredns_has_the_plugins_that_its_corefile_names() -> None:
+    manifest = (MODULES.parent / "cluster" / "manifests" / "coredns.yaml").read_text()
+    named = re.findall(r"^ {8}([a-z]+)", manifest.partition("Corefile: |")[2].partition("\n---")[0], re.M)
+    compiled = re.findall(r'_ "github.com/coredns/coredns/plugin/(\w+)"', (MODULES / "coredns" / "main.go").read_text())
+    assert sorted(named) == compiled
