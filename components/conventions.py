@@ -97,7 +97,7 @@ def seconds(duration: str) -> int:
 
 
 def lease_seconds(rollout: int, smoke: int = 0) -> int:
-    """Return how long a deploy holds a Lease at most: its rollout, its smoke check and the way back, as deploy.sh counts."""
+    """Return how long a deploy holds a Lease at most: its rollout, its smoke check and the way back."""
     return 2 * rollout + 30 + smoke
 
 

@@ -17,7 +17,8 @@ from components import addresses
 from components.conventions import PRUNER, Manifest, labels, token
 
 # The step that asks an application after a rollout.
-ROLLOUT_STEP = "deploy"
+# What the steps are given that ask an application for a smoke check.
+SMOKE_VARIABLE = "PARAM_SMOKE_URL"
 TASK_LABEL = "tekton.dev/pipelineTask"
 LISTENER_LABEL = "eventlistener"
 LISTENER_PORT = 8080
@@ -159,7 +160,8 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
         if who:
             selector = {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]}
             made[f"runs-to-{target}"] = {"podSelector": selector, "policyTypes": ["Egress"], "egress": [opening]}
-    who = sorted(name for name, spec in args.tasks.items() if any(step["name"] == ROLLOUT_STEP for step in spec["steps"]))
+    given = {name: {entry["name"] for step in spec["steps"] for entry in step["env"]} for name, spec in args.tasks.items()}
+    who = sorted(name for name, variables in given.items() if SMOKE_VARIABLE in variables)
     for application, number in args.asked.items():
         made[f"rollouts-to-{application}"] = {
             "podSelector": {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]},

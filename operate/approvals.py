@@ -20,7 +20,7 @@ _STATUS_SECONDS = 30.0
 
 
 class Awaiting(Record):
-    """A merge that waits for approvals, as approve.sh notes it on the Deployment."""
+    """A merge that waits for approvals, as the run notes it on the Deployment."""
 
     digest: str
     commit: str
@@ -48,7 +48,7 @@ def awaiting(target: Target) -> list[Awaiting]:
                 found.append(item)
         except (ValueError, TypeError, RecursionError):  # pydantic's and json's; a time without a zone; what is too deep
             print(
-                f"cannot be read and is left out, the annotation {name} of {target.name}: not what approve.sh notes",
+                f"cannot be read and is left out, the annotation {name} of {target.name}: not what a run notes",
                 file=sys.stderr,
             )
     return found

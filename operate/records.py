@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from components.conventions import CONTAINER, HISTORY, HOLD, Manifest, plain
 
-# As many as deploy.sh keeps.
+# As many as deliveries keep.
 KEPT = 20
 _BETWEEN = '},{"image":'
 
@@ -130,7 +130,7 @@ def _served(text: str) -> Served | None:
 
 
 def appended(deployment: Manifest, entry: Served) -> str:
-    """Return the history with one more entry. Older ones stay to the letter, for deploy.sh counts on their form; one that
+    """Return the history with one more entry. Older ones stay to the letter, for the admission policy counts on their form; one that
     cannot be read goes.
     """
     kept = notes(deployment).get(HISTORY, "").strip()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steps import notes, smoke
-from steps.history import History
+from steps.history import Past
 from steps.kubernetes import Kubernetes
 from steps.notes import Object
 from steps.result import log
@@ -37,7 +37,7 @@ class Delivery:
 class Deploy:
     """A rollout of a delivery."""
 
-    def __init__(self, api: Kubernetes, target: Target, check: smoke.Smoke, history: History | None = None) -> None:
+    def __init__(self, api: Kubernetes, target: Target, check: smoke.Smoke, history: Past | None = None) -> None:
         """Merges keep their order by what `history` has fetched."""
         self._target, self._check, self._history = target, check, history
         self._rollout = Rollout(api, target, smoke_seconds=check.seconds)

@@ -11,6 +11,9 @@ from steps.git import Repository
 from steps.inputs import given
 from steps.result import log, warn
 
+# Where commits are fetched to, in the folder that a step is given.
+COMMITS = "commits.git"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -48,16 +51,23 @@ class Content:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-class History:
-    """What is fetched of a repository: the refs `commit` and `base`, and `head` after a merge that is looked at closely."""
+@dataclass
+class Past:
+    """Commits by which merges keep their order: the refs `commit` and `base`."""
+
+    commits: Repository
+    looked: float
+    """When the base branch was looked at."""
+
+
+class History(Past):
+    """What is fetched of a repository; the ref `head` too, after a merge that is looked at closely."""
 
     def __init__(self, source: Source, trusted: Mapping[str, str]) -> None:
+        super().__init__(Repository(source.folder / COMMITS, trusted), 0)
         self._source = source
-        self.commits = Repository(source.folder / "commits.git", trusted)
         # Of single commits, and of folders alone: a lazy fetch would take a request for each folder on the way.
         self._trees = Repository(source.folder / "trees.git", trusted)
-        self.looked = 0.0
-        """When the base branch was looked at."""
 
     def fetch(self, commit: str, merged_head: str = "", *, compare: bool = False) -> Content:
         """Fetch, and tell what the commit says.

@@ -1,113 +1,42 @@
-"""Proves that a merge is what the environment before this one ran, and rolls it out. Never builds.
-
-Where that environment keeps its images in another registry, image and mark are proven there, copied, and proven again where
-they are rolled out from.
-"""
+"""Proves that a merge is what the environment before this one ran, and rolls it out. Never builds."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from steps.approve import Approval, Waiting
+from steps import merge
 from steps.deploy import Delivery, Deploy
-from steps.history import History, Source
 from steps.inputs import given
 from steps.kubernetes import Access, Kubernetes
-from steps.prove import Claim, Proof, Proven, Results, judged
-from steps.registry import Reading, Registry
-from steps.result import log
 from steps.rollout import Target
-from steps.run import Later, checked
+from steps.run import Later
 from steps.smoke import Smoke
-from steps.trust import Trust, environment
-
-
-@dataclass(frozen=True, kw_only=True)
-class Elsewhere:
-    """The registry of the environment before this one, where that is another one."""
-
-    image: str = given("PARAM_SOURCE_IMAGE")
-    config: Path = given("SOURCE_CONFIG")
-    insecure: bool = given("SOURCE_INSECURE")
-    push_config: Path = given("PUSH_CONFIG")
-    """What may write to this environment's registry."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What the step is given."""
 
-    image: str = given("PARAM_IMAGE")
     merged_by: str = given("PARAM_MERGED_BY")
-    source: Source
-    claim: Claim
-    registry: Reading
-    elsewhere: Elsewhere | None
-    approval: Approval | None
+    merge: merge.Inputs
     target: Target
     smoke: Smoke
     access: Access
-    trust: Trust | None
-    results: Results
 
 
 def run(inputs: Inputs) -> None:
-    """Promote a merge. The registry and the API server are met while the commits are fetched."""
+    """Promote a merge. The API server is met while it is proven."""
     with Kubernetes(inputs.access) as api:
         Later(api.connect)
-        claim, outcome, elsewhere = inputs.claim, inputs.target.outcome, inputs.elsewhere
-        proof = Proof(claim, outcome, _first(inputs), elsewhere.image if elsewhere else inputs.image)
-        proof.ask()
-        history = History(inputs.source, environment(inputs.trust, "forge-git"))
-        content = history.fetch(claim.merge_sha, claim.head_sha)
-        deploy = Deploy(api, inputs.target, inputs.smoke, history)
-        moved = judged(claim, outcome, inputs.results, inputs.source.paths, history, content)
-        if moved is not None:
-            if moved:
-                deploy.moved_on(claim.merge_sha, moved)
-            return
-        proven = proof.prove(content)
-        if elsewhere:
-            copy(inputs.image, inputs.registry, elsewhere, proven, claim.pull_request, inputs.trust)
-            own = Registry(inputs.registry, environment(inputs.trust, "registry"))
-            proven = Proof(claim, outcome, own, inputs.image, proven.digest).prove(content)
-        inputs.results.hand_on(proven)
-        approved_by = None
-        if inputs.approval:
-            waiting = Waiting(api, inputs.target, inputs.approval, commit=claim.head_sha, merged_by=inputs.merged_by)
-            approved_by = waiting.wait(proven.image)
-        deploy.run(
-            Delivery(
-                image=proven.image,
-                commit=claim.head_sha,
-                merge_sha=claim.merge_sha,
-                merged_by=inputs.merged_by,
-                mark=proven.mark,
-                approved_by=approved_by,
+        found, claim = merge.prove(inputs.merge), inputs.merge.claim
+        deploy = Deploy(api, inputs.target, inputs.smoke, found.history)
+        if found.proven:
+            deploy.run(
+                Delivery(
+                    image=found.proven.image,
+                    commit=claim.head_sha,
+                    merge_sha=claim.merge_sha,
+                    merged_by=inputs.merged_by,
+                    mark=found.proven.mark,
+                )
             )
-        )
-
-
-def _first(inputs: Inputs) -> Registry:
-    """Return the registry where a mark is looked for first."""
-    elsewhere, trusted = inputs.elsewhere, environment(inputs.trust, "source")
-    if not elsewhere:
-        return Registry(inputs.registry, trusted)
-    return Registry(Reading(config=elsewhere.config, insecure=elsewhere.insecure), trusted)
-
-
-def copy(image: str, reading: Reading, elsewhere: Elsewhere, proven: Proven, pull_request: str, trust: Trust | None) -> None:
-    """Copy a proven image, unchanged and with its mark, to this environment's registry.
-
-    The mark is an OCI referrer of the image, which crane and cosign would leave behind. Each side has a credential of its
-    own.
-    """
-    options = ["--recursive", "--from-registry-config", str(elsewhere.config / "config.json")]
-    options += ["--to-registry-config", str(elsewhere.push_config / "config.json")]
-    options += ["--from-plain-http"] if elsewhere.insecure else []
-    options += ["--to-plain-http"] if reading.insecure else []
-    # Tagged with the commit that the mark speaks of: by one tag that keeps this image, and one for people, which may move.
-    commit = proven.mark["headSha"]
-    tag = f"{commit}-{pull_request}-{proven.digest.removeprefix('sha256:')[:12]}"
-    env = {"DOCKER_CONFIG": str(elsewhere.push_config), **environment(trust, "source", "registry")}
-    checked(["oras", "copy", "--no-tty", *options, proven.image, f"{image}:{tag},{commit}"], env)
-    log(f"copied {proven.image} to {image}")
+        elif found.moved:
+            deploy.moved_on(claim.merge_sha, found.moved)

@@ -83,8 +83,9 @@ def test_approvers_may_look_and_approve_and_the_deployer_may_read_approvals() ->
 
 def test_a_merge_waits_between_the_proof_and_the_rollout_and_has_the_time_for_it() -> None:
     stack = asking()
-    (step,) = stack.one("Task", "promote")["spec"]["steps"]
-    env = {item["name"]: item.get("value", "") for item in step["env"]}
+    proves, waits = stack.one("Task", "promote")["spec"]["steps"]
+    assert (proves["name"], waits["name"]) == ("prove", "approve"), "people believe what a step said that has ended"
+    env = {item["name"]: item.get("value", "") for item in waits["env"]}
     assert env["APPROVAL_TIMEOUT"] == "2h"
     assert (env["APPROVERS"], env["APPROVAL_COUNT"], env["APPROVAL_SECONDS"]) == ("ana, group releasers", "2", "7200")
     (run,) = stack.one("TriggerTemplate", "github-main-trigger-template")["spec"]["resourcetemplates"]

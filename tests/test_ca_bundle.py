@@ -109,7 +109,7 @@ def test_which_steps_those_are() -> None:
     staging |= {"base-moved/moved", "clean/clean"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
-    promoting = {"promote/promote", "report/report", "announce/announce", "proof/proof"}
+    promoting = {"promote/prove", "report/report", "announce/announce", "proof/proof"}
     assert believing(record_config(over_tls("production"))) == promoting
     apart = over_tls("production", registry=PRODUCTIONS_REGISTRY, sourceRegistry=STAGINGS_REGISTRY)
     assert believing(record_config(apart)) == promoting
@@ -157,16 +157,16 @@ def test_what_is_declared_is_taken_by_tekton_and_by_the_policies(declared: Decla
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        ({"registry": {"host": "registry.example", "insecure": True}}, {"promote", "announce", "report"}),
-        ({"forge": shipped_config("production")["forge"]}, {"promote", "proof"}),
+        ({"registry": {"host": "registry.example", "insecure": True}}, {"prove", "announce", "report"}),
+        ({"forge": shipped_config("production")["forge"]}, {"prove", "proof"}),
     ],
     ids=["registry", "forge"],
 )
 def test_where_no_tls_is_spoken_nothing_is_believed(change: dict[str, Any], left: set[str]) -> None:
     declared = record_config(over_tls("production", **change))
     assert {where.split("/")[1] for where in believing(declared)} == left
-    (promote,) = (step for where, step in steps(declared) if where == "promote/promote")
-    (told,) = (entry["value"] for entry in promote["env"] if entry["name"] == "BELIEVED_OF")
+    (prove,) = (step for where, step in steps(declared) if where == "promote/prove")
+    (told,) = (entry["value"] for entry in prove["env"] if entry["name"] == "BELIEVED_OF")
     assert told == ("forge-git" if "announce" in left else "source"), "a step meets several"
 
 

@@ -12,7 +12,7 @@ from tests.test_routing import payload
 
 FETCHING = {"staging": {"build", "stage", "needed", "tests", "base-moved"}, "production": {"promote"}}
 EVENTS = {"staging": "opened", "production": "closed_merged"}
-FETCHING_STEPS = {"fetch", "needed", "stage", "promote", "moved"}
+FETCHING_STEPS = {"fetch", "needed", "stage", "promote", "prove", "moved"}
 
 
 @pytest.fixture(params=STACKS)

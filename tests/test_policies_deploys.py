@@ -142,7 +142,7 @@ def noted(stack: Declared, image: str = IMAGE, **notes: str | None) -> Object:
 
 
 def entry(image: str = IMAGE, **more: Any) -> str:
-    """An entry of the history as deploy.sh writes it."""
+    """An entry of the history as deliveries write it."""
     return json.dumps({"image": image, "commit": SHA, "pullRequest": "7"} | more, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -9,7 +9,7 @@ from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rul
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
 
-# How many bytes a note may have, the history, and an entry of it with the end of the list; rollout.sh has the same.
+# How many bytes a note may have, the history, and an entry of it with the end of the list; steps/notes.py has the same.
 _NOTE, _RECORD, _ADDED = 4096, 65536, 8193
 # Merges that may wait for approval, and the bytes that are noted of each.
 _WAITING, _AWAITED = 20, 1024
@@ -22,11 +22,11 @@ _FIELD = rf'"(commit|pullRequest|mergeCommit|mergedBy|run|at)":{_TEXT}|"mark":{_
 _REST = rf'^"(,({_FIELD}))*\}}\]$'
 _ENTRY = '{"image":"'
 _POD = quote("authentication.kubernetes.io/pod-name")
-# The end of what is being rolled out, as rollout.sh notes it: the run that does.
+# The end of what is being rolled out, as steps/rollout.py notes it: the run that does.
 _BY_RUN = r'^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"\}$'
 _IMAGE, _COMMIT, _NUMBER = r'[^"\\\s]+', "[0-9a-f]{40}", "[1-9][0-9]{0,9}"
 _SERVED = rf'\{{"image":"{_IMAGE}"(,"commit":(null|"{_COMMIT}"))?(,"pullRequest":(null|"{_NUMBER}"))?\}}'
-# What deploy.sh and restore.sh write, by the note. Of what has another form they hand nothing on.
+# What deliveries write, by the note. Of what has another form they hand nothing on.
 _FORMS = {
     key("commit"): SHA,
     key("merge-commit"): SHA,
@@ -38,7 +38,7 @@ _FORMS = {
     # Without escapes and blanks there is one way to write a key.
     BEFORE: rf"^\[({_SERVED}(,{_SERVED})*)?\]$",
 }
-# Entries that are kept; deploy.sh has the same number.
+# Entries that are kept; steps/notes.py has the same number.
 _KEPT = 20
 # How much of a run's name is left in that of its pod, where both together are longer than 63 characters.
 _LEGIBLE = 20
@@ -99,7 +99,7 @@ def deploys(
             "known": f"{served}.map(k, k in variables.former ? variables.former[k] : '').join('') + "
             "'\"' + variables.running + '\"'",
             "rolling": f"{rolling} in variables.former ? variables.former[{rolling}].replace(' ', '') : ''",
-            # What served, as rollout.sh sees it: where a rollout was neither settled nor taken back, what did before it.
+            # What served, as steps/notes.py sees it: where a rollout was neither settled nor taken back, what did before it.
             "served": f"variables.rolling.contains({image_key} + variables.running + '\"') && "
             f"variables.rolling.contains({former_key}) ? "
             f"variables.rolling.split({former_key})[1].split('\"')[0] : variables.running",

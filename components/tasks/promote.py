@@ -5,6 +5,7 @@ where they are rolled out from.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from components.conventions import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL, Manifest
 from components.tasks import approve, python, rollout
@@ -79,19 +80,32 @@ class PromoteTaskArgs:
 
 
 def spec(args: PromoteTaskArgs) -> Manifest:
-    """Return the Task's spec: one step, since no code of a pull request runs in this pod and each step costs a second."""
+    """Return the Task's spec: one step, since no code of a pull request runs in this pod and each step costs a second.
+
+    Where people approve, the proof is a step of its own: they believe what a step said that has ended.
+    """
     credentials = [(REGISTRY_PULL, DOCKER_CONFIG_PATH, args.registry.authenticated)]
-    params, results, env = PARAMS, RESULTS, _env(args)
+    params, results, proving = PARAMS, RESULTS, dict(args.git.env) | _proving(args)
     if args.source:
         params = params | SOURCE_PARAMS
-        env |= _copying(args.source)
+        proving |= _copying(args.source)
         credentials += [
             (SOURCE_PULL, SOURCE_CONFIG_PATH, args.source.authenticated),
             (REGISTRY_PUSH, PUSH_CONFIG_PATH, True),
         ]
+    opening = [mount(name, path, read_only=True) for name, path, _ in credentials]
+    api, deploying = mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True), _deploying()
+    history = mount(rollout.HISTORY, rollout.HISTORY_PATH)
+    fetching: dict[str, Any] = {"ephemeral_storage": rollout.HISTORY_SIZE, "workspaces": args.git.mounts()}
     if args.approval:
         params, results = params | approve.PARAMS, results | approve.RESULTS
-        env |= approve.env(args.approval)
+        told = deploying | approve.env(args.approval) | {name: proving[name] for name in _HANDED_ON}
+        steps = [
+            python.step("prove", runs="merge", env=proving, mounts=[*opening, history], **fetching),
+            python.step("approve", runs="approved", env=told, mounts=[api, history | {"readOnly": True}]),
+        ]
+    else:
+        steps = [python.step(NAME, env=proving | deploying, mounts=[*opening, api, history], **fetching)]
     return {
         "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
         "params": string_params(params),
@@ -100,51 +114,51 @@ def spec(args: PromoteTaskArgs) -> Manifest:
             *(docker_config(name, name) if authenticated else empty_dir(name) for name, _, authenticated in credentials),
             *rollout.volumes(),
         ],
-        "steps": [
-            python.step(
-                NAME,
-                env=dict(args.git.env) | env,
-                mounts=[
-                    *(mount(name, path, read_only=True) for name, path, _ in credentials),
-                    mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True),
-                    mount(rollout.HISTORY, rollout.HISTORY_PATH),
-                ],
-                ephemeral_storage=rollout.HISTORY_SIZE,
-                workspaces=args.git.mounts(),
-            )
-        ],
+        "steps": steps,
     } | args.git.workspaces()
 
 
-def _env(args: PromoteTaskArgs) -> dict[str, str]:
-    return (
-        rollout.target_env()
-        | rollout.SMOKE_ENV
-        | rollout.SOURCE_ENV
-        | {
-            "PARAM_APPLICATION": "$(params.application)",
-            "PARAM_REPOSITORY": "$(params.repository)",
-            "PARAM_HEAD_SHA": "$(params.head-sha)",
-            "PARAM_MERGE_SHA": "$(params.merge-sha)",
-            "PARAM_MERGED_BY": "$(params.merged-by)",
-            "PARAM_IMAGE": "$(params.image)",
-            "ENVIRONMENT": args.environment,
-            "PROMOTES_FROM": args.marks.environment,
-            "STALE_BASE": args.stale_base,
-            "PUBLIC_KEY": args.marks.public_key,
-            "FORMER_KEYS": "\n".join(args.marks.former_keys),
-            "MARK_TYPE": rollout.MARK_TYPE,
-            "MARK_TIMEOUT": str(args.marks.seconds),
-            "MARK_MAX_AGE": str(args.marks.max_age or ""),
-            "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
-            "INSECURE": str(args.registry.insecure).lower(),
-            "SCRATCH": SCRATCH,
-            "RESULT_IMAGE_PATH": "$(results.image.path)",
-            "RESULT_MARK_PATH": "$(results.mark.path)",
-            "RESULT_TOUCHED_PATH": "$(results.touched.path)",
-            "RESULT_BASE_PATH": "$(results.base.path)",
-        }
-    )
+# What the step that waits for people reads too.
+_HANDED_ON = (
+    "GIT_CONFIG_GLOBAL",
+    "HISTORY",
+    "PARAM_HEAD_SHA",
+    "PARAM_MERGE_SHA",
+    "RESULT_BASE_PATH",
+    "RESULT_IMAGE_PATH",
+    "RESULT_MARK_PATH",
+)
+
+
+def _deploying() -> dict[str, str]:
+    return rollout.target_env() | rollout.SMOKE_ENV | {"PARAM_MERGED_BY": "$(params.merged-by)"}
+
+
+def _proving(args: PromoteTaskArgs) -> dict[str, str]:
+    return rollout.SOURCE_ENV | {
+        "PARAM_PULL_REQUEST": "$(params.pull-request)",
+        "RESULT_REASON_PATH": "$(results.reason.path)",
+        "PARAM_APPLICATION": "$(params.application)",
+        "PARAM_REPOSITORY": "$(params.repository)",
+        "PARAM_HEAD_SHA": "$(params.head-sha)",
+        "PARAM_MERGE_SHA": "$(params.merge-sha)",
+        "PARAM_IMAGE": "$(params.image)",
+        "ENVIRONMENT": args.environment,
+        "PROMOTES_FROM": args.marks.environment,
+        "STALE_BASE": args.stale_base,
+        "PUBLIC_KEY": args.marks.public_key,
+        "FORMER_KEYS": "\n".join(args.marks.former_keys),
+        "MARK_TYPE": rollout.MARK_TYPE,
+        "MARK_TIMEOUT": str(args.marks.seconds),
+        "MARK_MAX_AGE": str(args.marks.max_age or ""),
+        "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
+        "INSECURE": str(args.registry.insecure).lower(),
+        "SCRATCH": SCRATCH,
+        "RESULT_IMAGE_PATH": "$(results.image.path)",
+        "RESULT_MARK_PATH": "$(results.mark.path)",
+        "RESULT_TOUCHED_PATH": "$(results.touched.path)",
+        "RESULT_BASE_PATH": "$(results.base.path)",
+    }
 
 
 def _copying(source: Reading) -> dict[str, str]:

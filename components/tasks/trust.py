@@ -26,6 +26,7 @@ SPEAKS_WITH = {
     "stage": {"forge-git", "quarantine", "registry"},
     "sign": {"registry"},
     "promote": {"forge-git", "source"},
+    "prove": {"forge-git", "source"},
     "clean": {"quarantine", "registry", "forge-api"},
     "proof": {"registry"},
 }

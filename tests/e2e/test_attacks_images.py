@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import subprocess
+import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,26 @@ from typing import Any
 import httpx
 import pytest
 
-from components.tasks.step import SCRIPTS
 from local.cluster.names import QUARANTINE, REGISTRY
 from local.demo import APPLICATION
-from local.paths import SECRETS
+from local.paths import ROOT, SECRETS
 from tests.e2e.attacks.registry import Login, RefusedError
 from tests.e2e.world import World
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 Object = dict[str, Any]
+
+# What pod 2's first step does first.
+COPY = """
+import os, sys
+from steps import stage
+from steps.__main__ import ended
+from steps.inputs import read
+from steps.registry import Reading, Registry
+registry = Registry(read(Reading, os.environ), {})
+sys.exit(ended(lambda: stage.copy(read(stage.Copying, os.environ), registry)))
+"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,8 @@ class Thief:
             "DOCKER_CONFIG": str(self.folder / "trusted"),
             "SCRATCH": str(results),
         } | changed  # fmt: skip
-        answer = subprocess.run(["sh", SCRIPTS / "copy.sh"], env=environment, capture_output=True, text=True)
+        command = [sys.executable, "-c", COPY]
+        answer = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
         tag = f"{sha}-1-{digest.removeprefix('sha256:')[:12]}"
         if answer.returncode == 0:
             assert self.trusted.digest(APPLICATION, tag) == digest
@@ -101,7 +113,7 @@ class Thief:
     def _declared(self, results: Path) -> dict[str, str]:
         """What the Task on the cluster tells the step."""
         task = self.world.kubernetes.custom.get_namespaced_custom_object("tekton.dev", "v1", "staging-ci", "tasks", "stage")
-        (step,) = (step for step in task["spec"]["steps"] if step["name"] == "copy")
+        (step,) = (step for step in task["spec"]["steps"] if step["name"] == "stage")
         values = {item["name"]: item.get("value", "") for item in step["env"]}
         return {name: re.sub(r"^\$\(results\.(.*)\.path\)$", rf"{results}/\1", value) for name, value in values.items()}
 

@@ -19,7 +19,7 @@ def image(letter: str) -> str:
 
 
 def served(letter: str, number: int, **more: Any) -> Manifest:
-    """An entry of a Deployment's history, as deploy.sh writes it."""
+    """An entry of a Deployment's history, as deliveries write it."""
     return {
         "image": image(letter),
         "commit": letter * 40,

@@ -13,24 +13,13 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from tests.authority import authority
 from tests.steps.objects import Object, deployment
-
-TOKEN = "a token"
-
-
-class RefusedError(Exception):
-    """An answer that refuses."""
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.answer = {"kind": "Status", "code": status, "reason": reason, "message": message}
-        self.status = status
+from tests.steps.serving import TOKEN, RefusedError, handler
 
 
 class Cluster:
@@ -118,7 +107,7 @@ class Cluster:
         folder, certificate, key = _folder()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self.server.daemon_threads = True
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -282,48 +271,3 @@ def _name(path: str) -> str:
         return "deployment"
     assert "/leases" in path, path
     return "lease"
-
-
-def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            assert self.headers["Authorization"] == f"Bearer {TOKEN}"
-            at = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(at.query).items()}
-            if query.get("watch"):
-                self.send_response(200)
-                self.send_header("Transfer-Encoding", "chunked")
-                self.end_headers()
-                cluster.watched(at.path, query, self._send)
-                self.wfile.write(b"0\r\n\r\n")
-                return
-            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
-            try:
-                status, answer = 200, cluster.answer(self.command, at.path, query, body)
-            except RefusedError as refused:
-                status, answer = refused.status, refused.answer
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_PUT = do_PATCH = do_GET  # noqa: N815
-
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:  # the client has gone
-                self.close_connection = True
-
-        def _send(self, event: Object) -> None:
-            line = json.dumps(event).encode() + b"\n"
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-            self.wfile.flush()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return Handler

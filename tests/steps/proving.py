@@ -51,16 +51,17 @@ def signed(sandbox: Sandbox, *statements: dict[str, object]) -> None:
     sandbox.stub("cosign", f"{missing}\ncat '{lines}'")
 
 
+def decide(env: Mapping[str, str], history: History, content: Content) -> None:
+    """What the step does once the history has been fetched."""
+    claim, outcome, results = read(Claim, env), read(Outcome, env), read(Results, env)
+    registry = Registry(read(Reading, env), {})
+    proof = Proof(claim, outcome, registry, env["PARAM_IMAGE"], env.get("COPIED") or None)
+    if judged(claim, outcome, results, read(Source, env).paths, history, content) is None:
+        results.hand_on(proof.prove(content))
+
+
 def prove(sandbox: Sandbox, history: History, content: Content, **changed: str | Path) -> Result:
     """Decide about a merge whose history has been fetched, and hand on what goes on."""
-
-    def run(env: Mapping[str, str]) -> None:
-        claim, outcome, results = read(Claim, env), read(Outcome, env), read(Results, env)
-        registry = Registry(read(Reading, env), {})
-        proof = Proof(claim, outcome, registry, env["PARAM_IMAGE"], env["COPIED"] or None)
-        if judged(claim, outcome, results, read(Source, env).paths, history, content) is None:
-            results.hand_on(proof.prove(content))
-
     places = {f"RESULT_{name.upper()}_PATH": sandbox.root / name for name in ("touched", "reason", "mark", "base")}
     given = PROVING | places | {"SCRATCH": sandbox.root, "RESULT_IMAGE_PATH": sandbox.root / "result"}
-    return sandbox.part(run, **given | changed)
+    return sandbox.part(lambda env: decide(env, history, content), **given | changed)

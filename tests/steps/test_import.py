@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from steps import promote
+from steps import merge
 from steps.inputs import read
 from steps.prove import Proven
 from steps.registry import Reading
@@ -28,7 +28,7 @@ def copy(sandbox: Sandbox, oras: str = "", **changed: str) -> Result:
 
     def run(given: Mapping[str, str]) -> None:
         proven = Proven(PROVEN, {"headSha": SHA})
-        promote.copy(given["PARAM_IMAGE"], read(Reading, given), read(promote.Elsewhere, given), proven, "7", None)
+        merge.copy(given["PARAM_IMAGE"], read(Reading, given), read(merge.Elsewhere, given), proven, "7", None)
 
     return sandbox.part(run, **env | changed)
 

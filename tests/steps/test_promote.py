@@ -21,9 +21,9 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "shop")
 
 
-def promote(sandbox: Sandbox, shop: Shop, merge: str, head: str, **changed: str | Path) -> Result:
+def promote(sandbox: Sandbox, shop: Shop, merge: str, head: str, *, step: str = "promote", **changed: str | Path) -> Result:
     """Run the step where staging has run and signed the head."""
-    cluster = sandbox.serve(image=OLD, notes=OLD_NOTES)
+    cluster = sandbox.cluster if step == "approved" and sandbox.cluster else sandbox.serve(image=OLD, notes=OLD_NOTES)
     cluster.put("approvals.json", {"items": [{"data": {"digest": DIGEST, "approver": "ana"}}]})
     sandbox.stub("ssh", SSH)
     sandbox.stub("crane", f"echo {DIGEST}")
@@ -49,7 +49,7 @@ def promote(sandbox: Sandbox, shop: Shop, merge: str, head: str, **changed: str 
         "HISTORY": sandbox.root / "history",
         "SCRATCH": sandbox.root,
     }
-    return sandbox.step("promote", **dict(OVER_SSH.env) | PROVING | given(sandbox) | places | merged | changed)
+    return sandbox.step(step, **dict(OVER_SSH.env) | PROVING | given(sandbox) | places | merged | changed)
 
 
 def test_what_staging_ran_serves_and_is_noted_with_its_proof(sandbox: Sandbox, shop: Shop) -> None:
@@ -95,11 +95,44 @@ def test_what_does_not_touch_the_application_ends_well(sandbox: Sandbox, shop: S
 
 @pytest.mark.parametrize("approved", ["1", "2"])
 def test_people_are_waited_for_between_the_proof_and_the_rollout(sandbox: Sandbox, shop: Shop, approved: str) -> None:
+    """In two steps: the first one's results are what people are held to."""
     head = shop.branch("change", "one")
     merge = shop.merge("merge", "change")
-    waits = {
+    proved = promote(sandbox, shop, merge, head, step="merge")
+    assert proved.code == 0, proved.err
+    assert sandbox.cluster
+    assert sandbox.cluster.verbs() == [], "it needs no token"
+    assert (sandbox.root / "image").read_text() == f"{IMAGE}@{DIGEST}"
+    result = promote(sandbox, shop, merge, head, step="approved", **waits(sandbox, approved))
+    assert sandbox.cluster.calls[0] == "GET approvals"
+    if approved == "1":
+        assert result.code == 0, result.err
+        (entry,) = json.loads(sandbox.cluster.notes["history"])
+        assert (entry["approvedBy"], entry["mergeCommit"], entry["mark"]["headSha"]) == (["ana"], merge, head)
+    else:
+        assert (result.code, sandbox.cluster.image) == (1, OLD)
+        assert reason(sandbox) == "refused: 1 of 2 approvals came within 1s, asked for from ana"
+
+
+@pytest.mark.parametrize(("paths", "code"), [("mail", 0), ("", 1)])
+def test_what_goes_no_further_waits_for_nobody(sandbox: Sandbox, shop: Shop, paths: str, code: int) -> None:
+    """It does not touch the application, or the base branch has moved on."""
+    head = shop.branch("change", "one")
+    merge = shop.merge("merge", "change")
+    shop.change(shop="pushed")
+    assert promote(sandbox, shop, merge, head, step="merge", PARAM_PATHS=paths).code == 0
+    result = promote(sandbox, shop, merge, head, step="approved", **waits(sandbox, "1"))
+    assert result.code == code, result.err
+    assert sandbox.cluster
+    assert "GET approvals" not in sandbox.cluster.calls
+    assert sandbox.cluster.image == OLD
+    assert reason(sandbox).startswith("main has moved on" if code else "nothing to roll out: the merge does not touch mail")
+
+
+def waits(sandbox: Sandbox, count: str) -> dict[str, str | Path]:
+    return {
         "APPROVERS": "ana",
-        "APPROVAL_COUNT": approved,
+        "APPROVAL_COUNT": count,
         "APPROVAL_TIMEOUT": "1s",
         "APPROVAL_SECONDS": "0",
         "APPROVALS_NAMESPACE": "staging-ci",
@@ -107,15 +140,6 @@ def test_people_are_waited_for_between_the_proof_and_the_rollout(sandbox: Sandbo
         "RUN_UID": "uid",
         "RESULT_APPROVED_BY_PATH": sandbox.root / "approved-by",
     }
-    result = promote(sandbox, shop, merge, head, **waits)
-    assert sandbox.cluster
-    assert sandbox.cluster.calls[0] == "GET approvals"
-    if approved == "1":
-        assert result.code == 0, result.err
-        assert json.loads(sandbox.cluster.notes["history"])[-1]["approvedBy"] == ["ana"]
-    else:
-        assert (result.code, sandbox.cluster.image) == (1, OLD)
-        assert reason(sandbox) == "refused: 1 of 2 approvals came within 1s, asked for from ana"
 
 
 def test_from_another_registry_it_is_proven_copied_and_proven_again(sandbox: Sandbox, shop: Shop) -> None:

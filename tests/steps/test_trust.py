@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steps import promote
+from steps import merge
 from steps.inputs import read
 from steps.prove import Proven
 from steps.registry import Reading
@@ -46,8 +46,8 @@ def test_what_programs_in_go_read_holds_both(sandbox: Sandbox, company: Authorit
 
     def copy(env: Mapping[str, str]) -> None:
         proven = Proven(f"source.example/shop@sha256:{'b' * 64}", {"headSha": "abc"})
-        elsewhere, trust = read(promote.Elsewhere, env), read(Trust, env)
-        promote.copy("registry.example/shop", read(Reading, env), elsewhere, proven, "7", trust)
+        elsewhere, trust = read(merge.Elsewhere, env), read(Trust, env)
+        merge.copy("registry.example/shop", read(Reading, env), elsewhere, proven, "7", trust)
 
     result = sandbox.part(copy, **env | given(sandbox, company.certificate, system, "registry"))
     assert result.code == 0, result.err

@@ -5,16 +5,28 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.tasks.rollout import MARK_TYPE
-from components.tasks.step import SCRIPTS
 from local.demo import APPLICATION
 from local.forge.setup import REPOSITORY
-from local.paths import SECRETS
+from local.paths import ROOT, SECRETS
 from tests.e2e.attacks.registry import Login
 from tests.e2e.world import World
+
+# What production's step does once it has fetched the history.
+PROVE = """
+import json, os, sys
+from steps.__main__ import ended
+from steps.history import Content
+from tests.steps.fetching import fetched
+from tests.steps.proving import decide
+with open(os.environ["CONTENT"]) as file:
+    content = Content(**json.load(file))
+sys.exit(ended(lambda: decide(os.environ, fetched(os.environ["HISTORY"]), content)))
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ def own_key(cosign: Path, folder: Path) -> Key:
 
 @dataclass
 class Forger:
-    """Pushes images and marks, and asks production's own script what it thinks of them."""
+    """Pushes images and marks, and asks production's own step what it thinks of them."""
 
     world: World
     login: Login
@@ -64,7 +76,7 @@ class Forger:
         return os.environ | self.login.variables
 
     def attest(self, digest: str, key: Key, statement: dict[str, str], kind: str = MARK_TYPE) -> None:
-        """Sign a statement on a digest, as sign.sh does."""
+        """Sign a statement on a digest, as the step sign does."""
         predicate = self.history.parent / "predicate.json"
         predicate.write_text(json.dumps(statement))
         registry = ["--allow-http-registry", "--allow-insecure-registry"]
@@ -92,7 +104,9 @@ class Forger:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         content = scratch / "content.json"
-        content.write_text(json.dumps({"tree": self.tree(), "current": True, "touched": True, "tested": False}))
+        content.write_text(
+            json.dumps({"tree": self.tree(), "current": True, "touched": True, "tested": False, "paths": None})
+        )
         self._git("update-ref", "refs/heads/commit", self.merge_sha)
         environment = self._variables | self._declared(scratch) | {
             "PATH": f"{self.world.machine.folders['crane']}:{self.world.machine.folders['cosign']}:{os.environ['PATH']}",
@@ -109,7 +123,8 @@ class Forger:
             "HISTORY": str(self.history),
             "SCRATCH": str(scratch),
         } | changed  # fmt: skip
-        answer = subprocess.run(["sh", SCRIPTS / "prove.sh"], env=environment, capture_output=True, text=True)
+        command = [sys.executable, "-c", PROVE]
+        answer = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
         image, reason = (path.read_text() if path.exists() else "" for path in (scratch / "image", scratch / "reason"))
         assert (answer.returncode == 0) == bool(image), answer.stderr
         return image.rpartition("@")[2], reason
@@ -119,7 +134,7 @@ class Forger:
         task = self.world.kubernetes.custom.get_namespaced_custom_object(
             "tekton.dev", "v1", "production-ci", "tasks", "promote"
         )
-        (step,) = (step for step in task["spec"]["steps"] if step["name"] == "prove")
+        (step,) = (step for step in task["spec"]["steps"] if step["name"] == "promote")
         values = {item["name"]: item.get("value", "") for item in step["env"] if item["name"] != "DOCKER_CONFIG"}
         return {name: re.sub(r"^\$\(results\.(.*)\.path\)$", rf"{results}/\1", value) for name, value in values.items()}
 
