@@ -1,17 +1,27 @@
 """Names, labels, API versions and security contexts that every component shares. Declares no resource."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
+
+# What deliveries write and `operate` reads is declared where they have it.
+from steps.kubernetes import FIELD_MANAGER as FIELD_MANAGER
+from steps.lease import LEASE_SECONDS as LEASE_SECONDS
+from steps.lease import seconds as lease_seconds
+from steps.notes import APPROVAL as APPROVAL
+from steps.notes import AWAITS as AWAITS
+from steps.notes import BEFORE as BEFORE
+from steps.notes import FREEZE as FREEZE
+from steps.notes import HISTORY as HISTORY
+from steps.notes import HOLD as HOLD
+from steps.notes import ROLLING_OUT as ROLLING_OUT
+from steps.text import plain as plain
+
+__all__ = ["lease_seconds"]
 
 PROJECT = "tekton-delivery"
 
 TEKTON = "tekton.dev/v1"
 TRIGGERS = "triggers.tekton.dev/v1beta1"
-
-# The pipeline writes the image of a Deployment under this name. It starts neither with `kubectl` nor with `pulumi`:
-# Pulumi's Kubernetes provider folds managers with those prefixes into its own and would roll the image back.
-FIELD_MANAGER = "tekton-delivery"
 
 # The service accounts of a delivery namespace (`access` says what each may do).
 DEPLOYER = "deployer"
@@ -41,23 +51,6 @@ CA_BUNDLE = "ca-bundle"
 # The container of a Deployment whose image is delivered.
 CONTAINER = "app"
 
-# The ConfigMap of a workload namespace that says whether the environment is frozen.
-FREEZE = "freeze"
-
-# The annotation by which people keep a Deployment as it is: compact JSON with by, reason, since and maybe pullRequest.
-HOLD = f"{PROJECT}/hold"
-
-# What deliveries note on a Deployment besides: what served before open pull requests, what it served at all, and what it is
-# about to serve, with what served before. And on its Lease: the seconds that nobody holds it longer than.
-BEFORE = f"{PROJECT}/before"
-HISTORY = f"{PROJECT}/history"
-ROLLING_OUT = f"{PROJECT}/rolling-out"
-LEASE_SECONDS = f"{PROJECT}/lease-seconds"
-
-# The label of an approval, whose value is the Deployment's name; and how the annotations begin that tell what waits for one.
-APPROVAL = f"{PROJECT}/approval"
-AWAITS = f"{PROJECT}/awaits-approval-"
-
 # The quota of a delivery namespace that counts runs, and what it calls them.
 RUNS_QUOTA = "runs"
 RUNS_COUNTED = "count/pipelineruns.tekton.dev"
@@ -74,18 +67,6 @@ LABEL_LIMIT = 63
 Manifest = dict[str, Any]
 
 
-# Control characters and line ends of every kind, and what turns the direction of writing; plain.sh has the same.
-_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
-
-
-def plain(text: str, *, lines: bool = False) -> str:
-    """Return what others wrote as it may be shown: nothing in it rewrites a terminal, or reads as something else.
-
-    `lines` keeps line ends: for text that is put together here of parts that have none.
-    """
-    return _UNPRINTABLE.sub(lambda found: "\n" if lines and found[0] == "\n" else " ", text)
-
-
 def token(component: str) -> str:
     """Return the Pulumi type token of a component class, e.g. `tekton-delivery:index:Environment`."""
     return f"{PROJECT}:index:{component}"
@@ -94,11 +75,6 @@ def token(component: str) -> str:
 def seconds(duration: str) -> int:
     """Return a duration such as `5m` in seconds."""
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
-
-
-def lease_seconds(rollout: int, smoke: int = 0) -> int:
-    """Return how long a deploy holds a Lease at most: its rollout, its smoke check and the way back."""
-    return 2 * rollout + 30 + smoke
 
 
 def go_duration(duration: str) -> str:

@@ -3,17 +3,15 @@
 import json
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
-from components.conventions import CONTAINER, HISTORY, HOLD, Manifest, plain
-
-# As many as deliveries keep.
-KEPT = 20
-_BETWEEN = '},{"image":'
+from components.conventions import CONTAINER, Manifest
+from steps.notes import BETWEEN, HISTORY, HOLD, KEPT
+from steps.notes import timestamp as timestamp
+from steps.text import plain
 
 
 def _plain(value: Any) -> Any:
@@ -113,8 +111,8 @@ def _entries(deployment: Manifest) -> list[str]:
         entries = json.loads(text or "[]")
     except (ValueError, RecursionError):
         # Without what the separator has of its neighbours.
-        opening, closing = _BETWEEN.removeprefix("},"), _BETWEEN[0]
-        parts = text.removeprefix("[").removesuffix("]").split(_BETWEEN)
+        opening, closing = BETWEEN.removeprefix("},"), BETWEEN[0]
+        parts = text.removeprefix("[").removesuffix("]").split(BETWEEN)
         return [
             (opening if number else "") + part + (closing if number < len(parts) - 1 else "")
             for number, part in enumerate(parts)
@@ -130,7 +128,7 @@ def _served(text: str) -> Served | None:
 
 
 def appended(deployment: Manifest, entry: Served) -> str:
-    """Return the history with one more entry. Older ones stay to the letter, for the admission policy counts on their form; one that
+    """Return the history with one more entry. Older ones stay to the letter, as the admission policy demands; one that
     cannot be read goes.
     """
     kept = notes(deployment).get(HISTORY, "").strip()
@@ -139,9 +137,9 @@ def appended(deployment: Manifest, entry: Served) -> str:
     except (ValueError, RecursionError):
         kept = f"[{','.join(text for text in _entries(deployment) if _served(text))}]"
     kept = kept.removeprefix("[").removesuffix("]")
-    entries = kept.split(_BETWEEN)
+    entries = kept.split(BETWEEN)
     if len(entries) >= KEPT:
-        kept = _BETWEEN.removeprefix("},") + _BETWEEN.join(entries[1 - KEPT :])
+        kept = BETWEEN.removeprefix("},") + BETWEEN.join(entries[1 - KEPT :])
     return f"[{kept},{entry.text()}]" if kept else f"[{entry.text()}]"
 
 
@@ -149,8 +147,3 @@ def running(deployment: Manifest) -> str:
     """Return the image that a Deployment is to run now."""
     (image,) = (item["image"] for item in deployment["spec"]["template"]["spec"]["containers"] if item["name"] == CONTAINER)
     return plain(str(image))
-
-
-def timestamp() -> str:
-    """Return now, as everything here is dated."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

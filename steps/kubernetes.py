@@ -15,7 +15,8 @@ from steps.inputs import StepError, given
 
 Object = dict[str, Any]
 
-# Under it deliveries write; Pulumi's Kubernetes provider folds managers called `kubectl` or `pulumi` into its own.
+# Deliveries write under this name. It starts neither with `kubectl` nor with `pulumi`: Pulumi's Kubernetes provider folds
+# managers with those prefixes into its own and would roll the image back.
 FIELD_MANAGER = "tekton-delivery"
 
 _SECONDS = 30.0
