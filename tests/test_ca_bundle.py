@@ -40,8 +40,8 @@ CLIENTS = {
     ),
 }
 
-# Of the steps in Python, the modules that do.
-MODULES = {"git": "git", "api": "forge", "registry": "registry"}
+# Of the steps in Python, the ones that do: by a module, or by where they fetch.
+PYTHON = {"git": '"PARAM_REPOSITORY_URL"', "api": "# steps.forge\n", "registry": "# steps.registry\n"}
 
 
 def over_tls(name: str, **changed: Any) -> dict[str, Any]:
@@ -86,7 +86,8 @@ def mounts(step: Object) -> Mapping[str, Object]:
 
 def speaks(step: Object) -> set[str]:
     if "script" not in step:
-        return {client for client, module in MODULES.items() if f"# steps.{module}\n" in source(step)}
+        told = "".join(f'"{entry["name"]}"' for entry in step["env"]) + source(step)
+        return {client for client, mark in PYTHON.items() if mark in told.replace('given("PARAM_REPOSITORY_URL")', "")}
     code = "\n".join(line for line in step["script"].splitlines() if not line.lstrip().startswith("#"))
     return {client for client, calls in CLIENTS.items() if calls.search(code)}
 
