@@ -56,7 +56,8 @@ ln -s git "$root/usr/bin/git-upload-pack"
 ln -s python3.11 "$root/usr/bin/python3"
 python=usr/lib/python3.11
 for name in $python_without; do
-    rm -rf "$python"/$name
+    # shellcheck disable=SC2086 # a pattern
+    rm -rf "${python:?}"/$name
 done
 for name in $python_extensions; do
     rm -f "$python"/lib-dynload/"$name"*.so

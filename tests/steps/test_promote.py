@@ -189,3 +189,16 @@ def test_a_mark_that_stayed_behind_is_no_proof_of_the_copy(sandbox: Sandbox, sho
     assert "staging has not vouched for it within" in reason(sandbox)
     assert sandbox.cluster
     assert sandbox.cluster.image == OLD
+
+
+def test_where_nothing_is_rolled_out_nothing_is_copied(sandbox: Sandbox, shop: Shop) -> None:
+    head = shop.branch("change", "news", file="mail")
+    merge = shop.merge("merge", "change")
+    elsewhere = {
+        "PARAM_SOURCE_IMAGE": SOURCE,
+        "SOURCE_CONFIG": "/credentials/source",
+        "SOURCE_INSECURE": "false",
+        "PUSH_CONFIG": "/credentials/push",
+    }
+    assert promote(sandbox, shop, merge, head, PARAM_PATHS="shop", **elsewhere).code == 0
+    assert sandbox.called("oras") == []
