@@ -2,12 +2,16 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import pulumi
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from components.credential import SSH_DIRECTORY
+from components.plan import forge
 from components.settings.contents import deploy_key, known_hosts, public_key, signing_key, token
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
@@ -35,6 +39,28 @@ def test_every_kind_and_form_of_key_is_taken(tmp_path: Path, kind: str, form: st
         tmp_path, "-t", kind, *(["-b", "2048"] if kind == "rsa" else []), "-N", "", *(["-m", form] if form else [])
     )
     assert deploy_key(key.read_text()) == ""
+
+
+@pytest.mark.parametrize("form", [str, str.rstrip, lambda text: text.replace("\n", "\r\n")], ids=["whole", "no-end", "crlf"])
+def test_keys_reach_ssh_in_the_form_that_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Callable[[str], str]
+) -> None:
+    """`pulumi config set --secret NAME < FILE` drops the last newline, without which ssh knows no key."""
+    key = generated(tmp_path, "-t", "ed25519", "-N", "")
+    written = form(key.read_text())
+    assert deploy_key(written) == ""
+    monkeypatch.setattr(pulumi.Output, "secret", lambda text: text)
+    stack: list[Stack] = []
+    run(
+        lambda: stack.append(Stack.load(read=lambda path: placeholder(path) if "images" in path else written)),
+        config=stack_config(VALID),
+    )
+    mounted = forge.held(stack[0])[SSH_DIRECTORY]
+    assert not isinstance(mounted, tuple)
+    given = tmp_path / "mounted"
+    given.write_text(str(mounted["ssh-privatekey"]))
+    given.chmod(0o600)
+    subprocess.run(["ssh-keygen", "-y", "-f", given], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("form", [None, "PEM", "PKCS8"])

@@ -53,7 +53,7 @@ def _of_builds(delivery: Delivery, builds: Build) -> dict[Credential, Held]:
     if delivery.cleans:
         held[REGISTRY_DELETE] = _logins(stack, (quarantine.delete, quarantine), (registry.delete, registry))
     if mark.private_key and mark.password:
-        held[MARK_SIGNING] = {"cosign.key": stack.secret(mark.private_key), "password": stack.secret(mark.password)}
+        held[MARK_SIGNING] = {"cosign.key": stack.lines(mark.private_key), "password": stack.secret(mark.password)}
     for application in delivery.settings.applications:
         if application.quarantine:
             held[QUARANTINE_PUSH.of(application.name)] = _logins(stack, (application.quarantine, quarantine))

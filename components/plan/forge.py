@@ -22,15 +22,15 @@ def held(stack: Stack) -> dict[Credential, Held]:
     forge, made = stack.settings.forge, dict[Credential, Held]()
     if ssh := forge.ssh:
         made[SSH_DIRECTORY] = {
-            "ssh-privatekey": stack.secret(ssh.private_key),
-            "known_hosts": stack.secret(ssh.known_hosts),
+            "ssh-privatekey": stack.lines(ssh.private_key),
+            "known_hosts": stack.lines(ssh.known_hosts),
         }
     if (https := forge.https) and https.token:
         made[BASIC_AUTH] = {".git-credentials": git_credentials(https.url, https.username, stack.secret(https.token))}
     if forge.token:
         made[FORGE_TOKEN] = {"token": stack.secret(forge.token)}
     if forge.app:
-        made[FORGE_APP] = {"private-key": stack.secret(forge.app.private_key)}
+        made[FORGE_APP] = {"private-key": stack.lines(forge.app.private_key)}
     return made
 
 

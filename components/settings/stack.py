@@ -65,6 +65,10 @@ class Stack:
         """Return a value that stays secret in state, logs and outputs."""
         return pulumi.Output.secret(self._texts[source])
 
+    def lines(self, source: Source) -> pulumi.Output[str]:
+        """Return a secret of lines, a key's, each of them ended as ssh wants it: `pulumi config set` drops the last end."""
+        return pulumi.Output.secret("".join(f"{line}\n" for line in self._texts[source].strip().splitlines()))
+
     @property
     def tools_image(self) -> str:
         """The tools image, by digest."""
