@@ -112,6 +112,14 @@ def both_environments(forge: str = "gitea", *, ok_to_test: bool = True) -> Decla
     return record_config(staging | changed)
 
 
+def enterprise() -> Declared:
+    """The shipped staging with a GitHub Enterprise Server."""
+    shipped = shipped_config("staging")
+    return record_config(
+        shipped | {"forge": shipped["forge"] | {"kind": "github", "apiUrl": "https://git.example.com/api/v3"}}
+    )
+
+
 STAGINGS_REGISTRY = {
     "host": "registry.staging.example",
     "read": {"username": "guest", "password": {"file": "secrets/guest"}},

@@ -10,7 +10,7 @@ import pytest
 
 from local.forge.replay import rewrite
 from tests.sink import HEADERS, deliver
-from tests.support import LONGEST_NAME, Declared, Object, both_environments, several_applications
+from tests.support import LONGEST_NAME, Declared, Object, both_environments, enterprise, several_applications
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REPOSITORY = "acme/chespirito"
@@ -177,6 +177,23 @@ def test_a_request_that_names_another_api_host_starts_nothing(staging: Declared)
     """The header is not covered by the signature, and would lead a client with a token to that host."""
     header = HEADERS | {"X-Github-Enterprise-Host": ["evil.example"]}
     assert deliver(staging, payload("gitea", "opened"), header=header) == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "started"),
+    [
+        (None, 1),
+        (["git.example.com"], 1),
+        (["evil.example"], 0),
+        (["git.example.com", "evil.example"], 0),
+        (["git.example.com.evil.example"], 0),
+        ([], 0),
+    ],
+)
+def test_an_enterprise_server_names_itself_and_no_other_one_is_believed(hosts: list[str] | None, started: int) -> None:
+    """GitHub Enterprise Server sends its host with every webhook."""
+    header = HEADERS if hosts is None else HEADERS | {"X-Github-Enterprise-Host": hosts}
+    assert len(deliver(enterprise(), payload("github", "opened"), header=header)) == started
 
 
 def run_of(stack: Declared, body: Object) -> Object:

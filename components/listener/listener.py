@@ -35,6 +35,8 @@ class ListenerArgs:
     service_account: str
     forge: str
     """`github` or `gitea`: they differ in what they send."""
+    enterprise_host: str | None = None
+    """The host of a GitHub Enterprise Server, e.g. `git.example.com`; None for github.com and Gitea."""
     applications: Mapping[str, Sequence[str]]
     """Repository (owner/name) to the names of its applications."""
     base_branches: Mapping[str, str]
@@ -181,7 +183,11 @@ def group(args: ListenerArgs, webhook: str, accepted: Accepted) -> Manifest:
                 secretRef={"secretName": accepted.secret, "secretKey": "secret"},
                 eventTypes=[webhook],
             ),
-            interceptor(passes, "cel", filter=cel.every([known, *payload.pinned(args.repository_ids)])),
+            interceptor(
+                passes,
+                "cel",
+                filter=cel.every([payload.sent_from(args.enterprise_host), known, *payload.pinned(args.repository_ids)]),
+            ),
         ],
         "triggerSelector": {"labelSelector": {"matchLabels": group_labels(args, webhook)}},
     }

@@ -144,6 +144,16 @@ def vouched_for() -> str:
     return f"body.comment.body.matches({quote(OK_TO_TEST)})"
 
 
+def sent_from(enterprise_host: str | None) -> str:
+    """Return the condition that no other server is named: the header is not signed, and leads clients with a token there.
+
+    GitHub Enterprise Server sends its own host in it with every webhook, github.com and Gitea do not send it.
+    """
+    header = "X-Github-Enterprise-Host"
+    absent = f"!({quote(header)} in header)"
+    return f"({absent} || header[{quote(header)}] == [{quote(enterprise_host)}])" if enterprise_host else absent
+
+
 def pinned(repository_ids: Mapping[str, int]) -> list[str]:
     """Return the conditions that repositories are the forge's own numbers: a name may come to be another one's."""
     name = "body.repository.full_name"
@@ -154,7 +164,7 @@ def pinned(repository_ids: Mapping[str, int]) -> list[str]:
 
 
 def _known_repository(repositories: Iterable[str]) -> list[str]:
-    return ["!('X-Github-Enterprise-Host' in header)", one_of("body.repository.full_name", repositories)]
+    return [one_of("body.repository.full_name", repositories)]
 
 
 def _branch(base_branches: Mapping[str, str]) -> str:

@@ -81,6 +81,7 @@ class StackPlan:
             namespace=namespaces[self._home.name].delivery_namespace,
             service_account=service_account,
             forge=settings.forge.kind,
+            enterprise_host=settings.forge.enterprise_host,
             applications=settings.by_repository,
             rotation=settings.listener.webhook_secret,
             base_branches={application.repository: application.base_branch for application in settings.applications},

@@ -1,6 +1,7 @@
 """Where the repositories are, and how the stack talks to the forge."""
 
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -99,6 +100,12 @@ class Forge(Model):
         if (self.ssh is None) == (self.https is None):
             raise ValueError("a mapping with either `ssh` or `https`")
         return self
+
+    @property
+    def enterprise_host(self) -> str | None:
+        """The host of a GitHub Enterprise Server; None for github.com and Gitea."""
+        host = urlsplit(self.api_url).hostname
+        return host if self.kind == "github" and host != "api.github.com" else None
 
     @property
     def git_url(self) -> str:

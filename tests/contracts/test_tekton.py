@@ -17,6 +17,7 @@ from tests.support import (
     Declared,
     Object,
     both_environments,
+    enterprise,
     over_https,
     several_applications,
     with_services,
@@ -178,6 +179,15 @@ def test_tekton_accepts_the_runs_that_start(ask: Ask, declared: Declared) -> Non
     runs = [run for outcome in outcomes for run in outcome["runs"]]
     assert runs
     assert errors(ask, runs) == []
+
+
+def test_an_enterprise_server_is_known_by_its_own_host(ask: Ask) -> None:
+    objects = tekton(enterprise().objects)
+    right = payload("github", "opened")
+    named = [["git.example.com"], ["evil.example"], ["git.example.com", "evil.example"]]
+    deliveries = [hook(right), *(hook(right, HEADERS | {"X-Github-Enterprise-Host": hosts}) for hosts in named)]
+    outcomes = ask("deliver", objects=objects, deliveries=deliveries)
+    assert [len(outcome["runs"]) for outcome in outcomes] == [1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("stack_name", STACKS)
