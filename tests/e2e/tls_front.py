@@ -23,7 +23,7 @@ class Front:
     asked: set[tuple[str, str, str]] = field(default_factory=set)
     """Host, method and path of each request that came through."""
     clients: dict[str, set[str]] = field(default_factory=dict)
-    """Host, and the programs that asked it: `git`, `curl`."""
+    """Host, and the programs that asked it: `git`, `tekton-delivery`."""
 
     async def hand_on(self, host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one request to the same host's port without TLS, and its answer back."""
