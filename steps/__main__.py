@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 from steps import inputs, signals
@@ -28,6 +29,10 @@ def ended(function: Callable[[], None]) -> int:
     except (inputs.StepError, OSError) as error:
         text = str(error)
         warn(text if text.startswith("Error") else f"error: {text}")
+        return 1
+    except Exception:
+        # A mistake of ours. What others wrote may be in it, so that it is shown plainly as well.
+        warn(traceback.format_exc().rstrip("\n"), lines=True)
         return 1
     return 0
 

@@ -40,11 +40,17 @@ class Repository:
         return self._checked("merge-base", one, other).text
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Return whether a commit is in another one."""
-        return self._run("merge-base", "--is-ancestor", older, newer).code == 0
+        """Return whether a commit is in another one; ends the step where git cannot tell."""
+        done = self._run("merge-base", "--is-ancestor", older, newer)
+        if done.code not in (0, 1):
+            self._checked("merge-base", "--is-ancestor", older, newer)
+        return done.code == 0
 
     def has(self, branch: str, commit: str) -> bool:
-        """Return whether a branch has a commit. Not by merge-base: git asks the forge for a commit that it has not."""
+        """Return whether a branch has a commit; ends the step where git cannot tell.
+
+        Not by merge-base: git asks the forge for a commit that it has not.
+        """
         return commit in lines(["git", "-C", str(self._folder), "rev-list", branch], self._env)
 
     def differs(self, one: str, other: str, paths: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ import os
 import re
 from typing import Any, TypeGuard
 
-from steps.text import told
+from steps.text import compact, told
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
 
@@ -20,6 +20,7 @@ _LAYER = re.compile(
     r"application/vnd[.](oci[.]image[.]layer[.]v1[.]tar([+](gzip|zstd))?|docker[.]image[.]rootfs[.]diff[.]tar([.](gzip|zstd))?)"
 )
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
+_NEXT = re.compile("[ \\t\\r\\n]*")
 _BOUND = re.compile("([0-9]+)(Ki|Mi|Gi)")
 _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 _PLATFORM = ("os", "architecture", "variant")
@@ -35,12 +36,13 @@ def wrong_manifest(text: bytes, bound: str) -> str | None:
     """Return what keeps an image with this manifest from being delivered; `bound` is the most that it may have, e.g. 2Gi."""
     other = "it is no image that can be delivered: "
     try:
-        values = _values(text)
+        manifest = _only_value(text)
+    except TwiceError as error:
+        return f"{other}its manifest has {error} twice"
     except ValueError:
         return f"{other}its manifest is no JSON"
-    if len(values) != 1 or not isinstance(values[0], dict):
+    if not isinstance(manifest, dict):
         return f"{other}no manifest"
-    manifest: dict[str, Any] = values[0]
     kind = manifest.get("mediaType")
     if "manifests" in manifest or kind in _INDEXES:
         return "it is an index, and not one image"
@@ -48,7 +50,7 @@ def wrong_manifest(text: bytes, bound: str) -> str | None:
     if unknown:
         return f"{other}its manifest has {unknown[0]}"
     if manifest.get("schemaVersion") != 2 or (kind is not None and kind not in _MANIFESTS):
-        return f"{other}its manifest is of the type {told(kind)}"
+        return f"{other}its manifest is of the type {_word(kind)}"
     config, layers = manifest.get("config"), manifest.get("layers")
     if not _is_descriptor(config, _CONFIG):
         return f"{other}its configuration is none of an image"
@@ -66,36 +68,55 @@ def wrong_platform(text: bytes, needed: str) -> str | None:
     """Return what keeps an image with this configuration from running; `needed` is a platform, or empty for this node's."""
     needed = needed or f"linux/{_machine()}"
     try:
-        values = _values(text)
+        config = _only_value(text)
+    except TwiceError as error:
+        return f"the configuration of the image has {error} twice"
     except ValueError:
         return "the configuration of the image is no JSON"
-    if len(values) != 1 or not isinstance(values[0], dict):
+    if not isinstance(config, dict):
         return "the configuration of the image is none"
-    config: dict[str, Any] = values[0]
     if any(_is_read_in_two_ways(name) for name in config):
         return "the configuration of the image has a name that clients read in two ways"
     system, architecture, variant = (config.get(name) for name in _PLATFORM)
     if not isinstance(system, str) or not isinstance(architecture, str):
         return "the image does not say its platform"
     short = f"{system}/{architecture}"
-    long = f"{short}/{told(variant)}"
+    long = f"{short}/{_word(variant)}"
     if needed in (short, long):
         return None
     shown = short if variant in (None, False) else long
     return f"the image is for {shown}, and {needed} is needed (build.platform)"
 
 
-def _values(text: bytes) -> list[Any]:
-    """Return all values of JSON, of which there may be several; raises ValueError."""
-    decoder, rest, found = json.JSONDecoder(), text.decode("utf-8", "replace").strip(), []
+class TwiceError(ValueError):
+    """A name that stands twice in one object: clients keep of the first one what the second one leaves out."""
+
+
+def _only_value(text: bytes) -> Any:
+    """Return the value of JSON, or None where there are several, of which some clients take the first. Raises ValueError."""
+    decoder, whole = json.JSONDecoder(object_pairs_hook=_once), text.decode("utf-8", "replace").strip()
     try:
-        while rest:
-            value, end = decoder.raw_decode(rest)
-            found.append(value)
-            rest = rest[end:].lstrip()
+        value, end = decoder.raw_decode(whole)
+        if end == len(whole):
+            return value
+        decoder.raw_decode(whole, _NEXT.match(whole, end).end())  # type: ignore[union-attr]
     except RecursionError as error:
         raise ValueError("too deep") from error
+    return None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise TwiceError(told(name))
+        found[name] = value
     return found
+
+
+def _word(value: Any) -> str:
+    """Return a word that an image says of itself, within a sentence."""
+    return value if isinstance(value, str) else compact(value) if isinstance(value, (int, bool, type(None))) else "no word"
 
 
 def _is_descriptor(value: Any, kinds: re.Pattern[str]) -> TypeGuard[dict[str, Any]]:

@@ -108,9 +108,11 @@ def digest(image: str) -> str | None:
 
 
 def image(deployment: Object, container: str) -> str:
-    """Return what a Deployment is to run."""
-    containers = deployment["spec"]["template"]["spec"]["containers"]
-    return next(str(item["image"]) for item in containers if item["name"] == container)
+    """Return what a Deployment is to run. Raises UnreadableError."""
+    for item in deployment["spec"]["template"]["spec"]["containers"]:
+        if item["name"] == container:
+            return str(item["image"])
+    raise UnreadableError(f"the Deployment has no container {container}")
 
 
 def rolling(deployment: Object, container: str) -> Object | None:
@@ -155,11 +157,11 @@ def queued(deployment: Object, freeze: Object, pull_request: str) -> str | None:
     It is held, and not for this pull request, or its environment is frozen. Raises UnreadableError.
     """
     by_settings = all_of(freeze).get(FROZEN)
-    if by_settings:
+    if by_settings is not None:
         return f"is frozen by its settings: {by_settings}"
     frozen = _word((freeze.get("data") or {}).get("frozen"), "the ConfigMap freeze")
     hold = _word(all_of(deployment).get(HOLD), f"the annotation {HOLD}")
-    if frozen:
+    if frozen is not None:
         return f"is frozen{_by(frozen)}"
     if hold is None or (pull_request and hold.get("pullRequest") == pull_request):
         return None

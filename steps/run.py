@@ -57,20 +57,26 @@ def run(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = N
 def checked(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = None) -> Done:
     """Run a command whose errors are shown, and whose failure ends the step."""
     done = run(command, env, bound=bound)
-    if done.errors:
-        warn(done.errors.rstrip("\n"), lines=True)
-    if done.code:
-        raise SystemExit(done.code if done.code > 0 else 128 - done.code)
+    _check(done.code, done.errors)
     return done
 
 
 def lines(command: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
-    """Yield what a command prints, line by line, for as long as somebody wants more."""
-    with _started(command, env, bytearray()) as process:
+    """Yield what a command prints, line by line, for as long as somebody wants more. Its failure ends the step."""
+    errors = bytearray()
+    with _started(command, env, errors) as process:
         assert process.stdout
         for line in process.stdout:
             yield line.decode("utf-8", "replace").rstrip("\n")
-        process.wait()
+        code = process.wait()
+    _check(code, errors.decode("utf-8", "replace"))
+
+
+def _check(code: int, errors: str) -> None:
+    if errors:
+        warn(errors.rstrip("\n"), lines=True)
+    if code:
+        raise SystemExit(code if code > 0 else 128 - code)
 
 
 @contextmanager

@@ -20,8 +20,8 @@ def plain(text: str, *, lines: bool = False) -> str:
 
 
 def compact(value: Any) -> str:
-    """Return JSON without spaces, as the admission policies look for it."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """Return JSON without spaces, as the admission policies look for it. Raises ValueError for a number without end."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return _HALVES.sub("\ufffd", text).replace("\x7f", "\\u007f")
 
 

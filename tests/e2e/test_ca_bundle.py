@@ -82,7 +82,11 @@ def test_a_delivery_meets_certificates_of_the_companys_authority_alone(
     _, succeeded, told = world.run("live", pull_request)
     assert succeeded, told
 
-    assert tls.clients == {FORGE: {"git", "tekton-delivery"}, QUARANTINE: {"buildkit", "crane"}, REGISTRY: {"crane", "cosign"}}
+    assert tls.clients == {
+        FORGE: {"git", "tekton-delivery"},
+        QUARANTINE: {"buildkit", "crane"},
+        REGISTRY: {"crane", "cosign"},
+    }
     assert (FORGE, "POST", f"/{REPOSITORY}.git/git-upload-pack") in tls.asked
     assert (FORGE, "POST", f"/api/v1/repos/{REPOSITORY}/statuses/{head}") in tls.asked
     for host in (QUARANTINE, REGISTRY):
