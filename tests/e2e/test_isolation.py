@@ -55,7 +55,7 @@ def test_the_api_server_refuses_stagings_deployer_everything_in_production(world
 def test_stagings_deployer_may_do_in_staging_what_it_is_for_and_no_more(world: World) -> None:
     assert _allowed(world, "deployer", "staging") == {
         *(("apps", "deployments", verb) for verb in ("get", "list", "watch", "patch")),
-        *(("coordination.k8s.io", "leases", verb) for verb in ("get", "update")),
+        *(("coordination.k8s.io", "leases", verb) for verb in ("get", "watch", "update")),
         ("", "configmaps", "get"),
     }
 
