@@ -7,18 +7,20 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from steps.deadline import connection, within
 from steps.inputs import StepError, given
 from steps.run import run
 from steps.text import compact, parsed
 from steps.trust import Trust
 
-# Whoever may open pull requests writes what the forge says: an answer of more than this is none.
-_LARGEST = 32 * 1024 * 1024
+# Whoever may open pull requests writes what the forge says: an answer of more than this is none. What Python
+# makes of it takes eight times as much, where it has emoji, and a step has 256 MiB.
+_LARGEST = 8 * 1024 * 1024
 _SECONDS = 20.0
 _ATTEMPTS = 4
 # What is worth asking again, and how long a forge may have a step wait before it.
@@ -102,9 +104,9 @@ class Forge:
 
     def get(self, path: str) -> Any:
         """Return what the forge says about the repository at a path below it. Raises ForgeError."""
-        answer = self._request("GET", self._repository + path, self._token)
+        text = self._request("GET", self._repository + path, self._token).decode("utf-8", "replace")
         try:
-            return parsed(answer.decode("utf-8", "replace"))
+            return parsed(text)
         except ValueError as error:
             raise NoJsonError(f"{self._shown(self._repository + path)} answers no JSON") from error
 
@@ -123,7 +125,7 @@ class Forge:
         else:
             status = 201
             try:
-                return _formed(parsed(answer)["token"])
+                return _formed(parsed(answer.decode())["token"])
             except (ValueError, TypeError, KeyError):
                 pass
         why = {
@@ -134,7 +136,7 @@ class Forge:
         }.get(status, "no answer that holds one")
         raise ForgeError(f"the forge gives the GitHub App {app.id} no token (status {status:03}): {why}")
 
-    def _request(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> bytes:
+    def _request(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> bytearray:
         """Ask, and again where there was no answer or the forge has too much to do. Redirects are not followed."""
         data = None if body is None else compact(body).encode()
         for left in range(_ATTEMPTS - 1, -1, -1):
@@ -155,40 +157,33 @@ class Forge:
             time.sleep(wait)
         raise AssertionError
 
-    def _exchange(self, method: str, path: str, token: str, data: bytes | None) -> tuple[int, bytes, str]:
-        connection, self._kept = self._kept or self._connection(), None
+    def _exchange(self, method: str, path: str, token: str, data: bytes | None) -> tuple[int, bytearray, str]:
+        made, self._kept = self._kept or connection(self._url, self._tls), None
         try:
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "tekton-delivery"}
             headers |= {"Content-Type": "application/json"} if data is not None else {}
-            connection.request(method, self._url.path.rstrip("/") + path, body=data, headers=headers)
-            response = connection.getresponse()
-            answer = self._read(response, path)
+            with within(made, _SECONDS, self._tls):
+                made.request(method, self._url.path.rstrip("/") + path, body=data, headers=headers)
+                response = made.getresponse()
+                answer = self._read(response, path)
         except BaseException:
-            connection.close()
+            made.close()
             raise
         if not response.will_close:
-            self._kept = connection
+            self._kept = made
         return response.status, answer, response.headers.get("Retry-After") or ""
 
-    def _read(self, response: HTTPResponse, path: str) -> bytes:
-        """Read an answer that is neither larger than it may be nor slower."""
-        end, found = time.monotonic() + _SECONDS, bytearray()
+    def _read(self, response: HTTPResponse, path: str) -> bytearray:
+        """Read an answer that is no larger than it may be."""
+        found = bytearray()
         while chunk := response.read1(1 << 20):
             found += chunk
             if len(found) > _LARGEST:
                 raise ForgeError(f"{self._shown(path)} answers more than {_LARGEST} bytes")
-            if time.monotonic() > end:
-                raise TimeoutError("timed out")
         if response.length:
             raise ConnectionError("the answer was cut off")
         response.close()
-        return bytes(found)
-
-    def _connection(self) -> HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._tls:
-            return HTTPSConnection(host, port, timeout=_SECONDS, context=self._tls)
-        return HTTPConnection(host, port, timeout=_SECONDS)
+        return found
 
     def _shown(self, path: str) -> str:
         return f"{self._url.scheme}://{self._url.netloc}{self._url.path.rstrip('/')}{path}"

@@ -1,10 +1,13 @@
 """The smoke check: asks the application what its settings say, and again for a while if the answer is wrong."""
 
+import ssl
 import time
+from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
+from steps.deadline import connection, within
 from steps.inputs import given
 
 # What it sends after that is nobody's concern: it is a pull request's code.
@@ -43,21 +46,16 @@ def wrong(smoke: Smoke) -> str | None:
 
 
 def _ask(url: str) -> tuple[str, bytes]:
-    at, end = urlsplit(url), time.monotonic() + _SECONDS
-    kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
+    at = urlsplit(url)
+    tls = ssl.create_default_context() if at.scheme == "https" else None
     try:
-        connection = kind(at.hostname or "", at.port, timeout=_SECONDS)
-        try:
+        with closing(connection(at, tls)) as made, within(made, _SECONDS, tls):
             path = (at.path or "/") + (f"?{at.query}" if at.query else "")
-            connection.request("GET", path, headers={"User-Agent": "tekton-delivery", "Accept": "*/*"})
-            response = connection.getresponse()
+            made.request("GET", path, headers={"User-Agent": "tekton-delivery", "Accept": "*/*"})
+            response = made.getresponse()
             answer = b""
             while len(answer) < LARGEST and (part := response.read1(min(65536, LARGEST - len(answer)))):
                 answer += part
-                if time.monotonic() >= end:
-                    return "no answer", b""
             return str(response.status), answer
-        finally:
-            connection.close()
     except (OSError, HTTPException, ValueError):
         return "no answer", b""

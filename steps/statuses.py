@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from steps import notes
 from steps.forge import Forge, ForgeError
 from steps.inputs import given
 from steps.result import log, warn
@@ -82,18 +83,21 @@ def _told(forge: Forge, sha: str, branch: Branch) -> bool:
 def _open_heads(forge: Forge, branch: Branch) -> tuple[list[str], bool]:
     """Return the heads of the open pull requests to a branch, and whether these are all."""
     heads: list[str] = []
+    formed = True
     try:
         for page in range(1, _PAGES + 1):
             pulls = forge.get(f"/pulls?state=open&{_PER_PAGE}&page={page}")
             if not pulls:
                 break
-            heads += [pull["head"]["sha"] for pull in pulls if pull["base"]["ref"] == branch.name]
+            found = [notes.sha(pull["head"]["sha"]) for pull in pulls if pull["base"]["ref"] == branch.name]
+            heads += [head for head in found if head]
+            formed = formed and None not in found
     except ForgeError as error:
         warn(f"error: {error}")
         return heads, False
     except (TypeError, KeyError):
         return heads, False
-    return heads, True
+    return heads, formed
 
 
 def _says_so(forge: Forge, sha: str, branch: Branch) -> bool:

@@ -128,6 +128,18 @@ def test_of_an_application_that_the_push_does_not_touch_nothing_is_said(
     assert asked.calls == []
 
 
+@pytest.mark.parametrize("wrong", [f"{'2' * 40}/../../x", "2" * 39, "\n", "", None, 2, ["2" * 40]])
+def test_a_head_that_is_no_commit_is_asked_for_nothing_and_fails_the_step(
+    sandbox: Sandbox, asked: Forge, wrong: object
+) -> None:
+    asked.pulls([{"head": {"sha": sha}, "base": {"ref": "main"}} for sha in ("1" * 40, wrong, "3" * 40)])
+    result = move(sandbox, asked, Path("/nonexistent"), "a" * 40, "b" * 40, "")
+    assert result.code != 0
+    assert "error: the open pull requests cannot be listed, or not all of them" in result.err
+    assert {sha for sha, _ in asked.statuses} == {"1" * 40, "3" * 40}
+    assert len(asked.calls) == 6, "two pages, and two questions of each head"
+
+
 def test_what_cannot_be_told_fails_the_step_after_the_others_were(
     sandbox: Sandbox, asked: Forge, moved: tuple[Path, dict[str, str]]
 ) -> None:

@@ -183,11 +183,11 @@ def test_the_token_is_on_no_command_line(sandbox: Sandbox, asked: Forge) -> None
 def test_an_answer_without_end_permits_nothing(sandbox: Sandbox, asked: Forge, named: bool) -> None:
     """Its size need not be named."""
     permit(sandbox, asked)
-    text = b" " * 34_000_000
+    text = b" " * 9_000_000
     asked.says("/pulls/", *((text, 200) if named else (b"HTTP/1.1 200 OK\r\n\r\n" + text, RAW)))
     result = run(sandbox, asked)
     assert result.code != 0
-    assert "answers more than 33554432 bytes" in result.err
+    assert "answers more than 8388608 bytes" in result.err
     assert answer(sandbox, "permitted") == ""
 
 
