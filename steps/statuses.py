@@ -14,8 +14,10 @@ PENDING, SUCCESS, FAILURE = "pending", "success", "failure"
 # GitHub refuses a description of more than 140 characters.
 LONGEST = 139
 # Gitea has at most 50 pull requests on a page, whatever it is asked for, so only an empty page is the last one; each forge
-# ignores the other one's word for the page's size.
-_PAGES, _PER_PAGE = 200, "per_page=100&limit=100"
+# ignores the other one's word for the page's size. 30 pull requests are below what is read of an answer (steps/forge.py),
+# however long the texts that people write into them.
+_PAGES, _PULLS = 700, "per_page=30&limit=30"
+_STATUSES = "per_page=100&limit=100"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ def _open_heads(forge: Forge, branch: Branch) -> tuple[list[str], bool]:
     formed = True
     try:
         for page in range(1, _PAGES + 1):
-            pulls = forge.get(f"/pulls?state=open&{_PER_PAGE}&page={page}")
+            pulls = forge.get(f"/pulls?state=open&{_PULLS}&page={page}")
             if not pulls:
                 break
             found = [notes.sha(pull["head"]["sha"]) for pull in pulls if pull["base"]["ref"] == branch.name]
@@ -106,7 +108,7 @@ def _says_so(forge: Forge, sha: str, branch: Branch) -> bool:
     GitHub takes 1000 statuses of each commit and context, and a pull request may stay open for as many merges.
     """
     try:
-        known = forge.get(f"/commits/{sha}/status?{_PER_PAGE}").get("statuses") or []
+        known = forge.get(f"/commits/{sha}/status?{_STATUSES}").get("statuses") or []
         return [state(status) for status in known if status["context"] == context(branch.promotable)] == [FAILURE]
     except ForgeError as error:
         warn(f"error: {error}")

@@ -79,7 +79,7 @@ class Forge(Server):
         """Have these pull requests open, page by page."""
         self.says("/pulls?", [])
         for number, page in enumerate(pages, 1):
-            self.says(f"/pulls?state=open&per_page=100&limit=100&page={number}", page)
+            self.says(f"/pulls?state=open&per_page=30&limit=30&page={number}", page)
 
     @property
     def statuses(self) -> dict[tuple[str, str], tuple[str, str]]:
