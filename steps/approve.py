@@ -17,6 +17,8 @@ from steps.rollout import Target
 from steps.text import compact, parsed
 
 _POLL_SECONDS = 3.0
+# A cancelled pod has half a minute to take the note back.
+_GRACE = 20.0
 # How many merges may wait: the admission policy lets no more in.
 _WAITING = 20
 
@@ -58,14 +60,23 @@ class Waiting:
         finally:
             signals.shield()
             if self._noted:
-                self._annotate({}, None)
+                with self._api.within(_GRACE):
+                    self._annotate({}, None)
         signals.unshield()
         return names
 
     def _wait(self, digest: str) -> list[str]:
         approval, deadline = self._approval, int(time.time()) + self._approval.seconds
         while True:
-            names = self._given(digest)
+            names: list[str] = []
+            try:
+                names = self._given(digest)
+                if len(names) < approval.count and time.time() < deadline:
+                    self._tell(digest, deadline)
+            except ApiError as error:
+                if not error.passing:
+                    raise
+                warn(str(error))
             if len(names) >= approval.count:
                 write(approval.result, compact(names))
                 log(f"approved: {digest} by {compact(names)}")
@@ -76,7 +87,6 @@ class Waiting:
                     f"asked for from {approval.approvers}"
                 )
                 raise SystemExit(1)
-            self._tell(digest, deadline)
             time.sleep(_POLL_SECONDS)
 
     def _given(self, digest: str) -> list[str]:

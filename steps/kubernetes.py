@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -23,6 +24,8 @@ _SECONDS = 30.0
 _ATTEMPTS = 4
 # The largest object that the API server stores is smaller, and a list that a step reads has few.
 _LARGEST = 64 * 1024 * 1024
+# In place of a status: no answer, and one that no repetition makes better.
+_NONE, _FINAL = 0, -1
 
 
 class ApiError(StepError):
@@ -31,6 +34,11 @@ class ApiError(StepError):
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"Error from server ({reason}): {message}" if reason else f"Error from server: {message}")
         self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """Whether it says nothing about the object: the API server starts, or has too much to do."""
+        return self.status in (_NONE, 429) or self.status >= 500
 
 
 class ConflictError(ApiError):
@@ -100,6 +108,17 @@ class Kubernetes:
         self._tls = ssl.create_default_context(cafile=str(access.folder / "ca.crt"))
         self._lock = threading.Lock()
         self._kept: HTTPConnection | None = None
+        self._until: float | None = None
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Ask again for as long as that, and no longer, where the API server does not answer. For one thread."""
+        former, until = self._until, time.monotonic() + seconds
+        self._until = until if former is None else min(former, until)
+        try:
+            yield
+        finally:
+            self._until = former
 
     def connect(self) -> None:
         """Open the connection before it is needed. That it cannot be is told by the first request."""
@@ -147,35 +166,41 @@ class Kubernetes:
     def watch(self, path: str, version: str, seconds: float) -> Iterator[Object]:
         """Yield an object each time that it has changed since `version`, for as long as that; maybe shorter.
 
-        Ends when it is deleted, and whenever the API server has enough of it.
+        Ends when it is deleted, and, after a moment, whenever the API server has enough of it or does not answer.
         """
         collection, _, name = path.rpartition("/")
-        bound = max(1, round(seconds))
         query = {
             "watch": "true",
             "fieldSelector": f"metadata.name={name}",
             "resourceVersion": version,
-            "timeoutSeconds": str(bound),
+            "timeoutSeconds": str(max(1, round(seconds))),
         }
         try:
-            connection = self._connection(seconds + 1)
-        except OSError:
-            time.sleep(min(1.0, seconds))
-            return
-        try:
-            connection.request("GET", f"{collection}?{urlencode(query)}", headers=self._headers())
-            response = connection.getresponse()
-            if response.status != 200:
-                raise _error(response.status, response.read(_LARGEST))
-            while line := response.readline(_LARGEST):
-                event = json.loads(line)
-                if event["type"] not in ("ADDED", "MODIFIED"):
+            connection = self._connection(max(0.0, seconds) + 1)
+            try:
+                connection.request("GET", f"{collection}?{urlencode(query)}", headers=self._headers())
+                response = connection.getresponse()
+                if response.status != 200:
+                    raise _error(response.status, response.read(_LARGEST))
+                while line := response.readline(_LARGEST):
+                    event = json.loads(line)
+                    if event["type"] == "DELETED":
+                        return
+                    if event["type"] not in ("ADDED", "MODIFIED"):
+                        break
+                    yield event["object"]
+                else:
                     return
-                yield event["object"]
+            finally:
+                connection.close()
+        except ssl.SSLCertVerificationError as error:
+            raise _disbelieved(error) from error
+        except ApiError as error:
+            if not error.passing and error.status != 410:  # the version is too old
+                raise
         except (OSError, HTTPException, ValueError):
-            return
-        finally:
-            connection.close()
+            pass
+        time.sleep(max(0.0, min(1.0, seconds)))
 
     def _request(
         self,
@@ -194,31 +219,46 @@ class Kubernetes:
         data = None if body is None else json.dumps(body).encode()
         attempt = 1
         while True:
+            until = self._until
+            last = attempt >= _ATTEMPTS if until is None else time.monotonic() >= until
             try:
                 status, answer, after = self._exchange(method, target, data, content_type)
+                if status < 300:
+                    return _object(answer)
+            except ssl.SSLCertVerificationError as error:
+                raise _disbelieved(error) from error
             except (OSError, HTTPException) as error:
-                if attempt == _ATTEMPTS:
-                    raise ApiError(0, "", f"no answer: {error}") from error
+                if last:
+                    raise ApiError(_NONE, "", f"no answer: {error or type(error).__name__}") from error
                 after = "0" if attempt == 1 else "1"
             else:
-                if status < 300:
-                    found: Object = json.loads(answer)
-                    return found
-                if after is None or attempt == _ATTEMPTS or status not in (429, 500, 502, 503, 504):
-                    raise _error(status, answer)
-            time.sleep(min(float(after) if after.isdigit() else 1.0, 10.0))
+                refused = _error(status, answer)
+                if last or not refused.passing or (after is None and until is None):
+                    raise refused
+            wait = min(float(after) if after and after.isdecimal() else 1.0, 10.0)
+            time.sleep(wait if until is None else max(0.0, min(wait, until - time.monotonic())))
             attempt += 1
 
     def _exchange(
         self, method: str, target: str, data: bytes | None, content_type: str | None
     ) -> tuple[int, bytes, str | None]:
+        # Half of the time that is left: a connection that is dead leaves the other half to a new one.
+        left = _SECONDS if self._until is None else (self._until - time.monotonic()) / 2
+        seconds = max(1.0, min(_SECONDS, left))
         with self._lock:
-            connection, self._kept = self._kept or self._connection(_SECONDS), None
+            connection, self._kept = self._kept or self._connection(seconds), None
             try:
+                connection.timeout = seconds
+                if connection.sock:
+                    connection.sock.settimeout(seconds)
                 more = {"Content-Type": content_type} if content_type else {}
                 connection.request(method, target, body=data, headers=self._headers() | more)
                 response = connection.getresponse()
-                answer = response.read(_LARGEST)
+                answer = response.read(_LARGEST + 1)
+                if len(answer) > _LARGEST:
+                    raise ApiError(_FINAL, "", f"more than {_LARGEST} bytes for {target}")
+                if response.length:
+                    raise HTTPException("it was cut off")
             except BaseException:
                 connection.close()
                 raise
@@ -234,6 +274,20 @@ class Kubernetes:
         made = HTTPSConnection(self._access.host, self._access.port, timeout=seconds, context=self._tls)
         made.connect()
         return made
+
+
+def _object(answer: bytes) -> Object:
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise HTTPException("it is no JSON object")
+    return found
+
+
+def _disbelieved(error: ssl.SSLCertVerificationError) -> ApiError:
+    return ApiError(_FINAL, "", f"its certificate is not believed: {error.verify_message}")
 
 
 def _error(status: int, answer: bytes) -> ApiError:

@@ -1,5 +1,6 @@
 """One change of a Deployment at a time: deploys and people take the same Lease."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ Object = dict[str, Any]
 # The annotation with the seconds that nobody holds a Lease longer than: the deployer cannot write it.
 LEASE_SECONDS = "tekton-delivery/lease-seconds"
 
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 # How far the clocks of two machines may be apart. What claims to be later than that counts for nothing.
 _SKEW = timedelta(seconds=60)
@@ -25,8 +27,9 @@ def holder(lease: Object) -> str:
 
 
 def longest(lease: Object, otherwise: int) -> int:
-    """Return how long a Lease is held at most, as the stack says on it; `otherwise` where it is of an older version."""
-    return int((lease["metadata"].get("annotations") or {}).get(LEASE_SECONDS, otherwise))
+    """Return how long a Lease is held at most, as the stack says on it; `otherwise` where that is no number."""
+    said = (lease["metadata"].get("annotations") or {}).get(LEASE_SECONDS)
+    return int(said) if isinstance(said, str) and _NUMBER.fullmatch(said) else otherwise
 
 
 def free_in(lease: Object, holder: str, otherwise: int) -> float:

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from steps import kubernetes, lease, notes, signals
-from steps.inputs import given
+from steps.inputs import StepError, given
 from steps.kubernetes import ApiError, ConflictError, Kubernetes
 from steps.notes import ROLLING_OUT, Noted, Object
-from steps.result import Outcome, log, warn
-from steps.text import compact
+from steps.result import Outcome, log, warn, write
+from steps.text import compact, plain
 
 # A watch that brings nothing is begun anew after this long: its connection may be dead.
 _WATCHED = 30.0
+# For how long an API server that does not answer is asked again. A cancelled pod has half a minute for its way back.
+_PATIENCE, _GRACE = 20.0, 25.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,32 +54,36 @@ class Rollout:
 
     def live(self) -> Object:
         """Return the Deployment."""
-        return self._api.get(self._path)
+        return self._asked(self._path)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold the Lease. What is not settled at the end is taken back; then the Lease is given back."""
-        cancelled = False
+        ended: BaseException | None = None
         try:
             try:
                 self._acquire()
                 yield
-            except signals.Cancelled:
-                cancelled = True
+            except (signals.Cancelled, StepError) as error:
+                ended = error
                 raise
             finally:
                 signals.shield()
         finally:
             signals.shield()
-            self._take_back(cancelled)
-            self._release()
+            with self._api.within(_GRACE):
+                try:
+                    self._end(ended)
+                finally:
+                    self._release()
+        signals.unshield()
 
     def respect_people(self, live: Object, pull_request: str) -> None:
         """End the step if people want the Deployment left alone, but for this pull request.
 
         `python -m operate lift` and `unfreeze` start what was queued anew.
         """
-        freeze = self._api.get(f"{kubernetes.config_maps(self._target.namespace)}/{notes.FREEZE}")
+        freeze = self._asked(f"{kubernetes.config_maps(self._target.namespace)}/{notes.FREEZE}")
         queued = notes.queued(live, freeze, pull_request)
         if queued:
             self._outcome.say(f"{notes.QUEUED}{self._target.namespace} {queued}")
@@ -94,18 +100,27 @@ class Rollout:
         """Make a change of the Deployment that was read, and return it; None if it was another one by now."""
         metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": dict(annotations)}
         try:
-            return self._api.patch(self._path, {"metadata": metadata} | (self._with(image) if image else {}))
+            with self._api.within(_PATIENCE):
+                return self._api.patch(self._path, {"metadata": metadata} | (self._with(image) if image else {}))
         except ConflictError:
             return None
 
     def settle(self, noted: Noted) -> None:
-        """Make the second change: `noted` returns the notes for the Deployment that it is given."""
+        """Make the second change: `noted` returns the notes for the Deployment that it is given.
+
+        One whose answer was lost conflicts with its repetition.
+        """
+        tried: Mapping[str, str | None] = {}
         while True:
             live = self.live()
+            if tried and self._is_settled(live, tried):
+                self._proposed = None
+                return
             if not self.is_ours(live):
                 self._outcome.say(f"{_digest(self._proposed)} got ready; something else has been rolled out meanwhile")
                 raise SystemExit(1)
-            if self.change(live, {**noted(live), ROLLING_OUT: None}):
+            tried = {**noted(live), ROLLING_OUT: None}
+            if self.change(live, tried):
                 self._proposed = None
                 return
 
@@ -117,10 +132,17 @@ class Rollout:
             self._target.run,
         )
 
+    def _is_settled(self, live: Object, tried: Mapping[str, str | None]) -> bool:
+        there = notes.all_of(live)
+        served = notes.image(live, self._target.container)
+        return served == self._proposed and all(there.get(name) == value for name, value in tried.items())
+
     def go_back(self) -> Object | None:
         """Take the first change back, and return the Deployment; None if that is refused."""
         try:
-            return self._api.patch(self._path, {"metadata": {"annotations": {ROLLING_OUT: None}}} | self._with(self.former))
+            with self._api.within(_PATIENCE):
+                change = {"metadata": {"annotations": {ROLLING_OUT: None}}} | self._with(self.former)
+                return self._api.patch(self._path, change)
         except ApiError as error:
             warn(str(error))
             return None
@@ -150,21 +172,36 @@ class Rollout:
         while True:
             seconds = min(end - time.monotonic(), _WATCHED)
             yield from self._api.watch(self._path, live["metadata"]["resourceVersion"], seconds)
-            live = self.live()
+            live = self._anew(self._path, live)
             yield live
+
+    def _asked(self, path: str) -> Object:
+        with self._api.within(_PATIENCE):
+            return self._api.get(path)
+
+    def _anew(self, path: str, known: Object) -> Object:
+        """Return an object as it is now; as it is known where the API server does not answer."""
+        try:
+            return self._asked(path)
+        except ApiError as error:
+            if not error.passing:
+                raise
+            warn(str(error))
+            return known
 
     def _acquire(self) -> None:
         patience = 3 * self._seconds
         end = time.monotonic() + patience
-        found = self._api.get(self._lease)
+        found = self._asked(self._lease)
         while True:
             free_in = lease.free_in(found, self._target.run, self._seconds)
             if free_in == 0:
                 try:
-                    self._api.replace(self._lease, lease.taken(found, self._target.run, self._seconds))
+                    with self._api.within(_PATIENCE):
+                        self._api.replace(self._lease, lease.taken(found, self._target.run, self._seconds))
                     return
                 except ConflictError:
-                    found = self._api.get(self._lease)
+                    found = self._asked(self._lease)
                     continue
             left = end - time.monotonic()
             if left <= 0:
@@ -179,26 +216,45 @@ class Rollout:
                 found = changed
                 break
             else:
-                found = self._api.get(self._lease)
+                found = self._anew(self._lease, found)
 
-    def _take_back(self, cancelled: bool) -> None:
-        if self._proposed is None:
+    def _end(self, ended: BaseException | None) -> None:
+        """Take back what is not settled, and write the reason of what ended the step if that did not."""
+        proposed, restored, failed = self._proposed, False, False
+        if proposed is not None:
+            try:
+                with self._api.within(_PATIENCE):
+                    ours = self.is_ours(self.live())
+                    restored = ours and self.go_back() is not None
+                failed = ours and not restored
+            except Exception as error:  # whatever it is: the Lease is given back, and what ended the step is told
+                warn(f"error: {error or type(error).__name__}")
+                failed = True
+        if ended is None or (isinstance(ended, signals.Cancelled) and not (restored or failed)):
             return
-        try:
-            ours = self.is_ours(self.live())
-        except ApiError as error:
-            warn(str(error))
-            return
-        if ours and self.go_back() and cancelled:
-            self._outcome.say(f"cancelled before {_digest(self._proposed)} was ready; restored {_digest(self.former)}")
+        if isinstance(ended, signals.Cancelled):
+            text = f"cancelled before {_digest(proposed)} was ready"
+        else:
+            text = str(ended)[:200] if proposed else f"not rolled out: {str(ended)[:200]}"
+        if restored:
+            text += f"; restored {_digest(self.former)}"
+        elif failed:
+            text += f", and taking {_digest(proposed)} back failed"
+        write(self._outcome.reason, plain(text))
+        if isinstance(ended, signals.Cancelled):
+            log(text)
 
     def _release(self) -> None:
+        """Give the Lease back, if it is this step's: it may have run out."""
         try:
-            found = self._api.get(self._lease)
-            if lease.holder(found) == self._target.run:
-                self._api.replace(self._lease, lease.given_back(found))
-        except ApiError:  # it ran out, and somebody has it now; or it will run out
-            return
+            while lease.holder(found := self._api.get(self._lease)) == self._target.run:
+                try:
+                    self._api.replace(self._lease, lease.given_back(found))
+                    return
+                except ConflictError:
+                    continue
+        except ApiError as error:  # it will run out
+            warn(str(error))
 
     def _with(self, image: str) -> dict[str, Any]:
         container = {"name": self._target.container, "image": image}

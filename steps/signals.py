@@ -31,8 +31,11 @@ def shield() -> None:
 
 def unshield() -> None:
     """Go on after something was tidied up. Raises Cancelled if a signal came meanwhile."""
-    _State.shielded = False
     if _State.told:
+        raise Cancelled
+    _State.shielded = False
+    if _State.told:  # in between
+        _State.shielded = True
         raise Cancelled
 
 
