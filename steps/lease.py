@@ -10,7 +10,7 @@ Object = dict[str, Any]
 # The annotation with the seconds that nobody holds a Lease longer than: the deployer cannot write it.
 LEASE_SECONDS = "tekton-delivery/lease-seconds"
 
-_NUMBER = re.compile("[0-9]{1,9}")
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 # How far the clocks of two machines may be apart. What claims to be later than that counts for nothing.
 _SKEW = timedelta(seconds=60)

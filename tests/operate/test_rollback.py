@@ -182,7 +182,7 @@ def test_nobody_blocks_longer_than_the_stack_says_whatever_the_lease_says(spec: 
 
 def test_a_lease_that_is_never_given_back_is_told_with_the_way_out() -> None:
     cluster = Memory("production", *THREE)
-    cluster.held["metadata"]["annotations"] = {"tekton-delivery/lease-seconds": "0"}
+    cluster.held["metadata"]["annotations"] = {"tekton-delivery/lease-seconds": "1"}
     cluster.held["spec"] = held_since(-30)
     with pytest.raises(OperateError, match=r"held by 'deploy '; if .* kubectl --namespace production patch lease shop-pod"):
         back(cluster)
