@@ -11,8 +11,9 @@ from kubernetes import client
 from components.conventions import APPROVAL, AWAITS, DEPLOYER, Manifest, labels
 from operate.cluster import APPLICATION_LABEL, ConflictError
 from operate.errors import OperateError
-from operate.records import Record, notes
+from operate.records import Record
 from operate.target import Target
+from steps.notes import all_of
 
 POLL_SECONDS = 1.0
 _NOT_FOUND = 404
@@ -39,7 +40,7 @@ class Awaiting(Record):
 def awaiting(target: Target) -> list[Awaiting]:
     """Return the merges that wait. What is left of a run that was killed ends by its time."""
     found = []
-    for name, text in sorted(notes(target.deployment()).items()):
+    for name, text in sorted(all_of(target.deployment()).items()):
         if not name.startswith(AWAITS):
             continue
         try:

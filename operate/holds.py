@@ -6,8 +6,9 @@ from components.conventions import HOLD
 from operate.cluster import Cluster, ConflictError
 from operate.errors import OperateError
 from operate.lease import lease
-from operate.records import Hold, hold, timestamp
+from operate.records import Hold, hold
 from operate.target import Target, frozen
+from steps.notes import timestamp
 
 # Taking or lifting a hold is one request.
 _LEASE_SECONDS = 30

@@ -2,15 +2,13 @@
 
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from components.conventions import CONTAINER, Manifest
-from steps.notes import BETWEEN, HISTORY, HOLD, KEPT
-from steps.notes import timestamp as timestamp
+from steps.notes import BETWEEN, HISTORY, HOLD, KEPT, all_of
 from steps.text import plain
 
 
@@ -81,15 +79,9 @@ class Served(Record):
         return self.image.rpartition("@")[2]
 
 
-def notes(deployment: Manifest) -> Mapping[str, str]:
-    """Return a Deployment's annotations."""
-    found: Mapping[str, str] = deployment["metadata"].get("annotations") or {}
-    return found
-
-
 def hold(deployment: Manifest) -> Hold | None:
     """Return why a Deployment is held, if it is."""
-    text = notes(deployment).get(HOLD)
+    text = all_of(deployment).get(HOLD)
     return Hold.model_validate(json.loads(text)) if text else None
 
 
@@ -106,7 +98,7 @@ def history(deployment: Manifest) -> list[Served]:
 
 def _entries(deployment: Manifest) -> list[str]:
     """Return the entries of the history as text: one that is no JSON makes none of the others unreadable."""
-    text = notes(deployment).get(HISTORY, "").strip()
+    text = all_of(deployment).get(HISTORY, "").strip()
     try:
         entries = json.loads(text or "[]")
     except (ValueError, RecursionError):
@@ -132,7 +124,7 @@ def appended(deployment: Manifest, entry: Served) -> str:
 
     Older ones stay to the letter, for the admission policy counts on their form; one that cannot be read goes.
     """
-    kept = notes(deployment).get(HISTORY, "").strip()
+    kept = all_of(deployment).get(HISTORY, "").strip()
     try:
         json.loads(kept or "[]")
     except (ValueError, RecursionError):

@@ -11,8 +11,9 @@ from operate.errors import OperateError
 from operate.holds import NO_REASON
 from operate.lease import lease
 from operate.proof import proven
-from operate.records import Hold, Served, appended, history, notes, running, timestamp
+from operate.records import Hold, Served, appended, history, running
 from operate.target import Target
+from steps.notes import all_of, timestamp
 
 POLL_SECONDS = 0.5
 # What Kubernetes takes where a Deployment does not say it.
@@ -87,7 +88,7 @@ def chosen(live: Manifest, wanted: str | None, *, unproven: bool = False) -> Ser
         raise OperateError(f"{wanted!r} is too short: {_SHORTEST} characters of a digest or a commit are needed")
     found = [entry for entry in others if wanted in _names(entry, len(wanted))]
     if len(found) != 1:
-        if not found and wanted in _names(Served(image=now, commit=notes(live).get(key("commit"))), len(wanted)):
+        if not found and wanted in _names(Served(image=now, commit=all_of(live).get(key("commit"))), len(wanted)):
             raise OperateError(f"{wanted} is what serves now; before it served\n{there}")
         problem = "is more than one of" if found else "was never served here;"
         raise OperateError(f"{wanted} {problem} what was served:\n{there}")
@@ -129,7 +130,7 @@ def plan(live: Manifest, to: Served, *, by: str, reason: str) -> Rollback:
     return Rollback(
         to=entry,
         patch=_patch(to.image, noted, version=live["metadata"]["resourceVersion"]),
-        undo=_patch(running(live), {name: notes(live).get(name) for name in noted}),
+        undo=_patch(running(live), {name: all_of(live).get(name) for name in noted}),
     )
 
 

@@ -91,7 +91,7 @@ class Waiting:
 
     def _given(self, digest: str) -> list[str]:
         selector = f"{notes.APPROVAL}={self._target.deployment}"
-        found = self._api.get(kubernetes.config_maps(self._approval.namespace), labelSelector=selector)
+        found = self._api.get(kubernetes.core(self._approval.namespace, "configmaps"), labelSelector=selector)
         given = (item.get("data") or {} for item in found["items"])
         return sorted({str(data.get("approver")) for data in given if data.get("digest") == digest})
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from steps.run import Done, checked, lines, run
+from steps.run import Done, checked, lines, run, succeeded
 
 
 class Repository:
@@ -42,9 +42,7 @@ class Repository:
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Return whether a commit is in another one; ends the step where git cannot tell."""
         done = self._run("merge-base", "--is-ancestor", older, newer)
-        if done.code not in (0, 1):
-            self._checked("merge-base", "--is-ancestor", older, newer)
-        return done.code == 0
+        return done.code != 1 and succeeded(done).code == 0
 
     def has(self, branch: str, commit: str) -> bool:
         """Return whether a branch has a commit; ends the step where git cannot tell.

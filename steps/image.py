@@ -9,7 +9,7 @@ import os
 import re
 from typing import Any, TypeGuard
 
-from steps.text import compact, told
+from steps.text import told
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
 
@@ -50,7 +50,7 @@ def wrong_manifest(text: bytes, bound: str) -> str | None:
     if unknown:
         return f"{other}its manifest has {unknown[0]}"
     if manifest.get("schemaVersion") != 2 or (kind is not None and kind not in _MANIFESTS):
-        return f"{other}its manifest is of the type {_word(kind)}"
+        return f"{other}its manifest is of the type {told(kind)}"
     config, layers = manifest.get("config"), manifest.get("layers")
     if not _is_descriptor(config, _CONFIG):
         return f"{other}its configuration is none of an image"
@@ -81,7 +81,7 @@ def wrong_platform(text: bytes, needed: str) -> str | None:
     if not isinstance(system, str) or not isinstance(architecture, str):
         return "the image does not say its platform"
     short = f"{system}/{architecture}"
-    long = f"{short}/{_word(variant)}"
+    long = f"{short}/{told(variant)}"
     if needed in (short, long):
         return None
     shown = short if variant in (None, False) else long
@@ -112,11 +112,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise TwiceError(told(name))
         found[name] = value
     return found
-
-
-def _word(value: Any) -> str:
-    """Return a word that an image says of itself, within a sentence."""
-    return value if isinstance(value, str) else compact(value) if isinstance(value, (int, bool, type(None))) else "no word"
 
 
 def _is_descriptor(value: Any, kinds: re.Pattern[str]) -> TypeGuard[dict[str, Any]]:

@@ -95,11 +95,6 @@ def _tekton(namespace: str, kind: str) -> str:
     return f"/apis/tekton.dev/v1/namespaces/{quote(namespace, safe='')}/{kind}"
 
 
-def config_maps(namespace: str) -> str:
-    """Return the path of a namespace's ConfigMaps."""
-    return f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps"
-
-
 class Kubernetes:
     """A client for what steps do. Threads may share it."""
 

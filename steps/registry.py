@@ -78,8 +78,7 @@ class Registry:
         """Sign a statement. Offline: the key pair is all the trust there is, no transparency log is asked."""
         arguments = [*self.cosign_flags, "--yes", "--key", str(key / "cosign.key"), "--type", kind]
         arguments += ["--predicate", str(predicate), "--tlog-upload=false", "--use-signing-config=false", image]
-        password = {"COSIGN_PASSWORD": (key / "password").read_text().rstrip("\n")}
-        checked(["cosign", "attest", *arguments], self.env | password)
+        checked(["cosign", "attest", *arguments], self.env | _password(key))
 
     @property
     def _flags(self) -> Sequence[str]:
@@ -93,8 +92,11 @@ class Registry:
 
 def public_key(key: Path) -> str:
     """Return the public key of the key that signs marks."""
-    password = {"COSIGN_PASSWORD": (key / "password").read_text().rstrip("\n")}
-    return checked(["cosign", "public-key", "--key", str(key / "cosign.key")], password).text
+    return checked(["cosign", "public-key", "--key", str(key / "cosign.key")], _password(key)).text
+
+
+def _password(key: Path) -> dict[str, str]:
+    return {"COSIGN_PASSWORD": (key / "password").read_text().rstrip("\n")}
 
 
 def _statement(line: bytes) -> list[Any]:

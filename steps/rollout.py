@@ -83,7 +83,7 @@ class Rollout:
 
         `python -m operate lift` and `unfreeze` start what was queued anew.
         """
-        freeze = self._asked(f"{kubernetes.config_maps(self._target.namespace)}/{notes.FREEZE}")
+        freeze = self._asked(kubernetes.core(self._target.namespace, "configmaps", notes.FREEZE))
         queued = notes.queued(live, freeze, pull_request)
         if queued:
             self._outcome.say(f"{notes.QUEUED}{self._target.namespace} {queued}")

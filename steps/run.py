@@ -56,8 +56,15 @@ def run(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = N
 
 def checked(command: Sequence[str], env: Mapping[str, str], *, bound: int | None = None) -> Done:
     """Run a command whose errors are shown, and whose failure ends the step."""
-    done = run(command, env, bound=bound)
-    _check(done.code, done.errors)
+    return succeeded(run(command, env, bound=bound))
+
+
+def succeeded(done: Done) -> Done:
+    """Show a command's errors, and end the step if it failed."""
+    if done.errors:
+        warn(done.errors.rstrip("\n"), lines=True)
+    if done.code:
+        raise SystemExit(done.code if done.code > 0 else 128 - done.code)
     return done
 
 
@@ -69,14 +76,7 @@ def lines(command: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
         for line in process.stdout:
             yield line.decode("utf-8", "replace").rstrip("\n")
         code = process.wait()
-    _check(code, errors.decode("utf-8", "replace"))
-
-
-def _check(code: int, errors: str) -> None:
-    if errors:
-        warn(errors.rstrip("\n"), lines=True)
-    if code:
-        raise SystemExit(code if code > 0 else 128 - code)
+    succeeded(Done(code, b"", errors.decode("utf-8", "replace")))
 
 
 @contextmanager

@@ -35,7 +35,10 @@ def parsed(text: str | bytes) -> Any:
 
 def told(value: Any) -> str:
     """Return a value of JSON within a sentence."""
-    return value if isinstance(value, str) else compact(value)
+    try:
+        return value if isinstance(value, str) else compact(value)
+    except (ValueError, RecursionError):
+        return "no word"
 
 
 def _refuse(constant: str) -> None:

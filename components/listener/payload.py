@@ -41,7 +41,7 @@ def known_pull_request(forge: str, base_branches: Mapping[str, str]) -> str:
     """
     return every(
         [
-            *_known_repository(base_branches),
+            _known_repository(base_branches),
             "body.pull_request.base.repo.full_name == body.repository.full_name",
             f"({_targets(base_branches)} || ({moved_away(forge, base_branches)}))",
             "body.pull_request.head.repo != null",
@@ -116,7 +116,7 @@ def known_comment(forge: str, base_branches: Mapping[str, str]) -> str:
     GitHub tells whether its author belongs to the repository; whether they may write is asked for later, on both forges.
     """
     known = [
-        *_known_repository(base_branches),
+        _known_repository(base_branches),
         "body.action == 'created'",
         "has(body.issue.pull_request)",
         "body.issue.pull_request != null",
@@ -131,7 +131,7 @@ def known_comment(forge: str, base_branches: Mapping[str, str]) -> str:
 
 def known_push(base_branches: Mapping[str, str]) -> str:
     """Return the filter for a push that everybody's triggers share."""
-    return every([*_known_repository(base_branches), *(f"body.{sha}.matches({quote(SHA)})" for sha in ("before", "after"))])
+    return every([_known_repository(base_branches), *(f"body.{sha}.matches({quote(SHA)})" for sha in ("before", "after"))])
 
 
 def moved_base(base_branches: Mapping[str, str]) -> str:
@@ -163,8 +163,8 @@ def pinned(repository_ids: Mapping[str, int]) -> list[str]:
     ]
 
 
-def _known_repository(repositories: Iterable[str]) -> list[str]:
-    return [one_of("body.repository.full_name", repositories)]
+def _known_repository(repositories: Iterable[str]) -> str:
+    return one_of("body.repository.full_name", repositories)
 
 
 def _branch(base_branches: Mapping[str, str]) -> str:

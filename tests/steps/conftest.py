@@ -19,12 +19,13 @@ from components.tasks import python
 from steps.__main__ import ended, main
 from tests.authority import authority
 from tests.steps.api import Cluster
+from tests.steps.report import Reporter
 from tests.steps.server import Api, Forge, serving
 from tests.support import ROOT
-from tests.tasks.scripts.conftest import HOSTILE, SSH, Result, forge, git, head, repository
+from tests.tasks.scripts.conftest import HOSTILE, SSH, Result, company, forge, git, head, public, repository
 from tests.tasks.scripts.conftest import Sandbox as Scripts
 
-__all__ = ["HOSTILE", "SSH", "forge", "git", "head", "repository"]
+__all__ = ["HOSTILE", "SSH", "company", "forge", "git", "head", "public", "repository"]
 
 
 class Sandbox(Scripts):
@@ -144,3 +145,8 @@ def lists(access: tuple[Path, ssl.SSLContext]) -> Iterator[Api]:
     folder, context = access
     with serving(Api(folder=folder), context) as made:
         yield made
+
+
+@pytest.fixture
+def reporter(sandbox: Sandbox, lists: Api, asked: Forge) -> Reporter:
+    return Reporter(sandbox, lists, asked)

@@ -1,10 +1,12 @@
 """The step report after a run whose TaskRuns a test makes up, and what the forge hears of it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.steps.conftest import Sandbox
 from tests.steps.server import SHA, TOKEN, Api, Forge
 from tests.tasks.scripts.conftest import Result
+
+if TYPE_CHECKING:
+    from tests.steps.conftest import Sandbox
 
 
 def step(name: str, code: int) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def task_run(
 class Reporter:
     """Runs the step, between an API server and the forge."""
 
-    def __init__(self, sandbox: Sandbox, lists: Api, forge: Forge) -> None:
+    def __init__(self, sandbox: "Sandbox", lists: Api, forge: Forge) -> None:
         self.sandbox, self.lists, self.forge = sandbox, lists, forge
 
     def report(

@@ -9,21 +9,10 @@ from unittest import mock
 
 import pytest
 
-from tests.authority import Authority, authority
+from tests.authority import Authority
 from tests.steps.conftest import Sandbox
 from tests.steps.server import SHA, Forge, serving
 from tests.tasks.scripts.conftest import Result
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return authority(tmp_path_factory.mktemp("company"), "company")
-
-
-@pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """What stands for an authority that the system believes."""
-    return authority(tmp_path_factory.mktemp("public"), "public")
 
 
 @dataclass

@@ -1,15 +1,15 @@
 """How a step ends."""
 
-import pytest
+from collections.abc import Mapping
 
-from steps.__main__ import ended
+from tests.steps.conftest import Sandbox
 
 
-def test_a_mistake_of_ours_shows_what_others_wrote_plainly(capsys: pytest.CaptureFixture[str]) -> None:
-    def run() -> None:
+def test_a_mistake_of_ours_shows_what_others_wrote_plainly(sandbox: Sandbox) -> None:
+    def run(env: Mapping[str, str]) -> None:
         raise KeyError("\x1b[2Jnothing to see")
 
-    assert ended(run) == 1
-    shown = capsys.readouterr().err
-    assert "KeyError" in shown
-    assert "\x1b" not in shown
+    result = sandbox.part(run)
+    assert result.code == 1
+    assert "KeyError" in result.err
+    assert "\x1b" not in result.err

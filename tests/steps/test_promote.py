@@ -142,17 +142,21 @@ def waits(sandbox: Sandbox, count: str) -> dict[str, str | Path]:
     }
 
 
+def elsewhere(insecure: str) -> dict[str, str]:
+    """What the step is given where the environment before this one has a registry of its own."""
+    return {
+        "PARAM_SOURCE_IMAGE": SOURCE,
+        "SOURCE_CONFIG": "/credentials/source",
+        "SOURCE_INSECURE": insecure,
+        "PUSH_CONFIG": "/credentials/push",
+    }
+
+
 def test_from_another_registry_it_is_proven_copied_and_proven_again(sandbox: Sandbox, shop: Shop) -> None:
     """Each of the two in its own way."""
     head = shop.branch("change", "one")
     merge = shop.merge("merge", "change")
-    elsewhere = {
-        "PARAM_SOURCE_IMAGE": SOURCE,
-        "SOURCE_CONFIG": "/credentials/source",
-        "SOURCE_INSECURE": "true",
-        "PUSH_CONFIG": "/credentials/push",
-    }
-    result = promote(sandbox, shop, merge, head, **elsewhere)
+    result = promote(sandbox, shop, merge, head, **elsewhere("true"))
     assert result.code == 0, result.err
     asked = [call for call in sandbox.calls if call[0] in ("cosign", "oras")]
     calls = [(call[0], next(part for part in call if part.startswith(("staging.", "registry.")))) for call in asked]
@@ -171,12 +175,6 @@ def test_from_another_registry_it_is_proven_copied_and_proven_again(sandbox: San
 def test_a_mark_that_stayed_behind_is_no_proof_of_the_copy(sandbox: Sandbox, shop: Shop) -> None:
     head = shop.branch("change", "one")
     merge = shop.merge("merge", "change")
-    elsewhere = {
-        "PARAM_SOURCE_IMAGE": SOURCE,
-        "SOURCE_CONFIG": "/credentials/source",
-        "SOURCE_INSECURE": "false",
-        "PUSH_CONFIG": "/credentials/push",
-    }
     made = sandbox.stub
 
     def stub(name: str, body: str = "") -> None:
@@ -184,7 +182,7 @@ def test_a_mark_that_stayed_behind_is_no_proof_of_the_copy(sandbox: Sandbox, sho
 
     sandbox.stub = stub  # type: ignore[method-assign]
     with mock.patch("steps.prove._COPY_SECONDS", 0):
-        result = promote(sandbox, shop, merge, head, **elsewhere)
+        result = promote(sandbox, shop, merge, head, **elsewhere("false"))
     assert result.code == 1
     assert "staging has not vouched for it within" in reason(sandbox)
     assert sandbox.cluster
@@ -194,11 +192,5 @@ def test_a_mark_that_stayed_behind_is_no_proof_of_the_copy(sandbox: Sandbox, sho
 def test_where_nothing_is_rolled_out_nothing_is_copied(sandbox: Sandbox, shop: Shop) -> None:
     head = shop.branch("change", "news", file="mail")
     merge = shop.merge("merge", "change")
-    elsewhere = {
-        "PARAM_SOURCE_IMAGE": SOURCE,
-        "SOURCE_CONFIG": "/credentials/source",
-        "SOURCE_INSECURE": "false",
-        "PUSH_CONFIG": "/credentials/push",
-    }
-    assert promote(sandbox, shop, merge, head, PARAM_PATHS="shop", **elsewhere).code == 0
+    assert promote(sandbox, shop, merge, head, PARAM_PATHS="shop", **elsewhere("false")).code == 0
     assert sandbox.called("oras") == []

@@ -5,15 +5,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.steps.conftest import Sandbox
 from tests.steps.report import Reporter, step, task_run
-from tests.steps.server import AT, HANG_UP, SHA, TOKEN, Api, Forge
+from tests.steps.server import AT, HANG_UP, SHA, TOKEN
 from tests.tasks.scripts.conftest import HOSTILE
-
-
-@pytest.fixture
-def reporter(sandbox: Sandbox, lists: Api, asked: Forge) -> Reporter:
-    return Reporter(sandbox, lists, asked)
 
 
 @pytest.mark.parametrize("aggregate", ["Succeeded", "Completed"])

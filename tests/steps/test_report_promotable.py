@@ -2,14 +2,8 @@
 
 import pytest
 
-from tests.steps.conftest import Sandbox
 from tests.steps.report import Reporter, step, task_run
-from tests.steps.server import SHA, Api, Forge
-
-
-@pytest.fixture
-def reporter(sandbox: Sandbox, lists: Api, asked: Forge) -> Reporter:
-    return Reporter(sandbox, lists, asked)
+from tests.steps.server import SHA, Forge
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.tasks.step import SCRIPTS
+from tests.authority import Authority, authority
 
 # The tools image has busybox alone; a laptop has dash or bash with GNU's commands.
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"]}
@@ -109,17 +109,6 @@ class Sandbox:
         """Run `scripts/<script>.sh` with this environment alone."""
         return self._ended(self._start(script, env))
 
-    def cancel(self, script: str, when: Path, **env: str | Path) -> Result:
-        """Run a script and end it once a file is there, as Tekton does: a TERM for it and for all that it runs."""
-        process = self._start(script, env)
-        deadline = time.monotonic() + 20
-        while not when.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, f"there is no {when}"
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGTERM)
-        return self._ended(process)
-
     def _start(self, script: str, env: Mapping[str, str | Path]) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*self.shell, str(SCRIPTS / f"{script}.sh")],
@@ -215,3 +204,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "checkout", "--quiet", "side")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", "beside")
     return folder
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return authority(tmp_path_factory.mktemp("company"), "company")
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """What stands for an authority that the system believes."""
+    return authority(tmp_path_factory.mktemp("public"), "public")

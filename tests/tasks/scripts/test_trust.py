@@ -10,22 +10,11 @@ import pytest
 
 from components.tasks.git import over_https
 from components.tasks.step import preceded, script
-from tests.authority import Authority, authority
+from tests.authority import Authority
 from tests.tasks.scripts.conftest import Result, Sandbox, needs_jq
 from tests.tasks.scripts.test_https import Forge
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return authority(tmp_path_factory.mktemp("company"), "company")
-
-
-@pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """What stands for an authority that the system believes."""
-    return authority(tmp_path_factory.mktemp("public"), "public")
 
 
 @dataclass
