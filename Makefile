@@ -80,7 +80,7 @@ test: install ## every test, those on the embedded cluster included
 	@$(PYTHON) -m local.testing
 
 .PHONY: bench
-bench: install ## how long a delivery takes beside a bare rollout on the running cluster (ROUNDS=5)
+bench: install ## how long deliveries take beside the article's and a bare rollout on the running cluster (ROUNDS=10)
 	@$(PYTHON) -m bench.delivery $(ROUNDS)
 
 .PHONY: bench-growth

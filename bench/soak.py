@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report
-from bench.rounds import deliver, how_many
+from bench.rounds import OURS, Delivery, deliver, how_many
 from local import machine
 from local.cluster import cgroups
 from local.errors import UserError
@@ -47,10 +47,10 @@ def main(arguments: list[str]) -> int:
         for number in range(1, rounds + 1):
             begun = time.monotonic()
             with progress.step(f"Pull request {number} of {rounds}"):
-                delivered = deliver(running, f"Round {number} at {time.strftime('%H:%M:%S')}").deliveries
+                delivered = deliver(running, OURS, f"Round {number} at {time.strftime('%H:%M:%S')}")
                 seconds.append(time.monotonic() - begun)
                 usages.append(_settled(running))
-            if delivered["staging"].digest != delivered["production"].digest:
+            if _digest(delivered["staging"]) != _digest(delivered["production"]):
                 raise UserError(f"production does not run what staging ran in round {number}: {delivered}")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -62,6 +62,10 @@ def main(arguments: list[str]) -> int:
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
     return 1 if faults else 0
+
+
+def _digest(delivery: Delivery) -> str:
+    return delivery.image.rpartition("@")[2]
 
 
 def growth(usages: Sequence[Usage]) -> list[str]:

@@ -52,12 +52,16 @@ class Timeline:
 
 
 class Answer(threading.Thread):
-    """Asks an environment's URL, from now on, until it shows a message."""
+    """Asks an environment's URL, from now on, until it shows a message.
 
-    def __init__(self, url: str, message: str) -> None:
+    `every` are the seconds between two questions, `within` those that it may take after somebody has begun to wait for it.
+    """
+
+    def __init__(self, url: str, message: str, every: float = 0.1, within: float = ANSWER_SECONDS) -> None:
         super().__init__(daemon=True)
         self.seconds: float | None = None
         self._url, self._message, self._begun = url, message, time.monotonic()
+        self._every, self._within = every, within
         self._stopped = threading.Event()
         self.start()
 
@@ -70,11 +74,11 @@ class Answer(threading.Thread):
                         return
                 except httpx.HTTPError:
                     pass  # a rollout is going on
-                self._stopped.wait(0.1)
+                self._stopped.wait(self._every)
 
     def wait(self) -> float:
         """Return after how many seconds the message was there. Raises UserError if it is not there soon."""
-        self.join(ANSWER_SECONDS)
+        self.join(self._within)
         self._stopped.set()
         if self.seconds is None:
             raise UserError(f"{self._url} does not show “{self._message}”")

@@ -1,5 +1,6 @@
 """What a copy of this repository lives by: its version, its owners, its hooks, and the paths that its guides name."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bench import numbers, picture
 from local import tools
 from tests.support import ROOT
 
@@ -77,22 +79,13 @@ def test_the_readme_takes_three_minutes() -> None:
 
 
 def test_the_readmes_numbers_were_measured() -> None:
-    """Each number stands in the run that the README names, in the line of its name."""
-    recorded = (ROOT / "bench" / "results.md").read_text()
-    runs = {
-        when: next(part for part in recorded.split("\n## ") if f"\n{when}, commit " in part)
-        for when in re.findall(r"\b(20\d\d-\d\d-\d\d \d\d:\d\d)\b", README)
-    }
-    delivery, growth = runs.values()
-    rows = re.findall(r"^\| (.+?) \| ([\d.]+) \|$", README, re.M)
-    assert len(rows) == 5
-    for name, seconds in rows:
-        preview = re.fullmatch(r"preview without a change, (\d+) applications?", name)
-        if preview:
-            (found,) = re.findall(rf"^\| {preview[1]} \| \d+ \| [^|]+ \| ([\d.]+) ", growth, re.M)
-        else:
-            (found,) = re.findall(rf"^\| {re.escape(name)} \| [\d.]+ \| ([\d.]+) \|", delivery, re.M)
-        assert seconds == found, name
+    """`make bench` writes those of deliveries; those of previews stand in the last recorded growth."""
+    assert numbers.BEGIN + numbers.block() + numbers.END in README
+    assert numbers.PICTURE.read_text() == picture.draw(json.loads(numbers.RESULTS.read_text()))
+    growth = (ROOT / "bench" / "results.md").read_text().rpartition("## Growth of a stack")[2]
+    (said,) = re.findall(r"preview without a change takes ([\d.]+) s with one application\s+and ([\d.]+) s with 100", README)
+    for applications, seconds in zip((1, 100), said, strict=True):
+        assert re.findall(rf"^\| {applications} \| \d+ \| [^|]+ \| ([\d.]+) ", growth, re.M) == [seconds]
 
 
 def test_the_readme_demands_the_room_that_compiling_demands() -> None:

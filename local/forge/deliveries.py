@@ -22,15 +22,19 @@ class Delivery:
     """What was signed and sent, byte for byte."""
     delivered: bool
     succeeded: bool
+    ended: float
+    """When the receiver had answered, in seconds since 1970; 0 before that."""
 
 
 def read(state: Path) -> list[Delivery]:
     """All that are still recorded, oldest first. `state` is the forge's folder."""
-    query = "SELECT uuid, hook_id, event_type, payload_content, is_delivered, is_succeed FROM hook_task ORDER BY id"
+    query = (
+        "SELECT uuid, hook_id, event_type, payload_content, is_delivered, is_succeed, delivered FROM hook_task ORDER BY id"
+    )
     with closing(sqlite3.connect(f"file:{state / 'gitea.db'}?mode=ro", uri=True, timeout=5.0)) as database:
         return [
-            Delivery(uuid, webhook, event, body.encode(), bool(delivered), bool(succeeded))
-            for uuid, webhook, event, body, delivered, succeeded in database.execute(query)
+            Delivery(uuid, webhook, event, body.encode(), bool(delivered), bool(succeeded), (ended or 0) / 1e9)
+            for uuid, webhook, event, body, delivered, succeeded, ended in database.execute(query)
         ]
 
 
