@@ -21,14 +21,13 @@ WIDTH, LEFT, BAR, GAP = 860, 70, 22, 8
 
 def draw(results: Mapping[str, Any]) -> str:
     """Return an SVG of `bench/results.json`."""
-    longest = max(sum(parts.values()) for found in results["parts"].values() for parts in found.values())
-    scale = (WIDTH - LEFT - 70) / longest
     drawing = Xml.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "font-family": "sans-serif", "font-size": "12"})
     y = 0
     for key, title in TITLES.items():
         y += 22
         _text(drawing, 0, y, title, weight="bold")
         y += 8
+        scale = (WIDTH - LEFT - 70) / max(sum(parts.values()) for parts in results["parts"][key].values())
         for who in NAMES:
             if who in results["parts"][key]:
                 _bar(drawing, y, NAMES[who], results["parts"][key][who], scale)
