@@ -5,6 +5,7 @@ for this repository, this head and the very tree that the merge made: of an appl
 it is valid for the merge commit itself, rebuilt there. A tag only says where to look.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -148,6 +149,11 @@ class Proof:
                 )
             if time.monotonic() >= deadline:
                 warn(self._log.rstrip("\n"), lines=True)
+                if other := self._built_elsewhere():
+                    raise self._outcome.refuse(
+                        f"{other} has built it, not {claim.promotes_from}: name {other} in promotesFrom, then: "
+                        f"python -m operate retry {claim.environment} {claim.application} {claim.pull_request}"
+                    )
                 raise self._outcome.refuse(
                     f"{claim.promotes_from} has not vouched for it within {self._seconds} s, see its status; then: "
                     f"{claim.way_out}"
@@ -189,6 +195,15 @@ class Proof:
         asked = [Later(lambda tag=tag: self._registry.digest(tag)) for tag in tags]  # type: ignore[misc]
         answers = [later.result() for later in asked]
         return list(dict.fromkeys(digest for digest, _ in answers if digest)), "".join(said for _, said in answers)
+
+    def _built_elsewhere(self) -> str:
+        """Return an environment that has built the commit where the one that is waited for has not, by their tags."""
+        if self._digest:
+            return ""
+        tags = self._registry.crane("ls", self._image).text.split()
+        found = (re.fullmatch(rf"{re.escape(self._claim.head_sha)}-([a-z][a-z0-9-]{{0,19}})", tag) for tag in tags)
+        names = sorted({tag[1] for tag in found if tag} - {self._claim.environment})
+        return "" if self._claim.promotes_from in names or not names else names[0]
 
     def _fresh(self, mark: dict[str, Any]) -> bool:
         oldest = self._claim.max_age

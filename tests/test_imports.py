@@ -28,7 +28,12 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.contents", "components.settings.network_checks", "components.settings.workload_checks"),
+    (
+        "components.settings.contents",
+        "components.settings.network_checks",
+        "components.settings.promotion_checks",
+        "components.settings.workload_checks",
+    ),
     ("components.settings.checks",),
     ("components.settings.stack",),
     ("components.credential", "components.pod", "components.exposure"),

@@ -37,7 +37,7 @@ class Settings(Model):
         examples=[{"host": "registry.staging.example"}],
     )
     mark: Mark = Field(
-        description="the key pair by which staging vouches for what production may run",
+        description="the key pair by which one environment vouches for what the next one may run",
         examples=[{"publicKey": {"file": "mark.pub"}}],
     )
     build: Build | None = Field(default=None, description="needed where an environment delivers on pull-request")
