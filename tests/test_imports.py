@@ -18,7 +18,7 @@ LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
     ("components.settings.errors",),
     ("components.settings.types",),
-    ("components.settings.exposure", "components.settings.registry"),
+    ("components.settings.exposure", "components.settings.places", "components.settings.registry"),
     (
         "components.settings.application",
         "components.settings.cluster",
@@ -32,6 +32,7 @@ LAYERS = [
         "components.settings.contents",
         "components.settings.network_checks",
         "components.settings.promotion_checks",
+        "components.settings.variables",
         "components.settings.workload_checks",
     ),
     ("components.settings.checks",),

@@ -15,6 +15,7 @@ from components.settings.errors import PREFIX, Location, describe, path, refusal
 from components.settings.promotion_checks import promotion_inconsistencies
 from components.settings.settings import Settings
 from components.settings.types import IMAGE_BY_DIGEST, Source
+from components.settings.variables import variables
 from components.settings.workload_checks import workload_inconsistencies
 
 Reader = Callable[[str], str]
@@ -53,6 +54,7 @@ class Stack:
         stack = cls(settings, texts)
         if not mistakes:
             mistakes += _images_without_digest(stack)
+            mistakes += variables(settings, stack.text)
         if not mistakes and read is None:  # where somebody else reads, the contents stand for others
             mistakes += wrong_contents(settings, stack.text)
         if mistakes:
