@@ -18,7 +18,7 @@ from steps.inputs import given
 from steps.registry import Keys, Registry
 from steps.result import Outcome, log, warn, write
 from steps.run import Later
-from steps.text import compact
+from steps.text import compact, same_repository
 
 _POLL_SECONDS = 2.0
 # What was copied is there at once, or its registry lost it.
@@ -176,15 +176,10 @@ class Proof:
         digests, said = self._digests(commit)
         found = []
         for digest in digests:
-            wanted = {
-                "repository": claim.repository,
-                "headSha": commit,
-                "digest": digest,
-                "environment": claim.promotes_from,
-            }
+            wanted = {"headSha": commit, "digest": digest, "environment": claim.promotes_from}
             marks, more = self._registry.attested(f"{self._image}@{digest}", claim.keys)
             said += more
-            found += [mark for mark in marks if _says(mark, wanted, claim.application)]
+            found += [mark for mark in marks if _says(mark, wanted, claim)]
         return found, said
 
     def _digests(self, commit: str) -> tuple[list[str], str]:
@@ -210,11 +205,13 @@ class Proof:
         return oldest is None or notes.seconds(mark.get("at")) + oldest >= time.time()
 
 
-def _says(mark: Any, wanted: dict[str, str], application: str) -> bool:
+def _says(mark: Any, wanted: dict[str, str], claim: Claim) -> bool:
     """Return whether a statement is about this, and this application or none."""
     if not isinstance(mark, dict) or any(mark.get(name) != value for name, value in wanted.items()):
         return False
-    return bool(_either(mark.get("application"), application) == application)
+    if not same_repository(mark.get("repository"), claim.repository):
+        return False
+    return bool(_either(mark.get("application"), claim.application) == claim.application)
 
 
 def _fingerprint(mark: dict[str, Any]) -> Any:

@@ -117,9 +117,10 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
     """Applications may share a repository, and then its base branch; what they are built from lies in their paths."""
     first: dict[str, int] = {}
     for index, application in enumerate(applications):
-        other = applications[first.setdefault(application.repository, index)]
+        at = first.setdefault(application.repository.lower(), index)
+        other = applications[at]
         if application.base_branch != other.base_branch:
-            problem = f"is {json.dumps(other.base_branch)} for applications[{first[application.repository]}]"
+            problem = f"is {json.dumps(other.base_branch)} for applications[{at}]"
             yield _line(
                 ("applications", index, "baseBranch"),
                 application.base_branch,
@@ -129,7 +130,7 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
             yield _line(
                 ("applications", index, "repositoryId"),
                 application.repository_id,
-                f"is {other.repository_id} for applications[{first[application.repository]}], of the same repository; "
+                f"is {other.repository_id} for applications[{at}], of the same repository; "
                 "name the same number, or leave it out here",
             )
         inside = any(

@@ -56,10 +56,10 @@ class Settings(Model):
 
     @property
     def by_repository(self) -> dict[str, list[str]]:
-        """Each repository and the names of its applications."""
+        """Each repository, in small letters, and the names of its applications."""
         repositories: dict[str, list[str]] = {}
         for application in self.applications:
-            repositories.setdefault(application.repository, []).append(application.name)
+            repositories.setdefault(application.repository.lower(), []).append(application.name)
         return repositories
 
     @property

@@ -90,6 +90,7 @@ class TestProve:
         "lie",
         [
             {"repository": "acme/other"},
+            {"repository": "acme/\u017fhop"},
             {"headSha": "f" * 40},
             {"digest": "sha256:" + "c" * 64},
             {"environment": "preview"},
@@ -99,6 +100,10 @@ class TestProve:
     def test_a_mark_about_something_else_is_no_mark(self, sandbox: Sandbox, repository: Path, lie: dict[str, str]) -> None:
         result = self.prove(sandbox, at(repository, "base"), mark(repository, **lie))
         assert "staging has not vouched for it" in self.refused(sandbox, result)
+
+    def test_a_repository_is_the_same_however_the_two_stacks_write_it(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "base"), mark(repository), PARAM_REPOSITORY="Acme/SHOP")
+        assert result.code == 0, result.err
 
     def test_without_a_good_signature_there_is_no_mark(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.prove(sandbox, at(repository, "base"))
