@@ -76,6 +76,8 @@ SshUrl = Annotated[str, _matching(r"ssh://[^@/\s$]+@[^/\s$]+", "ssh://user@host 
 GitUrl = Annotated[
     str, _matching(r"https?://[^/@\s$]+(/[^@\s$]*[^/@\s$])?", "an http(s) URL without a user and without a `/` at the end")
 ]
+# A colon would end it: what follows were the password's.
+RegistryUser = Annotated[str, _matching(r"[^:\r\n]+", "a name in one line, without `:`")]
 GitUser = Annotated[str, _matching(r"[\w.-]+", "letters, digits, `.`, `_` and `-`")]
 Folder = Annotated[str, _matching(r"(/\.?\w[\w.-]*)+", "an absolute path of a folder, without `..` and no `/` last")]
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
