@@ -213,6 +213,8 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int
         condition = f"{cel.one_of(payload.REPOSITORY, applications)} && ({condition})"
     application = [{"key": "application", "expression": cel.lookup(applications, payload.REPOSITORY)}]
     overlays = [{"key": "run", "expression": payload.run_name(trigger.environment, trigger.event)}]
+    if "merged-by" in event.params:
+        overlays.append({"key": "mergedBy", "expression": payload.MERGED_BY})
     if event.webhook == "issue_comment":
         overlays.append({"key": "sha", "expression": payload.VOUCHED_FOR})
     return {

@@ -27,6 +27,10 @@ LOGIN = r"^[A-Za-z0-9_.-]+(\[bot\])?$"
 # A user's name: it ends up in the path of a URL.
 PERSON = "^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
+# Who merged, for the history: forges tell nobody (null) where a push did, or where the account is gone, which both call so.
+NOBODY = "ghost"
+MERGED_BY = f"(body.pull_request.merged_by == null ? {quote(NOBODY)} : body.pull_request.merged_by.login)"
+
 # What stands in a run's name where others have a pull request's number.
 NO_NUMBER = "push"
 
@@ -104,7 +108,7 @@ def merged(base_branches: Mapping[str, str]) -> str:
             "body.pull_request.merged == true",
             _targets(base_branches),
             f"body.pull_request.merge_commit_sha.matches({quote(SHA)})",
-            f"body.pull_request.merged_by.login.matches({quote(LOGIN)})",
+            f"(body.pull_request.merged_by == null || body.pull_request.merged_by.login.matches({quote(LOGIN)}))",
         ]
     )
 
