@@ -16,15 +16,18 @@ from tests.test_settings import VALID, load
 
 # A shell's own words, a process's number, names that are variables of the very container, and ends that belong to nothing.
 AWKWARD = "a $HOME ${X:-y} $(HOME) $(PORT) $$ $$$ $$(PORT) $(date) $( x ) $() $(a $(b)) $(params) $ä $( \" ' ` \\ %s $"
+# A Pipeline takes no `$(name)`, which a service and an application do.
+PIPED = re.sub(r"\$\(([\w.]+)\)", r"$( \1)", AWKWARD)
 PATHS = [
     "packages/@acme/shop",
     "app/[locale]",
     "app/(group)/$slug.tsx",
     "a b/#c,d+e=f&g;h~i",
     'it\'s/"so"/{{x}}',
-    ".x/-y/$$(HOME)",
+    ".x/-y/$$( HOME)",
 ]
 HEALTH = "/healthz?full=1&of=$(PORT)&a=b%20c,$$"
+SMOKE = "/healthz?full=1&of=$PORT&a=b%20c,$$"
 
 
 def application(**changed: Any) -> dict[str, Any]:
@@ -39,21 +42,20 @@ def application(**changed: Any) -> dict[str, Any]:
     }
     return {
         "name": "shop",
-        "repository": "acme/shop",
+        "repository": "acme/chespirito",
         "healthPath": HEALTH,
         "env": {"A": "1", "B": AWKWARD, "C": "$(A) $(LATER)"},
-        "testCommand": AWKWARD,
-        "smokeCheck": {"path": HEALTH, "contains": AWKWARD},
-        "buildArgs": {"A": AWKWARD, "B": "x=y, z "},
+        "testCommand": PIPED,
+        "smokeCheck": {"path": SMOKE, "contains": PIPED},
+        "buildArgs": {"A": PIPED, "B": "x=y, z "},
         "services": services,
         "paths": [*PATHS, "app/(group)/[x]/$a/Dockerfile"],
         "dockerfile": "app/(group)/[x]/$a/Dockerfile",
-        "context": "app/(group)/[x]/$(HOME)",
+        "context": "app/(group)/[x]/$( HOME)$HOME",
     } | changed
 
 
-@pytest.fixture(scope="module")
-def staging() -> Declared:
+def awkward_staging() -> Declared:
     shipped = shipped_config("staging")
     (environment,) = shipped["environments"]
     here = {"applications": {"shop": {"env": {"LATER": "2", "D": AWKWARD}}}}
@@ -62,12 +64,21 @@ def staging() -> Declared:
     return record_config(shipped | {"applications": [application()], "environments": [environment]})
 
 
-@pytest.fixture(scope="module")
-def production() -> Declared:
+def awkward_production() -> Declared:
     shipped = shipped_config("production")
     approval = {"users": ["svc$", "$$(RUN_UID)"], "groups": ["$(PARAM_RUN)"]}
     environment = {"name": "production", "deliverOn": "merge", "approval": approval}
     return record_config(shipped | {"applications": [application()], "environments": [environment]})
+
+
+@pytest.fixture(scope="module")
+def staging() -> Declared:
+    return awkward_staging()
+
+
+@pytest.fixture(scope="module")
+def production() -> Declared:
+    return awkward_production()
 
 
 def process(stack: Declared, pipeline: str, name: str, step: str) -> dict[str, str]:
@@ -134,14 +145,14 @@ def test_a_service_has_its_command_and_variables(staging: Declared) -> None:
 @pytest.mark.parametrize("pipeline", ["staging-pipeline", "staging-rebuild-pipeline"])
 def test_tests_and_builds_get_what_was_written(staging: Declared, pipeline: str) -> None:
     tested, built = (process(staging, pipeline, "build", step) for step in ("test", "image"))
-    assert tested["PARAM_TEST_COMMAND"] == AWKWARD
+    assert tested["PARAM_TEST_COMMAND"] == PIPED
     assert built["PARAM_DOCKERFILE"] == "app/(group)/[x]/$a/Dockerfile"
-    assert built["PARAM_CONTEXT"] == "app/(group)/[x]/$(HOME)"
-    assert built["PARAM_BUILD_ARGS"].split("\n") == [f"A={AWKWARD}", "B=x=y, z "]
+    assert built["PARAM_CONTEXT"] == "app/(group)/[x]/$( HOME)$HOME"
+    assert built["PARAM_BUILD_ARGS"].split("\n") == [f"A={PIPED}", "B=x=y, z "]
 
 
 def test_a_forks_tests_get_what_was_written(staging: Declared) -> None:
-    assert process(staging, "staging-fork-pipeline", "tests", "test")["PARAM_TEST_COMMAND"] == AWKWARD
+    assert process(staging, "staging-fork-pipeline", "tests", "test")["PARAM_TEST_COMMAND"] == PIPED
 
 
 def test_rollouts_ask_what_was_written(staging: Declared, production: Declared) -> None:
@@ -150,8 +161,8 @@ def test_rollouts_ask_what_was_written(staging: Declared, production: Declared) 
         (production, "production-pipeline", "promote", "approve"),
     ):
         found = process(stack, pipeline, name, step)
-        assert found["PARAM_SMOKE_URL"].endswith(f":80{HEALTH}"), name
-        assert found["PARAM_SMOKE_CONTAINS"] == AWKWARD
+        assert found["PARAM_SMOKE_URL"].endswith(f":80{SMOKE}"), name
+        assert found["PARAM_SMOKE_CONTAINS"] == PIPED
 
 
 def test_all_that_fetch_get_the_paths_that_were_written(staging: Declared, production: Declared) -> None:
@@ -176,7 +187,7 @@ def test_a_build_argument_of_a_file_is_one_line_and_no_variable_of_tekton() -> N
     """A second line would be an argument of its own."""
 
     def read(path: str) -> str:
-        return {"two": "a\nB=c\n", "variable": "$(params.image)\n", "fine": f"{AWKWARD}\n"}[path]
+        return {"two": "a\nB=c\n", "variable": "$(params.image)\n", "fine": f"{PIPED}\n"}[path]
 
     def problems(path: str) -> str:
         named = {"name": "shop", "repository": "acme/shop", "buildArgs": {"A": {"file": path}}}
