@@ -73,6 +73,14 @@ def go_duration(duration: str) -> str:
     return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
 
 
+def literal(text: str) -> str:
+    """Return a text as it has to stand where Kubernetes expands `$(NAME)`: in a container's env, command and args.
+
+    Tekton puts its own variables in there before, of which no setting has any (`settings/variables.py`).
+    """
+    return text.replace("$", "$$")
+
+
 def delivery_namespace(environment: str) -> str:
     """Return the namespace of an environment's listener and runs, e.g. `staging-ci`."""
     return f"{environment}-ci"

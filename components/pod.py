@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import CONTAINER, Manifest, restricted, seconds
+from components.conventions import CONTAINER, Manifest, literal, restricted, seconds
 from components.settings.application import Container
 
 SECRET_FILES = "/run/secrets"
@@ -66,7 +66,7 @@ def _container(args: PodArgs) -> Manifest:
         "name": CONTAINER,
         "image": args.image,
         "env": [
-            *({"name": name, "value": value} for name, value in variables.items()),
+            *({"name": name, "value": literal(value)} for name, value in variables.items()),
             *({"name": name, "valueFrom": {"secretKeyRef": {"name": args.secret, "key": name}}} for name in args.secret_env),
         ],
         "ports": [{"name": "http", "containerPort": container.port}, *probed],

@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     anew = verb("rebuild", "ship what a refused merge made: build and stage it, then promote it anew", reason=False)
     anew.add_argument("pull_request", type=_number, metavar="PULL_REQUEST")
-    anew.add_argument("--in", dest="source", default="staging", metavar="ENVIRONMENT", help="default: staging")
+    anew.add_argument("--in", dest="source", metavar="ENVIRONMENT", help="default: the one that it promotes from")
     anew.add_argument("--in-context", metavar="CONTEXT", help="where that environment's cluster is another one")
     text = "what the cluster has otherwise than a stack declares it"
     declared = verbs.add_parser("drift", help=text, description=text)
@@ -103,7 +103,7 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
             _started([deliver.deliver(found, given.pull_request, given.api_url)])
         case "rebuild":
             elsewhere = Cluster(given.in_context) if given.in_context else cluster
-            source = target(elsewhere, given.source, given.application)
+            source = target(elsewhere, given.source or rebuild.promotes_from(found), given.application)
             promotion = rebuild.rebuild_merge(source, found, given.pull_request, tell)
             _started([queue.start_anew(found, promotion)])
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.conventions import Manifest, delivery_namespace, key, plain
+from components.listener.payload import NOBODY
 from components.policies.runs import FORMS
 from operate import forge
 from operate.errors import OperateError
@@ -16,6 +17,8 @@ from operate.target import Target
 
 _PARAM = re.compile(r"\$\(tt\.params\.([\w-]+)\)")
 _BODY = re.compile(r"\$\(body\.([\w.]+)\)")
+# What the listener works out of a body before it fills a binding.
+_WORKED_OUT = {"$(extensions.mergedBy)": "$(body.pull_request.merged_by.login)"}
 
 
 def deliver(target: Target, number: int, api_url: str | None) -> str:
@@ -34,13 +37,13 @@ def deliver(target: Target, number: int, api_url: str | None) -> str:
 
 def values(binding: Manifest, found: Manifest, target: Target, number: int) -> dict[str, str]:
     """Return the values of a template's params: what its binding takes from a webhook, taken from the pull request."""
-    body = {"number": number, "pull_request": found}
+    body = {"number": number, "pull_request": found | {"merged_by": found.get("merged_by") or {"login": NOBODY}}}
     made = {
         "application": target.application,
         "run": f"{target.application}-{target.environment}-{number}-{found['head']['sha'][:8]}-{moment()}",
     }
     for param in binding["spec"]["params"]:
-        if path := _BODY.fullmatch(param["value"]):
+        if path := _BODY.fullmatch(_WORKED_OUT.get(param["value"], param["value"])):
             value = str(_at(body, path[1]))
             # As the listener's policy demands it of webhooks.
             if not re.fullmatch(FORMS[param["name"]], value):

@@ -8,6 +8,7 @@ import urllib3
 
 from components.conventions import Manifest, plain
 from operate.errors import OperateError
+from steps.text import same_repository
 
 TOKEN = "FORGE_TOKEN"
 SECONDS = 20
@@ -34,7 +35,7 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
         raise OperateError(f"{url} answers {answer.status}{hint}")
     found: Manifest = json.loads(answer.data)
     origin = (found["head"].get("repo") or {}).get("full_name")
-    if origin != repository:
+    if not same_repository(origin, repository):
         where = plain(str(origin)) if origin else "a repository that is gone"
         raise OperateError(f"#{number} comes from {where}; nothing from there is delivered")
     if not found["head"].get("label"):

@@ -26,12 +26,12 @@ _NOT_FOUND = 404
 
 def proven(target: Target, entry: Served, say: Callable[[str], None]) -> Served:
     """Return an entry with the mark that proves it. Raises OperateError if nothing does."""
-    declared = _declared(target)
-    if entry.image != f"{declared['image']}@{entry.digest}" or not _DIGEST.fullmatch(entry.digest):
-        raise OperateError(f"{entry.image} is no image of {declared['image']}, where {target} has its own; {WAY_OUT}")
+    stated = declared(target, WAY_OUT)
+    if entry.image != f"{stated['image']}@{entry.digest}" or not _DIGEST.fullmatch(entry.digest):
+        raise OperateError(f"{entry.image} is no image of {stated['image']}, where {target} has its own; {WAY_OUT}")
     if not _SHA.fullmatch(entry.commit or "") or not _SHA.fullmatch(entry.merge_commit or entry.commit or ""):
         raise OperateError(f"{entry.digest} is recorded for no commit; {WAY_OUT}")
-    if declared["vouched-by"] != target.environment:
+    if stated["vouched-by"] != target.environment:
         # A mark says that it was tested. That it was merged, and when, only the run knows that promoted it.
         _require_promotion(target, entry)
     name = create(target, _run(target, entry))
@@ -45,15 +45,18 @@ def proven(target: Target, entry: Served, say: Callable[[str], None]) -> Served:
     return entry.model_copy(update={"mark": mark, "pull_request": str(mark.get("pullRequest") or entry.pull_request)})
 
 
-def _declared(target: Target) -> dict[str, str]:
-    """Return what the stack says of the application. The deployer cannot write there."""
+def declared(target: Target, way_out: str) -> dict[str, str]:
+    """Return what the stack says of the application. The deployer cannot write there.
+
+    Raises OperateError with the way out where the stack is of a version that said nothing.
+    """
     try:
         pipeline = target.cluster.tekton(target.environment, "pipelines", _pipeline(target))
     except client.ApiException as error:
         if error.status != _NOT_FOUND:
             raise
         raise OperateError(
-            f"nothing here proves images of {target}: its stack is of an older version; run `pulumi up`, or {WAY_OUT}"
+            f"nothing here proves images of {target}: its stack is of an older version; run `pulumi up`, or {way_out}"
         ) from None
     (task,) = pipeline["spec"]["tasks"]
     return {param["name"]: param["value"] for param in task["params"]}

@@ -4,9 +4,15 @@ from collections.abc import Callable
 
 from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
 from components.pipelines import rebuild
+from operate import proof
 from operate.errors import OperateError
 from operate.runs import EVENT, await_end, create, moment, newest, reasons, require_end
 from operate.target import Target
+
+
+def promotes_from(target: Target) -> str:
+    """Return the environment whose mark `target` demands. Raises OperateError if its stack does not say so."""
+    return proof.declared(target, "name the environment that it promotes from with --in")["vouched-by"]
 
 
 def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Callable[[str], None]) -> Manifest:

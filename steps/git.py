@@ -53,11 +53,11 @@ class Repository:
 
     def differs(self, one: str, other: str, paths: Sequence[str]) -> bool:
         """Return whether two commits differ below one of these paths, or cannot be compared."""
-        return self._run("--literal-pathspecs", "diff-tree", "--quiet", one, other, "--", *paths).code != 0
+        return self._run("--literal-pathspecs", "diff-tree", "-r", "--quiet", one, other, "--", *paths).code != 0
 
     def entry(self, commit: str, path: str) -> str:
         """Return what a commit has at a path, as mode and name; empty if nothing."""
-        return self._checked("ls-tree", "--format=%(objectmode) %(objectname)", commit, path).text
+        return self._checked("--literal-pathspecs", "ls-tree", "--format=%(objectmode) %(objectname)", commit, path).text
 
     def _run(self, *arguments: str) -> Done:
         return run(["git", "-C", str(self._folder), *arguments], self._env)

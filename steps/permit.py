@@ -14,7 +14,7 @@ from steps import result
 from steps.forge import Api, Forge, ForgeError, NoJsonError
 from steps.inputs import given
 from steps.result import log, warn
-from steps.text import plain, told
+from steps.text import plain, same_repository, told
 
 _MAY_WRITE = ("admin", "owner", "maintain", "write")
 
@@ -57,7 +57,7 @@ def _answer(inputs: Inputs, forge: Forge) -> tuple[str, str]:
         return "no", f"refused: the pull request is not to {inputs.base_branch}"
     # A fork may be gone; its commits are still here. What was pushed for review (Gitea's AGit) is on no branch, so it has no
     # label: who may read can do that.
-    if _part(head, "repo").get("full_name") == inputs.api.repository and head.get("label"):
+    if same_repository(_part(head, "repo").get("full_name"), inputs.api.repository) and head.get("label"):
         return "no", "refused: the pull request is no fork's, its pushes are delivered"
     if head.get("sha") != inputs.sha:
         return "stale", f"not the head: look at what is new, then say /ok-to-test {told(head.get('sha'))}"

@@ -12,7 +12,7 @@ from typing import Any
 from steps.inputs import given
 from steps.registry import Keys, Reading, Registry, public_key
 from steps.result import Outcome, log, warn, write
-from steps.text import compact
+from steps.text import compact, same_repository
 from steps.trust import Trust, environment
 
 
@@ -57,10 +57,11 @@ def run(inputs: Inputs) -> None:
 def _vouches(inputs: Inputs, mark: Any) -> bool:
     if not isinstance(mark, dict):
         return False
-    wanted = {"repository": inputs.repository, "digest": inputs.digest, "environment": inputs.vouched_by}
+    wanted = {"digest": inputs.digest, "environment": inputs.vouched_by}
     commit = mark.get("headSha")
     return (
         all(mark.get(name) == value for name, value in wanted.items())
+        and same_repository(mark.get("repository"), inputs.repository)
         and bool(commit)
         and commit in (inputs.commit, inputs.merge_commit)
         and mark.get("application") in (None, False, inputs.application)

@@ -5,6 +5,7 @@ for this repository, this head and the very tree that the merge made: of an appl
 it is valid for the merge commit itself, rebuilt there. A tag only says where to look.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from steps.inputs import given
 from steps.registry import Keys, Registry
 from steps.result import Outcome, log, warn, write
 from steps.run import Later
-from steps.text import compact
+from steps.text import compact, same_repository
 
 _POLL_SECONDS = 2.0
 # What was copied is there at once, or its registry lost it.
@@ -148,6 +149,11 @@ class Proof:
                 )
             if time.monotonic() >= deadline:
                 warn(self._log.rstrip("\n"), lines=True)
+                if other := self._built_elsewhere():
+                    raise self._outcome.refuse(
+                        f"{other} has built it, not {claim.promotes_from}: name {other} in promotesFrom, then: "
+                        f"python -m operate retry {claim.environment} {claim.application} {claim.pull_request}"
+                    )
                 raise self._outcome.refuse(
                     f"{claim.promotes_from} has not vouched for it within {self._seconds} s, see its status; then: "
                     f"{claim.way_out}"
@@ -170,15 +176,10 @@ class Proof:
         digests, said = self._digests(commit)
         found = []
         for digest in digests:
-            wanted = {
-                "repository": claim.repository,
-                "headSha": commit,
-                "digest": digest,
-                "environment": claim.promotes_from,
-            }
+            wanted = {"headSha": commit, "digest": digest, "environment": claim.promotes_from}
             marks, more = self._registry.attested(f"{self._image}@{digest}", claim.keys)
             said += more
-            found += [mark for mark in marks if _says(mark, wanted, claim.application)]
+            found += [mark for mark in marks if _says(mark, wanted, claim)]
         return found, said
 
     def _digests(self, commit: str) -> tuple[list[str], str]:
@@ -190,16 +191,27 @@ class Proof:
         answers = [later.result() for later in asked]
         return list(dict.fromkeys(digest for digest, _ in answers if digest)), "".join(said for _, said in answers)
 
+    def _built_elsewhere(self) -> str:
+        """Return an environment that has built the commit where the one that is waited for has not, by their tags."""
+        if self._digest:
+            return ""
+        tags = self._registry.crane("ls", self._image).text.split()
+        found = (re.fullmatch(rf"{re.escape(self._claim.head_sha)}-([a-z][a-z0-9-]{{0,19}})", tag) for tag in tags)
+        names = sorted({tag[1] for tag in found if tag} - {self._claim.environment})
+        return "" if self._claim.promotes_from in names or not names else names[0]
+
     def _fresh(self, mark: dict[str, Any]) -> bool:
         oldest = self._claim.max_age
         return oldest is None or notes.seconds(mark.get("at")) + oldest >= time.time()
 
 
-def _says(mark: Any, wanted: dict[str, str], application: str) -> bool:
+def _says(mark: Any, wanted: dict[str, str], claim: Claim) -> bool:
     """Return whether a statement is about this, and this application or none."""
     if not isinstance(mark, dict) or any(mark.get(name) != value for name, value in wanted.items()):
         return False
-    return bool(_either(mark.get("application"), application) == application)
+    if not same_repository(mark.get("repository"), claim.repository):
+        return False
+    return bool(_either(mark.get("application"), claim.application) == claim.application)
 
 
 def _fingerprint(mark: dict[str, Any]) -> Any:

@@ -57,7 +57,7 @@ class _Report:
         self._say(f"{inputs.environment}{branch.suffix}", state, description or inputs.run)
         promotable = self._result("promotable")
         if promotable == "yes":
-            self._say(branch.promotable, SUCCESS, f"staging ran it, and {branch.name} has not moved since")
+            self._say(branch.promotable, SUCCESS, f"{inputs.environment} ran it, and {branch.name} has not moved since")
             if self._overtaken():
                 self._say(branch.promotable, FAILURE, branch.moved)
         elif promotable == "no":

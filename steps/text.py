@@ -33,6 +33,11 @@ def parsed(text: str | bytes) -> Any:
         raise ValueError("too deep") from error
 
 
+def same_repository(one: Any, other: str) -> bool:
+    """Return whether two names are of one repository: forges make no difference between capitals and small letters."""
+    return isinstance(one, str) and one.isascii() and one.lower() == other.lower()
+
+
 def told(value: Any) -> str:
     """Return a value of JSON within a sentence."""
     try:

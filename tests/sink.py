@@ -14,8 +14,21 @@ from cel_expr_python import cel
 
 from tests.support import Declared, Object
 
-# Tekton's additions to CEL that this project uses: pkg/interceptors/cel/triggers.go of Triggers.
+# Tekton's additions to CEL that this project uses: pkg/interceptors/cel/triggers.go of Triggers, and of cel-go's extension
+# for strings, which it takes along, the one for small letters.
 _EXTENSIONS = [
+    cel.FunctionDecl(
+        "lowerAscii",
+        [
+            cel.Overload(
+                "string_lower_ascii",
+                return_type=cel.Type.STRING,
+                parameters=[cel.Type.STRING],
+                is_member=True,
+                impl=lambda text: "".join(letter.lower() if letter.isascii() else letter for letter in text),
+            )
+        ],
+    ),
     cel.FunctionDecl(
         "truncate",
         [

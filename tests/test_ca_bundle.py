@@ -221,3 +221,18 @@ def test_what_a_file_holds_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.
         '  tekton-delivery:caBundle.file = "ca.pem": holds no certificate (`-----BEGIN CERTIFICATE-----`), only PUBLIC KEY'
     )
     assert [text.split(";")[0] for text in str(caught.value).splitlines() if "caBundle" in text] == [line]
+
+
+@pytest.mark.parametrize("between", ["", "\r\n", " ", "# the next one: ", "\ufeff"])
+def test_each_certificate_begins_a_line_or_programs_pass_over_it(between: str) -> None:
+    """As `cat one.pem two.pem` leaves them where the first file has no last newline, or an editor where a file begins."""
+    one = EXPIRED.read_text().strip()
+    declared = record_config(over_tls("production", caBundle=f"{between}{one}{between}{one}"))
+    given = declared.one("ConfigMap", "ca-bundle")["data"]["ca.crt"]
+    assert re.findall(r"^-----BEGIN", given, re.M) == ["-----BEGIN"] * 2
+    assert given.endswith("-----END CERTIFICATE-----\n")
+
+
+def test_a_bundle_in_lines_stays_as_it_is() -> None:
+    text = f"# ours\n{EXPIRED.read_text()}\n# theirs\n{EXPIRED.read_text()}"
+    assert record_config(over_tls("production", caBundle=text)).one("ConfigMap", "ca-bundle")["data"]["ca.crt"] == text

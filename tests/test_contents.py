@@ -1,6 +1,7 @@
 """Keys that are none are refused before a run would fail by them, and no content is repeated."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from components.credential import SSH_DIRECTORY
 from components.plan import forge
-from components.settings.contents import deploy_key, known_hosts, public_key, signing_key, token
+from components.settings.contents import deploy_key, known_hosts, password, public_key, signing_key, token
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
 from offline.run import placeholder, run, stack_config
@@ -89,6 +90,51 @@ def test_a_token_is_one_word() -> None:
     assert token("ghp_hunter2\n") == ""
     for text in ("", "\n", "ghp_hunter2 ghp_hunter3", "https://bot:x@forge.example\nhttps://"):
         assert "one word" in token(text)
+
+
+def test_a_password_is_one_line() -> None:
+    assert password("correct horse: battery\r\n") == ""
+    assert "more than one line" in password("correct\nhorse")
+
+
+def test_every_token_and_password_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header or a registry's credential of two lines is none, and nothing says so but a run that fails."""
+    monkeypatch.chdir(tmp_path)
+
+    def user(name: str) -> dict[str, object]:
+        return {"username": name, "password": {"config": name}}
+
+    everything = {
+        "forge": {
+            "https": {"token": {"config": "fetch"}},
+            "token": {"config": "status"},
+            "okToTest": {"token": {"config": "reader"}},
+        },
+        "registry": {"host": "registry.example"} | {name: user(f"r{name}") for name in ("read", "write", "delete")},
+        "sourceRegistry": {"host": "source.example", "read": user("source")},
+        "build": {
+            "quarantine": {"host": "quarantine.example"} | {name: user(f"q{name}") for name in ("read", "write", "delete")},
+            "builderImage": f"registry.example/x@sha256:{'0' * 64}",
+        },
+        "mark": {
+            "publicKey": {"config": "public"},
+            "privateKey": {"config": "private"},
+            "password": {"config": "opens"},
+        },
+        "toolsImage": f"registry.example/x@sha256:{'0' * 64}",
+        "environments": [{"name": "live", "deliverOn": "merge"}],
+        "applications": [{"name": "shop", "repository": "acme/shop", "quarantine": user("shop")}],
+    }
+    secrets = set(re.findall(r'"config": "([a-z]+)"', json.dumps(everything)))
+    given = {f"tekton-delivery:{name}": "two lines\nof text" for name in secrets}
+    config = {
+        f"tekton-delivery:{key}": json.dumps(value) if not isinstance(value, str) else value
+        for key, value in everything.items()
+    }
+    with pytest.raises(SettingsError) as caught:
+        run(lambda: (Stack.load(), None)[1], config=config | given)
+    assert set(re.findall(r'\.config = "([a-z]+)"', str(caught.value))) == secrets
+    assert "of text" not in str(caught.value)
 
 
 def test_the_keys_of_marks_are_cosigns() -> None:

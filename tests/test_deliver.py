@@ -95,6 +95,23 @@ def test_the_run_is_the_listener_s(answer: dict[str, Any], environment: str, fix
     assert headers["Authorization"] == "Bearer a-token"
 
 
+def test_what_nobody_merged_is_promoted_as_a_webhook_would(answer: dict[str, Any]) -> None:
+    answer["body"] = found = pull_request("closed_merged")
+    found["merged_by"] = None
+    cluster = Cluster("production")
+    deliver.deliver(target(cluster, "production"), found["number"], None)
+    (body,) = cluster.created
+    assert {"name": "merged-by", "value": "ghost"} in body["spec"]["params"]
+
+
+def test_the_forge_may_write_the_repository_otherwise(answer: dict[str, Any]) -> None:
+    answer["body"] = found = pull_request("closed_merged")
+    found["head"]["repo"]["full_name"] = "Acme/CHESPIRITO"
+    cluster = Cluster("production")
+    deliver.deliver(target(cluster, "production"), found["number"], None)
+    assert len(cluster.created) == 1
+
+
 def test_the_api_can_have_another_address_here(answer: dict[str, Any]) -> None:
     answer["body"] = found = pull_request("closed_merged")
     deliver.deliver(target(Cluster("production"), "production"), found["number"], "https://forge.example/api/v1")

@@ -18,7 +18,7 @@ LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
     ("components.settings.errors",),
     ("components.settings.types",),
-    ("components.settings.exposure", "components.settings.registry"),
+    ("components.settings.exposure", "components.settings.places", "components.settings.registry"),
     (
         "components.settings.application",
         "components.settings.cluster",
@@ -28,7 +28,13 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
-    ("components.settings.contents", "components.settings.network_checks", "components.settings.workload_checks"),
+    (
+        "components.settings.contents",
+        "components.settings.network_checks",
+        "components.settings.promotion_checks",
+        "components.settings.variables",
+        "components.settings.workload_checks",
+    ),
     ("components.settings.checks",),
     ("components.settings.stack",),
     ("components.credential", "components.pod", "components.exposure"),

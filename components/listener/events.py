@@ -59,7 +59,7 @@ EVENTS = {
         trigger="push-main-trigger",
         objects="github-main-trigger",
         pipeline="pipeline",
-        params=_MERGE | {"merged-by": "$(body.pull_request.merged_by.login)"},
+        params=_MERGE | {"merged-by": "$(extensions.mergedBy)"},
     ),
     "base-moved": Event(
         condition="pushed to the base branch, by a merge or by hand",

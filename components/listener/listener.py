@@ -199,8 +199,8 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int
     A Trigger starts one run. Where a repository has several applications there is one Trigger for each of them: `number`
     counts the applications of a repository.
     """
-    repository = "body.repository.full_name"
     applications = {name: found[number] for name, found in args.applications.items() if len(found) > number}
+    applications = payload.caseless(applications)
     condition = {
         "pull-request": payload.to_stage(args.forge, args.base_branches),
         "rejected": payload.rejected(args.forge, args.base_branches),
@@ -210,9 +210,11 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int
         "ok-to-test": payload.vouched_for(),
     }[trigger.event]
     if number:
-        condition = f"{cel.one_of(repository, applications)} && ({condition})"
-    application = [{"key": "application", "expression": cel.lookup(applications, repository)}]
+        condition = f"{cel.one_of(payload.REPOSITORY, applications)} && ({condition})"
+    application = [{"key": "application", "expression": cel.lookup(applications, payload.REPOSITORY)}]
     overlays = [{"key": "run", "expression": payload.run_name(trigger.environment, trigger.event)}]
+    if "merged-by" in event.params:
+        overlays.append({"key": "mergedBy", "expression": payload.MERGED_BY})
     if event.webhook == "issue_comment":
         overlays.append({"key": "sha", "expression": payload.VOUCHED_FOR})
     return {

@@ -4,9 +4,12 @@ The fields are those of GitHub's `pull_request` and `issue_comment` webhooks
 (https://docs.github.com/en/webhooks/webhook-events-and-payloads); Gitea sends the same ones.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import TypeVar
 
 from components.cel import every, lookup, one_of, quote
+
+T = TypeVar("T")
 
 # The actions that bring something new to stage. Gitea says `synchronized` where GitHub says `synchronize`, and has no
 # `ready_for_review`; a listener for Gitea takes GitHub's words as well, so that GitHub's own bodies can be replayed at it.
@@ -16,11 +19,17 @@ DELIVERED = {"github": _DELIVERED, "gitea": (*_DELIVERED, "synchronized")}
 # What makes a title a draft's on Gitea, unless its WORK_IN_PROGRESS_PREFIXES say otherwise.
 DRAFT_TITLE = r"(?i)^(WIP:|\[WIP\])"
 
+# GitHub and Gitea know no two repositories whose names differ by capitals alone, and send a name as its owner writes it.
+REPOSITORY = "body.repository.full_name.lowerAscii()"
 SHA = "^[0-9a-f]{40}$"
 # A user's or an app's name on GitHub and Gitea: it ends up in an annotation.
 LOGIN = r"^[A-Za-z0-9_.-]+(\[bot\])?$"
 # A user's name: it ends up in the path of a URL.
 PERSON = "^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+# Who merged, for the history: forges tell nobody (null) where a push did, or where the account is gone, which both call so.
+NOBODY = "ghost"
+MERGED_BY = f"(body.pull_request.merged_by == null ? {quote(NOBODY)} : body.pull_request.merged_by.login)"
 
 # What stands in a run's name where others have a pull request's number.
 NO_NUMBER = "push"
@@ -99,7 +108,7 @@ def merged(base_branches: Mapping[str, str]) -> str:
             "body.pull_request.merged == true",
             _targets(base_branches),
             f"body.pull_request.merge_commit_sha.matches({quote(SHA)})",
-            f"body.pull_request.merged_by.login.matches({quote(LOGIN)})",
+            f"(body.pull_request.merged_by == null || body.pull_request.merged_by.login.matches({quote(LOGIN)}))",
         ]
     )
 
@@ -154,22 +163,27 @@ def sent_from(enterprise_host: str | None) -> str:
     return f"({absent} || header[{quote(header)}] == [{quote(enterprise_host)}])" if enterprise_host else absent
 
 
+def caseless(by_repository: Mapping[str, T]) -> dict[str, T]:
+    """Return a table of repositories as REPOSITORY looks them up."""
+    return {name.lower(): value for name, value in by_repository.items()}
+
+
 def pinned(repository_ids: Mapping[str, int]) -> list[str]:
     """Return the conditions that repositories are the forge's own numbers: a name may come to be another one's."""
-    name = "body.repository.full_name"
     # JSON's numbers are doubles here.
     return [
-        f"({name} != {quote(key)} || body.repository.id == {number}.0)" for key, number in sorted(repository_ids.items())
+        f"({REPOSITORY} != {quote(key)} || body.repository.id == {number}.0)"
+        for key, number in sorted(caseless(repository_ids).items())
     ]
 
 
-def _known_repository(repositories: Iterable[str]) -> str:
-    return one_of("body.repository.full_name", repositories)
+def _known_repository(base_branches: Mapping[str, str]) -> str:
+    return one_of(REPOSITORY, caseless(base_branches))
 
 
 def _branch(base_branches: Mapping[str, str]) -> str:
     """Return the expression for the branch that pull requests of the event's repository must target."""
-    return lookup(base_branches, "body.repository.full_name")
+    return lookup(caseless(base_branches), REPOSITORY)
 
 
 def _targets(base_branches: Mapping[str, str]) -> str:

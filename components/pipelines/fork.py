@@ -1,6 +1,6 @@
 """The pipeline for a fork's pull request: its tests, at the word of somebody who may write. It stages nothing."""
 
-from components.conventions import REPORTER, UNTRUSTED, Manifest
+from components.conventions import REPORTER, UNTRUSTED, Manifest, literal
 from components.pipelines.target import Target, git_secret, git_workspace, report, task, with_git
 from components.pipelines.untrusted import POD
 from components.tasks import permit, tests
@@ -46,7 +46,7 @@ def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
                     "repository-url": target.repository_url,
                     "pull-request": "$(params.pull-request)",
                     "head-sha": "$(params.head-sha)",
-                    "test-command": test_command,
+                    "test-command": literal(test_command),
                 },
                 runs=tests_task,
                 when=[{"input": permitted, "operator": "in", "values": [permit.YES]}],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import DEPLOYER, REPORTER, SUPERVISOR, UNTRUSTED, Manifest
+from components.conventions import DEPLOYER, REPORTER, SUPERVISOR, UNTRUSTED, Manifest, literal
 from components.pipelines.target import (
     Target,
     begin,
@@ -70,15 +70,15 @@ def needed(target: Target, commit: str, *, merged_head: str = "", always: str = 
 
 def build_and_stage(target: Target, recipe: Recipe, commit: str) -> tuple[Manifest, Manifest]:
     """Return the two pipeline tasks between a commit, an expression, and its rollout."""
-    arguments = "\n".join(f"{name}={value}" for name, value in sorted(recipe.build_args.items()))
+    arguments = "\n".join(f"{name}={literal(value)}" for name, value in sorted(recipe.build_args.items()))
     building = task(
         build.NAME,
         {
             "repository-url": target.repository_url,
             "head-sha": commit,
-            "test-command": recipe.test_command,
-            "dockerfile": recipe.dockerfile,
-            "context": recipe.context,
+            "test-command": literal(recipe.test_command),
+            "dockerfile": literal(recipe.dockerfile),
+            "context": literal(recipe.context),
             "build-args": arguments,
             "image": recipe.quarantine_image,
         },

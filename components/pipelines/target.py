@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import Manifest, seconds
+from components.conventions import Manifest, literal, seconds
 from components.settings.application import SmokeCheck
 
 
@@ -103,9 +103,9 @@ def _smoke_params(target: Target) -> dict[str, str]:
     """Return the param values of the smoke check; an empty URL asks nothing."""
     check = target.smoke_check
     return {
-        "smoke-url": f"{target.service_url}{check.path}" if check else "",
+        "smoke-url": literal(f"{target.service_url}{check.path}") if check else "",
         "smoke-status": str(check.status) if check else "200",
-        "smoke-contains": check.contains if check else "",
+        "smoke-contains": literal(check.contains) if check else "",
         "smoke-seconds": str(seconds(check.timeout)) if check else "0",
     }
 
@@ -113,7 +113,7 @@ def _smoke_params(target: Target) -> dict[str, str]:
 def commits_params(target: Target) -> dict[str, str]:
     """Return the param values of what fetches commits."""
     return {
-        "paths": "\n".join(target.paths),
+        "paths": literal("\n".join(target.paths)),
         "repository-url": target.repository_url,
         "base-branch": target.base_branch,
     }

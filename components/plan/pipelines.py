@@ -74,7 +74,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         environment=environment.name,
         repository=application.repository,
         paths=tuple(application.paths),
-        shares_repository=len(settings.by_repository[application.repository]) > 1,
+        shares_repository=len(settings.by_repository[application.repository.lower()]) > 1,
         image=settings.registry.image(application.name),
         source_image=delivery.source.image(application.name) if delivery.source else None,
         namespace=environment.name,

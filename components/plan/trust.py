@@ -1,5 +1,6 @@
 """From settings to which steps trust the stack's own certificate authorities."""
 
+import re
 from collections.abc import Mapping
 
 from components.conventions import Manifest
@@ -19,7 +20,10 @@ def bundle(stack: Stack, tasks: Mapping[str, Manifest]) -> str | None:
     """Return what those Tasks mount, PEM; None where none of them does."""
     settings = stack.settings
     mounted = any(map(trust.has_authorities, tasks.values()))
-    return stack.text(settings.ca_bundle).strip() + "\n" if settings.ca_bundle and mounted else None
+    if not settings.ca_bundle or not mounted:
+        return None
+    # What reads PEM passes over a certificate that does not begin a line.
+    return re.sub(r"(?<=.)(?=-----BEGIN )", "\n", stack.text(settings.ca_bundle).strip()) + "\n"
 
 
 def _tls(settings: Settings) -> set[str]:

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from components.conventions import seconds
+from components.settings import places
 from components.settings import types as form
 from components.settings.registry import User
 from components.settings.types import Limits, Model, Source, TextOrSource
@@ -26,13 +27,13 @@ class Resources(Model):
 class Liveness(Model):
     """A container that does not answer here for 30 seconds is started anew."""
 
-    path: form.HttpPath = Field(description="path of the probe", examples=["/livez"])
+    path: places.HttpPath = Field(description="path of the probe", examples=["/livez"])
 
 
 class Startup(Model):
     """Until the container answers here, the other probes wait; after the timeout it is started anew."""
 
-    path: form.HttpPath = Field(description="path of the probe", examples=["/healthz"])
+    path: places.HttpPath = Field(description="path of the probe", examples=["/healthz"])
     timeout: form.Duration = Field(default="60s", description="how long it may take to start")
 
 
@@ -47,7 +48,7 @@ class Probes(Model):
 class SmokeCheck(Model):
     """What a rollout that got ready is asked before it counts: a wrong answer brings back what served before."""
 
-    path: form.HttpPath = Field(description="asked of the Service by GET", examples=["/api/version"])
+    path: places.HttpPath = Field(description="asked of the Service by GET", examples=["/api/version"])
     status: form.HttpStatus = Field(default=200, description="what the answer's status must be")
     contains: form.Line = Field(default="", description="what must be in the answer's body", examples=["version"])
     timeout: form.Duration = Field(default="30s", description="how long a wrong answer is asked again")
@@ -57,7 +58,7 @@ class Ready(Model):
     """How a service shows that it can be used. The tests start after that."""
 
     port: form.Port = Field(description="where it accepts a connection", examples=[5432])
-    path: form.HttpPath | None = Field(
+    path: places.HttpPath | None = Field(
         default=None, description="asked there by GET until the status is below 400", examples=["/health"]
     )
     timeout: form.Duration = Field(default="2m", description="how long that may take, its image's pull included")
@@ -114,7 +115,7 @@ class Origin(Model):
         examples=[12345678],
     )
     base_branch: form.Branch = Field(default="main", description="the branch to merge to")
-    paths: list[form.PathInside] = Field(
+    paths: list[places.PathInside] = Field(
         default_factory=list,
         description="what in the repository it is made of, where that is not all: a pull request or a merge that touches "
         "none of it rolls out nothing, and only what lies there has to be what was tested",
@@ -126,7 +127,7 @@ class Container(Model):
     """How an application's container runs, the same in every environment."""
 
     port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
-    health_path: form.HttpPath = Field(default="/", description="readiness probe's path")
+    health_path: places.HttpPath = Field(default="/", description="readiness probe's path")
     smoke_check: SmokeCheck | None = Field(
         default=None,
         description="a question to the application after each rollout; none by default",
@@ -157,8 +158,8 @@ class Application(Container, Origin):
         description="containers beside the tests, which reach them at localhost; they end with the tests' pod",
         examples=[{"db": {"image": "registry.example/postgres@sha256:<64 hex digits>", "ready": {"port": 5432}}}],
     )
-    dockerfile: form.RelativePath = Field(default="Dockerfile", description="path in the repository")
-    context: form.RelativePath = Field(default=".", description="the build's context, a path in the repository")
+    dockerfile: places.Dockerfile = Field(default="Dockerfile", description="path in the repository")
+    context: places.RelativePath = Field(default=".", description="the build's context, a path in the repository")
     build_args: dict[form.ArgumentName, TextOrSource] = Field(
         default_factory=dict,
         description="build arguments; values are not secret",

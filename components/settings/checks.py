@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from components.settings.application import Application
 from components.settings.build import Build
 from components.settings.contents import certificates
+from components.settings.environment import Environment
 from components.settings.errors import Location, path
 from components.settings.mark import Mark
 from components.settings.network_checks import network_inconsistencies
@@ -21,7 +22,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting that contradicts another one."""
     environments, applications = settings.environments, settings.applications
     yield from _repeated("environments", "name", [environment.name for environment in environments])
-    yield from _repeated("environments", "deliverOn", [environment.deliver_on for environment in environments])
+    yield from _one_of_each(environments)
     yield from _repeated("applications", "name", [application.name for application in applications])
     yield from _repositories(applications)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
@@ -39,9 +40,6 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         if environment.deliver_on == "pull-request" and environment.approval:
             problem = "takes no `approval`: nobody waits for a pull request; remove it, or give it to the next environment"
             yield _line((*place, "deliverOn"), environment.deliver_on, problem)
-        if environment.deliver_on == "merge" and environment.promotes_from == environment.name:
-            problem = "is the environment itself; name the one whose mark it demands"
-            yield _line((*place, "promotesFrom"), environment.promotes_from, problem)
         if environment.deliver_on == "merge" and "on_reject" in environment.model_fields_set:
             problem = "says nothing where it delivers on merge: what is rejected never gets here; remove it"
             yield _line((*place, "onReject"), environment.on_reject, problem)
@@ -119,9 +117,10 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
     """Applications may share a repository, and then its base branch; what they are built from lies in their paths."""
     first: dict[str, int] = {}
     for index, application in enumerate(applications):
-        other = applications[first.setdefault(application.repository, index)]
+        at = first.setdefault(application.repository.lower(), index)
+        other = applications[at]
         if application.base_branch != other.base_branch:
-            problem = f"is {json.dumps(other.base_branch)} for applications[{first[application.repository]}]"
+            problem = f"is {json.dumps(other.base_branch)} for applications[{at}]"
             yield _line(
                 ("applications", index, "baseBranch"),
                 application.base_branch,
@@ -131,7 +130,7 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
             yield _line(
                 ("applications", index, "repositoryId"),
                 application.repository_id,
-                f"is {other.repository_id} for applications[{first[application.repository]}], of the same repository; "
+                f"is {other.repository_id} for applications[{at}], of the same repository; "
                 "name the same number, or leave it out here",
             )
         inside = any(
@@ -208,6 +207,16 @@ def _source_registry(settings: Settings, source: ReadRegistry) -> Iterator[str]:
     if promoting and settings.registry.write is None:
         needed = f"needs the key `{path(('registry', 'write'))}`: the user that writes the copies; add it"
         yield _line(place, source.host, needed)
+
+
+def _one_of_each(environments: Sequence[Environment]) -> Iterator[str]:
+    """One listener leads an event to one environment."""
+    first: dict[str, int] = {}
+    for index, environment in enumerate(environments):
+        before = first.setdefault(environment.deliver_on, index)
+        if before < index:
+            problem = f"a stack has one such environment, and environments[{before}] is it; give this one a stack of its own"
+            yield _line(("environments", index, "deliverOn"), environment.deliver_on, problem)
 
 
 def _repeated(group: str, key: str, values: Sequence[str]) -> Iterator[str]:

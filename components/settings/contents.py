@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from components.settings.errors import Location, path
+from components.settings.registry import ReadRegistry, User
 from components.settings.settings import Settings
 from components.settings.types import Source
 
@@ -34,12 +35,32 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
         (("mark", "publicKey"), mark.public_key, public_key),
         *((("mark", "formerPublicKeys", at), key, public_key) for at, key in enumerate(mark.former_public_keys)),
         (("caBundle",), bundle if isinstance(bundle, Source) else None, certificates),
+        (("forge", "token"), forge.token, token),
+        (("forge", "okToTest", "token"), forge.ok_to_test.token if forge.ok_to_test else None, token),
+        (("mark", "password"), mark.password, password),
+        *((place, user.password, password) for place, user in _users(settings)),
     ]
     for place, source, check in checks:
         problem = check(text(source)) if source else ""
         if source and problem:
             key, name = ("file", source.file) if source.file else ("config", source.config)
             yield f'{path((*place, key))} = "{name}": {problem}'
+
+
+def _users(settings: Settings) -> Iterator[tuple[Location, User]]:
+    """Yield each user of a registry with the place of its password."""
+    registries: list[tuple[Location, ReadRegistry | None]] = [
+        (("registry",), settings.registry),
+        (("sourceRegistry",), settings.source_registry),
+        (("build", "quarantine"), settings.build.quarantine if settings.build else None),
+    ]
+    for place, registry in registries:
+        for role in ("read", "write", "delete"):
+            if user := getattr(registry, role, None):
+                yield (*place, role, "password"), user
+    for index, application in enumerate(settings.applications):
+        if application.quarantine:
+            yield ("applications", index, "quarantine", "password"), application.quarantine
 
 
 def deploy_key(text: str) -> str:
@@ -69,6 +90,11 @@ def known_hosts(text: str) -> str:
 def token(text: str) -> str:
     """Return what is wrong with a token, or an empty text."""
     return "" if re.fullmatch(r"\S+", text.strip()) else "holds no token, which is one word"
+
+
+def password(text: str) -> str:
+    """Return what is wrong with a password, or an empty text."""
+    return "" if len(text.strip().splitlines()) == 1 else "holds more than one line, and a password is one"
 
 
 def signing_key(text: str) -> str:

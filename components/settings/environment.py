@@ -88,7 +88,9 @@ class Environment(Model):
         examples=["merge"],
     )
     promotes_from: form.ShortName = Field(
-        default="staging", description="where it delivers on merge: the environment whose mark it demands"
+        default="staging",
+        description="where it delivers on merge: the environment whose mark it demands, which delivers on pull-request, "
+        "here or in another stack; several may promote from one",
     )
     stale_base: Literal["refuse", "rebuild"] = Field(
         default="refuse",

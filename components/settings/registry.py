@@ -9,7 +9,7 @@ from components.settings.types import Model, Source
 class User(Model):
     """A user of a registry."""
 
-    username: str = Field(min_length=1, description="name of the user", examples=["deployer"])
+    username: form.RegistryUser = Field(description="name of the user", examples=["deployer"])
     password: Source = Field(description="its password or token", examples=[{"file": "secrets/registry-password"}])
 
 

@@ -37,7 +37,7 @@ class Settings(Model):
         examples=[{"host": "registry.staging.example"}],
     )
     mark: Mark = Field(
-        description="the key pair by which staging vouches for what production may run",
+        description="the key pair by which one environment vouches for what the next one may run",
         examples=[{"publicKey": {"file": "mark.pub"}}],
     )
     build: Build | None = Field(default=None, description="needed where an environment delivers on pull-request")
@@ -56,10 +56,10 @@ class Settings(Model):
 
     @property
     def by_repository(self) -> dict[str, list[str]]:
-        """Each repository and the names of its applications."""
+        """Each repository, in small letters, and the names of its applications."""
         repositories: dict[str, list[str]] = {}
         for application in self.applications:
-            repositories.setdefault(application.repository, []).append(application.name)
+            repositories.setdefault(application.repository.lower(), []).append(application.name)
         return repositories
 
     @property

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 from components.settings.checks import inconsistencies
 from components.settings.contents import wrong_contents
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
+from components.settings.promotion_checks import promotion_inconsistencies
 from components.settings.settings import Settings
 from components.settings.types import IMAGE_BY_DIGEST, Source
+from components.settings.variables import variables
 from components.settings.workload_checks import workload_inconsistencies
 
 Reader = Callable[[str], str]
@@ -47,10 +49,12 @@ class Stack:
             except (OSError, ValueError, LookupError) as error:
                 mistakes.append(_unusable(location, source, error))
         mistakes += inconsistencies(settings)
+        mistakes += promotion_inconsistencies(settings, Path())
         mistakes += workload_inconsistencies(settings)
         stack = cls(settings, texts)
         if not mistakes:
             mistakes += _images_without_digest(stack)
+            mistakes += variables(settings, stack.text)
         if not mistakes and read is None:  # where somebody else reads, the contents stand for others
             mistakes += wrong_contents(settings, stack.text)
         if mistakes:

@@ -25,7 +25,8 @@ from components.settings.errors import SOURCE_ARM, TEXT_ARM
 class Form:
     """What a value has to look like: in words for people, in JSON schema for editors."""
 
-    def __init__(self, allowed: str, is_right: Callable[[Any], bool], schema: Mapping[str, Any]) -> None:
+    def __init__(self, allowed: str, is_right: Callable[[Any], bool | str], schema: Mapping[str, Any]) -> None:
+        """`is_right` returns True, or what in particular is wrong."""
         self.allowed = allowed
         self._is_right = is_right
         self._schema = schema
@@ -37,8 +38,9 @@ class Form:
         return {**handler(schema), **self._schema}
 
     def _check(self, value: Any) -> Any:
-        if not self._is_right(value):
-            raise ValueError(self.allowed)
+        verdict = self._is_right(value)
+        if verdict is not True:
+            raise ValueError(f"{self.allowed}; {verdict}" if verdict else self.allowed)
         return value
 
 
@@ -67,20 +69,16 @@ RepositoryName = Annotated[str, _matching(r"[\w.-]+/(?!.*\.git$)[\w.-]+", "owner
 Branch = Annotated[str, _matching(r"[\w.-]+(/[\w.-]+)*", "a branch's name of letters, digits, `.`, `_`, `-` and `/`")]
 Host = Annotated[str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path")]
 ImagePath = Annotated[str, _matching(r"[a-z0-9._/-]*", "lower-case letters, digits, `.`, `_`, `-` and `/`")]
-Url = Annotated[str, _matching(r"https?://[^/\s]+(/\S*[^/\s])?", "an http(s) URL without a `/` at the end")]
-SshUrl = Annotated[str, _matching(r"ssh://[^@/\s]+@[^/\s]+", "ssh://user@host or ssh://user@host:port, without a path")]
+Url = Annotated[
+    str, _matching(r"https?://[^/\s$]+(/[^\s$]*[^/\s$])?", "an http(s) URL without `$` and without a `/` at the end")
+]
+SshUrl = Annotated[str, _matching(r"ssh://[^@/\s$]+@[^/\s$]+", "ssh://user@host or ssh://user@host:port, without a path")]
 GitUrl = Annotated[
-    str, _matching(r"https?://[^/@\s]+(/[^@\s]*[^/@\s])?", "an http(s) URL without a user and without a `/` at the end")
+    str, _matching(r"https?://[^/@\s$]+(/[^@\s$]*[^/@\s$])?", "an http(s) URL without a user and without a `/` at the end")
 ]
+# A colon would end it: what follows were the password's.
+RegistryUser = Annotated[str, _matching(r"[^:\r\n]+", "a name in one line, without `:`")]
 GitUser = Annotated[str, _matching(r"[\w.-]+", "letters, digits, `.`, `_` and `-`")]
-HttpPath = Annotated[str, _matching(r"/[\w./-]*", "a path that begins with `/`")]
-# No `..`, no leading `/` or `-`: it is joined to the checkout and handed to commands.
-RelativePath = Annotated[
-    str, _matching(r"\.|\.?\w[\w.-]*(/\.?\w[\w.-]*)*", "`.` or a path below the root of the repository, without `..`")
-]
-PathInside = Annotated[
-    str, _matching(r"\.?\w[\w.-]*(/\.?\w[\w.-]*)*", "a path below the root of the repository, without `..` and no `/` last")
-]
 Folder = Annotated[str, _matching(r"(/\.?\w[\w.-]*)+", "an absolute path of a folder, without `..` and no `/` last")]
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
 Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)")]

@@ -1,6 +1,6 @@
 """Tells the forge at a run's beginning what it is going to wait for."""
 
-from components.conventions import Manifest
+from components.conventions import Manifest, literal
 from components.tasks import forge, python
 from components.tasks.report import CONTEXT_SUFFIX
 from components.tasks.step import string_params
@@ -32,4 +32,4 @@ def spec(*, environment: str, api: forge.Api, waits_for: str) -> Manifest:
 
 def env(*, environment: str, api: forge.Api, waits_for: str) -> dict[str, str]:
     """Return what a step is given that sets the commit status."""
-    return forge.status_env(environment=environment, api=api) | {"WAITS_FOR": waits_for}
+    return forge.status_env(environment=environment, api=api) | {"WAITS_FOR": literal(waits_for)}

@@ -1,6 +1,6 @@
 """Waiting for people before a rollout: what the promotion pod is given for it."""
 
-from components.conventions import seconds
+from components.conventions import literal, seconds
 from components.settings.environment import Approval
 
 PARAMS = {"run": "name of the PipelineRun"}
@@ -23,7 +23,7 @@ def env(approval: Approval) -> dict[str, str]:
         "PARAM_RUN": "$(params.run)",
         "RUN_UID": "$(context.taskRun.uid)",
         "APPROVALS_NAMESPACE": "$(context.taskRun.namespace)",
-        "APPROVERS": approvers(approval),
+        "APPROVERS": literal(approvers(approval)),
         "APPROVAL_COUNT": str(approval.count),
         "APPROVAL_TIMEOUT": approval.timeout,
         "APPROVAL_SECONDS": str(seconds(approval.timeout)),

@@ -7,7 +7,7 @@ source nor a workspace nor a volume of a step.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.conventions import Manifest, limits, restricted, seconds
+from components.conventions import Manifest, limits, literal, restricted, seconds
 from components.settings.application import Service
 from components.tasks.step import empty_dir, mount, step, variable
 
@@ -56,7 +56,7 @@ def awaited(services: Sequence[Sidecar]) -> list[Manifest]:
             env={
                 "SERVICE": sidecar.name,
                 "PORT": str(ready.port),
-                "HTTP_PATH": ready.path or "",
+                "HTTP_PATH": literal(ready.path or ""),
                 "READY_SECONDS": str(seconds(ready.timeout)),
             },
             cpu="500m",
@@ -77,11 +77,11 @@ def _sidecar(sidecar: Sidecar) -> Manifest:
         "securityContext": restricted(service.user),
     }
     if service.command:
-        made["command"] = service.command
+        made["command"] = [literal(text) for text in service.command]
     if service.args:
-        made["args"] = service.args
+        made["args"] = [literal(text) for text in service.args]
     if service.env:
-        made["env"] = [variable(name, value) for name, value in service.env.items()]
+        made["env"] = [variable(name, literal(value)) for name, value in service.env.items()]
     if service.writable:
         made["volumeMounts"] = [mount(_volume(sidecar, number), path) for number, path in enumerate(service.writable)]
     return made

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from components.conventions import literal
+from tests import expansion
+from tests import test_texts as texts
 from tests.contracts.conftest import Ask
 from tests.sink import COMMENT, HEADERS, PUSH, deliver
 from tests.support import (
@@ -41,6 +44,8 @@ def shapes() -> Iterator[tuple[str, Callable[[dict[str, Declared]], Declared]]]:
     yield "public repositories", lambda stacks: over_https("production", public=True)
     yield "several applications", lambda stacks: several_applications()
     yield "services", lambda stacks: with_services()
+    yield "texts with a dollar", lambda stacks: texts.awkward_staging()
+    yield "people with a dollar", lambda stacks: texts.awkward_production()
 
 
 @pytest.fixture(params=[shape for _, shape in shapes()], ids=[name for name, _ in shapes()])
@@ -215,3 +220,17 @@ def test_an_expression_that_is_no_cel_stops_the_webhook_and_says_so(ask: Ask, st
 
 def _sorted(runs: list[Object]) -> list[str]:
     return sorted(json.dumps(run, sort_keys=True) for run in runs)
+
+
+def test_variables_are_put_in_as_the_unit_tests_believe(ask: Ask) -> None:
+    known = {"params.a": "$(params.b) $$ $", "params.b": "b", "context.task.name": "", "results.digest.path": "/x"}
+    given = [
+        texts.AWKWARD,
+        literal(texts.AWKWARD),
+        *texts.PATHS,
+        *(f"x$$({name}) $$$({name})$({name}) $ ({name}) $( {name}) $({name} " for name in known),
+        "$(params.c) $(params.a[0]) $(params['a']) $(params.a",
+    ]
+    substituted = ask("substitute", texts=given, variables=known)
+    assert substituted == [expansion.tekton(text, known) for text in given]
+    assert substituted[:2] == given[:2]

@@ -8,6 +8,7 @@ import pytest
 
 from components.conventions import Manifest
 from components.pipelines import rebuild as pipeline
+from operate import __main__ as command
 from operate import rebuild, runs
 from operate.errors import OperateError
 from operate.rebuild import rebuild_merge
@@ -28,7 +29,11 @@ class Staging(Memory):
         self._workspaces = [{"name": credential}] if credential else []
 
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
-        assert (environment, plural, name) == ("staging", "pipelines", "shop-staging-rebuild-pipeline")
+        assert (environment, plural, name) == (
+            self.environment,
+            "pipelines",
+            f"shop-{self.environment}-rebuild-pipeline",
+        )
         return {"spec": {"workspaces": self._workspaces} if self._workspaces else {}}
 
     def create_run(self, environment: str, body: Manifest) -> None:
@@ -100,6 +105,31 @@ def test_a_run_by_hand_is_what_the_pipeline_declares(credential: str | None) -> 
 def test_who_operates_needs_no_pulumi() -> None:
     code = "import sys, operate.__main__; sys.exit(any(name.split('.')[0].startswith('pulumi') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize(("named", "wanted"), [((), "preview"), (("--in", "staging"), "staging")])
+def test_it_is_rebuilt_in_the_environment_that_the_stack_promotes_from(
+    production: Memory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    named: tuple[str, ...],
+    wanted: str,
+) -> None:
+    production.declared["vouched-by"] = "preview"
+    monkeypatch.setattr(command, "Cluster", lambda context: Staging(wanted) if context == "other" else production)
+    code = command.main(["rebuild", "production", "shop", "3", *named, "--in-context", "other"])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert f"; {wanted} shop rebuilds what was merged" in said.out
+
+
+def test_what_a_stack_of_an_older_version_promotes_from_has_to_be_named(
+    production: Memory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    production.declared = {}
+    monkeypatch.setattr(command, "Cluster", lambda context: production)
+    assert command.main(["rebuild", "production", "shop", "3"]) == 1
+    assert "name the environment that it promotes from with --in" in capsys.readouterr().err
 
 
 def test_a_failed_rebuild_promotes_nothing_and_says_why(production: Memory) -> None:

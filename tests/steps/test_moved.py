@@ -65,6 +65,7 @@ def touches(sandbox: Sandbox, asked: Forge, repository: Path, before: str, after
         ("first", "shop", "lib\nshop/a b/file", "yes"),
         ("shop", "mail", "lib\nshop/a b", "no"),
         ("shop", "mail", "m*", "no"),
+        ("first", "shop", "shop/other", "no"),
         ("mail", "first", "shop", "yes"),
     ],
 )

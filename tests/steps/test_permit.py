@@ -129,6 +129,7 @@ def test_another_commit_than_the_head_is_not_tested(sandbox: Sandbox, asked: For
         ({"state": "closed"}, "not open"),
         ({"base": {"ref": "release"}}, "not to main"),
         ({"head": {"sha": SHA, "label": "greeting", "repo": {"full_name": "acme/shop"}}}, "no fork's"),
+        ({"head": {"sha": SHA, "label": "greeting", "repo": {"full_name": "Acme/SHOP"}}}, "no fork's"),
     ],
 )
 def test_only_open_pull_requests_of_forks_to_the_base_branch_need_the_word(

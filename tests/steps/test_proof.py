@@ -53,7 +53,13 @@ def prove(sandbox: Sandbox, *marks: dict[str, object], cosign: str = "", **chang
 
 
 @pytest.mark.parametrize(
-    "mark", [MARK, MARK | {"headSha": MERGE}, {name: value for name, value in MARK.items() if name != "application"}]
+    "mark",
+    [
+        MARK,
+        MARK | {"repository": "Acme/SHOP"},
+        MARK | {"headSha": MERGE},
+        {name: value for name, value in MARK.items() if name != "application"},
+    ],
 )
 def test_a_mark_about_it_proves_it(sandbox: Sandbox, mark: dict[str, object]) -> None:
     result = prove(sandbox, MARK | {"digest": "another"}, mark)
@@ -70,6 +76,8 @@ def test_a_mark_about_it_proves_it(sandbox: Sandbox, mark: dict[str, object]) ->
     "lie",
     [
         {"repository": "acme/other"},
+        {"repository": "acme/\u017fhop"},
+        {"repository": None},
         {"application": "other"},
         {"headSha": "f" * 40},
         {"headSha": ""},

@@ -90,6 +90,7 @@ class TestProve:
         "lie",
         [
             {"repository": "acme/other"},
+            {"repository": "acme/\u017fhop"},
             {"headSha": "f" * 40},
             {"digest": "sha256:" + "c" * 64},
             {"environment": "preview"},
@@ -100,6 +101,10 @@ class TestProve:
         result = self.prove(sandbox, at(repository, "base"), mark(repository, **lie))
         assert "staging has not vouched for it" in self.refused(sandbox, result)
 
+    def test_a_repository_is_the_same_however_the_two_stacks_write_it(self, sandbox: Sandbox, repository: Path) -> None:
+        result = self.prove(sandbox, at(repository, "base"), mark(repository), PARAM_REPOSITORY="Acme/SHOP")
+        assert result.code == 0, result.err
+
     def test_without_a_good_signature_there_is_no_mark(self, sandbox: Sandbox, repository: Path) -> None:
         result = self.prove(sandbox, at(repository, "base"))
         assert "staging has not vouched for it" in self.refused(sandbox, result)
@@ -109,6 +114,31 @@ class TestProve:
         result = self.prove(sandbox, at(repository, "base"), crane="echo MANIFEST_UNKNOWN >&2; exit 1")
         assert "has not vouched for it" in self.refused(sandbox, result)
         assert "MANIFEST_UNKNOWN" in result.err
+
+    def listing(self, *tags: str) -> str:
+        """A registry that has these tags, and none of the one that is looked for."""
+        return f"case $1 in ls) printf '%s\\n' {' '.join(tags)} ;; *) echo MANIFEST_UNKNOWN >&2; exit 1 ;; esac"
+
+    def test_a_wait_for_an_environment_that_never_builds_names_the_one_that_did(
+        self, sandbox: Sandbox, repository: Path
+    ) -> None:
+        """A chain of three, or an environment that is called otherwise in its own stack: no mark would ever come."""
+        other = "e" * 40
+        crane = self.listing(f"{SHA}-preview", f"{other}-qa", SHA, f"{SHA}-production", f"{SHA}-Bad;id", "x", f"{SHA}-")
+        result = self.prove(sandbox, at(repository, "base"), crane=crane)
+        assert self.refused(sandbox, result) == (
+            "preview has built it, not staging: name preview in promotesFrom, then: "
+            "python -m operate retry production shop 7"
+        )
+        assert ["ls", IMAGE] in sandbox.called("crane")
+
+    @pytest.mark.parametrize("crane", ["exit 1", f"case $1 in ls) echo {SHA}-staging; echo {SHA}-qa ;; *) exit 1 ;; esac"])
+    def test_another_environments_image_is_no_reason_where_the_right_one_has_built_too(
+        self, sandbox: Sandbox, repository: Path, crane: str
+    ) -> None:
+        """Nor is a registry that lists nothing."""
+        result = self.prove(sandbox, at(repository, "base"), crane=crane)
+        assert "staging has not vouched for it within 0 s" in self.refused(sandbox, result)
 
     def test_any_image_that_a_tag_of_the_commit_leads_to_is_enough(self, sandbox: Sandbox, repository: Path) -> None:
         """Another environment's copy took the tag for people, or the one of the last release is the only one."""

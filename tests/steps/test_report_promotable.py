@@ -19,6 +19,13 @@ def test_branch_rules_learn_whether_a_commit_can_be_promoted_as_it_is(
     assert words in told[1]
 
 
+def test_the_environment_goes_by_its_own_name(reporter: Reporter) -> None:
+    reporter.report([task_run("True", reason="serves", promotable="yes")], "Succeeded", ENVIRONMENT="preview")
+    said = reporter.forge.statuses
+    assert said[SHA, "tekton-delivery/promotable"] == ("success", "preview ran it, and main has not moved since")
+    assert (SHA, "tekton-delivery/preview") in said
+
+
 def told(
     at: str, state: str = "failure", context: str = "tekton-delivery/promotable", word: str = "state"
 ) -> dict[str, str]:

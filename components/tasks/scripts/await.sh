@@ -10,7 +10,7 @@ fi
 
 ready() {
     if [ -n "$HTTP_PATH" ]; then
-        curl --silent --fail --max-time 5 --output /dev/null "http://localhost:$PORT$HTTP_PATH"
+        curl --silent --fail --globoff --path-as-is --max-time 5 --output /dev/null "http://localhost:$PORT$HTTP_PATH"
         return
     fi
     code=0

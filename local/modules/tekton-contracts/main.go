@@ -1,17 +1,21 @@
 // Command tekton-contracts asks Tekton's own code about declared objects, without a cluster: `validate` whether they are
-// valid, `deliver` what a webhook starts. Both read JSON on standard input and write JSON on standard output.
+// valid, `deliver` what a webhook starts, `substitute` what becomes of a text with variables. All read JSON on standard input and write JSON on standard output.
 package main
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"github.com/tektoncd/pipeline/pkg/substitution"
 )
 
-// input is what both commands read.
+// input is what the commands read.
 type input struct {
 	Objects    []json.RawMessage `json:"objects"`
 	Deliveries []delivery        `json:"deliveries"`
+	Texts      []string          `json:"texts"`
+	Variables  map[string]string `json:"variables"`
 }
 
 func main() {
@@ -33,8 +37,14 @@ func run(arguments []string) error {
 		out, err = validate(in.Objects)
 	case len(arguments) == 1 && arguments[0] == "deliver":
 		out, err = deliverAll(in.Objects, in.Deliveries)
+	case len(arguments) == 1 && arguments[0] == "substitute":
+		texts := []string{}
+		for _, text := range in.Texts {
+			texts = append(texts, substitution.ApplyReplacements(text, in.Variables))
+		}
+		out = texts
 	default:
-		err = fmt.Errorf("usage: tekton-contracts validate | deliver")
+		err = fmt.Errorf("usage: tekton-contracts validate | deliver | substitute")
 	}
 	if err != nil {
 		return err

@@ -188,8 +188,8 @@ SIGNED: Mapping[str, Attempt] = {
     "merged-as-text": Attempt(
         _set("pull_request", "merged", value="true"), environment="production", webhook="closed_merged"
     ),
-    "merged-by-nobody": Attempt(
-        _set("pull_request", "merged_by", value=None), environment="production", webhook="closed_merged"
+    "merged-by-no-name": Attempt(
+        _set("pull_request", "merged_by", value={}), environment="production", webhook="closed_merged"
     ),
     "merged-by-a-command": Attempt(
         _set("pull_request", "merged_by", "login", value="$(touch PWNED)"), environment="production", webhook="closed_merged"

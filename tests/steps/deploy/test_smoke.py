@@ -56,6 +56,14 @@ def test_the_smoke_check_asks_what_the_settings_say(sandbox: Sandbox, cluster: C
     assert application.asked == ["/version"]
 
 
+def test_path_and_query_are_asked_as_they_stand(sandbox: Sandbox, cluster: Cluster, application: Application) -> None:
+    odd = "/../(b)/$c;d,e=f'!~@/?full=1&x=%5B1-3%5D&y=a?b*c"
+    application.answers = [("200", "this is version 2\n")]
+    result = deploy(sandbox, PARAM_SMOKE_URL=f"{application.url}{odd}", **SMOKE)
+    assert result.code == 0, result.err
+    assert application.asked == [f"/version{odd}"]
+
+
 def test_without_one_nothing_is_asked(sandbox: Sandbox, cluster: Cluster, application: Application) -> None:
     application.answers = [("500", "")]
     assert deploy(sandbox).code == 0

@@ -48,6 +48,10 @@ def listening(answer: Callable[[socket.socket], object] = lambda connection: Non
             connection.close()
 
 
+# A path and a query of the settings' form.
+ODD = "/a/../(b)/$c;d,e=f'!~@/?full=1&x=%5B1-3%5D&y=a?b*c"
+
+
 @contextmanager
 def answering(*statuses: int) -> Iterator[int]:
     """An HTTP server that answers with each status in turn, and with the last one from then on."""
@@ -55,7 +59,7 @@ def answering(*statuses: int) -> Iterator[int]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response((left.pop(0) if len(left) > 1 else left[0]) if self.path == "/health" else 404)
+            self.send_response((left.pop(0) if len(left) > 1 else left[0]) if self.path in ("/health", ODD) else 404)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
@@ -110,3 +114,9 @@ def test_a_port_that_is_open_is_not_enough_where_an_answer_is_wanted(sandbox: Sa
 def test_an_answer_of_another_path_is_none(sandbox: Sandbox) -> None:
     with answering(200) as port:
         assert wait(sandbox, port, "/other").code == 1
+
+
+def test_a_path_is_asked_for_as_it_stands(sandbox: Sandbox) -> None:
+    with answering(200) as port:
+        result = wait(sandbox, port, ODD)
+    assert result.code == 0, result.err

@@ -203,3 +203,22 @@ def test_a_link_inside_the_repository_is_followed(sandbox: Sandbox) -> None:
 def test_without_a_digest_nothing_is_handed_on(sandbox: Sandbox, body: str) -> None:
     assert build(sandbox, buildctl=body).code != 0
     assert not (sandbox.root / "digest").exists()
+
+
+def test_folders_and_arguments_are_taken_as_they_are_called(sandbox: Sandbox) -> None:
+    folder = sandbox.root / "source" / "app" / "(group)" / "[x]" / "$a = b, c; 'd' \"e\""
+    folder.mkdir(parents=True)
+    (folder / "Docker file#1").write_text("FROM scratch\n")
+    inside = str(folder.relative_to(sandbox.root / "source"))
+    result = build(
+        sandbox,
+        PARAM_DOCKERFILE=f"{inside}/Docker file#1",
+        PARAM_CONTEXT=inside,
+        PARAM_BUILD_ARGS="A=$HOME $(id) `id` \\n 'x' \"y\" *, \nB= =",
+    )
+    assert result.code == 0, result.err
+    call = solved(sandbox)
+    assert option(call, "--local") == [f"dockerfile={folder}", f"context={folder}"]
+    assert "filename=Docker file#1" in option(call, "--opt")
+    assert "build-arg:A=$HOME $(id) `id` \\n 'x' \"y\" *, " in option(call, "--opt")
+    assert "build-arg:B= =" in option(call, "--opt")
