@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from steps import notes, pulls
 from steps.statuses import LONGEST
 
 Object = dict[str, Any]
@@ -11,11 +12,25 @@ _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 # Services are sidecars in Tekton's words.
 _ABSENT = re.compile('^the sidecar "([^"]+)" in TaskRun "[^"]+" failed to (pull the image|start)')
 _AWAITS = "await-"
+_SUPERSEDED = {
+    pulls.CLOSED: "the pull request was closed or moved to another branch",
+    pulls.MOVED: "the pull request was moved to another branch",
+    pulls.REOPENED: "the pull request was reopened",
+}
 
 
 def line(text: str) -> str:
     """Return a text as one line that a status takes."""
     return _CONTROL.sub(" ", text)[:LONGEST]
+
+
+def superseded(task_runs: list[Object]) -> str:
+    """Return by what a run was overtaken, or nothing. Tekton hands the run's annotations on to its last TaskRun."""
+    annotations = ((run.get("metadata") or {}).get("annotations") or {} for run in task_runs)
+    by = next((found[notes.SUPERSEDED_BY] for found in annotations if notes.SUPERSEDED_BY in found), "")
+    if not by:
+        return ""
+    return line(f"superseded: {_SUPERSEDED.get(by) or f'the head of the pull request is {by}'}")
 
 
 def told(run: str, task_runs: list[Object]) -> str:

@@ -75,7 +75,7 @@ class _Report:
             return SUCCESS, reason
         # People hold it back; their `lift` starts it anew.
         state = PENDING if reason.startswith(QUEUED) else FAILURE
-        return state, reason or failure.told(self._inputs.run, self._runs)
+        return state, reason or failure.superseded(self._runs) or failure.told(self._inputs.run, self._runs)
 
     def _result(self, name: str) -> str:
         found = (

@@ -176,6 +176,8 @@ def _overtaking(target: Target) -> dict[str, str]:
         "pull-request": "$(params.pull-request)",
         "application": target.application,
         "run": "$(context.pipelineRun.name)",
+        "base-branch": target.base_branch,
+        "repository": target.repository,
     }
 
 

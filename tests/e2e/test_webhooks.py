@@ -132,3 +132,38 @@ def test_a_fork_starts_nothing(world: World, staged: tuple[int, str]) -> None:
     before = world.all_runs()
     send(_body(world, "fork_opened", sha, number), url=world.listeners["staging"], secret=world.webhook_secrets["staging"])
     world.quiet(before, seconds=2)
+
+
+def test_webhooks_that_come_after_a_newer_ones_end_their_own_runs_alone(world: World) -> None:
+    """That of a push comes after that of the next one, and that it was closed after it was reopened."""
+    pull_request = world.open({"message.txt": "Pushed first\n"})
+    wait_for_run(world.kubernetes, "staging-ci", pull_request.number)
+    newer = world.push(pull_request, {"message.txt": "Pushed last\n"})
+    first = wait_for_run(world.kubernetes, "staging-ci", pull_request.number, known=1)
+    late, closed = (
+        json.loads(_body(world, name, pull_request.head_sha, pull_request.number))
+        for name in ("synchronize", "closed_unmerged")
+    )
+    ended = []
+    for known, body in enumerate((late, closed), 2):
+        body["pull_request"]["updated_at"] = f"2026-01-04T03:04:0{known}Z"
+        send(json.dumps(body).encode(), url=world.listeners["staging"], secret=world.webhook_secrets["staging"])
+        ended.append(wait_for_run(world.kubernetes, "staging-ci", pull_request.number, known=known))
+    succeeded, told = follow(world.kubernetes, first, world.log.append)
+    assert succeeded, told
+    for run, by in zip(ended, (newer, "reopened"), strict=True):
+        assert not follow(world.kubernetes, run, world.log.append)[0]
+        (now,) = (item for item in world.runs("staging", pull_request.number) if _name(item) == _name(run))
+        assert now["spec"]["status"] == "CancelledRunFinally"
+        assert now["metadata"]["annotations"]["tekton-delivery/superseded-by"] == by
+    assert world.status("staging", pull_request.head_sha) == (
+        "failure",
+        f"superseded: the head of the pull request is {newer}",
+    )
+    assert world.status("staging", newer)[0] == "success"
+    assert world.deployment("staging").metadata.annotations["tekton-delivery/commit"] == newer
+    world.serves("staging", "Pushed last")
+
+
+def _name(run: Any) -> str:
+    return str(run["metadata"]["name"])

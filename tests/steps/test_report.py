@@ -165,3 +165,18 @@ def test_a_request_is_no_file_that_another_step_could_meddle_with(reporter: Repo
     reporter.report([], "Succeeded")
     assert list(reporter.sandbox.work.iterdir()) == []
     assert reporter.forge.asked == [f"POST {AT}/statuses/{SHA}"]
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        ("f" * 40, f"superseded: the head of the pull request is {'f' * 40}"),
+        ("closed", "superseded: the pull request was closed or moved to another branch"),
+    ],
+)
+def test_by_what_a_run_was_overtaken_is_told(reporter: Reporter, by: str, told: str) -> None:
+    """Of the TaskRuns the last one has it: Tekton hands a run's annotations on as it makes one."""
+    last = task_run("Unknown") | {"metadata": {"annotations": {"tekton-delivery/superseded-by": by}}}
+    cancelled = task_run("False", message='TaskRun "build" was cancelled')
+    reporter.report([cancelled, last], status="None")
+    assert reporter.forge.status == ("failure", told)
