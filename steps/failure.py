@@ -24,6 +24,12 @@ def line(text: str) -> str:
     return _CONTROL.sub(" ", text)[:LONGEST]
 
 
+def has_failed(task_run: Object, step: str) -> bool:
+    """Return whether a step of that name has failed. Those after it are not run then."""
+    steps = (task_run.get("status") or {}).get("steps") or []
+    return any(found["name"] == step and _code(found) for found in steps)
+
+
 def superseded(task_runs: list[Object]) -> str:
     """Return by what a run was overtaken, or nothing. Tekton hands the run's annotations on to its last TaskRun."""
     annotations = ((run.get("metadata") or {}).get("annotations") or {} for run in task_runs)
@@ -54,7 +60,8 @@ def _why(failed: Object) -> str:
         return f"step {step['name']} did not end within {failed['spec'].get('timeout')}"
     if step["name"].startswith(_AWAITS):
         return f"the service {step['name'].removeprefix(_AWAITS)} did not get ready{besides}"
-    return f"step {step['name']} failed (exit code {_code(step)}){besides}"
+    memory = ", out of memory" if step["terminated"].get("reason") == "OOMKilled" else ""
+    return f"step {step['name']} failed (exit code {_code(step)}{memory}){besides}"
 
 
 def _ended(status: Object, step: Object | None) -> str | None:

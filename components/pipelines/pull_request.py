@@ -8,6 +8,7 @@ from components.pipelines.target import (
     Target,
     begin,
     commits_params,
+    fetch_params,
     git_secret,
     git_workspace,
     report,
@@ -78,8 +79,8 @@ def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "
     arguments = "\n".join(f"{name}={value}" for name, value in sorted(recipe.build_args.items()))
     building = task(
         build.NAME,
-        {
-            "repository-url": target.repository_url,
+        fetch_params(target)
+        | {
             "head-sha": commit,
             "test-command": recipe.test_command,
             "dockerfile": recipe.dockerfile,

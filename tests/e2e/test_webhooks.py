@@ -114,8 +114,14 @@ def test_another_repository_of_that_name_starts_nothing(
     secret = world.webhook_secrets["staging"]
 
     def pin(settings: dict[str, Any]) -> None:
-        settings["applications"][0]["repositoryId"] = mine
+        settings["applications"][0] |= {
+            "repositoryId": mine,
+            "fetch": {"depth": 0, "tags": True, "memory": "128Mi"},
+            "testCommand": "git describe && sh test.sh",
+        }
 
+    tag = {"tag_name": f"v{number}", "target": "main", "message": "for git describe"}
+    world.machine.forge.developer.call("POST", f"/repos/{REPOSITORY}/tags", "tag the branch", json=tag)
     with changed(pulumi, tmp_path, pin, "staging"):
         before, known = world.all_runs(), len(world.runs("staging", number))
         assert body["repository"]["id"] != mine
@@ -125,6 +131,7 @@ def test_another_repository_of_that_name_starts_nothing(
         send(json.dumps(body).encode(), url=world.listeners["staging"], secret=secret)
         run = wait_for_run(world.kubernetes, "staging-ci", number, known=known)
         assert follow(world.kubernetes, run, world.log.append)[0], "the control"
+        assert f"v{number}-1-g{sha[:7]}" in world.logs(run, "build", "test"), "of its history and tags, as the settings say"
 
 
 def test_a_fork_starts_nothing(world: World, staged: tuple[int, str]) -> None:
