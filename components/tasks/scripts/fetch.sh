@@ -1,6 +1,5 @@
 #!/bin/sh
-# Fetches one commit into $SOURCE, refuses one that is not whole there, and leaves nothing there that a later step could use
-# to reach the forge.
+# Fetches one commit into $SOURCE, refuses one that is not whole there, and leaves nothing by which to reach the forge.
 set -eu
 
 # shellcheck source=SCRIPTDIR/plain.sh
