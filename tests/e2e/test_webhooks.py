@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from local.demo import APPLICATION
 from local.follow import follow, wait_for_run
 from local.forge.replay import rewrite, send
 from local.forge.setup import REPOSITORY
 from tests.e2e.stacks import Pulumi, changed
 from tests.e2e.world import World, payload
+
+COMMIT = "tekton-delivery/commit"
 
 
 def _body(world: World, name: str, sha: str, number: int, **changes: object) -> bytes:
@@ -144,33 +147,31 @@ def test_a_fork_starts_nothing(world: World, staged: tuple[int, str]) -> None:
 def test_webhooks_that_come_after_a_newer_ones_end_their_own_runs_alone(world: World) -> None:
     """That of a push comes after that of the next one, and that it was closed after it was reopened."""
     pull_request = world.open({"message.txt": "Pushed first\n"})
-    wait_for_run(world.kubernetes, "staging-ci", pull_request.number)
+    number, sha = pull_request.number, pull_request.head_sha
+    wait_for_run(world.kubernetes, "staging-ci", number)
     newer = world.push(pull_request, {"message.txt": "Pushed last\n"})
-    first = wait_for_run(world.kubernetes, "staging-ci", pull_request.number, known=1)
-    late, closed = (
-        json.loads(_body(world, name, pull_request.head_sha, pull_request.number))
-        for name in ("synchronize", "closed_unmerged")
-    )
-    ended = []
-    for known, body in enumerate((late, closed), 2):
-        body["pull_request"]["updated_at"] = f"2026-01-04T03:04:0{known}Z"
+    wait_for_run(world.kubernetes, "staging-ci", number, known=1)
+    ended = {}
+    for second, (name, what, by) in enumerate((("synchronize", sha[:8], newer), ("closed_unmerged", "closed", "reopened"))):
+        body = json.loads(_body(world, name, sha, number))
+        body["pull_request"]["updated_at"] = f"2026-01-04T03:04:0{second}Z"
         send(json.dumps(body).encode(), url=world.listeners["staging"], secret=world.webhook_secrets["staging"])
-        ended.append(wait_for_run(world.kubernetes, "staging-ci", pull_request.number, known=known))
+        ended[f"{APPLICATION}-staging-{number}-{what}-2026010403040{second}"] = by
+    # Within one second several runs may start: they are told apart by what they are called.
+    wait_for_run(world.kubernetes, "staging-ci", number, known=3)
+    (first,) = (item for item in _runs(world, number).values() if item["metadata"]["labels"].get(COMMIT) == newer)
     succeeded, told = follow(world.kubernetes, first, world.log.append)
     assert succeeded, told
-    for run, by in zip(ended, (newer, "reopened"), strict=True):
-        assert not follow(world.kubernetes, run, world.log.append)[0]
-        (now,) = (item for item in world.runs("staging", pull_request.number) if _name(item) == _name(run))
+    for name, by in ended.items():
+        assert not follow(world.kubernetes, _runs(world, number)[name], world.log.append)[0]
+        now = _runs(world, number)[name]
         assert now["spec"]["status"] == "CancelledRunFinally"
         assert now["metadata"]["annotations"]["tekton-delivery/superseded-by"] == by
-    assert world.status("staging", pull_request.head_sha) == (
-        "failure",
-        f"superseded: the head of the pull request is {newer}",
-    )
+    assert world.status("staging", sha) == ("failure", f"superseded: the head of the pull request is {newer}")
     assert world.status("staging", newer)[0] == "success"
     assert world.deployment("staging").metadata.annotations["tekton-delivery/commit"] == newer
     world.serves("staging", "Pushed last")
 
 
-def _name(run: Any) -> str:
-    return str(run["metadata"]["name"])
+def _runs(world: World, number: int) -> dict[str, Any]:
+    return {run["metadata"]["name"]: run for run in world.runs("staging", number)}
