@@ -10,9 +10,9 @@ from pathlib import Path
 from steps import notes
 from steps.git import Repository
 from steps.notes import Object
-from steps.pulls import WAITS
 from steps.result import log
 from steps.run import Later
+from steps.waits import WAITS
 
 
 class Head:

@@ -9,10 +9,7 @@ from steps.forge import Forge, ForgeError
 from steps.inputs import given
 from steps.result import log
 from steps.text import told
-
-# What a forge answers may be older than the webhook that it sent: GitHub asks replicas, Gitea sets refs afterwards. And a
-# commit may be pushed, replaced and pushed again, so that no ancestry tells which of two answers is the older one.
-WAITS = (1.0, 2.0, 4.0, 8.0)
+from steps.waits import WAITS
 
 # By what a run is overtaken that no commit overtakes.
 CLOSED, REOPENED, MOVED = "closed", "reopened", "moved"
