@@ -53,6 +53,8 @@ class Deploy:
     def run(self, delivery: Delivery) -> None:
         """Roll it out, or end the step with the reason why not."""
         rollout, target = self._rollout, self._target
+        if self._head:
+            self._head.wait()
         with rollout.turn():
             changed = None
             while not changed:

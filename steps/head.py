@@ -30,6 +30,11 @@ class Head:
         if self._ref:
             self._first = Later(lambda: self._awaited(commit))
 
+    def wait(self) -> None:
+        """Wait for the answer: not while others wait for this run."""
+        if self._first:
+            self._first.result()
+
     def moved(self, commit: str, live: Object) -> str | None:
         """Return the head if that is another one; `live` is the Deployment as it was read while others wait.
 

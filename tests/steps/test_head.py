@@ -25,8 +25,7 @@ def moved(sandbox: Sandbox, forge: Path, head: str) -> Any:
         def run(given: Mapping[str, str]) -> None:
             made = Head(f"ssh://git@forge.internal:2222{forge}", ref, sandbox.root / "history", {}, lambda: LIVE)
             made.ask(commit)
-            if made._first:
-                made._first.result()
+            made.wait()
             then()
             (sandbox.root / "told").write_text(str(made.moved(commit, live)))
 
@@ -117,3 +116,15 @@ def test_what_is_overtaken_is_not_rolled_out(sandbox: Sandbox, by: str | None) -
     assert (cluster.image == OLD) == (by is not None)
     if by:
         assert reason(sandbox) == f"superseded: the head of the pull request is {by}"
+
+
+def test_nobody_waits_for_what_the_forge_takes_its_time_over(sandbox: Sandbox) -> None:
+    """A push that was overtaken is asked about for a quarter of a minute: before it takes the Lease."""
+    cluster = sandbox.serve(OLD)
+    called: list[list[str]] = []
+    head = mock.Mock(spec=Head)
+    head.wait.side_effect = lambda: called.append(list(cluster.calls))
+    head.moved.return_value = None
+    assert deploy(sandbox, head=head).code == 0
+    assert called == [[]]
+    assert cluster.holder is None
