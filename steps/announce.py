@@ -23,8 +23,17 @@ def run(inputs: Inputs) -> None:
     """Set the status to pending."""
     try:
         with Forge(inputs.api) as forge:
-            name = f"{inputs.environment}{inputs.suffix}"
-            statuses.set_status(forge, inputs.sha, name, statuses.PENDING, inputs.waits_for)
+            tell(forge, inputs)
+    except ForgeError as error:
+        warn(f"error: {error}")
+        warn("the forge has not been told")
+
+
+def tell(forge: Forge, inputs: Inputs) -> None:
+    """Set the status to pending, or go on."""
+    try:
+        name = f"{inputs.environment}{inputs.suffix}"
+        statuses.set_status(forge, inputs.sha, name, statuses.PENDING, inputs.waits_for)
     except ForgeError as error:
         warn(f"error: {error}")
         warn("the forge has not been told")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steps import notes, smoke
+from steps.head import Head
 from steps.history import Past
 from steps.kubernetes import Kubernetes
 from steps.notes import Object
@@ -37,14 +38,23 @@ class Delivery:
 class Deploy:
     """A rollout of a delivery."""
 
-    def __init__(self, api: Kubernetes, target: Target, check: smoke.Smoke, history: Past | None = None) -> None:
-        """Merges keep their order by what `history` has fetched."""
-        self._target, self._check, self._history = target, check, history
+    def __init__(
+        self,
+        api: Kubernetes,
+        target: Target,
+        check: smoke.Smoke,
+        history: Past | None = None,
+        head: Head | None = None,
+    ) -> None:
+        """Merges keep their order by what `history` has fetched, a pull request's commits by its `head`."""
+        self._target, self._check, self._history, self._head = target, check, history, head
         self._rollout = Rollout(api, target, smoke_seconds=check.seconds)
 
     def run(self, delivery: Delivery) -> None:
         """Roll it out, or end the step with the reason why not."""
         rollout, target = self._rollout, self._target
+        if self._head:
+            self._head.wait()
         with rollout.turn():
             changed = None
             while not changed:
@@ -53,6 +63,10 @@ class Deploy:
                     target.outcome.say("superseded: what runs was merged later")
                     return
                 rollout.respect_people(live, target.pull_request)
+                moved = self._head and self._head.moved(delivery.commit, live)
+                if moved:
+                    target.outcome.say(f"superseded: the head of the pull request is {moved}")
+                    raise SystemExit(1)
                 changed = rollout.propose(live, delivery.image)
             former = rollout.former
             reason = f"{_digest(delivery.image)} was not ready within {target.timeout}"

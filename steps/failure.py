@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from steps import notes, pulls
 from steps.statuses import LONGEST
 
 Object = dict[str, Any]
@@ -11,11 +12,31 @@ _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 # Services are sidecars in Tekton's words.
 _ABSENT = re.compile('^the sidecar "([^"]+)" in TaskRun "[^"]+" failed to (pull the image|start)')
 _AWAITS = "await-"
+_SUPERSEDED = {
+    pulls.CLOSED: "the pull request was closed or moved to another branch",
+    pulls.MOVED: "the pull request was moved to another branch",
+    pulls.REOPENED: "the pull request was reopened",
+}
 
 
 def line(text: str) -> str:
     """Return a text as one line that a status takes."""
     return _CONTROL.sub(" ", text)[:LONGEST]
+
+
+def has_failed(task_run: Object, step: str) -> bool:
+    """Return whether a step of that name has failed. Those after it are not run then."""
+    steps = (task_run.get("status") or {}).get("steps") or []
+    return any(found["name"] == step and _code(found) for found in steps)
+
+
+def superseded(task_runs: list[Object]) -> str:
+    """Return by what a run was overtaken, or nothing. Tekton hands the run's annotations on to its last TaskRun."""
+    annotations = ((run.get("metadata") or {}).get("annotations") or {} for run in task_runs)
+    by = next((found[notes.SUPERSEDED_BY] for found in annotations if notes.SUPERSEDED_BY in found), "")
+    if not by:
+        return ""
+    return line(f"superseded: {_SUPERSEDED.get(by) or f'the head of the pull request is {by}'}")
 
 
 def told(run: str, task_runs: list[Object]) -> str:
@@ -39,7 +60,8 @@ def _why(failed: Object) -> str:
         return f"step {step['name']} did not end within {failed['spec'].get('timeout')}"
     if step["name"].startswith(_AWAITS):
         return f"the service {step['name'].removeprefix(_AWAITS)} did not get ready{besides}"
-    return f"step {step['name']} failed (exit code {_code(step)}){besides}"
+    memory = ", out of memory" if step["terminated"].get("reason") == "OOMKilled" else ""
+    return f"step {step['name']} failed (exit code {_code(step)}{memory}){besides}"
 
 
 def _ended(status: Object, step: Object | None) -> str | None:

@@ -21,6 +21,8 @@ ROLLING_OUT = f"{_PREFIX}rolling-out"
 # On the ConfigMap of the same name: that the settings freeze the environment. Its key of that name is people's.
 FROZEN = f"{_PREFIX}frozen"
 FREEZE = "freeze"
+# On a run that was cancelled: the commit that overtook it, or a word of steps/pulls.py.
+SUPERSEDED_BY = f"{_PREFIX}superseded-by"
 # How the reason of a run begins that people hold back.
 QUEUED = "queued: "
 # How the annotations begin that tell what waits for an approval, and the label of one, whose value is the Deployment's name.

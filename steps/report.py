@@ -33,6 +33,7 @@ class Inputs:
     """Of all its tasks."""
     namespace: str = given("NAMESPACE")
     untrusted: str = given("UNTRUSTED_ACCOUNT")
+    fetch: str = given("FETCH_STEP")
     after_merge: bool = given("AFTER_MERGE")
 
 
@@ -47,8 +48,15 @@ class _Report:
     def __init__(self, inputs: Inputs, forge: Forge) -> None:
         self._inputs, self._forge, self._told = inputs, forge, True
         self._runs = _task_runs(inputs)
-        # Any step can add results to its TaskRun, declared or not: a pod that ran the pull request's code is not heard.
-        self._heard = [run for run in self._runs if (run.get("spec") or {}).get("serviceAccountName") != inputs.untrusted]
+        self._heard = [run for run in self._runs if self._is_believed(run)]
+
+    def _is_believed(self, run: Object) -> bool:
+        """Return whether no code of a pull request has run there: any step can add results to its TaskRun, declared or not.
+
+        Where the fetch has failed, no step came after it.
+        """
+        account = (run.get("spec") or {}).get("serviceAccountName")
+        return account != self._inputs.untrusted or failure.has_failed(run, self._inputs.fetch)
 
     def tell(self) -> bool:
         """Return whether all about the run's own commit could be told."""
@@ -75,14 +83,14 @@ class _Report:
             return SUCCESS, reason
         # People hold it back; their `lift` starts it anew.
         state = PENDING if reason.startswith(QUEUED) else FAILURE
-        return state, reason or failure.told(self._inputs.run, self._runs)
+        return state, reason or failure.superseded(self._runs) or failure.told(self._inputs.run, self._runs)
 
     def _result(self, name: str) -> str:
         found = (
             result.get("value")
             for run in self._heard
             for result in (run.get("status") or {}).get("results") or []
-            if result.get("name") == name
+            if result.get("name") == name and result.get("value")
         )
         value = next(found, None)
         return failure.line(value) if isinstance(value, str) else ""

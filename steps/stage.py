@@ -9,12 +9,13 @@ from pathlib import Path
 
 from steps import image
 from steps.deploy import Delivery, Deploy
+from steps.head import Head
 from steps.history import History, Source
 from steps.inputs import given
 from steps.kubernetes import Access, Kubernetes
 from steps.registry import Reading, Registry
 from steps.result import Outcome, log, warn, write
-from steps.rollout import Target
+from steps.rollout import Rollout, Target
 from steps.run import Later
 from steps.smoke import Smoke
 from steps.text import compact
@@ -49,6 +50,8 @@ class Inputs:
     smoke: Smoke
     access: Access
     trust: Trust | None
+    ref: str = given("PARAM_REF")
+    """What must be that commit still; empty for a merge."""
     content: Path = given("CONTENT")
     """Where the step that signs reads what the commit says."""
 
@@ -57,11 +60,16 @@ def run(inputs: Inputs) -> None:
     """Stage what pod 1 built."""
     with Kubernetes(inputs.access) as api:
         Later(api.connect)
+        git = environment(inputs.trust, "forge-git")
+        live = Rollout(api, inputs.target).live
+        head = Head(inputs.source.url, inputs.ref, inputs.source.folder, git, live)
+        head.ask(inputs.copying.head_sha)
         registry = Registry(inputs.registry, environment(inputs.trust, "quarantine", "registry"))
         copied = copy(inputs.copying, registry)
-        Deploy(api, inputs.target, inputs.smoke).run(Delivery(image=copied, commit=inputs.copying.head_sha))
+        deploy = Deploy(api, inputs.target, inputs.smoke, head=head)
+        deploy.run(Delivery(image=copied, commit=inputs.copying.head_sha))
     # Only now: whether the base branch has moved is told as it is once this serves.
-    history = History(inputs.source, environment(inputs.trust, "forge-git"))
+    history = History(inputs.source, git)
     write(inputs.content, compact(history.fetch(inputs.copying.head_sha).data()))
 
 

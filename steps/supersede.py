@@ -1,36 +1,75 @@
-"""Cancels the runs of a pull request that are older than this one, or all of them when the pull request was rejected."""
+"""Cancels the runs of a pull request that are older than this one, or all of them when the pull request was rejected.
 
+A run whose own event is not true any more cancels itself and no other one.
+"""
+
+import time
 from dataclasses import dataclass
+from typing import NoReturn
 
-from steps import kubernetes
+from steps import kubernetes, notes, pulls
+from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
 from steps.kubernetes import Access, ApiError, Kubernetes, NotFoundError, Object
+from steps.pulls import PullRequest
 from steps.result import log, warn
 
 _EVENT, _REJECTED = "tekton-delivery/event", "rejected"
+# Tekton ends the pod of a run that is cancelled within seconds. One that it does not end fails.
+_ENDED_WITHIN = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Which run this is."""
+
+    name: str = given("PARAM_RUN")
+    application: str = given("APPLICATION")
+    namespace: str = given("NAMESPACE")
+    access: Access
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What the step is given."""
 
-    pull_request: str = given("PARAM_PULL_REQUEST")
-    run: str = given("PARAM_RUN")
-    application: str = given("APPLICATION")
-    namespace: str = given("NAMESPACE")
-    access: Access
+    mine: Run
+    pull_request: PullRequest
+    api: Api
 
 
 def run(inputs: Inputs) -> None:
-    """Cancel what is older. A run that goes on fails the step, but keeps no other one going."""
-    selector = f"tekton-delivery/pull-request={inputs.pull_request},app.kubernetes.io/name={inputs.application}"
-    with Kubernetes(inputs.access) as api:
-        runs = list(api.items(kubernetes.runs(inputs.namespace), labelSelector=selector))
-        mine = next((run for run in runs if run["metadata"]["name"] == inputs.run), None)
-        older = [_name(run) for run in runs if mine and _is_overtaken(run, mine)]
-        going_on = [name for name in older if not _cancel(api, kubernetes.runs(inputs.namespace, name), name)]
+    """Cancel what a rejection ends. Where the forge does not answer, its webhook counts."""
+    try:
+        with Forge(inputs.api) as forge:
+            by = pulls.taken_up(forge, inputs.pull_request)
+    except ForgeError as error:
+        warn(f"error: {error}")
+        by = None
+    if by:
+        give_up(inputs.mine, by)
+    cancel_older(inputs.mine, inputs.pull_request, pulls.CLOSED)
+
+
+def cancel_older(mine: Run, pull_request: PullRequest, by: str) -> None:
+    """Cancel what is older, and note by what. A run that goes on fails the step, but keeps no other one going."""
+    selector = f"tekton-delivery/pull-request={pull_request.number},app.kubernetes.io/name={mine.application}"
+    with Kubernetes(mine.access) as api:
+        runs = list(api.items(kubernetes.runs(mine.namespace), labelSelector=selector))
+        me = next((run for run in runs if _name(run) == mine.name), None)
+        older = [_name(run) for run in runs if me and _is_overtaken(run, me)]
+        going_on = [name for name in older if not _cancel(api, kubernetes.runs(mine.namespace, name), name, by)]
         if going_on:
             raise SystemExit(1)
+
+
+def give_up(mine: Run, by: str) -> NoReturn:
+    """Cancel this run, and wait for it to end: until Tekton knows, it would start what comes next."""
+    log(f"this run is overtaken ({by}), and ends; it cancels no other one")
+    with Kubernetes(mine.access) as api:
+        if _cancel(api, kubernetes.runs(mine.namespace, mine.name), mine.name, by):
+            time.sleep(_ENDED_WITHIN)
+    raise SystemExit(1)
 
 
 def _is_overtaken(run: Object, mine: Object) -> bool:
@@ -54,10 +93,11 @@ def _name(run: Object) -> str:
     return str(run["metadata"]["name"])
 
 
-def _cancel(api: Kubernetes, path: str, name: str) -> bool:
+def _cancel(api: Kubernetes, path: str, name: str, by: str) -> bool:
     """Cancel a run, and return whether it ends. Finally tasks still run: the older commit's status must not stay pending."""
+    change = {"metadata": {"annotations": {notes.SUPERSEDED_BY: by}}, "spec": {"status": "CancelledRunFinally"}}
     try:
-        api.patch(path, {"spec": {"status": "CancelledRunFinally"}}, merge=True)
+        api.patch(path, change, merge=True)
     except ApiError as error:
         warn(str(error))
         # It may have ended meanwhile, or be gone.

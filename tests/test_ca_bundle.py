@@ -34,7 +34,7 @@ SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 
 # How a script speaks with the forge or a registry, told by what it calls and not by its step's name.
 CLIENTS = {
-    "git": re.compile(r"^\s*(plainly )?(history |git )(-C \S+ )?fetch ", re.M),
+    "git": re.compile(r"^\s*(plainly )?(history |git )(-[cC] \S+ )*fetch ", re.M),
     "registry": re.compile(
         r"\b(crane (config|copy|delete|digest|manifest|tag)|cosign (verify-)?attest(ation)?|oras (copy|discover)|buildctl) "
     ),
@@ -107,7 +107,7 @@ def test_which_steps_those_are() -> None:
         "report/report",
         "proof/proof",
     }
-    staging |= {"base-moved/moved", "clean/clean"}
+    staging |= {"base-moved/moved", "clean/clean", "supersede/supersede"}
     forks = {"permit/permit", "tests/fetch", "tests-shop/fetch", "report-tests/report"}
     assert believing(record_config(over_tls("staging"))) == building | staging | forks
     promoting = {"promote/prove", "report/report", "announce/announce", "proof/proof"}

@@ -45,7 +45,7 @@ def _drop(stack: Declared, task: str, name: str, variable: str) -> None:
 BREAKS: dict[str, tuple[Break, str]] = {
     "a param that the Task does not declare": (
         lambda stack: _params(stack, "Task", "build").pop(),
-        "chespirito-staging-pipeline: task build: params: given and not taken: ['image']",
+        "chespirito-staging-pipeline: task build: params: given and not taken: ['paths']",
     ),
     "a param that nobody gives": (
         lambda stack: _params(stack, "Task", "report").append({"name": "more"}),

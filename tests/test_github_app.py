@@ -57,7 +57,8 @@ def rights(stack: Declared) -> dict[tuple[str, str, str], dict[str, str]]:
 
 STATUSES = {"statuses": "write"}
 SAYING = {
-    ("staging-ci", "begin", "begin"): STATUSES,
+    ("staging-ci", "begin", "begin"): STATUSES | {"pull_requests": "read"},
+    ("staging-ci", "supersede", "supersede"): {"pull_requests": "read"},
     ("staging-ci", "report", "report"): STATUSES,
     ("staging-ci", "report-tests", "report"): STATUSES,
     ("production-ci", "report", "report"): STATUSES | {"pull_requests": "read"},

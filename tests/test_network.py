@@ -73,7 +73,7 @@ API, GIT, FORGE, REGISTRY, QUARANTINE = {443, 6443}, {2222}, {3000}, {5000}, {50
     [
         ("staging", "build", GIT | QUARANTINE),
         ("staging", "stage", API | GIT | REGISTRY | QUARANTINE),
-        ("staging", "supersede", API),
+        ("staging", "supersede", API | FORGE),
         ("staging", "restore", API),
         ("staging", "report", API | FORGE),
         ("production", "promote", API | GIT | REGISTRY),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from local.forge.replay import rewrite
+from steps import notes, pulls
 from tests.admission import refusals
 from tests.sink import deliver
 from tests.support import STACKS, Declared, Object, both_environments
@@ -109,6 +110,26 @@ def test_a_supervisor_cancels_and_does_nothing_else(staging: Declared) -> None:
         new = old | {"spec": old["spec"] | change}
         found = refusals(staging, "tekton-delivery-staging-cancellations", new, old=old, user=SUPERVISOR)
         assert (found == []) is admitted, change
+
+
+def test_a_supervisor_notes_by_what_a_run_was_overtaken_and_nothing_else(staging: Declared) -> None:
+    """What a step tells of it (steps/pulls.py)."""
+    old = run(staging)
+    old["metadata"]["annotations"] = {"mine": "stays"}
+    words = (pulls.CLOSED, pulls.REOPENED, pulls.MOVED, "f" * 40)
+    for annotations, admitted in (
+        *(({"mine": "stays", notes.SUPERSEDED_BY: word}, True) for word in words),
+        ({notes.SUPERSEDED_BY: "closed"}, False),
+        ({"mine": "changed"}, False),
+        ({"mine": "stays", "more": "closed"}, False),
+        ({"mine": "stays", notes.SUPERSEDED_BY: "f" * 39}, False),
+        ({"mine": "stays", notes.SUPERSEDED_BY: "closed\n"}, False),
+        ({"mine": "stays", notes.SUPERSEDED_BY: "text of a thief"}, False),
+    ):
+        new = old | {"metadata": old["metadata"] | {"annotations": annotations}}
+        new["spec"] = old["spec"] | {"status": "CancelledRunFinally"}
+        found = refusals(staging, "tekton-delivery-staging-cancellations", new, old=old, user=SUPERVISOR)
+        assert (found == []) is admitted, annotations
 
 
 @pytest.mark.parametrize("name", STACKS)

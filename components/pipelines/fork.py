@@ -1,7 +1,7 @@
 """The pipeline for a fork's pull request: its tests, at the word of somebody who may write. It stages nothing."""
 
 from components.conventions import REPORTER, UNTRUSTED, Manifest, literal
-from components.pipelines.target import Target, git_secret, git_workspace, report, task, with_git
+from components.pipelines.target import Target, fetch_params, git_secret, git_workspace, report, task, with_git
 from components.pipelines.untrusted import POD
 from components.tasks import permit, tests
 from components.tasks.step import string_params
@@ -42,8 +42,8 @@ def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
             ),
             task(
                 tests.NAME,
-                {
-                    "repository-url": target.repository_url,
+                fetch_params(target)
+                | {
                     "pull-request": "$(params.pull-request)",
                     "head-sha": "$(params.head-sha)",
                     "test-command": literal(test_command),

@@ -8,6 +8,7 @@ from components.pipelines.target import (
     Target,
     begin,
     commits_params,
+    fetch_params,
     git_secret,
     git_workspace,
     report,
@@ -25,6 +26,8 @@ from components.tasks import supersede as supersede_task
 from components.tasks.step import string_params
 
 PARAMS = {"head-sha": "the pull request's head commit: 40 hex digits", "pull-request": "its number"}
+# Where a forge keeps a pull request's head.
+HEAD = "refs/pull/$(params.pull-request)/head"
 REJECTED_PARAMS = {"pull-request": "its number"}
 
 
@@ -48,7 +51,7 @@ def spec(target: Target, recipe: Recipe) -> Manifest:
     the same pull request and says that this one has started; a last one reports. For an application with paths, another
     one comes first: nothing is built for a pull request that touches none of them.
     """
-    building, staging = build_and_stage(target, recipe, "$(params.head-sha)")
+    building, staging = build_and_stage(target, recipe, "$(params.head-sha)", ref=HEAD)
     tasks = [begin(target), building, staging]
     if target.paths:
         ask, wanted = needed(target, "$(params.head-sha)")
@@ -68,13 +71,16 @@ def needed(target: Target, commit: str, *, merged_head: str = "", always: str = 
     return task(needed_task.NAME, values, **with_git(target)), {"when": [answer]}
 
 
-def build_and_stage(target: Target, recipe: Recipe, commit: str) -> tuple[Manifest, Manifest]:
-    """Return the two pipeline tasks between a commit, an expression, and its rollout."""
+def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "") -> tuple[Manifest, Manifest]:
+    """Return the two pipeline tasks between a commit, an expression, and its rollout.
+
+    `ref` is what must be that commit still when it is rolled out.
+    """
     arguments = "\n".join(f"{name}={literal(value)}" for name, value in sorted(recipe.build_args.items()))
     building = task(
         build.NAME,
-        {
-            "repository-url": target.repository_url,
+        fetch_params(target)
+        | {
             "head-sha": commit,
             "test-command": literal(recipe.test_command),
             "dockerfile": literal(recipe.dockerfile),
@@ -86,7 +92,8 @@ def build_and_stage(target: Target, recipe: Recipe, commit: str) -> tuple[Manife
         **with_git(target),
     )
     built = {"quarantine-image": recipe.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}
-    return building, task(stage.NAME, rollout_params(target) | {"head-sha": commit} | built, **with_git(target))
+    values = rollout_params(target) | {"head-sha": commit, "ref": ref} | built
+    return building, task(stage.NAME, values, **with_git(target))
 
 
 def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] | None) -> Manifest:

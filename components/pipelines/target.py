@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.conventions import Manifest, literal, seconds
-from components.settings.application import SmokeCheck
+from components.settings.application import Fetch, SmokeCheck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,8 @@ class Target:
     deployment: str
     container: str
     rollout_timeout: str
+    fetch: Fetch
+    """What of the repository's history tests and build see."""
     service_url: str
     """Where the application answers inside the cluster."""
     smoke_check: SmokeCheck | None
@@ -119,6 +121,16 @@ def commits_params(target: Target) -> dict[str, str]:
     }
 
 
+def fetch_params(target: Target) -> dict[str, str]:
+    """Return the param values of what fetches the files that tests and build see."""
+    return {
+        "repository-url": target.repository_url,
+        "fetch-depth": str(target.fetch.depth),
+        "fetch-tags": str(target.fetch.tags).lower(),
+        "paths": "\n".join(target.paths),
+    }
+
+
 def target_params(target: Target) -> dict[str, str]:
     """Return the param values that name a Deployment."""
     return {
@@ -176,6 +188,8 @@ def _overtaking(target: Target) -> dict[str, str]:
         "pull-request": "$(params.pull-request)",
         "application": target.application,
         "run": "$(context.pipelineRun.name)",
+        "base-branch": target.base_branch,
+        "repository": target.repository,
     }
 
 

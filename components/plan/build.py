@@ -6,7 +6,7 @@ from components.conventions import Manifest
 from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
 from components.plan import forge
 from components.policies.pods import ImageStep
-from components.settings.application import Application
+from components.settings.application import FETCH_MEMORY, Application
 from components.settings.build import Build, Proxy
 from components.settings.stack import Stack
 from components.tasks import build, tests
@@ -18,28 +18,29 @@ INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
 
 
 def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manifest]:
-    """Return the Tasks of applications with services, build secrets or a user of their own in quarantine.
+    """Return the Tasks of applications with services, build secrets, a user in quarantine or memory to fetch of their own.
 
-    Sidecars and volumes belong to a Task, not to a Pipeline. Forks' tests have the services alone.
+    Sidecars, volumes and limits belong to a Task, not to a Pipeline. Forks' tests have the services alone.
     """
     made: dict[str, Manifest] = {}
     shared = build_task(stack, settings)
     for application in stack.settings.applications:
+        own = replace(shared, fetch_memory=application.fetch.memory)
         services = [
             Sidecar(name=name, image=stack.text(service.image), service=service)
             for name, service in application.services.items()
         ]
         if (name := task_of(application, build.NAME)) != build.NAME:
             secrets = BUILD_SECRETS.of(application.name) if application.build_secrets else None
-            made[name] = build.spec(replace(shared, secrets=secrets, quarantine=_login(application)), services)
+            made[name] = build.spec(replace(own, secrets=secrets, quarantine=_login(application)), services)
         if forks and (name := task_of(application, tests.NAME)) != tests.NAME:
-            made[name] = tests.spec(shared, services)
+            made[name] = tests.spec(own, services)
     return made
 
 
 def task_of(application: Application, task: str) -> str:
     """Return the name of the Task that does the work of `task` for an application: its own, e.g. `build-shop`, or `task`."""
-    own = bool(application.services)
+    own = bool(application.services) or application.fetch.memory != FETCH_MEMORY
     if task == build.NAME:
         own = own or bool(application.build_secrets) or application.quarantine is not None
     return f"{task}-{application.name}" if own else task

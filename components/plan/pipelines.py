@@ -84,6 +84,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         git_credential=delivery.git.credential.name if delivery.git.credential else None,
         base_branch=application.base_branch,
         rollout_timeout=environment.rollout_timeout,
+        fetch=application.fetch,
         service_url=service_url(application.name, environment.name),
         smoke_check=application.smoke_check,
     )

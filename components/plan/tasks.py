@@ -65,7 +65,7 @@ def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
             max_image_size=builds.max_image_size,
         ),
         begin.NAME: begin.spec(namespace=namespace, environment=environment, api=api),
-        supersede.NAME: supersede.spec(namespace=namespace),
+        supersede.NAME: supersede.spec(namespace=namespace, api=api),
     }
     if delivery.restores:
         made[restore.NAME] = restore.spec()

@@ -23,6 +23,9 @@ FORMS = {
 }
 CANCELLED = "CancelledRunFinally"
 _UNTOLD = "Cancelled"
+# By what a run was overtaken: the step that tells it reads this (steps/pulls.py).
+SUPERSEDED_BY = key("superseded-by")
+OVERTAKEN = "^([0-9a-f]{40}|closed|reopened|moved)$"
 
 
 def runs(
@@ -90,12 +93,17 @@ def runs(
 
 
 def cancellations(*, namespace: str, account: str) -> Policy:
-    """Return the policy for the supervisor: it cancels runs, and changes nothing else of them."""
+    """Return the policy for the supervisor: it cancels runs, notes by what they were overtaken, and changes nothing else."""
+    by = f"(k == {quote(SUPERSEDED_BY)} && variables.notes[k].matches({quote(OVERTAKEN)}))"
     return Policy(
         name="cancellations",
         namespace=namespace,
         account=account,
         rules=[rule("tekton.dev", "v1", ["pipelineruns"], ["UPDATE"])],
+        variables={
+            "notes": optional("object.metadata", "annotations", "{}"),
+            "former": optional("oldObject.metadata", "annotations", "{}"),
+        },
         validations=[
             validation(
                 f"the supervisor may only cancel a run (spec.status: {CANCELLED})",
@@ -106,8 +114,13 @@ def cancellations(*, namespace: str, account: str) -> Policy:
                 same_but("object.spec", "oldObject.spec", "status"),
             ),
             validation(
-                "the supervisor changes no metadata of a run",
-                same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),
+                "the supervisor changes no metadata of a run but annotations",
+                same_but("object.metadata", "oldObject.metadata", "annotations", *KEPT_BY_THE_SERVER),
+            ),
+            validation(
+                f"the supervisor annotates a run with {SUPERSEDED_BY} alone: a full commit sha, closed, reopened or moved",
+                f"variables.notes.all(k, {by} || (k in variables.former && variables.notes[k] == variables.former[k])) && "
+                "variables.former.all(k, k in variables.notes)",
             ),
         ],
     )

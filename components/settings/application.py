@@ -54,6 +54,24 @@ class SmokeCheck(Model):
     timeout: form.Duration = Field(default="30s", description="how long a wrong answer is asked again")
 
 
+# Several times what git needs for a file of any size, unless it is stored as the difference to another one.
+FETCH_MEMORY = "256Mi"
+
+
+class Fetch(Model):
+    """What of the repository lies where tests run and the image is built."""
+
+    depth: form.Depth = Field(
+        default=1, description="how many commits of history; 0 for all of it, which `git describe` may need", examples=[0]
+    )
+    tags: bool = Field(default=False, description="also the tags of those commits", examples=[True])
+    memory: form.FetchMemory = Field(
+        default=FETCH_MEMORY,
+        description="limit of the step that fetches; versions of a large file, which git keeps as differences, take more",
+        examples=["1Gi"],
+    )
+
+
 class Ready(Model):
     """How a service shows that it can be used. The tests start after that."""
 
@@ -152,6 +170,9 @@ class Application(Container, Origin):
 
     test_command: str = Field(
         default="true", min_length=1, description="run by sh in the root of the repository", examples=["make test"]
+    )
+    fetch: Fetch = Field(
+        default_factory=Fetch, description="what of its history tests and build see", examples=[{"depth": 0, "tags": True}]
     )
     services: dict[form.ShortName, Service] = Field(
         default_factory=dict,

@@ -97,6 +97,14 @@ AddressRange = Annotated[
 ]
 Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
 Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
+Depth = Annotated[int, _whole(0, 1_000_000)]
+# Less than 64Mi is not enough for git itself.
+FetchMemory = Annotated[
+    str,
+    _matching(
+        r"(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,4})Mi|([1-9]|[1-5][0-9]|6[0-4])Gi", "a number and Mi or Gi, from 64Mi to 64Gi"
+    ),
+]
 Platform = Annotated[
     str, _matching(r"linux/[a-z0-9]+(/v[0-9]+)?", "an OCI platform such as `linux/amd64`, `linux/arm64` or `linux/arm/v7`")
 ]

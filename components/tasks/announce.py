@@ -1,5 +1,7 @@
 """Tells the forge at a run's beginning what it is going to wait for."""
 
+from collections.abc import Mapping
+
 from components.conventions import Manifest, literal
 from components.tasks import forge, python
 from components.tasks.report import CONTEXT_SUFFIX
@@ -30,6 +32,6 @@ def spec(*, environment: str, api: forge.Api, waits_for: str) -> Manifest:
     }
 
 
-def env(*, environment: str, api: forge.Api, waits_for: str) -> dict[str, str]:
-    """Return what a step is given that sets the commit status."""
-    return forge.status_env(environment=environment, api=api) | {"WAITS_FOR": literal(waits_for)}
+def env(*, environment: str, api: forge.Api, waits_for: str, rights: Mapping[str, str] = forge.STATUSES) -> dict[str, str]:
+    """Return what a step is given that sets the commit status, and asks for no more `rights` than these."""
+    return forge.status_env(environment=environment, api=api, rights=rights) | {"WAITS_FOR": literal(waits_for)}

@@ -1,4 +1,7 @@
-"""A delivery has started: older runs of the pull request are cancelled, and it says so. Beside the build, not before it."""
+"""A delivery has started: older runs of the pull request are cancelled, and it says so. Beside the build, not before it.
+
+A run whose commit is not the head any more ends itself instead.
+"""
 
 from components.conventions import Manifest
 from components.tasks import announce, forge, python, supersede
@@ -11,6 +14,7 @@ PARAMS = supersede.PARAMS | announce.PARAMS
 
 def spec(*, namespace: str, environment: str, api: forge.Api) -> Manifest:
     """Return the Task's spec; `namespace` is the delivery namespace."""
+    rights = forge.STATUSES | forge.PULL_REQUESTS
     waits_for = "tests, image and rollout have started"
     return {
         "description": f"Cancel older runs of the same pull request; set tekton-delivery/{environment} to pending.",
@@ -19,7 +23,8 @@ def spec(*, namespace: str, environment: str, api: forge.Api) -> Manifest:
         "steps": [
             python.step(
                 "begin",
-                env=supersede.env(namespace) | announce.env(environment=environment, api=api, waits_for=waits_for),
+                env=supersede.env(namespace)
+                | announce.env(environment=environment, api=api, waits_for=waits_for, rights=rights),
                 mounts=[supersede.credential(), forge.credential(api)],
             )
         ],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from components.conventions import NONROOT, Manifest, restricted
 from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
+from components.settings.application import FETCH_MEMORY
 from components.settings.build import ImageResources, Storage, TestResources
 from components.settings.types import Limits
 from components.tasks import service
@@ -25,6 +26,9 @@ from components.tasks.step import (
 
 NAME = "build"
 
+# The step before anything of the pull request runs: until it has ended, its pod can be believed.
+FETCH = "fetch"
+
 # From this step on the pod runs what a pull request contains; every later step counts as stolen with it.
 UNTRUSTED_FROM = "test"
 
@@ -38,6 +42,16 @@ PARAMS = {
     "image": "repository in the quarantine registry",
 }
 RESULTS = {"digest": "digest of the image in the quarantine registry"}
+REASON = {"reason": "why the commit could not be fetched, in one line"}
+# What else the fetch takes. The defaults are for runs that the last release started.
+FETCH_PARAMS = [
+    {"name": name, "type": "string", "default": default, "description": text}
+    for name, default, text in (
+        ("fetch-depth", "1", "how many commits of history are fetched; 0 for all"),
+        ("fetch-tags", "false", "`true` to fetch tags of those commits"),
+        ("paths", "", "what in the repository the application is made of, one a line; empty for all of it"),
+    )
+]
 
 BUILD_SECRETS_PATH = "/credentials/build"
 
@@ -71,6 +85,8 @@ class BuildTaskArgs:
     """Where layers lie while an image is built; None for the node's disk."""
     quarantine: Credential = QUARANTINE_PUSH
     """What opens the quarantine registry."""
+    fetch_memory: str = FETCH_MEMORY
+    """Limit of the step that fetches."""
     secrets: Credential | None = None
     """What the tests and the image's build may read; None where there is nothing."""
 
@@ -80,8 +96,8 @@ def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
     return (
         {
             "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
-            "params": string_params(PARAMS),
-            "results": string_results(RESULTS),
+            "params": [*string_params(PARAMS), *FETCH_PARAMS],
+            "results": string_results(RESULTS | REASON),
             "volumes": [
                 *checkout(args.test),
                 _storage(args),
@@ -90,7 +106,7 @@ def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
                 *service.volumes(services),
             ],
             "steps": [
-                fetch(args.git, "$(params.head-sha)", args.test),
+                fetch(args, "$(params.head-sha)"),
                 *service.awaited(services),
                 test(args.test, args.proxy, secrets=args.secrets is not None),
                 _image(args),
@@ -106,20 +122,25 @@ def checkout(limits: Limits) -> list[Manifest]:
     return [empty_dir(name, limits.ephemeral_storage) for name in ("source", "test")]
 
 
-def fetch(git: Git, ref: str, limits: Limits) -> Manifest:
-    """Return the step that fetches `ref`, which must be the commit that the run is about. `limits` are the tests'."""
+def fetch(args: BuildTaskArgs, ref: str) -> Manifest:
+    """Return the step that fetches `ref`, which must be the commit that the run is about."""
     return step(
-        "fetch",
-        env=dict(git.env)
+        FETCH,
+        env=dict(args.git.env)
         | {
             "PARAM_REPOSITORY_URL": "$(params.repository-url)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
             "PARAM_REF": ref,
+            "PARAM_FETCH_DEPTH": "$(params.fetch-depth)",
+            "PARAM_FETCH_TAGS": "$(params.fetch-tags)",
+            "PARAM_PATHS": "$(params.paths)",
             "SOURCE": CHECKOUT,
+            "RESULT_REASON_PATH": "$(results.reason.path)",
         },
         mounts=[mount("source", "/source")],
-        ephemeral_storage=limits.ephemeral_storage,
-        workspaces=git.mounts(),
+        memory=args.fetch_memory,
+        ephemeral_storage=args.test.ephemeral_storage,
+        workspaces=args.git.mounts(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from components.conventions import UNTRUSTED, Manifest
 from components.tasks import forge, python
+from components.tasks.build import FETCH
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params
 
 NAME = "report"
@@ -38,6 +39,7 @@ def spec(*, environment: str, api: forge.Api, after_merge: bool = False) -> Mani
                     "AFTER_MERGE": str(after_merge).lower(),
                     "PARAM_RUN": "$(params.run)",
                     "UNTRUSTED_ACCOUNT": UNTRUSTED,
+                    "FETCH_STEP": FETCH,
                     "API_ACCESS": API_TOKEN_PATH,
                 },
                 mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), forge.credential(api)],

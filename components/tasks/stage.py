@@ -19,6 +19,13 @@ PARAMS = rollout.PARAMS | {
     "quarantine-image": "repository in the quarantine registry",
     "digest": "what pod 1 built: sha256:<64 hex digits>",
 }
+# The default is for runs that the last release started.
+REF = {
+    "name": "ref",
+    "type": "string",
+    "default": "",
+    "description": "what must be the head commit still: refs/pull/<number>/head; empty for a merge",
+}
 PROMOTABLE = {"promotable": "`yes`, `no` if the base branch has what the head has not, or `untouched`"}
 RESULTS = rollout.RESULTS | PROMOTABLE
 
@@ -49,6 +56,7 @@ def spec(
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_QUARANTINE_IMAGE": "$(params.quarantine-image)",
             "PARAM_DIGEST": "$(params.digest)",
+            "PARAM_REF": "$(params.ref)",
             "PLATFORM": platform or "",
             "MAX_IMAGE_SIZE": max_image_size,
             "INSECURE": str(insecure or quarantine_insecure).lower(),
@@ -86,7 +94,7 @@ def spec(
     )
     return {
         "description": "Copy an image out of quarantine, unchanged, roll it out by digest, and vouch for it.",
-        "params": string_params(PARAMS),
+        "params": [*string_params(PARAMS), REF],
         "results": string_results(RESULTS),
         "volumes": [
             REGISTRY_PUSH.volume(),

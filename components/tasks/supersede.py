@@ -1,7 +1,7 @@
-"""Cancels runs of a pull request that a newer event has overtaken, beside the build and not before it."""
+"""Cancels runs of a pull request that is rejected, unless it was taken up again meanwhile."""
 
 from components.conventions import Manifest
-from components.tasks import python
+from components.tasks import forge, python
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params
 
 NAME = "supersede"
@@ -13,16 +13,24 @@ PARAMS = {
     "pull-request": "whose runs",
     "application": "of which application",
     "run": "name of the PipelineRun that overtakes them",
+    "base-branch": "the branch that pull requests are merged to",
+    "repository": "owner/name on the forge",
 }
 
 
-def spec(*, namespace: str) -> Manifest:
+def spec(*, namespace: str, api: forge.Api) -> Manifest:
     """Return the Task's spec; `namespace` is the delivery namespace."""
     return {
         "description": "Cancel older runs of the same pull request.",
         "params": string_params(PARAMS),
-        "volumes": [api_token(API_TOKEN)],
-        "steps": [python.step("supersede", env=env(namespace), mounts=[credential()])],
+        "volumes": [api_token(API_TOKEN), forge.volume(api)],
+        "steps": [
+            python.step(
+                "supersede",
+                env=env(namespace) | forge.env(api, forge.PULL_REQUESTS),
+                mounts=[credential(), forge.credential(api)],
+            )
+        ],
     }
 
 
@@ -30,6 +38,7 @@ def env(namespace: str) -> dict[str, str]:
     """Return what a step is given that cancels older runs."""
     return {
         "PARAM_PULL_REQUEST": "$(params.pull-request)",
+        "PARAM_BASE_BRANCH": "$(params.base-branch)",
         "PARAM_RUN": "$(params.run)",
         "APPLICATION": "$(params.application)",
         "NAMESPACE": namespace,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from components.conventions import Manifest
 from components.tasks import build, service
 from components.tasks.service import Sidecar
-from components.tasks.step import string_params
+from components.tasks.step import string_params, string_results
 
 NAME = "tests"
 
@@ -24,10 +24,11 @@ def spec(args: build.BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifes
     return (
         {
             "description": "Fetch a fork's pull request and run its tests.",
-            "params": string_params(PARAMS),
+            "params": [*string_params(PARAMS), *build.FETCH_PARAMS],
+            "results": string_results(build.REASON),
             "volumes": [*build.checkout(args.test), *service.volumes(services)],
             "steps": [
-                build.fetch(args.git, "refs/pull/$(params.pull-request)/head", args.test),
+                build.fetch(args, "refs/pull/$(params.pull-request)/head"),
                 *service.awaited(services),
                 build.test(args.test, args.proxy, secrets=False),
             ],

@@ -26,6 +26,7 @@ BRANCH = "x$(touch${IFS}/tmp/PWNED)`touch${IFS}PWNED`;touch${IFS}PWNED|x&'\"$(pa
 TITLE = "$(touch PWNED) `touch PWNED`; touch PWNED #'\" $(tt.params.run) ${{ github.token }} %s\\n\x1b[31m"
 HOOK = "#!/bin/sh\ntouch /tmp/PWNED /test/PWNED /source/PWNED\n"
 STOLEN = "/credentials/registry/config.json"
+MODULES = '[submodule "evil"]\n\tpath = evil\n\turl = ext::sh -c touch% /tmp/PWNED\n\tupdate = !touch /tmp/PWNED\n'
 FILES: dict[str, Entry] = {
     "message.txt": "Hostile\n",
     "lib.sh": hostile("lib.sh"),
@@ -45,8 +46,23 @@ FILES: dict[str, Entry] = {
     ".gitattributes": "* filter=evil diff=evil merge=evil ident\n",
     ".gitconfig": '[filter "evil"]\n\tsmudge = touch /tmp/PWNED\n[core]\n\thooksPath = hooks\n\tfsmonitor = hooks/evil\n',
     ".lfsconfig": "[lfs]\n\turl = http://203.0.113.1/\n",
-    ".gitmodules": '[submodule "evil"]\n\tpath = evil\n\turl = ext::sh -c touch% /tmp/PWNED\n\tupdate = !touch /tmp/PWNED\n',
-    "evil": Submodule("0123456789012345678901234567890123456789"),
+    ".gitmodules": MODULES,
+    "logo.png": "version https://git-lfs.github.com/spec/v1, as a text says that is none\n",
+}
+# What git alone does not bring, and what the status says of it.
+INCOMPLETE: dict[str, dict[str, Entry]] = {
+    "submodule": {
+        ".gitmodules": MODULES,
+        "evil": Submodule("0123456789012345678901234567890123456789"),
+    },
+    "pointer": {
+        ".gitattributes": "*.png filter=lfs diff=lfs merge=lfs -text\n",
+        "logo.png": f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 1\n",
+    },
+}
+WHY = {
+    "submodule": "submodules are not fetched (commit the files, or set `paths` without it): evil",
+    "pointer": "Git LFS is not fetched (commit the files, or set `paths` without it): logo.png",
 }
 FORGING_TESTS = '#!/bin/sh\nprintf \'[{"key":"promotable","value":"yes","type":1}]\' >/tekton/termination\n'
 REFUSED: dict[str, dict[str, Entry]] = {
@@ -101,7 +117,6 @@ def test_branch_title_and_subject_reach_no_run(attack: Delivery) -> None:
     ("probe", "control"),
     [
         pytest.param("executed", "/test/PWNED", id="names-hooks-filters"),
-        pytest.param("submodule", "evil", id="submodule"),
         pytest.param("links", "Hostile", id="links-out-of-the-checkout"),
         pytest.param("secret-files", "/test/token", id="files-of-credentials"),
         pytest.param("tekton-creds", "run scripts", id="tektons-credentials"),
@@ -195,6 +210,21 @@ def test_an_image_that_takes_what_is_not_its_own_is_not_built(
     state, description = world.status("staging", delivery.pull_request.head_sha)
     assert state == "failure"
     assert "step image failed" in description
+
+
+def test_what_git_alone_does_not_bring_is_refused_by_its_name(world: World, tmp_path: Path) -> None:
+    """The control is the hostile pull request: its `.gitmodules` and `.lfsconfig` are about nothing that is there."""
+    before = staging_image(world)
+    opened = {
+        name: propose(world, tmp_path / name, f"{name}-{os.urandom(3).hex()}", name, files)
+        for name, files in INCOMPLETE.items()
+    }
+    for name, pull_request in opened.items():
+        delivery = await_end(world, pull_request)
+        assert not delivery.succeeded
+        assert delivery.image == before
+        assert WHY[name] in delivery.logs["fetch"]
+        assert world.status("staging", pull_request.head_sha) == ("failure", WHY[name])
 
 
 @pytest.mark.parametrize("name", REFUSED)

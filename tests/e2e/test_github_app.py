@@ -72,16 +72,16 @@ def delivered(world: World, github: Front) -> Delivered:
     return Delivered(pull_request, run)
 
 
-def test_statuses_are_set_by_tokens_that_can_do_nothing_else(world: World, github: Front, delivered: Delivered) -> None:
-    sha = delivered.pull_request.head_sha
+def test_statuses_are_set_by_tokens_that_can_do_little_else(world: World, github: Front, delivered: Delivered) -> None:
+    sha, number = delivered.pull_request.head_sha, delivered.pull_request.number
     assert world.status("qa", sha)[0] == "success"
     assert world.status("promotable", sha)[0] == "success"
     # The pull request was announced, and its end was told, by a step each: one token for each of them.
-    # What had been told meanwhile is read once it is green.
-    told = (("statuses",), "POST", f"statuses/{sha}")
-    read = next(call for call in github.calls if call[1] == "GET")
+    # The first one has asked for its head; what had been told meanwhile is read once it is green.
+    begins, told = ("pull_requests", "statuses"), (("statuses",), "POST", f"statuses/{sha}")
+    *calls, read = github.calls
     assert (read[0], read[2].partition("?")[0]) == (("statuses",), f"commits/{sha}/statuses")
-    assert github.calls == [told, told, told, read]
+    assert calls == [(begins, "GET", f"pulls/{number}"), (begins, *told[1:]), told, told]
     assert len(github.issued) == 2
     assert github.refused == []
 

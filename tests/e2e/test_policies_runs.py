@@ -214,13 +214,16 @@ def test_a_supervisor_cancels_and_changes_nothing_else(world: World, waiting: st
         return supervisor.patch_namespaced_custom_object(*RUNS, waiting, body, dry_run="All")
 
     cancel = {"spec": {"status": CANCELLED}}
-    assert change(cancel)["spec"]["status"] == CANCELLED
+    overtaken = {"metadata": {"annotations": {"tekton-delivery/superseded-by": "f" * 40}}}
+    for body in (cancel, cancel | overtaken):
+        assert change(body)["spec"]["status"] == CANCELLED
     for body in (
         {"spec": {"params": [{"name": "pull-request", "value": "2"}]}},
         {"spec": {"taskRunTemplate": {"serviceAccountName": "deployer"}}},
         {"spec": {"status": ""}},
         {"spec": {"status": "StoppedRunFinally"}},
         cancel | {"metadata": {"labels": {"tekton-delivery/pull-request": "2"}}},
+        cancel | {"metadata": {"annotations": {"tekton-delivery/superseded-by": "text of a thief"}}},
         cancel | {"metadata": {"finalizers": ["example.org/stay"]}},
         cancel | {"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "b"}]}},
     ):

@@ -58,6 +58,7 @@ class Reporter:
             "API_URL": self.forge.api,
             "AFTER_MERGE": "false",
             "UNTRUSTED_ACCOUNT": "untrusted",
+            "FETCH_STEP": "fetch",
             "TOKEN_FILE": str(self.sandbox.file("token", f"{TOKEN}\n")),
         }
         return self.sandbox.step("report", **env | self.lists.env | changed)

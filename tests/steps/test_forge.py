@@ -203,7 +203,7 @@ def test_a_step_that_gets_no_token_fails(sandbox: Sandbox, asked: Forge, key: Pa
         step,
         **of_app(key),
         **dict.fromkeys(
-            ("PARAM_HEAD_SHA", "ENVIRONMENT", "PARAM_RUN", "PARAM_STATUS", "NAMESPACE", "UNTRUSTED_ACCOUNT",
+            ("PARAM_HEAD_SHA", "ENVIRONMENT", "PARAM_RUN", "PARAM_STATUS", "NAMESPACE", "UNTRUSTED_ACCOUNT", "FETCH_STEP",
              "AFTER_MERGE", "CONTEXT_SUFFIX", "PARAM_PULL_REQUEST", "PARAM_COMMENTER", "PARAM_COMMENT", "PARAM_PATHS",
              "PARAM_BEFORE", "PARAM_AFTER", "PARAM_REPOSITORY_URL"),
             "",

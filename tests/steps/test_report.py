@@ -165,3 +165,41 @@ def test_a_request_is_no_file_that_another_step_could_meddle_with(reporter: Repo
     reporter.report([], "Succeeded")
     assert list(reporter.sandbox.work.iterdir()) == []
     assert reporter.forge.asked == [f"POST {AT}/statuses/{SHA}"]
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        ("f" * 40, f"superseded: the head of the pull request is {'f' * 40}"),
+        ("closed", "superseded: the pull request was closed or moved to another branch"),
+    ],
+)
+def test_by_what_a_run_was_overtaken_is_told(reporter: Reporter, by: str, told: str) -> None:
+    """Of the TaskRuns the last one has it: Tekton hands a run's annotations on as it makes one."""
+    last = task_run("Unknown") | {"metadata": {"annotations": {"tekton-delivery/superseded-by": by}}}
+    cancelled = task_run("False", message='TaskRun "build" was cancelled')
+    reporter.report([cancelled, last], status="None")
+    assert reporter.forge.status == ("failure", told)
+
+
+def test_why_a_commit_could_not_be_fetched_is_told(reporter: Reporter) -> None:
+    """Nothing of the pull request has run there. Of a fork's run the first pod gives a reason that is empty."""
+    why = "submodules are not fetched (commit the files, or set `paths` without it): lib"
+    skipped = [step("fetch", 1), step("test", 1), step("image", 1)]
+    reporter.report([task_run("True", reason=""), task_run("False", *skipped, account="untrusted", reason=why)])
+    assert reporter.forge.status == ("failure", why)
+
+
+@pytest.mark.parametrize("codes", [(0, 1), (0, 0)], ids=["failed tests", "passed tests"])
+def test_what_a_pod_says_that_ran_a_pull_requests_code_is_not(reporter: Reporter, codes: tuple[int, int]) -> None:
+    steps = [step(name, code) for name, code in zip(("fetch", "test"), codes, strict=True)]
+    reporter.report([task_run("False", *steps, account="untrusted", reason="forged", promotable="yes")])
+    assert "forged" not in reporter.forge.status[1]
+    assert (SHA, "tekton-delivery/promotable") not in reporter.forge.statuses
+
+
+def test_that_memory_was_too_little_is_told(reporter: Reporter) -> None:
+    killed = step("fetch", 137)
+    killed["terminated"]["reason"] = "OOMKilled"
+    reporter.report([task_run("False", killed, account="untrusted")])
+    assert reporter.forge.status == ("failure", "shop-staging-7: step fetch failed (exit code 137, out of memory)")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches one commit over SSH into $SOURCE and leaves nothing there that a later step could use to reach the forge.
+# Fetches one commit into $SOURCE, refuses one that is not whole there, and leaves nothing by which to reach the forge.
 set -eu
 
 # shellcheck source=SCRIPTDIR/plain.sh
@@ -14,13 +14,56 @@ fi
 
 git init --quiet --initial-branch=pull-request "$SOURCE"
 cd "$SOURCE"
-plainly git fetch --quiet --no-tags --depth=1 -- "$PARAM_REPOSITORY_URL" "$PARAM_REF"
-plainly git -c advice.detachedHead=false checkout --quiet FETCH_HEAD
+if [ "$PARAM_FETCH_TAGS" = true ]; then
+    # Those of the fetched commits: git follows tags to what it keeps a ref of.
+    set -- -- "$PARAM_REPOSITORY_URL" "+$PARAM_REF:refs/fetched"
+else
+    set -- --no-tags -- "$PARAM_REPOSITORY_URL" "$PARAM_REF"
+fi
+[ "$PARAM_FETCH_DEPTH" = 0 ] || set -- "--depth=$PARAM_FETCH_DEPTH" "$@"
+# Large files go through git in pieces; it would hold each of them in memory.
+plainly git -c core.bigFileThreshold=8m -c fetch.unpackLimit=1 fetch --quiet "$@"
+plainly git -c core.bigFileThreshold=8m -c advice.detachedHead=false checkout --quiet FETCH_HEAD
 fetched=$(git rev-parse HEAD)
 if [ "$fetched" != "$PARAM_HEAD_SHA" ]; then
     echo "error: $PARAM_REF is $fetched, and not $PARAM_HEAD_SHA" >&2
     exit 1
 fi
+
+# Prints what the commit has in the application's paths, or anywhere, one a line: mode, object, path as git quotes it.
+entries() { # entries [ATTRIBUTE]: of those files that .gitattributes gives it
+    magic=${1:+,attr:$1}
+    set --
+    while IFS= read -r path; do
+        [ -z "$path" ] || set -- "$@" ":(top,literal$magic)$path"
+    done <<PATHS
+$PARAM_PATHS
+PATHS
+    [ $# -gt 0 ] || set -- ":(top$magic)"
+    git ls-files --format='%(objectmode) %(objectname) %(path)' -- "$@" || echo "unreadable"
+}
+
+refuse() { # refuse WHAT PATH
+    reason="$1 (commit the files, or set \`paths\` without it): $2"
+    printf '%s' "$reason" | plain | tr -d '\n' >"$RESULT_REASON_PATH"
+    printf 'error: %s\n' "$reason" | plain >&2
+    exit 1
+}
+
+export LC_ALL=C
+submodule=$(entries | sed -n -e 's/^160000 [^ ]* //p' -e t -e '/^unreadable/p' | head -n 1)
+[ -z "$submodule" ] || refuse "submodules are not fetched" "$submodule"
+# A pointer: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md. A text like one without the attribute is none.
+pointer=$(entries filter=lfs |
+    sed -n -e 's/^100[0-9]* //p' -e '/^unreadable/p' |
+    git cat-file --batch-check='%(objectsize) %(objectname) %(rest)' |
+    awk '$1 < 1024 { sub(/^[0-9]* /, ""); print } /^unreadable/' |
+    git cat-file --batch='file %(rest)' |
+    awk '$0 == "version https://git-lfs.github.com/spec/v1" && file { print file; exit } { file = "" }
+        /^file / { file = substr($0, 6) } /^unreadable/')
+[ -z "$pointer" ] || refuse "Git LFS is not fetched" "$pointer"
+
 # The subject is anybody's text, which some shells' echo would interpret, and a terminal too.
 printf 'fetched %s: %s\n' "$PARAM_HEAD_SHA" "$(git log -1 --format=%s | plain)"
+[ "$PARAM_FETCH_TAGS" != true ] || git update-ref -d refs/fetched
 rm -f .git/FETCH_HEAD

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steps.deploy import Delivery, Deploy
+from steps.head import Head
 from steps.inputs import read
 from steps.kubernetes import Access, Kubernetes
 from steps.rollout import Target
@@ -30,6 +31,7 @@ def deploy(
     mark: Mapping[str, Any] | None = None,
     approved_by: list[str] | None = None,
     moved: str = "",
+    head: Head | None = None,
     **changed: str | Path,
 ) -> Result:
     """Roll an image out, or, with the reason `moved`, end where the base branch has moved on."""
@@ -37,7 +39,7 @@ def deploy(
     def run(env: Mapping[str, str]) -> None:
         with Kubernetes(read(Access, env)) as api:
             past = fetched(history, looked) if history else None
-            made = Deploy(api, read(Target, env), read(Smoke, env), past)
+            made = Deploy(api, read(Target, env), read(Smoke, env), past, head)
             if moved:
                 made.moved_on(merge_sha, moved)
                 return
@@ -90,6 +92,7 @@ def cancel(sandbox: Sandbox, when: str, **changed: str | Path) -> Result:
         "PARAM_REPOSITORY_URL": "/nowhere",
         "PARAM_BASE_BRANCH": "main",
         "PARAM_PATHS": "",
+        "PARAM_REF": "",
         "HISTORY": sandbox.root / "history",
         "CONTENT": sandbox.root / "content.json",
         "RESULT_IMAGE_PATH": sandbox.root / "image",

@@ -158,6 +158,10 @@ def sandbox(tmp_path: Path, shell: tuple[list[str], Path]) -> Sandbox:
 SSH = 'for command; do :; done\nexec sh -c "$command"'
 
 
+# What fetch.sh is given of the settings, by default.
+FETCH = {"PARAM_FETCH_DEPTH": "1", "PARAM_FETCH_TAGS": "false", "PARAM_PATHS": "", "RESULT_REASON_PATH": "/nowhere/reason"}
+
+
 def git(folder: Path, *arguments: str) -> str:
     """Run git as somebody, with nobody's configuration."""
     author = {

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from components.tasks.git import SSH as OVER_SSH
-from tests.tasks.scripts.conftest import HOSTILE, SSH, Result, Sandbox, git
+from tests.tasks.scripts.conftest import FETCH, HOSTILE, SSH, Result, Sandbox, git
 
 
 def fetch(sandbox: Sandbox, url: str, sha: str, ssh: str = SSH, **more: str) -> Result:
     sandbox.stub("ssh", ssh)
-    env = dict(OVER_SSH.env) | {"PARAM_REF": sha} | more
+    env = dict(OVER_SSH.env) | FETCH | {"PARAM_REF": sha, "RESULT_REASON_PATH": str(sandbox.root / "reason")} | more
     return sandbox.run("fetch", PARAM_REPOSITORY_URL=url, PARAM_HEAD_SHA=sha, SOURCE=sandbox.root / "source", **env)
 
 

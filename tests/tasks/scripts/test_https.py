@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from components.tasks.git import PATH, over_https
-from tests.tasks.scripts.conftest import Result, Sandbox
+from tests.tasks.scripts.conftest import FETCH, Result, Sandbox
 
 TOKEN = "read-only"
 LOGIN = f"Basic {base64.b64encode(f'bot:{TOKEN}'.encode()).decode()}"
@@ -104,9 +104,8 @@ def fetch(sandbox: Sandbox, url: str, sha: str, token: str | None = TOKEN, host:
         scheme, _, rest = (host or url).partition("://")
         file = sandbox.file(".git-credentials", f"{scheme}://bot:{token}@{rest.split('/')[0]}\n")
         env = {name: value.replace(PATH, str(file.parent)) for name, value in env.items()}
-    return sandbox.run(
-        "fetch", PARAM_REPOSITORY_URL=url, PARAM_HEAD_SHA=sha, PARAM_REF=sha, SOURCE=sandbox.root / "source", **env
-    )
+    asked = {"PARAM_REPOSITORY_URL": url, "PARAM_HEAD_SHA": sha, "PARAM_REF": sha}
+    return sandbox.run("fetch", SOURCE=sandbox.root / "source", **env, **asked, **FETCH)
 
 
 def test_with_the_token_a_private_repository_is_fetched(sandbox: Sandbox, forge: Path, head: str, private: Forge) -> None:

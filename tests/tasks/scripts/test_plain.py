@@ -8,7 +8,7 @@ import pytest
 
 from components.conventions import plain
 from components.tasks.step import SCRIPTS
-from tests.tasks.scripts.conftest import Sandbox, git, needs_jq
+from tests.tasks.scripts.conftest import FETCH, Sandbox, git, needs_jq
 
 CODES = (*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 KEPT = "caf\u00e9 \u65e5\u672c \U0001f600 a\u00a0b '$(touch pwned)' \\u202e \\x1b"
@@ -59,6 +59,7 @@ def test_the_subject_of_a_commit_is_shown_plainly(sandbox: Sandbox, tmp_path_fac
         PARAM_REPOSITORY_URL=forge,
         SOURCE=sandbox.root / "source",
         GIT_CONFIG_GLOBAL="/dev/null",
+        **FETCH,
     )
     assert result.code == 0, result.err
     assert result.out == f"fetched {sha}: Fix  ]0;title   txt.exe\n"
@@ -68,7 +69,7 @@ def test_the_subject_of_a_commit_is_shown_plainly(sandbox: Sandbox, tmp_path_fac
 def test_errors_of_tools_that_talk_to_others_are_shown_plainly(name: str) -> None:
     """A forge's and a registry's words are in them."""
     text = (SCRIPTS / f"{name}.sh").read_text()
-    talks = r"(?:git (?:-C \S+ )?fetch|(?:crane|oras|cosign) (?:manifest|config|copy|tag|attest))\b"
+    talks = r"(?:git (?:-[cC] \S+ )*fetch|(?:crane|oras|cosign) (?:manifest|config|copy|tag|attest))\b"
     bare = [
         line
         for line in text.splitlines()

@@ -1,10 +1,11 @@
 """test.sh: the application's own tests, on a copy that nobody builds from."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.tasks.scripts.conftest import Result, Sandbox
+from tests.tasks.scripts.conftest import Result, Sandbox, git
 
 
 def run_tests(sandbox: Sandbox, command: str) -> Result:
@@ -49,4 +50,17 @@ def test_the_command_gets_a_home_of_its_own(sandbox: Sandbox) -> None:
     assert result.code == 0
     home = Path(result.out.splitlines()[-1])
     assert home not in (sandbox.root, Path("/nonexistent"))
-    home.rmdir()
+    shutil.rmtree(home)
+
+
+def test_git_works_in_a_folder_that_belongs_to_another_user(sandbox: Sandbox) -> None:
+    """That of the volume is root's. Tests of root's meet one that is nobody's."""
+    git(sandbox.root, "init", "--quiet", "source")
+    (sandbox.root / "copy").mkdir()
+    found = sandbox.run(
+        "test",
+        PARAM_TEST_COMMAND=f"GIT_TEST_ASSUME_DIFFERENT_OWNER=1 {shutil.which('git')} status --short",
+        SOURCE=sandbox.root / "source",
+        WORK=sandbox.root / "copy",
+    )
+    assert found.code == 0, found.err

@@ -11,7 +11,7 @@ import pytest
 from components.tasks.git import over_https
 from components.tasks.step import preceded, script
 from tests.authority import Authority
-from tests.tasks.scripts.conftest import Result, Sandbox, needs_jq
+from tests.tasks.scripts.conftest import FETCH, Result, Sandbox, needs_jq
 from tests.tasks.scripts.test_https import Forge
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -53,7 +53,7 @@ def trusting(sandbox: Sandbox, name: str, company: Authority, public: Path, **en
 def fetching(sandbox: Sandbox, url: str, sha: str) -> dict[str, str | Path]:
     env = over_https(scheme="https", authenticated=False).env
     asked = {"PARAM_REPOSITORY_URL": url, "PARAM_HEAD_SHA": sha, "PARAM_REF": sha, "SOURCE": sandbox.root / "source"}
-    return {**env, **asked}
+    return {**env, **asked, **FETCH}
 
 
 @pytest.mark.parametrize("which", ["of_company", "of_public"])

@@ -18,8 +18,6 @@ find / \( -path /proc -o -path /sys \) -prune -o -name PWNED -print | probe exec
 : >/test/PWNED
 find / \( -path /proc -o -path /sys \) -prune -o -name PWNED -print | control executed
 rm /test/PWNED
-{ ls -A evil .git/modules; } | grep -v : | probe submodule
-ls -d evil | control submodule
 { cat stolen stolen-result; ls stolen-folder/; } | probe links
 cat linked.txt | control links
 
