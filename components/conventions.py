@@ -1,5 +1,6 @@
 """Names, labels, API versions and security contexts that every component shares. Declares no resource."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +56,8 @@ LABEL_LIMIT = 63
 
 Manifest = dict[str, Any]
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
 
 def token(component: str) -> str:
     """Return the Pulumi type token of a component class, e.g. `tekton-delivery:index:Environment`."""
@@ -62,8 +65,8 @@ def token(component: str) -> str:
 
 
 def seconds(duration: str) -> int:
-    """Return a duration such as `5m` in seconds."""
-    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+    """Return a duration such as `5m`, or as Go writes it, in seconds."""
+    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smh])", duration))
 
 
 def go_duration(duration: str) -> str:

@@ -190,7 +190,7 @@ class Rollout:
             return known
 
     def _acquire(self) -> None:
-        patience = 3 * self._seconds
+        patience = lease.PATIENCE * self._seconds
         end = time.monotonic() + patience
         found = self._asked(self._lease)
         while True:
