@@ -35,6 +35,9 @@ LISTENER = "listener"
 # The Secret by which the forge signs webhooks; those of runs are in `credential`.
 WEBHOOK_SECRET = "webhook-secret"
 
+# The Secret by which images are pulled, in each namespace of an environment.
+PULL_SECRET = "registry-pull"
+
 # Its ConfigMap with the certificate authorities that steps believe beside the system's.
 CA_BUNDLE = "ca-bundle"
 

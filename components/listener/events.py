@@ -4,7 +4,7 @@ Values that reach a run are a commit sha, a number, a login and a name made of s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -96,7 +96,7 @@ class Trigger:
     """The delivery namespace, where its runs are created."""
     run: Manifest
     """What its PipelineRuns hold beside pipelineRef, params and timeouts."""
-    timeouts: Manifest
+    timeouts: Manifest = field(default_factory=lambda: {"pipeline": "1h10m0s", "tasks": "1h0m0s"})
     """How long they may take."""
 
 
