@@ -1,5 +1,6 @@
 """Names, labels, API versions and security contexts that every component shares. Declares no resource."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,9 @@ LISTENER = "listener"
 # The Secret by which the forge signs webhooks; those of runs are in `credential`.
 WEBHOOK_SECRET = "webhook-secret"
 
+# The Secret by which images are pulled, in each namespace of an environment.
+PULL_SECRET = "registry-pull"
+
 # Its ConfigMap with the certificate authorities that steps believe beside the system's.
 CA_BUNDLE = "ca-bundle"
 
@@ -55,6 +59,8 @@ LABEL_LIMIT = 63
 
 Manifest = dict[str, Any]
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
 
 def token(component: str) -> str:
     """Return the Pulumi type token of a component class, e.g. `tekton-delivery:index:Environment`."""
@@ -62,8 +68,8 @@ def token(component: str) -> str:
 
 
 def seconds(duration: str) -> int:
-    """Return a duration such as `5m` in seconds."""
-    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+    """Return a duration such as `5m`, or as Go writes it, in seconds."""
+    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smh])", duration))
 
 
 def go_duration(duration: str) -> str:

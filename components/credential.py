@@ -7,7 +7,7 @@ stack's own authorities there, and admission keeps it from other steps of a pod 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from components.conventions import Manifest
+from components.conventions import PULL_SECRET, Manifest
 
 Place = Literal["api-server", "forge-api", "forge-git", "quarantine", "registry", "source"]
 
@@ -55,7 +55,7 @@ BASIC_AUTH = Credential(name="basic-auth", opens=("forge-git",), untrusted_steps
 FORGE_TOKEN = Credential(name="forge-token", opens=("forge-api",))
 FORGE_READER = Credential(name="forge-reader", opens=("forge-api",))
 FORGE_APP = Credential(name="forge-app", opens=("forge-api",))
-REGISTRY_PULL = Credential(name="registry-pull", kind=DOCKER, opens=("registry",), for_applications=True)
+REGISTRY_PULL = Credential(name=PULL_SECRET, kind=DOCKER, opens=("registry",), for_applications=True)
 # Of two users of one host the last one counts, so that these read quarantine as well.
 REGISTRY_PUSH = Credential(name="registry-push", kind=DOCKER, opens=("registry", "quarantine"))
 REGISTRY_DELETE = Credential(name="registry-delete", kind=DOCKER, opens=("registry", "quarantine"))

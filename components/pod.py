@@ -60,8 +60,11 @@ def spec(args: PodArgs) -> Manifest:
 def _container(args: PodArgs) -> Manifest:
     container = args.container
     own = {"PORT": str(container.port), "HEALTH_PATH": container.health_path}
+    port = _probes_port(container)
+    if port:
+        own["PROBES_PORT"] = str(port)
     variables = own | container.env | dict(args.env)
-    probed = [{"name": "probes", "containerPort": container.probes.port}] if container.probes.port else []
+    probed = [{"name": "probes", "containerPort": port}] if port else []
     made: Manifest = {
         "name": CONTAINER,
         "image": args.image,
@@ -85,10 +88,15 @@ def _container(args: PodArgs) -> Manifest:
     return made
 
 
+def _probes_port(container: Container) -> int | None:
+    """Return where probes are answered if that is another port than requests come to: one has one name."""
+    return None if container.probes.port == container.port else container.probes.port
+
+
 def _probes(container: Container) -> Manifest:
     """Return the probes, all of them HTTP requests to one port."""
     liveness, startup = container.probes.liveness, container.probes.startup
-    port = "probes" if container.probes.port else "http"
+    port = "probes" if _probes_port(container) else "http"
 
     def probe(path: str, period: int, failures: int) -> Manifest:
         return {"httpGet": {"path": path, "port": port}, "periodSeconds": period, "failureThreshold": failures}

@@ -81,7 +81,7 @@ def tools(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
     clients = Layer()
     for path in TOOLS_BINARIES:
         clients.file(f"usr/bin/{Path(path).name}", workshop.binary(path), 0o755)
-    return [system, clients], Config(USER, command=["serve-placeholder"], labels=workshop.versions())
+    return [system, clients], Config(USER, command=["/usr/bin/serve-placeholder"], labels=workshop.versions())
 
 
 def _busybox(workshop: Workshop) -> Layer:

@@ -5,7 +5,7 @@ import re
 from components.conventions import Manifest, key
 from operate.errors import OperateError
 from operate.records import hold
-from operate.runs import PULL_REQUEST, create, moment, newest, reasons, require_end
+from operate.runs import PULL_REQUEST, create, declared_timeouts, moment, newest, reasons, require_end
 from operate.target import Target, frozen
 from steps.notes import QUEUED
 
@@ -58,8 +58,15 @@ def retry(target: Target, pull_request: int) -> str:
 
 
 def start_anew(target: Target, run: Manifest) -> str:
-    """Create the same PipelineRun under a name of this second. Returns the name."""
-    old = run["metadata"]
+    """Create the same PipelineRun under a name of this second, with the time that it may take by now. Returns the name."""
+    old, spec = run["metadata"], run["spec"]
+    pipeline = target.cluster.tekton(target.environment, "pipelines", spec["pipelineRef"]["name"])
+    allowed = declared_timeouts(pipeline["spec"])
+    if allowed:
+        # In version 0.1.0 a run told how long its build may take.
+        allowed["taskRunSpecs"] = [
+            {field: value for field, value in each.items() if field != "timeout"} for each in spec.get("taskRunSpecs", [])
+        ]
     body = {
         "apiVersion": run["apiVersion"],
         "kind": run["kind"],
@@ -69,6 +76,6 @@ def start_anew(target: Target, run: Manifest) -> str:
             "labels": {label: value for label, value in old["labels"].items() if not label.startswith(_THEIRS)},
             "annotations": {key("retry-of"): old["name"], key("retried-by"): target.cluster.whoami()},
         },
-        "spec": {field: value for field, value in run["spec"].items() if field != "status"},
+        "spec": {field: value for field, value in spec.items() if field != "status"} | allowed,
     }
     return create(target, body)

@@ -6,7 +6,7 @@ from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespac
 from components.pipelines import rebuild
 from operate import proof
 from operate.errors import OperateError
-from operate.runs import EVENT, await_end, create, moment, newest, reasons, require_end
+from operate.runs import EVENT, await_end, create, declared_timeouts, moment, newest, reasons, require_end
 from operate.target import Target
 
 
@@ -59,8 +59,8 @@ def start(source: Target, merge: dict[str, str]) -> str:
     values = {param: merge[param] for param in rebuild.PARAMS} | {"always": "yes"}
     pipeline = f"{source.application}-{source.environment}-rebuild-pipeline"
     # One that fetches with a credential binds the Secret of the workspace's own name.
-    declared = source.cluster.tekton(source.environment, "pipelines", pipeline)["spec"].get("workspaces", [])
-    (credential,) = [workspace["name"] for workspace in declared] or [None]
+    declared = source.cluster.tekton(source.environment, "pipelines", pipeline)["spec"]
+    (credential,) = [workspace["name"] for workspace in declared.get("workspaces", [])] or [None]
     body = {
         "apiVersion": TEKTON,
         "kind": "PipelineRun",
@@ -74,6 +74,7 @@ def start(source: Target, merge: dict[str, str]) -> str:
             "pipelineRef": {"name": pipeline},
             "params": [{"name": param, "value": value} for param, value in values.items()],
             **rebuild.run(credential),
+            **declared_timeouts(declared),
         },
     }
     return create(source, body)

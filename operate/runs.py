@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 
 from components.conventions import DEPLOYER, Manifest, key, plain
+from components.pipelines import timeouts
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.target import Target
@@ -67,6 +68,11 @@ def await_end(target: Target, name: str) -> Manifest:
             (condition,) = found[0]["status"]["conditions"]
             return dict(condition) | {"message": plain(str(condition.get("message", "")))}
         time.sleep(POLL_SECONDS)
+
+
+def declared_timeouts(pipeline: Manifest) -> Manifest:
+    """Return the timeouts that a run of a Pipeline needs, by its spec; nothing where the stack is of an older version."""
+    return {"timeouts": timeouts.of_run(pipeline)} if timeouts.are_declared(pipeline) else {}
 
 
 def moment() -> str:

@@ -5,14 +5,13 @@ Who may approve, and that nobody does so in another one's name, is what the admi
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from steps import kubernetes, notes, signals
 from steps.inputs import given
 from steps.kubernetes import ApiError, Kubernetes
 from steps.notes import Object
-from steps.result import log, warn, write
+from steps.result import log, warn
 from steps.rollout import Target
 from steps.text import compact, parsed
 
@@ -37,7 +36,6 @@ class Approval:
     pipeline_run: str = given("PARAM_RUN")
     uid: str = given("RUN_UID")
     """The TaskRun's."""
-    result: Path = given("RESULT_APPROVED_BY_PATH")
 
 
 class Waiting:
@@ -78,7 +76,6 @@ class Waiting:
                     raise
                 warn(str(error))
             if len(names) >= approval.count:
-                write(approval.result, compact(names))
                 log(f"approved: {digest} by {compact(names)}")
                 return names
             if time.time() >= deadline:

@@ -28,7 +28,7 @@ class Inputs:
     history: Path = given("HISTORY")
     """Where the step before has fetched the commits to."""
     image: Path = given("RESULT_IMAGE_PATH")
-    mark: Path = given("RESULT_MARK_PATH")
+    mark: Path = given("MARK")
     base: Path = given("RESULT_BASE_PATH")
     approval: Approval
     target: Target

@@ -10,6 +10,9 @@ Object = dict[str, Any]
 # The annotation with the seconds that nobody holds a Lease longer than: the deployer cannot write it.
 LEASE_SECONDS = "tekton-delivery/lease-seconds"
 
+# How many times as long as it can be held somebody waits for a Lease.
+PATIENCE = 3
+
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 # How far the clocks of two machines may be apart. What claims to be later than that counts for nothing.

@@ -7,6 +7,7 @@ from pathlib import Path
 from steps.history import History, Source
 from steps.inputs import given
 from steps.result import Outcome, log, write
+from steps.text import several
 from steps.trust import Trust, environment
 
 
@@ -31,6 +32,6 @@ def run(inputs: Inputs) -> None:
     needed = inputs.always == "yes" or (content.touched and not content.tested)
     if not content.touched and not needed:
         write(inputs.promotable, "untouched")
-        inputs.outcome.say(f"nothing to stage: it does not touch {' '.join(inputs.source.paths)}")
+        inputs.outcome.say(f"nothing to stage: it does not touch {several(inputs.source.paths)}")
     write(inputs.needed, "yes" if needed else "no")
     log(f"to be built: {'yes' if needed else 'no'}")

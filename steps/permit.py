@@ -14,7 +14,7 @@ from steps import result
 from steps.forge import Api, Forge, ForgeError, NoJsonError
 from steps.inputs import given
 from steps.result import log, warn
-from steps.text import plain, same_repository, told
+from steps.text import same_repository, told
 
 _MAY_WRITE = ("admin", "owner", "maintain", "write")
 
@@ -38,7 +38,7 @@ def run(inputs: Inputs) -> None:
     with Forge(inputs.api) as forge:
         permitted, reason = _answer(inputs, forge)
     result.write(inputs.permitted, permitted)
-    result.write(inputs.reason, plain(reason))
+    result.give_reason(inputs.reason, reason)
     log(f"{permitted}: {reason}")
 
 

@@ -15,6 +15,10 @@ from steps.result import Outcome, log, warn, write
 from steps.text import compact, same_repository
 from steps.trust import Trust, environment
 
+# Tekton takes 4096 bytes of all results of a step: of a larger mark is handed on what does not grow with the paths.
+_LARGEST = 2048
+_SMALL = ("repository", "application", "headSha", "tree", "digest", "environment", "pullRequest", "run", "at")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
@@ -47,11 +51,14 @@ def run(inputs: Inputs) -> None:
     marks = [mark for mark in found if _vouches(inputs, mark)]
     if not marks:
         reason = f"{inputs.vouched_by} has signed nothing about {inputs.digest} of {inputs.commit}"
-        write(inputs.outcome.reason, reason)
+        inputs.outcome.give(reason)
         warn(reason)
         raise SystemExit(1)
-    write(inputs.mark, compact(marks[0]))
-    log(compact(marks[0]))
+    mark = compact(marks[0])
+    log(mark)
+    if len(mark.encode()) > _LARGEST:
+        mark = compact({name: value for name, value in marks[0].items() if name in _SMALL})
+    write(inputs.mark, mark)
 
 
 def _vouches(inputs: Inputs, mark: Any) -> bool:

@@ -18,7 +18,7 @@ from steps.inputs import given
 from steps.registry import Keys, Registry
 from steps.result import Outcome, log, warn, write
 from steps.run import Later
-from steps.text import compact, same_repository
+from steps.text import compact, same_repository, several
 
 _POLL_SECONDS = 2.0
 # What was copied is there at once, or its registry lost it.
@@ -71,7 +71,8 @@ class Results:
     """What is handed on of a merge."""
 
     image: Path = given("RESULT_IMAGE_PATH")
-    mark: Path = given("RESULT_MARK_PATH")
+    mark: Path = given("MARK")
+    """No result: of an application with many paths it is larger than Tekton takes."""
     touched: Path = given("RESULT_TOUCHED_PATH")
     base: Path = given("RESULT_BASE_PATH")
 
@@ -93,7 +94,7 @@ def judged(
     if not content.touched:
         write(results.image, "")
         write(results.touched, "no")
-        outcome.say(f"nothing to roll out: the merge does not touch {' '.join(paths)}")
+        outcome.say(f"nothing to roll out: the merge does not touch {several(paths)}")
         return ""
     # A commit on the branch need never have been its tip: one within a fast-forward was not, nor does its shape tell. What
     # the branch has now, it has.

@@ -7,10 +7,18 @@ from pathlib import Path
 from steps.inputs import given
 from steps.text import plain
 
+# Of a reason, in characters: Go writes some of them as six bytes.
+_LONGEST = 500
+
 
 def write(path: Path, text: str) -> None:
     """Write a result, which ends without a newline."""
     path.write_text(text, encoding="utf-8")
+
+
+def give_reason(path: Path, text: str) -> None:
+    """Write the result `reason`. Tekton takes 4096 bytes of all results of a step, and fails it where there are more."""
+    write(path, plain(text)[:_LONGEST])
 
 
 def log(text: str, *, lines: bool = False) -> None:
@@ -29,13 +37,17 @@ class Outcome:
 
     reason: Path = given("RESULT_REASON_PATH")
 
+    def give(self, text: str) -> None:
+        """Give the reason."""
+        give_reason(self.reason, text)
+
     def say(self, text: str) -> None:
         """Give the reason, and log it."""
-        write(self.reason, plain(text))
+        self.give(text)
         log(text)
 
     def refuse(self, text: str) -> SystemExit:
         """Give the reason why nothing happens; return what ends the step."""
-        write(self.reason, plain(text))
+        self.give(text)
         warn(f"refused: {text}")
         return SystemExit(1)

@@ -15,8 +15,8 @@ from steps import kubernetes, lease, notes, signals
 from steps.inputs import StepError, given
 from steps.kubernetes import ApiError, ConflictError, Kubernetes
 from steps.notes import ROLLING_OUT, Noted, Object
-from steps.result import Outcome, log, warn, write
-from steps.text import compact, plain
+from steps.result import Outcome, log, warn
+from steps.text import compact
 
 # A watch that brings nothing is begun anew after this long: its connection may be dead.
 _WATCHED = 30.0
@@ -190,7 +190,7 @@ class Rollout:
             return known
 
     def _acquire(self) -> None:
-        patience = 3 * self._seconds
+        patience = lease.PATIENCE * self._seconds
         end = time.monotonic() + patience
         found = self._asked(self._lease)
         while True:
@@ -240,7 +240,7 @@ class Rollout:
             text += f"; restored {_digest(self.former)}"
         elif failed:
             text += f", and taking {_digest(proposed)} back failed"
-        write(self._outcome.reason, plain(text))
+        self._outcome.give(text)
         if isinstance(ended, signals.Cancelled):
             log(text)
 

@@ -99,6 +99,6 @@ def copy(copying: Copying, registry: Registry) -> str:
 def _refusal(outcome: Outcome, text: str) -> SystemExit:
     """What pod 1 and a manifest say ends up in a log and a commit status."""
     reason = re.sub("[^ -~]", "", text)[:139]
-    write(outcome.reason, reason)
+    outcome.give(reason)
     warn(f"error: {reason}")
     return SystemExit(1)

@@ -2,10 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 # Control characters and line ends of every kind, and what turns the direction of writing.
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
+# How many of several texts a sentence names.
+_SHOWN = 3
 # Half of a character: JSON can say it, UTF-8 cannot.
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -36,6 +39,12 @@ def parsed(text: str | bytes) -> Any:
 def same_repository(one: Any, other: str) -> bool:
     """Return whether two names are of one repository: forges make no difference between capitals and small letters."""
     return isinstance(one, str) and one.isascii() and one.lower() == other.lower()
+
+
+def several(texts: Sequence[str]) -> str:
+    """Return some texts, and how many more there are, within a sentence."""
+    more = len(texts) - _SHOWN
+    return " ".join(texts) if more <= 1 else f"{' '.join(texts[:_SHOWN])} and {more} more"
 
 
 def told(value: Any) -> str:

@@ -188,7 +188,14 @@ def test_probes_ask_the_port_that_answers_them() -> None:
         "startup": "/startz",
     }
     assert probes["startup"]["periodSeconds"] * probes["startup"]["failureThreshold"] == 90
+    assert {"name": "PROBES_PORT", "value": "8081"} in found["env"], "what runs before the first delivery answers there"
     assert {"livenessProbe", "startupProbe"}.isdisjoint(container(other()))
+
+
+def test_probes_on_the_port_of_requests_are_asked_there() -> None:
+    found = container(other(container=Container(port=8081, probes=Probes(port=8081))))
+    assert [port["name"] for port in found["ports"]] == ["http"], "a port that stands there twice is refused or lost"
+    assert found["readinessProbe"]["httpGet"]["port"] == "http"
 
 
 def test_one_pod_is_neither_spread_nor_kept_from_being_drained() -> None:

@@ -89,8 +89,10 @@ def test_a_merge_waits_between_the_proof_and_the_rollout_and_has_the_time_for_it
     assert env["APPROVAL_TIMEOUT"] == "2h"
     assert (env["APPROVERS"], env["APPROVAL_COUNT"], env["APPROVAL_SECONDS"]) == ("ana, group releasers", "2", "7200")
     (run,) = stack.one("TriggerTemplate", "github-main-trigger-template")["spec"]["resourcetemplates"]
-    # The people's two hours, the mark's time, and a rollout of a minute with the way back.
-    assert run["spec"]["timeouts"] == {"tasks": "2h15m0s", "pipeline": "2h25m0s"}
+    # The people's two hours, and half an hour, the mark's minute and four times a rollout of a minute with the way back.
+    tasks = {task["name"]: task for task in stack.one("Pipeline", "chespirito-production-pipeline")["spec"]["tasks"]}
+    assert tasks["promote"]["timeout"] == "2h41m0s"
+    assert run["spec"]["timeouts"] == {"tasks": "3h11m0s", "pipeline": "3h21m0s"}
 
 
 def test_the_pull_request_is_told_what_its_merge_waits_for() -> None:

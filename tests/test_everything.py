@@ -64,7 +64,13 @@ def test_variables_of_an_environment_come_before_those_of_the_application(everyt
     for namespace, level in (("test", "debug"), ("live", "info")):
         (container,) = pod(everything, namespace)["containers"]
         plain = {item["name"]: item["value"] for item in container["env"] if "value" in item}
-        assert plain == {"PORT": "8000", "HEALTH_PATH": "/readyz", "LOG_LEVEL": level, "REGION": "north"}
+        assert plain == {
+            "PORT": "8000",
+            "HEALTH_PATH": "/readyz",
+            "PROBES_PORT": "8001",
+            "LOG_LEVEL": level,
+            "REGION": "north",
+        }
 
 
 def test_each_environment_has_its_own_secrets(everything: Declared) -> None:

@@ -25,7 +25,7 @@ def listener(rotation: WebhookSecret = WebhookSecret()) -> Declared:  # noqa: B0
         forge="github",
         applications={"acme/shop": ["shop"]},
         base_branches={"acme/shop": "main"},
-        triggers=(Trigger(environment="staging", event="pull-request", namespace="staging-ci", run={}),),
+        triggers=(Trigger(environment="staging", event="pull-request", namespace="staging-ci", run={}, timeouts={}),),
     )
     return declare(lambda: Listener("listener", args))
 

@@ -4,11 +4,11 @@ Values that reach a run are a commit sha, a number, a login and a name made of s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from components.conventions import TEKTON, Manifest, go_duration, key, labels
+from components.conventions import TEKTON, Manifest, key, labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +85,6 @@ EVENTS = {
 }
 
 
-# For the last pod of a run, which tells how it ended, whatever became of the others.
-_END_SECONDS = 600
-
-
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
     """One environment's way into the listener."""
@@ -100,8 +96,8 @@ class Trigger:
     """The delivery namespace, where its runs are created."""
     run: Manifest
     """What its PipelineRuns hold beside pipelineRef, params and timeouts."""
-    seconds: int = 3600
-    """How long they may take until they tell how they ended."""
+    timeouts: Manifest = field(default_factory=lambda: {"pipeline": "1h10m0s", "tasks": "1h0m0s"})
+    """How long they may take."""
 
 
 def binding(event: Event) -> Manifest:
@@ -133,10 +129,7 @@ def template(trigger: Trigger, event: Event) -> Manifest:
                     "pipelineRef": {"name": f"{application}-{trigger.environment}-{event.pipeline}"},
                     "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in event.params],
                     # An admission policy holds the listener to them: without any, a run might never end.
-                    "timeouts": {
-                        "pipeline": go_duration(f"{trigger.seconds + _END_SECONDS}s"),
-                        "tasks": go_duration(f"{trigger.seconds}s"),
-                    },
+                    "timeouts": trigger.timeouts,
                     **trigger.run,
                 },
             }

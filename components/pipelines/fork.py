@@ -2,6 +2,7 @@
 
 from components.conventions import REPORTER, UNTRUSTED, Manifest, literal
 from components.pipelines.target import Target, fetch_params, git_secret, git_workspace, report, task, with_git
+from components.pipelines.timeouts import last, limited
 from components.pipelines.untrusted import POD
 from components.tasks import permit, tests
 from components.tasks.step import string_params
@@ -18,27 +19,29 @@ PARAMS = {
 }
 
 
-def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
-    """Return the Pipeline's spec; `tests_task` is the Task that tests.
+def spec(target: Target, test_command: str, tests_task: str, timeout: str) -> Manifest:
+    """Return the Pipeline's spec; `tests_task` is the Task that tests, and takes no longer than `timeout`.
 
     What a stranger says ends after the first pod, and nobody is told.
     """
     permitted = f"$(tasks.{permit.NAME}.results.permitted)"
-    ended = report(target, name=REPORT, status=f"$(tasks.{tests.NAME}.status)")
+    ended = last(report(target, name=REPORT, status=f"$(tasks.{tests.NAME}.status)"))
     return {
         "description": f"Test a fork's pull request of {target.repository} once somebody has vouched for it.",
         "params": string_params(PARAMS),
         "tasks": [
-            task(
-                permit.NAME,
-                {
-                    "repository": target.repository,
-                    "base-branch": target.base_branch,
-                    "pull-request": "$(params.pull-request)",
-                    "head-sha": "$(params.head-sha)",
-                    "commenter": "$(params.commenter)",
-                    "comment": "$(params.comment)",
-                },
+            limited(
+                task(
+                    permit.NAME,
+                    {
+                        "repository": target.repository,
+                        "base-branch": target.base_branch,
+                        "pull-request": "$(params.pull-request)",
+                        "head-sha": "$(params.head-sha)",
+                        "commenter": "$(params.commenter)",
+                        "comment": "$(params.comment)",
+                    },
+                )
             ),
             task(
                 tests.NAME,
@@ -50,6 +53,7 @@ def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
                 },
                 runs=tests_task,
                 when=[{"input": permitted, "operator": "in", "values": [permit.YES]}],
+                timeout=timeout,
                 **with_git(target),
             ),
         ],
@@ -57,13 +61,13 @@ def spec(target: Target, test_command: str, tests_task: str) -> Manifest:
     } | git_workspace(target.git_credential)
 
 
-def run(timeout: str, git_credential: str | None) -> Manifest:
+def run(git_credential: str | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         "taskRunTemplate": {"serviceAccountName": UNTRUSTED},
         "taskRunSpecs": [
             {"pipelineTaskName": permit.NAME, "serviceAccountName": REPORTER},
-            {"pipelineTaskName": tests.NAME, "serviceAccountName": UNTRUSTED, "podTemplate": POD, "timeout": timeout},
+            {"pipelineTaskName": tests.NAME, "serviceAccountName": UNTRUSTED, "podTemplate": POD},
             {"pipelineTaskName": REPORT, "serviceAccountName": REPORTER},
         ],
     } | git_secret(git_credential)

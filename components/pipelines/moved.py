@@ -2,6 +2,7 @@
 
 from components.conventions import REPORTER, Manifest
 from components.pipelines.target import Target, commits_params, git_secret, git_workspace, task, with_git
+from components.pipelines.timeouts import limited
 from components.tasks import moved
 from components.tasks.step import string_params
 
@@ -15,7 +16,7 @@ def spec(target: Target) -> Manifest:
     return {
         "description": f"Tell open pull requests of {target.repository} that {target.base_branch} has moved.",
         "params": string_params(PARAMS),
-        "tasks": [task(moved.NAME, commits_params(target) | about | values, **with_git(target))],
+        "tasks": [limited(task(moved.NAME, commits_params(target) | about | values, **with_git(target)))],
     } | git_workspace(target.git_credential)
 
 

@@ -12,6 +12,7 @@ from components.pipelines.target import (
     task,
     with_git,
 )
+from components.pipelines.timeouts import last, limited, rollout
 from components.tasks import announce as announce_task
 from components.tasks import promote
 from components.tasks.step import string_params
@@ -29,14 +30,15 @@ def spec(target: Target, *, approved: bool) -> Manifest:
         values["source-image"] = target.source_image
     if approved:
         values["run"] = "$(context.pipelineRun.name)"
+    promoting = task(promote.NAME, rollout_params(target) | values, **with_git(target))
     return {
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
         "tasks": [
-            *([announce(target)] if approved else []),
-            task(promote.NAME, rollout_params(target) | values, **with_git(target)),
+            *([limited(announce(target))] if approved else []),
+            limited(promoting, target.waits + rollout(target)),
         ],
-        "finally": [report(target)],
+        "finally": [last(report(target))],
     } | git_workspace(target.git_credential)
 
 

@@ -6,6 +6,7 @@ from components.tasks import proof
 from components.tasks.step import string_params
 
 PARAMS = proof.PARAMS
+_TIMEOUT = "5m0s"
 
 
 def spec(target: Target, vouched_by: str) -> Manifest:
@@ -20,10 +21,10 @@ def spec(target: Target, vouched_by: str) -> Manifest:
     return {
         "description": f"Tell whether {target.environment} may return to an image of {target.application}.",
         "params": string_params(PARAMS),
-        "tasks": [task(proof.NAME, fixed | given)],
+        "tasks": [task(proof.NAME, fixed | given, timeout=_TIMEOUT)],
     }
 
 
 def run() -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params. It needs no rights."""
-    return {"taskRunTemplate": {"serviceAccountName": REPORTER}, "timeouts": {"pipeline": "5m0s"}}
+    return {"taskRunTemplate": {"serviceAccountName": REPORTER}, "timeouts": {"pipeline": _TIMEOUT}}

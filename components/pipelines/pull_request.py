@@ -18,6 +18,7 @@ from components.pipelines.target import (
     task,
     with_git,
 )
+from components.pipelines.timeouts import last, limited, rollout
 from components.pipelines.untrusted import POD
 from components.tasks import begin as begin_task
 from components.tasks import build, clean, restore, stage
@@ -42,6 +43,8 @@ class Recipe:
     context: str
     build_args: Mapping[str, str]
     quarantine_image: str
+    timeout: str
+    """How long the pod may take that builds, as Go writes it."""
 
 
 def spec(target: Target, recipe: Recipe) -> Manifest:
@@ -52,15 +55,16 @@ def spec(target: Target, recipe: Recipe) -> Manifest:
     one comes first: nothing is built for a pull request that touches none of them.
     """
     building, staging = build_and_stage(target, recipe, "$(params.head-sha)", ref=HEAD)
-    tasks = [begin(target), building, staging]
+    first = limited(begin(target))
+    tasks = [first, building, staging]
     if target.paths:
         ask, wanted = needed(target, "$(params.head-sha)")
-        tasks = [begin(target), ask, building | wanted, staging]
+        tasks = [first, ask, building | wanted, staging]
     return {
         "description": f"Test a pull request of {target.repository}, build it, roll it out to {target.environment}.",
         "params": string_params(PARAMS),
         "tasks": tasks,
-        "finally": [report(target)],
+        "finally": [last(report(target))],
     } | git_workspace(target.git_credential)
 
 
@@ -68,7 +72,7 @@ def needed(target: Target, commit: str, *, merged_head: str = "", always: str = 
     """Return the pipeline task that tells whether `commit`, an expression, has to be built; and what waits for a yes."""
     values = commits_params(target) | {"commit": commit, "merged-head": merged_head, "always": always}
     answer = {"input": f"$(tasks.{needed_task.NAME}.results.needed)", "operator": "in", "values": ["yes"]}
-    return task(needed_task.NAME, values, **with_git(target)), {"when": [answer]}
+    return limited(task(needed_task.NAME, values, **with_git(target))), {"when": [answer]}
 
 
 def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "") -> tuple[Manifest, Manifest]:
@@ -89,11 +93,12 @@ def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "
             "image": recipe.quarantine_image,
         },
         runs=recipe.task,
+        timeout=recipe.timeout,
         **with_git(target),
     )
     built = {"quarantine-image": recipe.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}
     values = rollout_params(target) | {"head-sha": commit, "ref": ref} | built
-    return building, task(stage.NAME, values, **with_git(target))
+    return building, limited(task(stage.NAME, values, **with_git(target)), rollout(target))
 
 
 def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] | None) -> Manifest:
@@ -101,13 +106,14 @@ def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] 
 
     `cleaned` are the repositories that its images are deleted from in the end, as params of that Task; None for nothing.
     """
-    tasks = [supersede(target)]
+    tasks = [limited(supersede(target))]
     if restores:
-        tasks.append(task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME]))
+        restoring = task(restore.NAME, target_params(target), runAfter=[supersede_task.NAME])
+        tasks.append(limited(restoring, rollout(target, asks=False)))
     if cleaned is not None:
         about = target_params(target) | {"repository": target.repository}
         values = {name: value for name, value in about.items() if name in clean.PARAMS} | dict(cleaned)
-        tasks.append(task(clean.NAME, values, runAfter=[tasks[-1]["name"]]))
+        tasks.append(limited(task(clean.NAME, values, runAfter=[tasks[-1]["name"]])))
     return {
         "description": f"Take a rejected pull request of {target.repository} off {target.environment}.",
         "params": string_params(REJECTED_PARAMS),
@@ -115,18 +121,13 @@ def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] 
     }
 
 
-def run(timeout: str, git_credential: str | None) -> Manifest:
+def run(git_credential: str | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         # Of Tasks that need no rights: no token is mounted there.
         "taskRunTemplate": {"serviceAccountName": REPORTER},
         "taskRunSpecs": [
-            {
-                "pipelineTaskName": build.NAME,
-                "serviceAccountName": UNTRUSTED,
-                "podTemplate": POD,
-                "timeout": timeout,
-            },
+            {"pipelineTaskName": build.NAME, "serviceAccountName": UNTRUSTED, "podTemplate": POD},
             {"pipelineTaskName": begin_task.NAME, "serviceAccountName": SUPERVISOR},
             {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},

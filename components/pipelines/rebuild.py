@@ -7,6 +7,7 @@ the merge commit then, and the next environment accepts it.
 from components.conventions import DEPLOYER, REPORTER, UNTRUSTED, Manifest
 from components.pipelines.pull_request import Recipe, build_and_stage, needed
 from components.pipelines.target import MERGE_PARAMS, Target, git_secret, git_workspace, report
+from components.pipelines.timeouts import last
 from components.pipelines.untrusted import POD
 from components.tasks import build, stage
 from components.tasks.step import string_params
@@ -15,16 +16,16 @@ PARAMS = MERGE_PARAMS
 ALWAYS = {"name": "always", "type": "string", "default": "no", "description": "`yes` to build whatever was built before"}
 
 
-def spec(target: Target, recipe: Recipe, timeout: str) -> Manifest:
-    """Return the Pipeline's spec; `timeout` is for the pod that builds."""
+def spec(target: Target, recipe: Recipe) -> Manifest:
+    """Return the Pipeline's spec."""
     ask, wanted = needed(target, "$(params.merge-sha)", merged_head="$(params.head-sha)", always="$(params.always)")
     building, staging = build_and_stage(target, recipe, "$(params.merge-sha)")
     return {
         "description": f"Rebuild what a merge to {target.base_branch} of {target.repository} made, on {target.environment}.",
         "params": [*string_params(PARAMS), ALWAYS],
-        "tasks": [ask, building | wanted | {"timeout": timeout}, staging],
+        "tasks": [ask, building | wanted, staging],
         # The status of the pull request's own run stays where nothing was rebuilt.
-        "finally": [report(target) | wanted],
+        "finally": [last(report(target)) | wanted],
     } | git_workspace(target.git_credential)
 
 

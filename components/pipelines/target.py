@@ -37,6 +37,8 @@ class Target:
     service_url: str
     """Where the application answers inside the cluster."""
     smoke_check: SmokeCheck | None
+    waits: int = 0
+    """How many seconds a merge waits for the mark and for people, at most."""
 
     @property
     def pipeline(self) -> str:

@@ -3,7 +3,7 @@
 import pulumi
 
 from components.application import deployment_name, service_url
-from components.conventions import CONTAINER, Manifest, go_duration
+from components.conventions import CONTAINER, Manifest, go_duration, seconds
 from components.pipelines import fork, moved, promotion, proof, pull_request, rebuild
 from components.pipelines.component import PipelinesArgs
 from components.pipelines.target import Target
@@ -31,13 +31,13 @@ def pipelines_args(delivery: Delivery, namespace: pulumi.Input[str]) -> Pipeline
         pipelines={
             name: spec
             for application in delivery.settings.applications
-            for name, spec in _pipelines(delivery, application).items()
+            for name, spec in pipelines(delivery, application).items()
         },
     )
 
 
-def _pipelines(delivery: Delivery, application: Application) -> dict[str, Manifest]:
-    """Return the Pipelines of one application."""
+def pipelines(delivery: Delivery, application: Application) -> dict[str, Manifest]:
+    """Return the specs of one application's Pipelines, by name."""
     target, builds, environment = _target(delivery, application), delivery.builds, delivery.environment
     if not builds:
         return {
@@ -51,18 +51,19 @@ def _pipelines(delivery: Delivery, application: Application) -> dict[str, Manife
         context=application.context,
         build_args={name: delivery.stack.text(value) for name, value in application.build_args.items()},
         quarantine_image=builds.quarantine.image(application.name),
+        timeout=go_duration(builds.timeout),
     )
     cleaned = _cleaned(delivery, builds, application) if delivery.cleans else None
     made = {
         target.pipeline: pull_request.spec(target, recipe),
         target.rejected_pipeline: pull_request.rejected_spec(target, restores=delivery.restores, cleaned=cleaned),
         target.moved_pipeline: moved.spec(target),
-        target.rebuild_pipeline: rebuild.spec(target, recipe, go_duration(builds.timeout)),
+        target.rebuild_pipeline: rebuild.spec(target, recipe),
         target.proof_pipeline: proof.spec(target, environment.name),
     }
     if delivery.ok_to_test:
         task = task_of(application, tests_task.NAME)
-        made[target.fork_pipeline] = fork.spec(target, application.test_command, task)
+        made[target.fork_pipeline] = fork.spec(target, application.test_command, task, recipe.timeout)
     return made
 
 
@@ -87,6 +88,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         fetch=application.fetch,
         service_url=service_url(application.name, environment.name),
         smoke_check=application.smoke_check,
+        waits=seconds(settings.mark.timeout) + (seconds(environment.approval.timeout) if environment.approval else 0),
     )
 
 

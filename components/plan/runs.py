@@ -2,13 +2,10 @@
 
 import pulumi
 
-from components.conventions import go_duration, seconds
-from components.listener.events import Trigger
-from components.pipelines import fork, moved, promotion, pull_request, rebuild
+from components.listener.events import EVENTS, Trigger
+from components.pipelines import fork, moved, promotion, pull_request, rebuild, timeouts
 from components.plan.delivery import Delivery
-
-# What Tekton gives a run that says nothing.
-_SHORTEST = 3600
+from components.plan.pipelines import pipelines
 
 
 def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
@@ -18,29 +15,30 @@ def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
     if not builds:
         runs = {"merge": promotion.run(git_credential, approved=environment.approval is not None)}
     else:
-        timeout = go_duration(builds.timeout)
         runs = {
-            "pull-request": pull_request.run(timeout, git_credential),
+            "pull-request": pull_request.run(git_credential),
             "rejected": pull_request.rejected_run(restores=delivery.restores, cleans=delivery.cleans),
             "base-moved": moved.run(git_credential),
         }
         if environment.stale_base == "rebuild":
             runs["rebuild"] = rebuild.run(git_credential)
         if settings.forge.ok_to_test:
-            runs["ok-to-test"] = fork.run(timeout, git_credential)
-    longest = _longest(delivery)
+            runs["ok-to-test"] = fork.run(git_credential)
+    made = {application.name: pipelines(delivery, application) for application in settings.applications}
+    started = {
+        event: [specs[f"{name}-{environment.name}-{EVENTS[event].pipeline}"] for name, specs in made.items()]
+        for event in runs
+    }
     return [
-        Trigger(environment=environment.name, event=event, namespace=namespace, run=run, seconds=longest)
+        Trigger(
+            environment=environment.name,
+            event=event,
+            namespace=namespace,
+            run=run,
+            timeouts=timeouts.of_run(*started[event]),
+        )
         for event, run in runs.items()
     ]
-
-
-def _longest(delivery: Delivery) -> int:
-    """Return the longest that a run takes: what it waits for, a rollout and the way back after another one's, and slack."""
-    environment = delivery.environment
-    waits = delivery.builds.timeout if delivery.builds else delivery.settings.mark.timeout
-    people = seconds(environment.approval.timeout) if environment.approval else 0
-    return max(_SHORTEST, seconds(waits) + people + 4 * seconds(environment.rollout_timeout) + 600)
 
 
 def most(delivery: Delivery) -> int:

@@ -40,7 +40,11 @@ class Startup(Model):
 class Probes(Model):
     """How Kubernetes asks a container for its health, beside `healthPath`."""
 
-    port: form.Port | None = Field(default=None, description="where probes are answered; default `port`", examples=[8081])
+    port: form.Port | None = Field(
+        default=None,
+        description="where probes are answered, if not on `port`; also given to it as $PROBES_PORT",
+        examples=[8081],
+    )
     liveness: Liveness | None = Field(default=None, description="starts a container anew that no longer answers")
     startup: Startup | None = Field(default=None, description="gives a container time to start")
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from components.conventions import PULL_SECRET
 from components.settings.application import Application
 from components.settings.build import Build
 from components.settings.contents import certificates
-from components.settings.environment import Environment
+from components.settings.environment import Environment, Secrets
 from components.settings.errors import Location, path
 from components.settings.mark import Mark
 from components.settings.network_checks import network_inconsistencies
@@ -25,6 +26,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _one_of_each(environments)
     yield from _repeated("applications", "name", [application.name for application in applications])
     yield from _repositories(applications)
+    yield from _taken(settings)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
     for index, environment in enumerate(environments):
@@ -77,6 +79,24 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
             yield f"{path(('build', 'quarantine', 'delete'))}: {problem}"
     if settings.source_registry:
         yield from _source_registry(settings, settings.source_registry)
+
+
+def _taken(settings: Settings) -> Iterator[str]:
+    """Yield a line for each name that the cluster, or this program, has for something else."""
+    joined: dict[str, str] = {}
+    for index, environment in enumerate(settings.environments):
+        if environment.name in ("default", "tekton-pipelines") or environment.name.startswith("kube-"):
+            problem = "is a namespace of the cluster itself; choose another"
+            yield _line(("environments", index, "name"), environment.name, problem)
+        for number, application in enumerate(settings.applications):
+            name, pair = f"{environment.name}-{application.name}", f"{application.name} in {environment.name}"
+            place: Location = ("applications", number, "name")
+            if joined.setdefault(name, pair) != pair:
+                problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
+                yield _line(place, application.name, problem)
+            if application.name == PULL_SECRET and environment.workload(application.name).secrets != Secrets():
+                problem = f"its Secret in {environment.name} would be that by which images are pulled; choose another"
+                yield _line(place, application.name, problem)
 
 
 def _forge(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,7 @@ from components.settings.errors import Location, path
 from components.settings.settings import Settings
 
 # What the program tells every container of itself, and by which setting.
-RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath"}
+RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath", "PROBES_PORT": "probes.port"}
 _UNITS = {"m": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 

@@ -4,7 +4,6 @@ from components.conventions import literal, seconds
 from components.settings.environment import Approval
 
 PARAMS = {"run": "name of the PipelineRun"}
-RESULTS = {"approved-by": "who approved it, as JSON"}
 
 
 def approvers(approval: Approval) -> str:
@@ -27,5 +26,4 @@ def env(approval: Approval) -> dict[str, str]:
         "APPROVAL_COUNT": str(approval.count),
         "APPROVAL_TIMEOUT": approval.timeout,
         "APPROVAL_SECONDS": str(seconds(approval.timeout)),
-        "RESULT_APPROVED_BY_PATH": "$(results.approved-by.path)",
     }

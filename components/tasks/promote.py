@@ -26,7 +26,6 @@ from components.tasks.step import (
 
 NAME = "promote"
 RESULTS = rollout.RESULTS | {
-    "mark": "the statement that proved it, as JSON",
     "touched": "`no` for a merge that does not touch the application",
     "base": "the commit that the base branch has, where that is not what the merge made",
 }
@@ -86,7 +85,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
     Where people approve, the proof is a step of its own: they believe what a step said that has ended.
     """
     credentials = [(REGISTRY_PULL, DOCKER_CONFIG_PATH, args.registry.authenticated)]
-    params, results, proving = PARAMS, RESULTS, dict(args.git.env) | _proving(args)
+    params, proving = PARAMS, dict(args.git.env) | _proving(args)
     if args.source:
         params = params | SOURCE_PARAMS
         proving |= _copying(args.source)
@@ -99,7 +98,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
     history = mount(rollout.HISTORY, rollout.HISTORY_PATH)
     fetching: dict[str, Any] = {"ephemeral_storage": rollout.HISTORY_SIZE, "workspaces": args.git.mounts()}
     if args.approval:
-        params, results = params | approve.PARAMS, results | approve.RESULTS
+        params = params | approve.PARAMS
         told = deploying | approve.env(args.approval) | {name: proving[name] for name in _HANDED_ON}
         steps = [
             python.step("prove", runs="merge", env=proving, mounts=[*opening, history], **fetching),
@@ -110,7 +109,7 @@ def spec(args: PromoteTaskArgs) -> Manifest:
     return {
         "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
         "params": string_params(params),
-        "results": string_results(results),
+        "results": string_results(RESULTS),
         "volumes": [
             *(each.volume() if authenticated else empty_dir(each.name) for each, _, authenticated in credentials),
             *rollout.volumes(),
@@ -123,11 +122,11 @@ def spec(args: PromoteTaskArgs) -> Manifest:
 _HANDED_ON = (
     "GIT_CONFIG_GLOBAL",
     "HISTORY",
+    "MARK",
     "PARAM_HEAD_SHA",
     "PARAM_MERGE_SHA",
     "RESULT_BASE_PATH",
     "RESULT_IMAGE_PATH",
-    "RESULT_MARK_PATH",
 )
 
 
@@ -156,7 +155,7 @@ def _proving(args: PromoteTaskArgs) -> dict[str, str]:
         "INSECURE": str(args.registry.insecure).lower(),
         "SCRATCH": SCRATCH,
         "RESULT_IMAGE_PATH": "$(results.image.path)",
-        "RESULT_MARK_PATH": "$(results.mark.path)",
+        "MARK": f"{rollout.HISTORY_PATH}/mark.json",
         "RESULT_TOUCHED_PATH": "$(results.touched.path)",
         "RESULT_BASE_PATH": "$(results.base.path)",
     }

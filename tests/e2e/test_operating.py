@@ -136,7 +136,7 @@ def asking(world: World, pulumi: Pulumi, crew: dict[str, Person], tmp_path: Path
     """Production asks bob before it rolls out."""
 
     def approval(config: dict[str, Any]) -> None:
-        config["environments"][0]["approval"] = {"users": [crew["bob"].user], "timeout": "5m"}
+        config["environments"][0]["approval"] = {"users": [crew["bob"].user], "timeout": "2h"}
 
     def up(change: Callable[[dict[str, Any]], None]) -> None:
         file = altered("production", tmp_path, change)
@@ -214,7 +214,14 @@ def _approve(world: World, capsys: Capture, pull_request: PullRequest, bob: Pers
 
     wait_until(noted, 60, "the merge does not wait for approval")
     waiting = json.loads(noted() or "")
-    told = f"waits for 1 of {bob.user} to approve, up to 5m"
+    # Beside the two hours: half an hour, the mark's minute, and four times a rollout of a minute with the way back.
+    (task_run,) = [
+        item
+        for item in world.kubernetes.task_runs("production-ci", waiting["run"])
+        if item["metadata"]["name"] == waiting["taskRun"]
+    ]
+    assert task_run["spec"]["timeout"] == "2h41m0s"
+    told = f"waits for 1 of {bob.user} to approve, up to 2h"
     assert world.status("production", pull_request.head_sha) == ("pending", told)
     code, said = eve.operate(capsys, "approve", "production", APPLICATION)
     assert code == 1

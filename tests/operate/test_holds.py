@@ -168,3 +168,23 @@ def test_a_retry_of_what_is_not_there_or_not_over_is_refused() -> None:
     with pytest.raises(OperateError, match="has not ended"):
         queue.retry(cluster.target, 5)
     assert cluster.created == []
+
+
+def test_a_retry_may_take_as_long_as_the_settings_say_by_now() -> None:
+    cluster = waiting()
+    former = cluster.pipeline_runs[2]["spec"]
+    former["timeouts"] = {"tasks": "1h0m0s", "pipeline": "1h10m0s"}
+    former["taskRunSpecs"] = [{"pipelineTaskName": "build", "serviceAccountName": "untrusted", "timeout": "20m0s"}]
+    cluster.tasks = [{"name": "build", "timeout": "12h0m0s"}, {"name": "stage", "timeout": "1h30m0s"}]
+    queue.retry(cluster.target, 8)
+    (made,) = cluster.created
+    assert made["spec"]["timeouts"] == {"tasks": "13h30m0s", "pipeline": "13h40m0s"}
+    assert made["spec"]["taskRunSpecs"] == [{"pipelineTaskName": "build", "serviceAccountName": "untrusted"}]
+
+
+def test_in_a_stack_of_version_0_1_0_a_retry_may_take_as_long_as_before() -> None:
+    cluster = waiting()
+    cluster.pipeline_runs[2]["spec"]["timeouts"] = {"tasks": "1h0m0s", "pipeline": "1h10m0s"}
+    queue.retry(cluster.target, 8)
+    (made,) = cluster.created
+    assert made["spec"]["timeouts"] == {"tasks": "1h0m0s", "pipeline": "1h10m0s"}

@@ -34,7 +34,8 @@ class Staging(Memory):
             "pipelines",
             f"shop-{self.environment}-rebuild-pipeline",
         )
-        return {"spec": {"workspaces": self._workspaces} if self._workspaces else {}}
+        tasks = [{"name": "build", "timeout": "12h0m0s"}, {"name": "stage", "timeout": "1h30m0s"}]
+        return {"spec": {"tasks": tasks} | ({"workspaces": self._workspaces} if self._workspaces else {})}
 
     def create_run(self, environment: str, body: Manifest) -> None:
         super().create_run(environment, body)
@@ -99,6 +100,7 @@ def test_a_run_by_hand_is_what_the_pipeline_declares(credential: str | None) -> 
     rebuild.start(target(staging, "staging"), MERGE)
     (made,) = staging.created
     assert made["spec"].items() >= pipeline.run(credential).items()
+    assert made["spec"]["timeouts"] == {"tasks": "13h30m0s", "pipeline": "13h40m0s"}
     assert tuple(param["name"] for param in made["spec"]["params"]) == (*pipeline.PARAMS, pipeline.ALWAYS["name"])
 
 

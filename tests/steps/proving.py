@@ -62,6 +62,10 @@ def decide(env: Mapping[str, str], history: History, content: Content) -> None:
 
 def prove(sandbox: Sandbox, history: History, content: Content, **changed: str | Path) -> Result:
     """Decide about a merge whose history has been fetched, and hand on what goes on."""
-    places = {f"RESULT_{name.upper()}_PATH": sandbox.root / name for name in ("touched", "reason", "mark", "base")}
-    given = PROVING | places | {"SCRATCH": sandbox.root, "RESULT_IMAGE_PATH": sandbox.root / "result"}
+    places = {f"RESULT_{name.upper()}_PATH": sandbox.root / name for name in ("touched", "reason", "base")}
+    given = (
+        PROVING
+        | places
+        | {"MARK": sandbox.root / "mark", "SCRATCH": sandbox.root, "RESULT_IMAGE_PATH": sandbox.root / "result"}
+    )
     return sandbox.part(lambda env: decide(env, history, content), **given | changed)

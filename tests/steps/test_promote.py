@@ -21,8 +21,17 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "shop")
 
 
-def promote(sandbox: Sandbox, shop: Shop, merge: str, head: str, *, step: str = "promote", **changed: str | Path) -> Result:
-    """Run the step where staging has run and signed the head."""
+def promote(
+    sandbox: Sandbox,
+    shop: Shop,
+    merge: str,
+    head: str,
+    *,
+    step: str = "promote",
+    mark: dict[str, object] | None = None,
+    **changed: str | Path,
+) -> Result:
+    """Run the step where staging has run and signed the head, and said more of it."""
     cluster = sandbox.cluster if step == "approved" and sandbox.cluster else sandbox.serve(image=OLD, notes=OLD_NOTES)
     cluster.put("approvals.json", {"items": [{"data": {"digest": DIGEST, "approver": "ana"}}]})
     sandbox.stub("ssh", SSH)
@@ -37,9 +46,10 @@ def promote(sandbox: Sandbox, shop: Shop, merge: str, head: str, *, step: str = 
             "tree": shop.git("rev-parse", f"{head}^{{tree}}"),
             "digest": DIGEST,
             "environment": "staging",
-        },
+        }
+        | (mark or {}),
     )
-    places = {f"RESULT_{name.upper()}_PATH": sandbox.root / name for name in ("touched", "mark", "base", "image")}
+    places = {f"RESULT_{name.upper()}_PATH": sandbox.root / name for name in ("touched", "base", "image")}
     merged = {
         "PARAM_REPOSITORY_URL": f"ssh://git@forge.internal:2222{shop.folder}",
         "PARAM_PATHS": "",
@@ -47,6 +57,7 @@ def promote(sandbox: Sandbox, shop: Shop, merge: str, head: str, *, step: str = 
         "PARAM_MERGE_SHA": merge,
         "PARAM_MERGED_BY": "alice",
         "HISTORY": sandbox.root / "history",
+        "MARK": sandbox.root / "mark",
         "SCRATCH": sandbox.root,
     }
     return sandbox.step(step, **dict(OVER_SSH.env) | PROVING | given(sandbox) | places | merged | changed)
@@ -138,7 +149,6 @@ def waits(sandbox: Sandbox, count: str) -> dict[str, str | Path]:
         "APPROVALS_NAMESPACE": "staging-ci",
         "PARAM_RUN": "run",
         "RUN_UID": "uid",
-        "RESULT_APPROVED_BY_PATH": sandbox.root / "approved-by",
     }
 
 
