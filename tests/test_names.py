@@ -35,6 +35,7 @@ def named(applications: list[str], environments: tuple[str, str]) -> Declared:
     [
         (["shop"], ("kube-system", "live"), "is a namespace of the cluster itself"),
         (["shop"], ("qa", "default"), "is a namespace of the cluster itself"),
+        (["default"], ("qa", "live"), "for pods without one"),
         (["registry-pull"], ("qa", "live"), "by which images are pulled"),
         (["shop", "eu-shop"], ("qa", "qa-eu"), "is called qa-eu-shop, as eu-shop in qa is"),
     ],

@@ -94,6 +94,9 @@ def _taken(settings: Settings) -> Iterator[str]:
             if joined.setdefault(name, pair) != pair:
                 problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
                 yield _line(place, application.name, problem)
+            if application.name == "default":
+                problem = "is the service account that each namespace has for pods without one; choose another"
+                yield _line(place, application.name, problem)
             if application.name == PULL_SECRET and environment.workload(application.name).secrets != Secrets():
                 problem = f"its Secret in {environment.name} would be that by which images are pulled; choose another"
                 yield _line(place, application.name, problem)

@@ -75,7 +75,7 @@ def _line(finding: Any, model: type[BaseModel]) -> str:
     if finding["type"] == "literal_error":
         allowed = str(finding["ctx"]["expected"]).replace("'", "`")
     subject = "the key must be" if "[key]" in location else "must be"
-    value = _shown(finding["input"])
+    value = _shown(finding["input"]) if field is None or field.repr else ""
     if field is not None and _model_in(field.annotation, "Source") and not {SOURCE_ARM, TEXT_ARM, "[key]"} & set(location):
         # What stands in a secret's place may be one, so it is not shown.
         is_text = not isinstance(finding["input"], dict | list)

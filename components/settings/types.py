@@ -118,6 +118,9 @@ ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "t
 FileName = Annotated[
     str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file's name of letters, digits, `_`, `.` and `-`, no folder")
 ]
+FilePath = Annotated[
+    str, _matching(r"(?!\s*[{[])(?!.*: )[^\r\n]+", "a file's path in one line; what a kubeconfig holds stays in its file")
+]
 ProxyUrl = Annotated[
     str, _matching(r"http://[A-Za-z0-9.-]+:[0-9]+", "http://host:port, without a user (tests and builds could read it)")
 ]
