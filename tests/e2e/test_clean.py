@@ -106,9 +106,13 @@ def test_what_was_merged_stays_whatever_an_event_says(world: World, registry: Lo
     request = signed(encode(honest("closed_unmerged", merged.number)), world.webhook_secrets["staging"])
     httpx.post(world.listeners["staging"], content=request.content, headers=dict(request.headers), trust_env=False)
     run = wait_for_run(world.kubernetes, "staging-ci", merged.number, known=known)
-    follow(world.kubernetes, run, world.log.append)
-    assert f"#{merged.number} is not closed unmerged" in world.logs(run, "clean", "clean")
-    assert "left as it is" in world.logs(run, "clean", "clean")
+    assert not follow(world.kubernetes, run, world.log.append)[0]
+    ended = world.kubernetes.run("staging-ci", run["metadata"]["name"])
+    assert ended["metadata"]["annotations"]["tekton-delivery/superseded-by"] == "reopened", (
+        "it ends before anything is undone"
+    )
+    tasks = world.kubernetes.task_runs("staging-ci", run["metadata"]["name"])
+    assert [task["metadata"]["labels"]["tekton.dev/pipelineTask"] for task in tasks] == ["supersede"]
     assert there(registry, digest)
     assert world.digest("production") == digest
 
