@@ -41,6 +41,10 @@ def settings_of(folder: Path) -> Callable[[dict[str, Any]], None]:
         (application,) = settings["applications"]
         application["probes"] = {"liveness": {"path": "/healthz"}, "startup": {"path": "/healthz", "timeout": "30s"}}
         application["resources"] = {"memory": "128Mi", "requests": {"cpu": "20m", "memory": "32Mi"}}
+        # Nothing of it is ever delivered here, and what runs in its place is asked all the same.
+        probes = {"port": 8081, "liveness": {"path": "/livez/deep"}, "startup": {"path": "/livez?full=1"}}
+        waiting = {"name": "waiting", "repository": "acme/waiting", "healthPath": "/readyz", "probes": probes}
+        settings["applications"].append(waiting | {"env": {"PATH": "/app/bin"}})
         settings["build"] |= {"storage": {"volume": {"size": "1Gi"}}, "imageResources": {"memory": "3Gi"}}
 
     return change
@@ -80,6 +84,11 @@ def test_the_autoscaler_decides_how_many_pods_there_are(world: World, configured
     budgets = client.PolicyV1Api(world.kubernetes.api)
     for namespace in ("qa", "live"):
         assert budgets.read_namespaced_pod_disruption_budget("chespirito", namespace).spec.max_unavailable == 1
+
+
+def test_what_was_never_delivered_is_ready_whatever_its_probes_ask(world: World, configured: Path) -> None:
+    for namespace in ("qa", "live"):
+        world.kubernetes.wait_for_deployment(namespace, "waiting-pod", seconds=30)
 
 
 def test_an_image_is_built_on_a_volume_of_the_runs_own(world: World, configured: Path) -> None:

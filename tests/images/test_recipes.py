@@ -14,7 +14,7 @@ import pytest
 
 from images.recipes import BASE_FILES, BUILDER_FILES, HERE, PAUSE_SOURCE, TOOLS, USER
 
-SCRIPTS = [TOOLS / "rootfs.sh", TOOLS / "files/usr/bin/serve-placeholder", BUILDER_FILES / "usr/bin/buildkit-runc"]
+SCRIPTS = [TOOLS / "rootfs.sh", BUILDER_FILES / "usr/bin/buildkit-runc"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -83,29 +83,3 @@ def _eventually(holds: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-@pytest.mark.parametrize(
-    ("asked", "file"),
-    [
-        ("/healthz", "healthz"),
-        ("/a/healthz?full=1&of=$(PORT)", "a/healthz"),
-        ("/a/?x=1", "a/index.html"),
-        ("/?x", "index.html"),
-    ],
-)
-def test_the_placeholder_has_what_the_probe_asks_for(tmp_path: Path, asked: str, file: str) -> None:
-    """The web server looks a file up by the path alone."""
-    script = (TOOLS / "files/usr/bin/serve-placeholder").read_text()
-    (tmp_path / "index.html").write_text("placeholder")
-    (tmp_path / "busybox").write_text("#!/bin/sh\n")
-    (tmp_path / "busybox").chmod(0o755)
-    site = tmp_path / "site"
-    for place, instead in (("/dev/shm/placeholder", site), ("/usr/share/tekton-delivery/placeholder", tmp_path)):
-        assert place in script
-        script = script.replace(place, str(instead))
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HEALTH_PATH": asked}
-    result = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert (site / file).read_text() == "placeholder"
-    assert not list(site.rglob("*?*=*"))
