@@ -122,6 +122,7 @@ class Forger:
             "MARK_TIMEOUT": "0",
             "HISTORY": str(self.history),
             "SCRATCH": str(scratch),
+            "MARK": str(scratch / "mark.json"),
         } | changed  # fmt: skip
         command = [sys.executable, "-c", PROVE]
         answer = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
