@@ -49,7 +49,7 @@ def application(**changed: Any) -> dict[str, Any]:
         "smokeCheck": {"path": SMOKE, "contains": PIPED},
         "buildArgs": {"A": PIPED, "B": "x=y, z "},
         "services": services,
-        "paths": [*PATHS, "app/(group)/[x]/$a/Dockerfile"],
+        "paths": [*PATHS, "a$$b", "app/(group)/[x]/$a/Dockerfile"],
         "dockerfile": "app/(group)/[x]/$a/Dockerfile",
         "context": "app/(group)/[x]/$( HOME)$HOME",
     } | changed
@@ -166,9 +166,12 @@ def test_rollouts_ask_what_was_written(staging: Declared, production: Declared) 
 
 
 def test_all_that_fetch_get_the_paths_that_were_written(staging: Declared, production: Declared) -> None:
-    expected = [*PATHS, "app/(group)/[x]/$a/Dockerfile"]
+    expected = [*PATHS, "a$$b", "app/(group)/[x]/$a/Dockerfile"]
     for stack, pipeline, name, step in (
         (staging, "staging-pipeline", "needed", "needed"),
+        (staging, "staging-pipeline", "build", "fetch"),
+        (staging, "staging-rebuild-pipeline", "build", "fetch"),
+        (staging, "staging-fork-pipeline", "tests", "fetch"),
         (staging, "staging-pipeline", "stage", "stage"),
         (staging, "staging-base-moved-pipeline", "base-moved", "moved"),
         (production, "production-pipeline", "promote", "prove"),

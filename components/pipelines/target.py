@@ -129,7 +129,7 @@ def fetch_params(target: Target) -> dict[str, str]:
         "repository-url": target.repository_url,
         "fetch-depth": str(target.fetch.depth),
         "fetch-tags": str(target.fetch.tags).lower(),
-        "paths": "\n".join(target.paths),
+        "paths": literal("\n".join(target.paths)),
     }
 
 
