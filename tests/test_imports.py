@@ -30,6 +30,7 @@ LAYERS = [
     ("components.settings.settings",),
     (
         "components.settings.contents",
+        "components.settings.names",
         "components.settings.network_checks",
         "components.settings.promotion_checks",
         "components.settings.variables",

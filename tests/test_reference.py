@@ -23,9 +23,13 @@ BEYOND_A_SCHEMA = {
     "address_range_of_everything",
     "address_range_of_metadata",
     "address_range_with_host_bits",
+    "api_url_with_a_wrong_port",
     "approval_by_more_than_there_are",
     "approval_by_nobody",
     "autoscaling_upside_down",
+    "kubeconfig_of_nobody",
+    "registry_port_that_is_none",
+    "smoke_check_of_an_answer_without_body",
 }
 
 

@@ -1,6 +1,8 @@
 """What is delivered, and what runs beside its tests."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from components.conventions import seconds
 from components.settings import places
@@ -56,6 +58,12 @@ class SmokeCheck(Model):
     status: form.HttpStatus = Field(default=200, description="what the answer's status must be")
     contains: form.Line = Field(default="", description="what must be in the answer's body", examples=["version"])
     timeout: form.Duration = Field(default="30s", description="how long a wrong answer is asked again")
+
+    @model_validator(mode="after")
+    def _has_a_body(self) -> Self:
+        if self.contains and self.status in (204, 205, 304):
+            raise ValueError(f"without `contains`, or with another `status`: an answer with {self.status} has no body")
+        return self
 
 
 # Several times what git needs for a file of any size, unless it is stored as the difference to another one.
@@ -128,7 +136,10 @@ class Service(Model):
 class Origin(Model):
     """Where an application comes from: its name, and what of which repository it is."""
 
-    name: form.Name = Field(description="also the image's name; its Deployment is `<name>-pod`", examples=["shop"])
+    name: form.Name = Field(
+        description="also the image's; its Deployment is `<name>-pod`; with the environment's name at most 30 characters",
+        examples=["shop"],
+    )
     repository: form.RepositoryName = Field(description="the repository on the forge", examples=["acme/shop"])
     repository_id: form.RepositoryId | None = Field(
         default=None,
@@ -149,7 +160,7 @@ class Container(Model):
     """How an application's container runs, the same in every environment."""
 
     port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
-    health_path: places.HttpPath = Field(default="/", description="readiness probe's path")
+    health_path: places.HttpPath = Field(default="/", description="readiness probe's path; also given to it as $HEALTH_PATH")
     smoke_check: SmokeCheck | None = Field(
         default=None,
         description="a question to the application after each rollout; none by default",

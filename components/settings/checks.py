@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from components.conventions import PULL_SECRET
 from components.settings.application import Application
 from components.settings.build import Build
 from components.settings.contents import certificates
-from components.settings.environment import Environment, Secrets
-from components.settings.errors import Location, path
+from components.settings.environment import Environment
+from components.settings.errors import Location, contradiction, path
 from components.settings.mark import Mark
+from components.settings.names import names_in_use
 from components.settings.network_checks import network_inconsistencies
 from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
@@ -26,37 +26,39 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _one_of_each(environments)
     yield from _repeated("applications", "name", [application.name for application in applications])
     yield from _repositories(applications)
-    yield from _taken(settings)
+    yield from names_in_use(settings)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
     for index, environment in enumerate(environments):
         place = ("environments", index)
         if environment.name in delivery_namespaces:
-            yield _line((*place, "name"), environment.name, "is another environment's delivery namespace; choose another")
+            yield contradiction(
+                (*place, "name"), environment.name, "is another environment's delivery namespace; choose another"
+            )
         if environment.deliver_on == "pull-request" and settings.build is None:
             needed = f"needs the key `{path(('build',))}`; add it, with `quarantine`"
-            yield _line((*place, "deliverOn"), environment.deliver_on, needed)
+            yield contradiction((*place, "deliverOn"), environment.deliver_on, needed)
         for key in _missing_keys(environment.deliver_on, settings.mark):
             needed = f"needs the key `{path(('mark', key))}`; add it, with `file` or `config`"
-            yield _line((*place, "deliverOn"), environment.deliver_on, needed)
+            yield contradiction((*place, "deliverOn"), environment.deliver_on, needed)
         if environment.deliver_on == "pull-request" and environment.approval:
             problem = "takes no `approval`: nobody waits for a pull request; remove it, or give it to the next environment"
-            yield _line((*place, "deliverOn"), environment.deliver_on, problem)
+            yield contradiction((*place, "deliverOn"), environment.deliver_on, problem)
         if environment.deliver_on == "merge" and "on_reject" in environment.model_fields_set:
             problem = "says nothing where it delivers on merge: what is rejected never gets here; remove it"
-            yield _line((*place, "onReject"), environment.on_reject, problem)
+            yield contradiction((*place, "onReject"), environment.on_reject, problem)
         # One waits for what the other one builds.
         promotes_from = environment.promotes_from if environment.deliver_on == "merge" else None
         for source in (other for other in environments if other.name == promotes_from):
             if environment.stale_base != source.stale_base:
                 problem = f'is "{source.stale_base}" for {source.name}, which it promotes from; name the same for both'
-                yield _line((*place, "staleBase"), environment.stale_base, problem)
+                yield contradiction((*place, "staleBase"), environment.stale_base, problem)
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"
         for number, name in enumerate(names):
             if len(name) + len(environment.name) > NAMES_TOGETHER:
-                yield _line(
+                yield contradiction(
                     ("applications", number, "name"),
                     name,
                     f"has {len(name)} characters and its environment {environment.name!r} {len(environment.name)}, together "
@@ -79,27 +81,6 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
             yield f"{path(('build', 'quarantine', 'delete'))}: {problem}"
     if settings.source_registry:
         yield from _source_registry(settings, settings.source_registry)
-
-
-def _taken(settings: Settings) -> Iterator[str]:
-    """Yield a line for each name that the cluster, or this program, has for something else."""
-    joined: dict[str, str] = {}
-    for index, environment in enumerate(settings.environments):
-        if environment.name in ("default", "tekton-pipelines") or environment.name.startswith("kube-"):
-            problem = "is a namespace of the cluster itself; choose another"
-            yield _line(("environments", index, "name"), environment.name, problem)
-        for number, application in enumerate(settings.applications):
-            name, pair = f"{environment.name}-{application.name}", f"{application.name} in {environment.name}"
-            place: Location = ("applications", number, "name")
-            if joined.setdefault(name, pair) != pair:
-                problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
-                yield _line(place, application.name, problem)
-            if application.name == "default":
-                problem = "is the service account that each namespace has for pods without one; choose another"
-                yield _line(place, application.name, problem)
-            if application.name == PULL_SECRET and environment.workload(application.name).secrets != Secrets():
-                problem = f"its Secret in {environment.name} would be that by which images are pulled; choose another"
-                yield _line(place, application.name, problem)
 
 
 def _forge(settings: Settings) -> Iterator[str]:
@@ -144,13 +125,13 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
         other = applications[at]
         if application.base_branch != other.base_branch:
             problem = f"is {json.dumps(other.base_branch)} for applications[{at}]"
-            yield _line(
+            yield contradiction(
                 ("applications", index, "baseBranch"),
                 application.base_branch,
                 f"{problem}, of the same repository; pull requests have one target: name the same branch",
             )
         if application.repository_id and other.repository_id not in (None, application.repository_id):
-            yield _line(
+            yield contradiction(
                 ("applications", index, "repositoryId"),
                 application.repository_id,
                 f"is {other.repository_id} for applications[{at}], of the same repository; "
@@ -163,7 +144,7 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
             problem = (
                 f"lies outside of `paths` ({', '.join(application.paths)}), so its changes would not be delivered; add it"
             )
-            yield _line(("applications", index, "dockerfile"), application.dockerfile, problem)
+            yield contradiction(("applications", index, "dockerfile"), application.dockerfile, problem)
 
 
 def _missing_keys(deliver_on: str, mark: Mark) -> list[str]:
@@ -189,12 +170,12 @@ def _open_quarantine(build: Build, registry: Registry) -> Iterator[str]:
     quarantine, place = build.quarantine, ("build", "quarantine")
     if quarantine.image("") == registry.image(""):
         problem = "is `registry` itself, which pull-request code must not write to; name another host or path"
-        yield _line((*place, "host"), quarantine.host, problem)
+        yield contradiction((*place, "host"), quarantine.host, problem)
         return
     writers = [login.username for login in (quarantine.write, registry.write) if login]
     if quarantine.host == registry.host and len(writers) == 2 and writers[0] == writers[1]:
         problem = "also writes to `registry`, and pull-request code would hold its password; name a user of its own"
-        yield _line((*place, "write", "username"), writers[0], problem)
+        yield contradiction((*place, "write", "username"), writers[0], problem)
 
 
 def _quarantine_users(settings: Settings, build: Build) -> Iterator[str]:
@@ -210,7 +191,7 @@ def _quarantine_users(settings: Settings, build: Build) -> Iterator[str]:
         place: Location = ("applications", index, "quarantine")
         user = application.quarantine.username
         if user in taken:
-            yield _line((*place, "username"), user, f"is also that of {taken[user]}; name a user of its own")
+            yield contradiction((*place, "username"), user, f"is also that of {taken[user]}; name a user of its own")
         taken.setdefault(user, f"`{path(place)}`")
 
 
@@ -220,16 +201,20 @@ def _source_registry(settings: Settings, source: ReadRegistry) -> Iterator[str]:
     promoting = [environment for environment in settings.environments if environment.deliver_on == "merge"]
     names = {environment.name for environment in settings.environments}
     if not promoting:
-        yield _line(place, source.host, "no environment here has `deliverOn: merge`, so nothing is promoted; remove the key")
+        yield contradiction(
+            place, source.host, "no environment here has `deliverOn: merge`, so nothing is promoted; remove the key"
+        )
     for environment in promoting:
         if environment.promotes_from in names:
             kept = f"the environment {environment.promotes_from} is in this stack and keeps its images in `registry`"
-            yield _line(place, source.host, f"{kept}; remove the key")
+            yield contradiction(place, source.host, f"{kept}; remove the key")
     if source.image("") == settings.registry.image(""):
-        yield _line(place, source.host, "is `registry` itself, with the same path; remove the key, or name another one")
+        yield contradiction(
+            place, source.host, "is `registry` itself, with the same path; remove the key, or name another one"
+        )
     if promoting and settings.registry.write is None:
         needed = f"needs the key `{path(('registry', 'write'))}`: the user that writes the copies; add it"
-        yield _line(place, source.host, needed)
+        yield contradiction(place, source.host, needed)
 
 
 def _one_of_each(environments: Sequence[Environment]) -> Iterator[str]:
@@ -239,15 +224,13 @@ def _one_of_each(environments: Sequence[Environment]) -> Iterator[str]:
         before = first.setdefault(environment.deliver_on, index)
         if before < index:
             problem = f"a stack has one such environment, and environments[{before}] is it; give this one a stack of its own"
-            yield _line(("environments", index, "deliverOn"), environment.deliver_on, problem)
+            yield contradiction(("environments", index, "deliverOn"), environment.deliver_on, problem)
 
 
 def _repeated(group: str, key: str, values: Sequence[str]) -> Iterator[str]:
     for index, value in enumerate(values):
         first = values.index(value)
         if first < index:
-            yield _line((group, index, key), value, f"must be unique, and {group}[{first}] has it; change one of them")
-
-
-def _line(location: Location, value: str | int, problem: str) -> str:
-    return f"{path(location)} = {json.dumps(value)}: {problem}"
+            yield contradiction(
+                (group, index, key), value, f"must be unique, and {group}[{first}] has it; change one of them"
+            )

@@ -62,6 +62,11 @@ def path(location: Location) -> str:
     return text
 
 
+def contradiction(location: Location, value: str | int, problem: str) -> str:
+    """Return the line of a setting that is well-formed and cannot be."""
+    return f"{path(location)} = {json.dumps(value)}: {problem}"
+
+
 def _line(finding: Any, model: type[BaseModel]) -> str:
     location: Location = finding["loc"]
     owner, field = _locate(model, location)

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -44,13 +46,41 @@ class Form:
         return value
 
 
-def _matching(pattern: str, allowed: str) -> Form:
+def _matching(pattern: str, allowed: str, wrong: Callable[[str], str] = lambda value: "") -> Form:
+    """Return the form of texts. `wrong` says what in particular is wrong, where it knows; also of what the pattern takes."""
     compiled = re.compile(pattern, re.ASCII)
-    return Form(
-        allowed,
-        lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None,
-        {"pattern": f"^(?:{pattern})$", "patternErrorMessage": f"must be {allowed}"},
-    )
+
+    def is_right(value: Any) -> bool | str:
+        if not isinstance(value, str):
+            return False
+        return wrong(value) or compiled.fullmatch(value) is not None
+
+    return Form(allowed, is_right, {"pattern": f"^(?:{pattern})$", "patternErrorMessage": f"must be {allowed}"})
+
+
+def _wrong_address(value: str) -> str:
+    """Return what is wrong with where an address leads."""
+    if "://" not in value and "@" in value:
+        return ""
+    try:
+        found = urlsplit(value if "://" in value else f"//{value}")
+        return "a port is from 1 to 65535" if found.port == 0 else ""
+    except ValueError as error:
+        return "a port is from 1 to 65535" if str(error).startswith("Port") else "the host is none"
+
+
+def _wrong_duration(value: str) -> str:
+    if re.fullmatch(r"(\d+[smh]){2,}", value):
+        return "one unit only: `90m` for an hour and a half"
+    return "the number is from 1 to 99999" if re.fullmatch(r"\d+[smh]", value) and not 0 < int(value[:-1]) < 100_000 else ""
+
+
+def _wrong_path(value: str) -> str:
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        return "there is no such user with a home folder"
+    return ""
 
 
 def _whole(lowest: int, highest: int) -> Form:
@@ -66,15 +96,44 @@ _LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at
 Name = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", _LABEL.format(40))]
 ShortName = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", _LABEL.format(20))]
 RepositoryName = Annotated[str, _matching(r"[\w.-]+/(?!.*\.git$)[\w.-]+", "owner/name, without a host and without `.git`")]
-Branch = Annotated[str, _matching(r"[\w.-]+(/[\w.-]+)*", "a branch's name of letters, digits, `.`, `_`, `-` and `/`")]
-Host = Annotated[str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path")]
-ImagePath = Annotated[str, _matching(r"[a-z0-9._/-]*", "lower-case letters, digits, `.`, `_`, `-` and `/`")]
-Url = Annotated[
-    str, _matching(r"https?://[^/\s$]+(/[^\s$]*[^/\s$])?", "an http(s) URL without `$` and without a `/` at the end")
+# As webhooks have it, and as `git check-ref-format --branch` takes it.
+Branch = Annotated[
+    str,
+    _matching(
+        r"(?!refs/heads/|HEAD$|-)(?!.*(?:\.\.|\.lock(?:/|$)|\.(?:/|$)))\w[\w.-]*(/[\w-][\w.-]*)*",
+        "a branch's name of letters, digits, `.`, `_`, `-` and `/`, as git takes it, without `refs/heads/`",
+    ),
 ]
-SshUrl = Annotated[str, _matching(r"ssh://[^@/\s$]+@[^/\s$]+", "ssh://user@host or ssh://user@host:port, without a path")]
+Host = Annotated[
+    str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path", _wrong_address)
+]
+_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+ImagePath = Annotated[
+    str,
+    _matching(
+        rf"/?(?:{_PART}(?:/{_PART})*/?)?",
+        "lower-case letters and digits, with `.`, `_`, `-` and `/` between them, as in the name of an image",
+    ),
+]
+Url = Annotated[
+    str,
+    _matching(
+        r"https?://[^/@\s$]+(/[^\s$]*[^/\s$])?",
+        "an http(s) URL without a user, without `$` and without a `/` at the end",
+        _wrong_address,
+    ),
+]
+SshUrl = Annotated[
+    str,
+    _matching(r"ssh://[^@/\s$]+@[^/\s$]+", "ssh://user@host or ssh://user@host:port, without a path", _wrong_address),
+]
 GitUrl = Annotated[
-    str, _matching(r"https?://[^/@\s$]+(/[^@\s$]*[^/@\s$])?", "an http(s) URL without a user and without a `/` at the end")
+    str,
+    _matching(
+        r"https?://[^/@\s$]+(/[^@\s$]*[^/@\s$])?",
+        "an http(s) URL without a user and without a `/` at the end",
+        _wrong_address,
+    ),
 ]
 # A colon would end it: what follows were the password's.
 RegistryUser = Annotated[str, _matching(r"[^:\r\n]+", "a name in one line, without `:`")]
@@ -85,7 +144,7 @@ Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes
 Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Who = Annotated[str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces and quotes")]
 Count = Annotated[int, _whole(1, 20)]
-Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h")]
+Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h", _wrong_duration)]
 AddressRange = Annotated[
     str,
     Form(
@@ -119,10 +178,16 @@ FileName = Annotated[
     str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file's name of letters, digits, `_`, `.` and `-`, no folder")
 ]
 FilePath = Annotated[
-    str, _matching(r"(?!\s*[{[])(?!.*: )[^\r\n]+", "a file's path in one line; what a kubeconfig holds stays in its file")
+    str,
+    _matching(
+        r"(?!\s*[{[])(?!.*: )[^\r\n]+", "a file's path in one line; what a kubeconfig holds stays in its file", _wrong_path
+    ),
 ]
 ProxyUrl = Annotated[
-    str, _matching(r"http://[A-Za-z0-9.-]+:[0-9]+", "http://host:port, without a user (tests and builds could read it)")
+    str,
+    _matching(
+        r"http://[A-Za-z0-9.-]+:[0-9]+", "http://host:port, without a user (tests and builds could read it)", _wrong_address
+    ),
 ]
 ProxyException = Annotated[str, _matching(r"[A-Za-z0-9.:/*-]+", "a host, an address range, or a domain after a `.`")]
 # A pod with pull-request code has users up to here: those of its own namespace.

@@ -31,6 +31,7 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
             else:
                 yield f"{path(where)}: no such application; rename the key to one of {', '.join(names)}, or remove it"
         yield from _too_many_pods(place, environment, names)
+        yield from _unanswered(environment, settings.applications)
     yield from _shared_hosts(settings)
     yield from _crowded_memory(settings.build)
 
@@ -110,6 +111,18 @@ def _too_many_pods(place: Location, environment: Environment, names: list[str]) 
             f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, one more each "
             "during a rollout; raise it, or lower their replicas"
         )
+
+
+def _unanswered(environment: Environment, applications: Iterable[Application]) -> Iterator[str]:
+    """Nobody answers a question where no pod runs."""
+    for number, application in enumerate(applications):
+        here = environment.workload(application.name)
+        replicas = environment.replicas if here.replicas is None else here.replicas
+        if application.smoke_check and replicas == 0 and not here.autoscaling:
+            yield (
+                f"{path(('applications', number, 'smokeCheck'))}: nobody answers it in {environment.name}, where "
+                "`replicas` is 0; remove it, or let a pod run"
+            )
 
 
 def _shared_hosts(settings: Settings) -> Iterator[str]:

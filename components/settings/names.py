@@ -1,0 +1,65 @@
+"""Names that the cluster, or this program, has for something else already."""
+
+from collections.abc import Iterator
+
+from components.conventions import PULL_SECRET
+from components.settings.application import Application
+from components.settings.environment import Environment, Secrets
+from components.settings.errors import Location, contradiction
+from components.settings.settings import Settings
+
+# What a name ends with that begins with an application's and its environment's: its Pipelines, and what runs them.
+PARTS = ("fork", "rebuild", "proof", "base-moved", "rejected")
+
+
+def names_in_use(settings: Settings) -> Iterator[str]:
+    """Yield a line for each name that means something else already."""
+    for number, application in enumerate(settings.applications):
+        if application.name == "default":
+            problem = "is the service account that each namespace has for pods without one; choose another"
+            yield contradiction(("applications", number, "name"), application.name, problem)
+    joined: dict[str, str] = {}
+    for index, environment in enumerate(settings.environments):
+        if environment.name in ("default", "tekton-pipelines") or environment.name.startswith("kube-"):
+            problem = "is a namespace of the cluster itself; choose another"
+            yield contradiction(("environments", index, "name"), environment.name, problem)
+        secrets = _secrets(environment, settings.applications)
+        for number, application in enumerate(settings.applications):
+            name, pair = f"{environment.name}-{application.name}", f"{application.name} in {environment.name}"
+            place: Location = ("applications", number, "name")
+            if joined.setdefault(name, pair) != pair:
+                problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
+                yield contradiction(place, application.name, problem)
+            if application.name == PULL_SECRET and environment.workload(application.name).secrets != Secrets():
+                problem = f"its Secret in {environment.name} would be that by which images are pulled; choose another"
+                yield contradiction(place, application.name, problem)
+            certificate = _certificate(environment, application)
+            if certificate in secrets:
+                problem = (
+                    f"cert-manager would write its certificate to the Secret {certificate}, which is {secrets[certificate]}"
+                )
+                yield contradiction(place, application.name, f"{problem} in {environment.name}; set another `tlsSecret`")
+        yield from _pipelines(environment, [application.name for application in settings.applications])
+
+
+def _secrets(environment: Environment, applications: list[Application]) -> dict[str, str]:
+    """Return what Secrets of an environment's namespace are called, and whose they are."""
+    own = {each.name: f"{each.name}'s own" for each in applications if environment.workload(each.name).secrets != Secrets()}
+    return own | {PULL_SECRET: "that by which images are pulled"}
+
+
+def _certificate(environment: Environment, application: Application) -> str | None:
+    """Return the Secret that cert-manager writes for an application, if it does."""
+    ingress = environment.exposure.ingress if environment.exposure else None
+    if ingress is None or not ingress.cluster_issuer or not environment.workload(application.name).host:
+        return None
+    return ingress.tls_secret or f"{application.name}-tls"
+
+
+def _pipelines(environment: Environment, names: list[str]) -> Iterator[str]:
+    if environment.name in PARTS:
+        for number, name in enumerate(names):
+            for other in names:
+                if name == f"{other}-{environment.name}":
+                    problem = f"and {other} would have Pipelines of one name in {environment.name}; rename one of the three"
+                    yield contradiction(("applications", number, "name"), name, problem)
