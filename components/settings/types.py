@@ -95,7 +95,9 @@ _LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at
 
 Name = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", _LABEL.format(40))]
 ShortName = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", _LABEL.format(20))]
-RepositoryName = Annotated[str, _matching(r"[\w.-]+/(?!.*\.git$)[\w.-]+", "owner/name, without a host and without `.git`")]
+RepositoryName = Annotated[
+    str, _matching(r"[\w.-]+/(?!.*\.git$|\.\.?$)[\w.-]+", "owner/name, without a host and without `.git`")
+]
 # As webhooks have it, and as `git check-ref-format --branch` takes it.
 Branch = Annotated[
     str,
@@ -161,7 +163,8 @@ Depth = Annotated[int, _whole(0, 1_000_000)]
 FetchMemory = Annotated[
     str,
     _matching(
-        r"(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,4})Mi|([1-9]|[1-5][0-9]|6[0-4])Gi", "a number and Mi or Gi, from 64Mi to 64Gi"
+        r"(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,3})Mi|([1-9]|[1-5][0-9]|6[0-4])Gi",
+        "from `64Mi` to `9999Mi`, or from `1Gi` to `64Gi`",
     ),
 ]
 Platform = Annotated[
