@@ -30,31 +30,35 @@ WORKLOAD = "2-workload.yaml"
 @contextmanager
 def present(running: Machine) -> Iterator[None]:
     """Have all of it, ready for a pull request, and none of it afterwards. Raises UserError where the cluster refuses it."""
-    kubectl = Kubectl(running.folders["kubernetes"] / "kubectl", running.cluster.kubeconfig)
     objects = _objects(running)
     # What a measurement left that was killed.
-    _remove(running, kubectl)
+    _remove(running)
     try:
-        _apply(kubectl, [item for item in objects if item["kind"] == "Namespace"])
-        _apply(kubectl, [item for item in objects if item["kind"] != "Namespace"])
+        _apply(running, [item for item in objects if item["kind"] == "Namespace"])
+        _apply(running, [item for item in objects if item["kind"] != "Namespace"])
         running.kubernetes.wait_for_deployment(RUNS, LISTENER, seconds=90)
         for namespace in PORTS:
             running.kubernetes.wait_for_deployment(namespace, "chespirito-pod", seconds=60)
         _tell_the_forge(running)
         yield
     finally:
-        _remove(running, kubectl)
+        _remove(running)
 
 
-def _remove(running: Machine, kubectl: Kubectl) -> None:
+def kubectl(running: Machine) -> Kubectl:
+    """Return the cluster's own kubectl."""
+    return Kubectl(running.folders["kubernetes"] / "kubectl", running.cluster.kubeconfig)
+
+
+def _remove(running: Machine) -> None:
     if running.forge.admin.find(f"/repos/{REPOSITORY}", "look for the article's repository"):
         running.forge.admin.delete_repository(REPOSITORY)
-    kubectl.run("delete", "namespace", "--ignore-not-found", *sorted({RUNS, *PORTS}))
-    kubectl.run("delete", "clusterrolebinding", "--ignore-not-found", "article-listener")
+    kubectl(running).run("delete", "namespace", "--ignore-not-found", *sorted({RUNS, *PORTS}))
+    kubectl(running).run("delete", "clusterrolebinding", "--ignore-not-found", "article-listener")
 
 
-def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
-    applied = kubectl.run("apply", "--server-side", "--filename=-", objects=objects)
+def _apply(running: Machine, objects: list[dict[str, Any]]) -> None:
+    applied = kubectl(running).run("apply", "--server-side", "--filename=-", objects=objects)
     if applied.returncode != 0:
         raise UserError(f"The cluster refused the article's set-up: {applied.stderr.strip()}")
 

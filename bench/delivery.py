@@ -6,9 +6,7 @@ a fixed one would lock onto the kubelet's look at its containers, once a second,
 Writes `bench/results.json`, the picture of it, and the README's numbers.
 """
 
-import os
 import random
-import subprocess
 import sys
 import time
 
@@ -70,8 +68,7 @@ def _pause() -> None:
 
 def _set_image(running: Machine, image: str, message: str) -> Delivery:
     """Give the Deployment that nobody delivers to an image that is on the node."""
-    kubectl = [str(running.folders["kubernetes"] / "kubectl"), f"--namespace={article.BARE}"]
-    environment = os.environ | {"KUBECONFIG": str(running.cluster.kubeconfig)}
+    kubectl = article.kubectl(running)
     before = running.kubernetes.deployment(article.BARE, DEPLOYMENT).spec.template.spec.containers[0].image
     with watching(running.kubernetes, None, article.BARE) as told:
         answer = Answer(running.url(article.PORTS[article.BARE]), message, ASKED)
@@ -80,7 +77,7 @@ def _set_image(running: Machine, image: str, message: str) -> Delivery:
             ["set", "image", f"deployment/{DEPLOYMENT}", f"app={image}"],
             ["rollout", "status", f"deployment/{DEPLOYMENT}"],
         ):
-            result = subprocess.run([*kubectl, *arguments], env=environment, capture_output=True, text=True)
+            result = kubectl.run(f"--namespace={article.BARE}", *arguments)
             if result.returncode != 0:
                 raise UserError(f"`kubectl {arguments[0]}` failed: {result.stderr.strip()}")
         ended = time.time()

@@ -94,8 +94,8 @@ def deliver(
     return found
 
 
-def settled(kubernetes: Kubernetes, namespaces: Sequence[str]) -> None:
-    """Wait until no run goes on, and no workload starts or ends a pod."""
+def settled(kubernetes: Kubernetes, namespaces: Sequence[str] = ()) -> None:
+    """Wait until no run goes on in these namespaces, and no pod of any begins or ends."""
 
     def going() -> list[str]:
         runs = [run for namespace in namespaces for run in kubernetes.runs(namespace)]

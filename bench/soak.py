@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report
-from bench.rounds import OURS, Delivery, deliver, how_many
+from bench.rounds import OURS, Delivery, deliver, how_many, settled
 from local import machine
 from local.cluster import cgroups
 from local.errors import UserError
-from local.kubernetes_api import wait_until
 from local.machine import Machine
 from local.progress import Progress
 
@@ -82,12 +81,7 @@ def growth(usages: Sequence[Usage]) -> list[str]:
 def _settled(running: Machine) -> Usage:
     """Wait until no pod begins or ends, and look."""
     core = running.kubernetes.core
-
-    def moving() -> list[str]:
-        pods = core.list_pod_for_all_namespaces().items
-        return [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp or pod.status.phase == "Pending"]
-
-    wait_until(lambda: not moving(), 120, "pods do not come to rest", lambda: ", ".join(moving()))
+    settled(running.kubernetes)
     pids = cgroups.pids(running.cluster.layout.id)
     return Usage(
         processes=len(pids),

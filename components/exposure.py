@@ -47,7 +47,7 @@ def expose(
 
 def ingress_spec(host: str, ingress: Ingress, service: str, port: int) -> Manifest:
     """Return the spec of an Ingress."""
-    secret = ingress.tls_secret or (f"{service}-tls" if ingress.cluster_issuer else None)
+    secret = ingress.secret(service)
     backend = {"service": {"name": service, "port": {"number": port}}}
     return {
         "ingressClassName": ingress.class_name,

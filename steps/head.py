@@ -3,16 +3,14 @@
 The run's first step asked as well; what was pushed since may have overtaken this run and be there already.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from steps import notes
 from steps.git import Repository
 from steps.notes import Object
-from steps.result import log
 from steps.run import Later
-from steps.waits import WAITS
+from steps.waits import awaited
 
 
 class Head:
@@ -51,14 +49,7 @@ class Head:
         """Ask; again if it is another one, which may be what it was before."""
         self._seen = _rolled_out(self._live())
         self._commits.init()
-        head = self._asked()
-        for wait in WAITS:
-            if head == commit:
-                break
-            log(f"{self._ref} is {head}: it is asked again")
-            time.sleep(wait)
-            head = self._asked()
-        return head
+        return awaited(self._asked, lambda head: head == commit, lambda head: f"{self._ref} is {head}")
 
     def _asked(self) -> str:
         self._commits.fetch(self._url, [f"+{self._ref}:refs/heads/head"], "--depth=1", "--filter=tree:0")

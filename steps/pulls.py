@@ -1,15 +1,13 @@
 """What a pull request is now, asked of the forge: webhooks come out of order, late, and again."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from steps import notes
 from steps.forge import Forge, ForgeError
 from steps.inputs import given
-from steps.result import log
 from steps.text import told
-from steps.waits import WAITS
+from steps.waits import awaited
 
 # By what a run is overtaken that no commit overtakes.
 CLOSED, REOPENED, MOVED = "closed", "reopened", "moved"
@@ -55,14 +53,11 @@ def taken_up(forge: Forge, pull_request: PullRequest) -> str | None:
 
 def _awaited(forge: Forge, pull_request: PullRequest, true: Callable[[Standing], bool]) -> Standing:
     """Ask until what the webhook said is true, or the forge has had its time."""
-    found = _asked(forge, pull_request)
-    for wait in WAITS:
-        if true(found):
-            break
-        log(f"the forge has {told(found.head)} as the head of #{pull_request.number}: it is asked again")
-        time.sleep(wait)
-        found = _asked(forge, pull_request)
-    return found
+    return awaited(
+        lambda: _asked(forge, pull_request),
+        true,
+        lambda found: f"the forge has {told(found.head)} as the head of #{pull_request.number}",
+    )
 
 
 def _asked(forge: Forge, pull_request: PullRequest) -> Standing:

@@ -2,26 +2,18 @@
 
 import copy
 import json
-from collections.abc import Callable, Mapping
 
 import pytest
 
 from components.settings.errors import SettingsError
 from offline.run import stack_config
-from tests.sink import COMMENT, HEADERS, PUSH, deliver
+from tests.sink import deliver
 from tests.support import Declared, Object, record_config, shipped_config, stack_config_text
-from tests.test_fork import comment
-from tests.test_routing import REPOSITORY, payload, push
+from tests.test_pinned_repository import EVENTS
+from tests.test_routing import REPOSITORY, payload
 from tests.test_settings import VALID, load
 
 CAPITALS = "ACME/Chespirito"
-EVENTS: Mapping[str, tuple[str, Callable[[], Object], Mapping[str, list[str]]]] = {
-    "opened": ("staging", lambda: payload("gitea", "opened"), HEADERS),
-    "closed unmerged": ("staging", lambda: payload("gitea", "closed_unmerged"), HEADERS),
-    "vouched for": ("staging", lambda: comment("gitea"), COMMENT),
-    "merged": ("production", lambda: payload("gitea", "closed_merged"), HEADERS),
-    "pushed": ("staging", lambda: push("gitea"), PUSH),
-}
 
 
 def stack(name: str, repository: str, *more: str, **changed: object) -> Declared:

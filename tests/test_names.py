@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from components.settings.errors import SettingsError
+from components.settings.names import PARTS
 from tests.support import Declared, record_config, shipped_config
 
 SOURCE = {"file": "secrets/database-url"}
@@ -43,6 +44,15 @@ def named(applications: list[str], environments: tuple[str, str]) -> Declared:
 def test_a_name_that_is_taken_is_refused(applications: list[str], environments: tuple[str, str], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         named(applications, environments)
+
+
+def test_the_parts_of_pipelines_names_are_those_that_are_declared(stacks: dict[str, Declared]) -> None:
+    found = set()
+    declared = [item for name in ("everything", "staging") for item in stacks[name].objects]
+    for pipeline in (item for item in declared if item["kind"] == "Pipeline"):
+        environment = pipeline["metadata"]["namespace"].removesuffix("-ci")
+        found.add(pipeline["metadata"]["name"].removesuffix("pipeline").rpartition(f"-{environment}-")[2].removesuffix("-"))
+    assert found - {""} == set(PARTS)
 
 
 @pytest.mark.parametrize(

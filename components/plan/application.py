@@ -11,14 +11,13 @@ def application_args(delivery: Delivery, application: Application, namespace: pu
     """Return the arguments of an application's component in an environment."""
     stack, environment = delivery.stack, delivery.environment
     here = environment.workload(application.name)
-    replicas = environment.replicas if here.replicas is None else here.replicas
     return ApplicationArgs(
         application=application.name,
         environment=environment.name,
         namespace=namespace,
         placeholder_image=stack.tools_image,
         container=application,
-        scale=here.autoscaling or replicas,
+        scale=here.autoscaling or environment.pods(application.name),
         env=here.env,
         secret_env={name: stack.secret(source) for name, source in here.secrets.env.items()},
         secret_files={name: stack.secret(source) for name, source in here.secrets.files.items()},

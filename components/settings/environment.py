@@ -140,6 +140,11 @@ class Environment(Model):
         """Return how an application runs here."""
         return self.applications.get(application, Workload())
 
+    def pods(self, application: str) -> int:
+        """Return how many pods of an application are declared here; autoscaling may want others."""
+        own = self.workload(application).replicas
+        return self.replicas if own is None else own
+
     @property
     def delivery_namespace(self) -> str:
         """The namespace of this environment's listener and runs, e.g. `staging-ci`."""

@@ -27,6 +27,10 @@ class Ingress(Model):
         examples=[{"nginx.ingress.kubernetes.io/limit-rps": "10"}],
     )
 
+    def secret(self, service: str) -> str | None:
+        """Return the Secret with the certificate for a Service's host, where there is one."""
+        return self.tls_secret or (f"{service}-tls" if self.cluster_issuer else None)
+
 
 class Gateway(Model):
     """An HTTPRoute of a Gateway, whose own listener ends TLS. The Gateway has to allow routes from the environment."""

@@ -53,7 +53,7 @@ def _certificate(environment: Environment, application: Application) -> str | No
     ingress = environment.exposure.ingress if environment.exposure else None
     if ingress is None or not ingress.cluster_issuer or not environment.workload(application.name).host:
         return None
-    return ingress.tls_secret or f"{application.name}-tls"
+    return ingress.secret(application.name)
 
 
 def _pipelines(environment: Environment, names: list[str]) -> Iterator[str]:

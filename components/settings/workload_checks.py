@@ -103,8 +103,7 @@ def _too_many_pods(place: Location, environment: Environment, names: list[str]) 
     needed = 0
     for name in names:
         here = environment.workload(name)
-        replicas = environment.replicas if here.replicas is None else here.replicas
-        most = here.autoscaling.max if here.autoscaling else replicas
+        most = here.autoscaling.max if here.autoscaling else environment.pods(name)
         needed += most + 1 if most else 0
     if needed > environment.max_pods:
         yield (
@@ -117,8 +116,7 @@ def _unanswered(environment: Environment, applications: Iterable[Application]) -
     """Nobody answers a question where no pod runs."""
     for number, application in enumerate(applications):
         here = environment.workload(application.name)
-        replicas = environment.replicas if here.replicas is None else here.replicas
-        if application.smoke_check and replicas == 0 and not here.autoscaling:
+        if application.smoke_check and environment.pods(application.name) == 0 and not here.autoscaling:
             yield (
                 f"{path(('applications', number, 'smokeCheck'))}: nobody answers it in {environment.name}, where "
                 "`replicas` is 0; remove it, or let a pod run"

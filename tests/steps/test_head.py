@@ -33,7 +33,7 @@ def moved(sandbox: Sandbox, forge: Path, head: str) -> Any:
 
     (sandbox.root / "history").mkdir()
     git(forge, "update-ref", REF, head)
-    with mock.patch("steps.head.time.sleep") as ask.slept:  # type: ignore[attr-defined]
+    with mock.patch("steps.waits.time.sleep") as ask.slept:  # type: ignore[attr-defined]
         yield ask
 
 
