@@ -42,7 +42,7 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
 
 
 # Approvals are ConfigMaps of the delivery namespace. Which ones count is for an admission policy to say.
-APPROVAL_READER_RULES: list[Rule] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
+APPROVAL_READER_RULES: list[Rule] = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"]}]
 # What waits for them is noted on the Deployments, and is what the run says that waits.
 APPROVER_RULES: list[Rule] = [
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},

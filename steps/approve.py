@@ -15,7 +15,8 @@ from steps.result import log, warn
 from steps.rollout import Target
 from steps.text import compact, parsed
 
-_POLL_SECONDS = 3.0
+# A watch that brings nothing is begun anew after this long: its connection may be dead, and the note may be gone.
+_WATCHED = 15.0
 # A cancelled pod has half a minute to take the note back.
 _GRACE = 20.0
 # How many merges may wait: the admission policy lets no more in.
@@ -46,6 +47,8 @@ class Waiting:
         self._commit, self._merged_by = commit, merged_by
         self._path = kubernetes.deployment(target.namespace, target.deployment)
         self._key = f"{notes.AWAITS}{target.pull_request}"
+        self._approvals = kubernetes.core(approval.namespace, "configmaps")
+        self._selector = f"{notes.APPROVAL}={target.deployment}"
         self._noted = False
 
     def wait(self, image: str) -> list[str]:
@@ -67,8 +70,9 @@ class Waiting:
         approval, deadline = self._approval, int(time.time()) + self._approval.seconds
         while True:
             names: list[str] = []
+            version = None
             try:
-                names = self._given(digest)
+                names, version = self._given(digest)
                 if len(names) < approval.count and time.time() < deadline:
                     self._tell(digest, deadline)
             except ApiError as error:
@@ -84,13 +88,22 @@ class Waiting:
                     f"asked for from {approval.approvers}"
                 )
                 raise SystemExit(1)
-            time.sleep(_POLL_SECONDS)
+            self._await_another(version, min(deadline - time.time(), _WATCHED))
 
-    def _given(self, digest: str) -> list[str]:
-        selector = f"{notes.APPROVAL}={self._target.deployment}"
-        found = self._api.get(kubernetes.core(self._approval.namespace, "configmaps"), labelSelector=selector)
+    def _given(self, digest: str) -> tuple[list[str], str]:
+        """Return who has approved the digest, and the version of the list that says so."""
+        found = self._api.get(self._approvals, labelSelector=self._selector)
         given = (item.get("data") or {} for item in found["items"])
-        return sorted({str(data.get("approver")) for data in given if data.get("digest") == digest})
+        names = sorted({str(data.get("approver")) for data in given if data.get("digest") == digest})
+        return names, found["metadata"]["resourceVersion"]
+
+    def _await_another(self, version: str | None, seconds: float) -> None:
+        """Return when an approval has come since that version of the list, or the time is over."""
+        if version is None:
+            time.sleep(1)
+            return
+        for _ in self._api.watch_list(self._approvals, version, seconds, labelSelector=self._selector):
+            return
 
     def _tell(self, digest: str, deadline: int) -> None:
         """Note what waits on the Deployment, where `python -m operate approve` reads it. A note that went comes again."""

@@ -164,9 +164,13 @@ class Kubernetes:
         Ends when it is deleted, and, after a moment, whenever the API server has enough of it or does not answer.
         """
         collection, _, name = path.rpartition("/")
+        return self.watch_list(collection, version, seconds, fieldSelector=f"metadata.name={name}")
+
+    def watch_list(self, collection: str, version: str, seconds: float, **selector: str) -> Iterator[Object]:
+        """Yield the objects of a list as they have come or changed since the list's `version`; it ends as `watch` does."""
         query = {
             "watch": "true",
-            "fieldSelector": f"metadata.name={name}",
+            **selector,
             "resourceVersion": version,
             "timeoutSeconds": str(max(1, round(seconds))),
         }

@@ -78,7 +78,7 @@ def test_approvers_may_look_and_approve_and_the_deployer_may_read_approvals() ->
         rules = stack.one("Role", "approver", namespace)["rules"]
         assert {resource: rule["verbs"] for rule in rules for resource in rule["resources"]} == rights
     (rule,) = stack.one("Role", "approval-reader", "production-ci")["rules"]
-    assert (rule["resources"], rule["verbs"]) == (["configmaps"], ["list"])
+    assert (rule["resources"], rule["verbs"]) == (["configmaps"], ["list", "watch"])
 
 
 def test_a_merge_waits_between_the_proof_and_the_rollout_and_has_the_time_for_it() -> None:

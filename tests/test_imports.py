@@ -16,7 +16,7 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
-    ("components.settings.errors",),
+    ("components.credential", "components.settings.errors"),
     ("components.settings.types",),
     ("components.settings.exposure", "components.settings.places", "components.settings.registry"),
     (
@@ -38,7 +38,7 @@ LAYERS = [
     ),
     ("components.settings.checks",),
     ("components.settings.stack",),
-    ("components.credential", "components.pod", "components.exposure"),
+    ("components.pod", "components.exposure"),
     (
         "components.access",
         "components.application",

@@ -1,8 +1,10 @@
 """Names that the cluster, or this program, has for something else already."""
 
+import re
 from collections.abc import Iterator
 
-from components.conventions import PULL_SECRET
+from components.conventions import PULL_SECRET, WEBHOOK_SECRET
+from components.credential import BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
 from components.settings.errors import Location, contradiction
@@ -18,6 +20,7 @@ def names_in_use(settings: Settings) -> Iterator[str]:
         if application.name == "default":
             problem = "is the service account that each namespace has for pods without one; choose another"
             yield contradiction(("applications", number, "name"), application.name, problem)
+    yield from _listener(settings)
     joined: dict[str, str] = {}
     for index, environment in enumerate(settings.environments):
         if environment.name in ("default", "tekton-pipelines") or environment.name.startswith("kube-"):
@@ -40,6 +43,17 @@ def names_in_use(settings: Settings) -> Iterator[str]:
                 )
                 yield contradiction(place, application.name, f"{problem} in {environment.name}; set another `tlsSecret`")
         yield from _pipelines(environment, [application.name for application in settings.applications])
+
+
+def _listener(settings: Settings) -> Iterator[str]:
+    """Yield a line where the certificate of the listener's host would lie in a Secret of the delivery namespace's own."""
+    exposure = settings.listener.exposure
+    certificate = exposure.ingress.secret(f"el-{settings.listener.name}") if exposure and exposure.ingress else None
+    own = {each.secret for each in BY_VOLUME.values()}
+    own |= {each.of(app.name).secret for each in (BUILD_SECRETS, QUARANTINE_PUSH) for app in settings.applications}
+    if certificate and (certificate in own or re.fullmatch(rf"{WEBHOOK_SECRET}(-[0-9]+)?", certificate)):
+        problem = "is a Secret of the delivery namespace with something else in it; choose another"
+        yield contradiction(("listener", "exposure", "ingress", "tlsSecret"), certificate, problem)
 
 
 def _secrets(environment: Environment, applications: list[Application]) -> dict[str, str]:

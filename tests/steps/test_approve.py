@@ -1,6 +1,7 @@
 """Approvals: nothing goes on before enough people have approved this very digest, and the wait has an end."""
 
 import json
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -31,9 +32,13 @@ def approval(by: str, digest: str = DIGEST) -> dict[str, Any]:
     return {"data": {"digest": digest, "approver": by}}
 
 
+def approvals(version: str, *given: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": version}, "items": list(given)}
+
+
 def approve(sandbox: Sandbox, *given: dict[str, Any], count: int = 1, seconds: int = 0, **changed: str) -> Result:
     assert sandbox.cluster
-    sandbox.cluster.put("approvals.json", {"items": list(given)})
+    sandbox.cluster.put("approvals.json", approvals("1", *given))
     return waiting(sandbox, count, seconds, **changed)
 
 
@@ -89,7 +94,7 @@ def test_too_few_are_refused_after_a_while(sandbox: Sandbox, cluster: Cluster, g
 
 
 def test_what_waits_is_noted_for_people_and_forgotten_at_the_end(sandbox: Sandbox, cluster: Cluster) -> None:
-    assert approve(sandbox, seconds=4).code == 1
+    assert approve(sandbox, seconds=1).code == 1
     notes = cluster.get("meanwhile.json")["metadata"]["annotations"]
     waiting = json.loads(notes[f"tekton-delivery/{NOTE}"])
     assert waiting.pop("until").endswith("Z")
@@ -130,23 +135,33 @@ def test_forged_notes_leave_room_for_its_own(sandbox: Sandbox, ends_in: int | No
         image="old",
         notes={f"tekton-delivery/awaits-approval-{number}": text for number, text in there.items()} | {"mine": "stays"},
     )
-    assert approve(sandbox, seconds=4).code == 1
+    assert approve(sandbox, seconds=1).code == 1
     assert waits(cluster) == ({"7"} | set(there)) - {goes}
     assert cluster.notes["mine"] == "stays"
 
 
 def test_a_note_that_somebody_took_away_is_made_again(sandbox: Sandbox, cluster: Cluster) -> None:
-    assert approve(sandbox, seconds=7).code == 1
+    assert approve(sandbox, seconds=3).code == 1
     assert cluster.verbs().count("PATCH deployment") == 2, "it is there, and stays"
     bare = cluster.get("live.json")
-    with mock.patch("time.sleep", side_effect=lambda _: cluster.put("live.json", bare)):
+    with (
+        mock.patch("steps.approve._WATCHED", 0.1),
+        mock.patch.object(cluster, "watched", side_effect=lambda *_: cluster.put("live.json", bare)),
+    ):
         assert approve(sandbox, seconds=2).code == 1
     assert cluster.verbs().count("PATCH deployment") > 4
 
 
+def test_an_approval_ends_the_wait_as_it_comes(sandbox: Sandbox, cluster: Cluster) -> None:
+    given = threading.Timer(0.5, cluster.put, ("approvals.json", approvals("2", approval("ana"))))
+    given.start()
+    assert approve(sandbox, seconds=600).code == 0
+    assert cluster.calls.count("GET approvals") == 2, "it was told, and did not ask again and again"
+
+
 def test_a_note_that_is_refused_ends_no_wait(sandbox: Sandbox, cluster: Cluster) -> None:
     cluster.behave(refused_notes=(f"tekton-delivery/{NOTE}",))
-    result = approve(sandbox, seconds=4)
+    result = approve(sandbox, seconds=1)
     assert (sandbox.root / "reason").read_text().startswith("refused: 0 of 1 approvals came")
     assert "could not be noted on shop-pod; trying again" in result.out
     assert "denied the request" in result.err
@@ -160,7 +175,7 @@ def test_approvals_that_cannot_be_read_are_no_approvals(sandbox: Sandbox, cluste
 
 @pytest.mark.parametrize("verb", ["approvals", "patch"])
 def test_cancelled_nothing_waits_any_more(sandbox: Sandbox, cluster: Cluster, verb: str) -> None:
-    cluster.put("approvals.json", {"items": []})
+    cluster.put("approvals.json", approvals("1"))
     cluster.behave(hangs=verb)
     result = sandbox.cancelled_part(
         "tests.steps.test_approve", "wait", sandbox.root / "hanging", **environment(sandbox, 1, 600)

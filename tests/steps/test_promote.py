@@ -33,7 +33,8 @@ def promote(
 ) -> Result:
     """Run the step where staging has run and signed the head, and said more of it."""
     cluster = sandbox.cluster if step == "approved" and sandbox.cluster else sandbox.serve(image=OLD, notes=OLD_NOTES)
-    cluster.put("approvals.json", {"items": [{"data": {"digest": DIGEST, "approver": "ana"}}]})
+    approval = {"data": {"digest": DIGEST, "approver": "ana"}}
+    cluster.put("approvals.json", {"metadata": {"resourceVersion": "1"}, "items": [approval]})
     sandbox.stub("ssh", SSH)
     sandbox.stub("crane", f"echo {DIGEST}")
     sandbox.stub("oras")
