@@ -30,10 +30,15 @@ def has_failed(task_run: Object, step: str) -> bool:
     return any(found["name"] == step and _code(found) for found in steps)
 
 
-def superseded(task_runs: list[Object]) -> str:
-    """Return by what a run was overtaken, or nothing. Tekton hands the run's annotations on to its last TaskRun."""
+def annotation(task_runs: list[Object], *names: str) -> str:
+    """Return what a run is annotated with by one of the names, or nothing. Tekton hands that on to its last TaskRun."""
     annotations = ((run.get("metadata") or {}).get("annotations") or {} for run in task_runs)
-    by = next((found[notes.SUPERSEDED_BY] for found in annotations if notes.SUPERSEDED_BY in found), "")
+    return next((str(found[name]) for found in annotations for name in names if name in found), "")
+
+
+def superseded(task_runs: list[Object]) -> str:
+    """Return by what a run was overtaken, or nothing."""
+    by = annotation(task_runs, notes.SUPERSEDED_BY)
     if not by:
         return ""
     return line(f"superseded: {_SUPERSEDED.get(by) or f'the head of the pull request is {by}'}")

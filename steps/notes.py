@@ -23,6 +23,8 @@ FROZEN = f"{_PREFIX}frozen"
 FREEZE = "freeze"
 # On a run that was cancelled: the commit that overtook it, or a word of steps/pulls.py.
 SUPERSEDED_BY = f"{_PREFIX}superseded-by"
+# Who started a run by hand (`python -m operate deliver`, `retry`).
+BY_HAND = (f"{_PREFIX}started-by", f"{_PREFIX}retried-by")
 # How the reason of a run begins that people hold back.
 QUEUED = "queued: "
 # How the annotations begin that tell what waits for an approval, and the label of one, whose value is the Deployment's name.

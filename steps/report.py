@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from steps import failure, kubernetes, statuses
+from steps import failure, kubernetes, notes, statuses
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
 from steps.kubernetes import Access, ApiError, Kubernetes
-from steps.notes import QUEUED
-from steps.result import warn
+from steps.result import log, warn
 from steps.statuses import FAILURE, PENDING, SUCCESS, Branch
 
 # The steps that look at the base branch before they tell whether the commit can be promoted; the first one is of runs that
@@ -61,6 +60,9 @@ class _Report:
     def tell(self) -> bool:
         """Return whether all about the run's own commit could be told."""
         inputs, branch = self._inputs, self._inputs.branch
+        if failure.annotation(self._runs, notes.SUPERSEDED_BY) == inputs.sha:
+            log(f"a newer run of {inputs.sha} tells how it ends")
+            return True
         state, description = self._end()
         self._say(f"{inputs.environment}{branch.suffix}", state, description or inputs.run)
         promotable = self._result("promotable")
@@ -72,8 +74,10 @@ class _Report:
             self._say(branch.promotable, FAILURE, branch.moved)
         elif promotable == "untouched":
             self._say(branch.promotable, SUCCESS, description)
+        # When a merge's run is started by hand its branch has long moved, and others may have what the merge brought.
+        by_hand = failure.annotation(self._runs, *notes.BY_HAND)
         # What others are not told does not make a good promotion a bad one.
-        if inputs.after_merge and self._result("touched") != "no":
+        if inputs.after_merge and self._result("touched") != "no" and not by_hand:
             statuses.tell_open_heads(self._forge, branch)
         return self._told
 
@@ -82,7 +86,7 @@ class _Report:
         if self._inputs.status in ("Succeeded", "Completed"):
             return SUCCESS, reason
         # People hold it back; their `lift` starts it anew.
-        state = PENDING if reason.startswith(QUEUED) else FAILURE
+        state = PENDING if reason.startswith(notes.QUEUED) else FAILURE
         return state, reason or failure.superseded(self._runs) or failure.told(self._inputs.run, self._runs)
 
     def _result(self, name: str) -> str:

@@ -97,6 +97,16 @@ def test_a_password_is_one_line() -> None:
     assert "more than one line" in password("correct\nhorse")
 
 
+@pytest.fixture
+def wrong_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file of the valid settings, with something else in it."""
+    monkeypatch.chdir(tmp_path)
+    names = ["id_ed25519", "known_hosts", "forge-token", "mark.key", "mark-password"]
+    for path in [".local/images/tools", ".local/images/builder", "mark.pub", *(f"secrets/{name}" for name in names)]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(placeholder(path) if "images" in path else "do-not-print-me")
+
+
 def test_every_token_and_password_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A header or a registry's credential of two lines is none, and nothing says so but a run that fails."""
     monkeypatch.chdir(tmp_path)
@@ -137,6 +147,34 @@ def test_every_token_and_password_is_looked_at(tmp_path: Path, monkeypatch: pyte
     assert "of text" not in str(caught.value)
 
 
+def test_secrets_that_no_container_or_secret_takes_are_refused(wrong_files: None) -> None:
+    """A variable ends at a NUL and has at most 128 KiB, a Secret holds 1 MiB. Files may be binary."""
+    config = stack_config(VALID)
+    environments = json.loads(config["tekton-delivery:environments"])
+    name = json.loads(config["tekton-delivery:applications"])[0]["name"]
+    held = {
+        "fits": "x" * 100_000,
+        "ends": "x\0y",
+        "long": "x" * 100_001,
+        "file": "\0x" * 500_000,
+    }
+    env = {key: {"config": key} for key in held if key != "file"}
+    environments[0]["applications"] = {name: {"secrets": {"env": env, "files": {"file": {"config": "file"}}}}}
+    given = {f"tekton-delivery:{key}": value for key, value in held.items()}
+    with pytest.raises(SettingsError) as caught:
+        run(
+            lambda: (Stack.load(), None)[1],
+            config=config | given | {"tekton-delivery:environments": json.dumps(environments)},
+        )
+    place = f"tekton-delivery:environments[0].applications.{name}.secrets"
+    found = [line.strip() for line in str(caught.value).splitlines() if place in line]
+    assert found == [
+        f"{place}.env.ends: no container takes it as a variable; there is a NUL character in it",
+        f"{place}.env.long: no container takes it as a variable; it is longer than 100000 characters",
+        f"{place}: 1200004 bytes together, and a Secret holds 1048576; leave out what is none",
+    ]
+
+
 def test_the_keys_of_marks_are_cosigns() -> None:
     assert signing_key("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nabc\n-----END …\n") == ""
     pem = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes(PEM, SPKI).decode()
@@ -147,12 +185,7 @@ def test_the_keys_of_marks_are_cosigns() -> None:
     assert "cosign.pub" in public_key("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nabc")
 
 
-def test_a_stack_whose_files_hold_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    names = ["id_ed25519", "known_hosts", "forge-token", "mark.key", "mark-password"]
-    for path in [".local/images/tools", ".local/images/builder", "mark.pub", *(f"secrets/{name}" for name in names)]:
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(placeholder(path) if "images" in path else "do-not-print-me")
+def test_a_stack_whose_files_hold_something_else_is_refused(wrong_files: None) -> None:
     config = stack_config(VALID)
     mark = json.loads(config["tekton-delivery:mark"]) | {"formerPublicKeys": [{"file": "mark.pub"}]}
     with pytest.raises(SettingsError) as caught:

@@ -22,7 +22,7 @@ class Resources(Model):
     """Limits of an application's container, and what it is sure to get of them."""
 
     cpu: form.Cpu = Field(default="500m", description="cores")
-    memory: form.Memory = Field(default="256Mi", description="bytes")
+    memory: form.ContainerMemory = Field(default="256Mi", description="bytes")
     requests: Requests = Field(default_factory=Requests, description="what it is sure to get")
 
 
@@ -98,7 +98,7 @@ class ServiceResources(Limits):
     """Limits of a service."""
 
     cpu: form.Cpu = Field(default="1", description="cores")
-    memory: form.Memory = Field(default="512Mi", description="bytes")
+    memory: form.ContainerMemory = Field(default="512Mi", description="bytes")
     ephemeral_storage: form.Memory = Field(
         default="2Gi", description="bytes of the node's disk, for what it writes and for each writable folder"
     )
@@ -183,8 +183,8 @@ class Container(Model):
 class Application(Container, Origin):
     """A repository that becomes one image and one Deployment."""
 
-    test_command: str = Field(
-        default="true", min_length=1, description="run by sh in the root of the repository", examples=["make test"]
+    test_command: form.Command = Field(
+        default="true", description="run by sh in the root of the repository", examples=["make test"]
     )
     fetch: Fetch = Field(
         default_factory=Fetch, description="what of its history tests and build see", examples=[{"depth": 0, "tags": True}]

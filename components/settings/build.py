@@ -30,7 +30,7 @@ class TestResources(Limits):
     """Limits of the step that runs the tests."""
 
     cpu: form.Cpu = Field(default="2", description="cores")
-    memory: form.Memory = Field(default="1Gi", description="bytes")
+    memory: form.ContainerMemory = Field(default="1Gi", description="bytes")
     ephemeral_storage: form.Memory = Field(
         default="10Gi",
         description="bytes of the node's disk, for the checkout and again for the copy that the tests work on",
@@ -41,7 +41,7 @@ class ImageResources(Limits):
     """Limits of the step that builds the image."""
 
     cpu: form.Cpu = Field(default="2", description="cores")
-    memory: form.Memory = Field(default="2Gi", description="bytes")
+    memory: form.ContainerMemory = Field(default="2Gi", description="bytes")
     ephemeral_storage: form.Memory = Field(
         default="10Gi", description="bytes of the node's disk, for the layers unless `build.storage` puts them elsewhere"
     )

@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from components.settings.errors import Location, path
 from components.settings.registry import ReadRegistry, User
 from components.settings.settings import Settings
-from components.settings.types import Source
+from components.settings.types import Source, wrong_text
 
+# MaxSecretSize, https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size
+_SECRET = 1024 * 1024
 _BEGIN = re.compile(r"-----BEGIN ([^\n]*?)-----")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s[^-]*-----END CERTIFICATE-----")
 _OPENSSH = "-----BEGIN OPENSSH "
@@ -45,6 +47,25 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
         if source and problem:
             key, name = ("file", source.file) if source.file else ("config", source.config)
             yield f'{path((*place, key))} = "{name}": {problem}'
+    yield from _secrets(settings, text)
+
+
+def _secrets(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
+    """Yield a line for each of an application's secrets that no container gets, or that no Secret holds."""
+    held: list[tuple[Location, dict[str, Source]]] = []
+    for index, application in enumerate(settings.applications):
+        held.append((("applications", index, "buildSecrets"), application.build_secrets))
+    for index, environment in enumerate(settings.environments):
+        for name, here in environment.applications.items():
+            place: Location = ("environments", index, "applications", name, "secrets")
+            held.append((place, here.secrets.files | here.secrets.env))
+            for variable, source in here.secrets.env.items():
+                if problem := wrong_text(text(source)):
+                    yield f"{path((*place, 'env', variable))}: no container takes it as a variable; {problem}"
+    for place, sources in held:
+        size = sum(len(text(source).encode()) for source in sources.values())
+        if size > _SECRET:
+            yield f"{path(place)}: {size} bytes together, and a Secret holds {_SECRET}; leave out what is none"
 
 
 def _users(settings: Settings) -> Iterator[tuple[Location, User]]:

@@ -83,6 +83,24 @@ def _wrong_path(value: str) -> str:
     return ""
 
 
+# A container takes no longer text as a variable (MAX_ARG_STRLEN of Linux is 128 KiB), nor one with a NUL.
+_LONGEST = 100_000
+
+
+def wrong_text(value: str) -> str:
+    """Return what keeps a container from taking a text as a variable or an argument, or an empty text."""
+    if "\0" in value:
+        return "there is a NUL character in it"
+    return f"it is longer than {_LONGEST} characters" if len(value) > _LONGEST else ""
+
+
+def _wrong_memory(value: str) -> str:
+    """Say that no process starts in what runc and a shell take by themselves."""
+    found = re.fullmatch(r"(\d+)(Ki|Mi)", value)
+    too_few = found and int(found[1]) < 8 * {"Ki": 1024, "Mi": 1}[found[2]]
+    return "nothing starts in less than 8Mi" if too_few else ""
+
+
 def _whole(lowest: int, highest: int) -> Form:
     return Form(
         f"a whole number from {lowest} to {highest}, without quotes",
@@ -140,9 +158,16 @@ GitUrl = Annotated[
 # A colon would end it: what follows were the password's.
 RegistryUser = Annotated[str, _matching(r"[^:\r\n]+", "a name in one line, without `:`")]
 GitUser = Annotated[str, _matching(r"[\w.-]+", "letters, digits, `.`, `_` and `-`")]
-Folder = Annotated[str, _matching(r"(/\.?\w[\w.-]*)+", "an absolute path of a folder, without `..` and no `/` last")]
+Folder = Annotated[
+    str,
+    _matching(
+        r"(?!/(?:proc|sys|tekton|dev(?!/shm$))(?:/|$))(/\.?\w[\w.-]*)+",
+        "an absolute path of a folder, without `..` and no `/` last, and not in /proc, /sys, /dev (but /dev/shm) or /tekton",
+    ),
+]
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
-Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)")]
+Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)", wrong_text)]
+Command = Annotated[str, _matching(r"[\s\S]+", "text that a shell runs", wrong_text)]
 Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Who = Annotated[str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces and quotes")]
 Count = Annotated[int, _whole(1, 20)]
@@ -158,6 +183,7 @@ AddressRange = Annotated[
 ]
 Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
 Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
+ContainerMemory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi", _wrong_memory)]
 Depth = Annotated[int, _whole(0, 1_000_000)]
 # Less than 64Mi is not enough for git itself.
 FetchMemory = Annotated[
@@ -178,7 +204,11 @@ HostName = Annotated[
 ]
 ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
 FileName = Annotated[
-    str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file's name of letters, digits, `_`, `.` and `-`, no folder")
+    str,
+    _matching(
+        r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}",
+        "a file's name of at most 253 letters, digits, `_`, `.` and `-`, no folder",
+    ),
 ]
 FilePath = Annotated[
     str,
@@ -222,7 +252,7 @@ class Limits(Model):
     """What a container never gets more of; who uses it says how much that is unless told otherwise."""
 
     cpu: Cpu
-    memory: Memory
+    memory: ContainerMemory
     ephemeral_storage: Memory
 
 

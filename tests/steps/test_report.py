@@ -182,6 +182,13 @@ def test_by_what_a_run_was_overtaken_is_told(reporter: Reporter, by: str, told: 
     assert reporter.forge.status == ("failure", told)
 
 
+def test_a_run_that_a_newer_one_of_its_commit_overtook_leaves_the_telling_to_that(reporter: Reporter) -> None:
+    last = task_run("Unknown") | {"metadata": {"annotations": {"tekton-delivery/superseded-by": SHA}}}
+    result = reporter.report([last], status="None")
+    assert result.code == 0, result.err
+    assert reporter.forge.statuses == {}
+
+
 def test_why_a_commit_could_not_be_fetched_is_told(reporter: Reporter) -> None:
     """Nothing of the pull request has run there. Of a fork's run the first pod gives a reason that is empty."""
     why = "submodules are not fetched (commit the files, or set `paths` without it): lib"

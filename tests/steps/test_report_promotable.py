@@ -95,6 +95,15 @@ def test_a_merge_that_does_not_touch_the_application_makes_none_stale(reporter: 
     assert reporter.forge.statuses == {(SHA, "tekton-delivery/staging"): ("success", "nothing to roll out")}
 
 
+@pytest.mark.parametrize("by", ["started-by", "retried-by"])
+def test_a_merge_that_is_delivered_by_hand_makes_none_stale(reporter: Reporter, by: str) -> None:
+    """Its branch moved when it was merged, and what is open may have been brought up to date since."""
+    pulls = ([{"head": {"sha": "1" * 40}, "base": {"ref": "main"}}],)
+    last = task_run("True", reason="serves") | {"metadata": {"annotations": {f"tekton-delivery/{by}": "ana"}}}
+    reporter.report([last], "Succeeded", pulls=pulls, AFTER_MERGE="true")
+    assert reporter.forge.statuses == {(SHA, "tekton-delivery/staging"): ("success", "serves")}
+
+
 def test_a_pull_request_that_does_not_touch_the_application_can_be_merged(reporter: Reporter) -> None:
     reporter.report(
         [task_run("True", reason="nothing to stage: it does not touch lib", promotable="untouched")], "Completed"

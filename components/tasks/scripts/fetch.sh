@@ -53,14 +53,18 @@ refuse() { # refuse WHAT PATH
 export LC_ALL=C
 submodule=$(entries | sed -n -e 's/^160000 [^ ]* //p' -e t -e '/^unreadable/p' | head -n 1)
 [ -z "$submodule" ] || refuse "submodules are not fetched" "$submodule"
-# A pointer: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md. A text like one without the attribute is none.
+# A pointer, as git-lfs reads it: https://github.com/git-lfs/git-lfs/blob/main/lfs/pointer.go. It knows two former names of the
+# version and minds no space around the whole. A text like one without the attribute is none.
 pointer=$(entries filter=lfs |
     sed -n -e 's/^100[0-9]* //p' -e '/^unreadable/p' |
     git cat-file --batch-check='%(objectsize) %(objectname) %(rest)' |
     awk '$1 < 1024 { sub(/^[0-9]* /, ""); print } /^unreadable/' |
     git cat-file --batch='file %(rest)' |
-    awk '$0 == "version https://git-lfs.github.com/spec/v1" && file { print file; exit } { file = "" }
-        /^file / { file = substr($0, 6) } /^unreadable/')
+    awk '{ line = $0; gsub(/[ \t\r\v\f]+$/, "", line) } file && line == "" { next }
+        file && line ~ /^[ \t\r\v\f]*version (https:\/\/(git-lfs|hawser)\.github\.com\/spec\/v1|http:\/\/git-media\.io\/v\/2)$/ {
+            print file; exit
+        }
+        { file = "" } /^file / { file = substr($0, 6) } /^unreadable/')
 [ -z "$pointer" ] || refuse "Git LFS is not fetched" "$pointer"
 
 # The subject is anybody's text, which some shells' echo would interpret, and a terminal too.

@@ -57,6 +57,23 @@ def test_a_pointer_is_refused_by_its_name(sandbox: Sandbox, made: Path) -> None:
     assert refused(sandbox, fetch(sandbox, address(made), sha)) == f"{LFS}assets/logo big.png"
 
 
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        POINTER.replace("git-lfs", "hawser"),
+        POINTER.replace("https://git-lfs.github.com/spec/v1", "http://git-media.io/v/2"),
+        POINTER.replace("\n", "\r\n"),
+        f"\n \t\n{POINTER}",
+        f"  {POINTER}",
+        POINTER.rstrip(),
+    ],
+    ids=["hawser", "git-media", "carriage-returns", "empty-lines", "indented", "without-its-end"],
+)
+def test_a_pointer_is_what_git_lfs_takes_for_one(sandbox: Sandbox, made: Path, pointer: str) -> None:
+    sha = committed(made, {".gitattributes": TRACKED, "logo.png": pointer})
+    assert refused(sandbox, fetch(sandbox, address(made), sha)) == f"{LFS}logo.png"
+
+
 def test_attributes_of_a_folder_and_macros_count(sandbox: Sandbox, made: Path) -> None:
     attributes = {".gitattributes": "[attr]large filter=lfs\n", "assets/.gitattributes": "*.bin large\n"}
     sha = committed(made, attributes | {"assets/x.bin": POINTER})
