@@ -44,6 +44,10 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         if environment.deliver_on == "pull-request" and environment.approval:
             problem = "takes no `approval`: nobody waits for a pull request; remove it, or give it to the next environment"
             yield contradiction((*place, "deliverOn"), environment.deliver_on, problem)
+        for number, user in enumerate(environment.approval.users if environment.approval else []):
+            if any(user.startswith(f"system:serviceaccount:{own}:") for own in delivery_namespaces):
+                problem = "is an identity of runs, which would approve what they bring; name people"
+                yield contradiction((*place, "approval", "users", number), user, problem)
         if environment.deliver_on == "merge" and "on_reject" in environment.model_fields_set:
             problem = "says nothing where it delivers on merge: what is rejected never gets here; remove it"
             yield contradiction((*place, "onReject"), environment.on_reject, problem)

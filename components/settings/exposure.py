@@ -21,7 +21,7 @@ class Ingress(Model):
     cluster_issuer: form.ObjectName | None = Field(
         default=None, description="cert-manager's ClusterIssuer, which makes that Secret", examples=["letsencrypt"]
     )
-    annotations: dict[str, form.Line] = Field(
+    annotations: dict[form.AnnotationName, form.Line] = Field(
         default_factory=dict,
         description="what the controller is told beside",
         examples=[{"nginx.ingress.kubernetes.io/limit-rps": "10"}],

@@ -101,6 +101,15 @@ def _wrong_memory(value: str) -> str:
     return "nothing starts in less than 8Mi" if too_few else ""
 
 
+def _wrong_approver(value: str) -> str:
+    everybody = ("system:authenticated", "system:unauthenticated", "system:anonymous", "system:serviceaccounts")
+    return "that is everybody, or every pod" if value.startswith(everybody) else ""
+
+
+def _wrong_host(value: str) -> str:
+    return "an Ingress takes no address" if re.fullmatch(r"[0-9.]+", value) else ""
+
+
 def _whole(lowest: int, highest: int) -> Form:
     return Form(
         f"a whole number from {lowest} to {highest}, without quotes",
@@ -169,7 +178,9 @@ ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_
 Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)", wrong_text)]
 Command = Annotated[str, _matching(r"[\s\S]+", "text that a shell runs", wrong_text)]
 Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
-Who = Annotated[str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces and quotes")]
+Who = Annotated[
+    str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces, quotes and `\\`", _wrong_approver)
+]
 Count = Annotated[int, _whole(1, 20)]
 Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h", _wrong_duration)]
 AddressRange = Annotated[
@@ -199,7 +210,17 @@ Platform = Annotated[
 HostName = Annotated[
     str,
     _matching(
-        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", "a host name, without `https://` and port"
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+",
+        "a host name, without `https://` and port",
+        _wrong_host,
+    ),
+]
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/#syntax-and-character-set
+AnnotationName = Annotated[
+    str,
+    _matching(
+        r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?",
+        "an annotation's name: letters, digits, `.`, `_` and `-`, after a domain and `/` if it has one",
     ),
 ]
 ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
