@@ -142,6 +142,10 @@ RegistryUser = Annotated[str, _matching(r"[^:\r\n]+", "a name in one line, witho
 GitUser = Annotated[str, _matching(r"[\w.-]+", "letters, digits, `.`, `_` and `-`")]
 Folder = Annotated[str, _matching(r"(/\.?\w[\w.-]*)+", "an absolute path of a folder, without `..` and no `/` last")]
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
+StageName = Annotated[
+    str,
+    _matching(r"[a-z][a-z0-9_.-]*", "a stage's name in small letters: letters, digits, `_`, `.` and `-`, a letter first"),
+]
 Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)")]
 Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Who = Annotated[str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces and quotes")]
