@@ -12,6 +12,8 @@ _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 # Services are sidecars in Tekton's words.
 _ABSENT = re.compile('^the sidecar "([^"]+)" in TaskRun "[^"]+" failed to (pull the image|start)')
 _AWAITS = "await-"
+# How the step ends that builds images where a RUN of the tests' stage has failed.
+TESTS_FAILED = 10
 _SUPERSEDED = {
     pulls.CLOSED: "the pull request was closed or moved to another branch",
     pulls.MOVED: "the pull request was moved to another branch",
@@ -65,6 +67,8 @@ def _why(failed: Object) -> str:
         return f"step {step['name']} did not end within {failed['spec'].get('timeout')}"
     if step["name"].startswith(_AWAITS):
         return f"the service {step['name'].removeprefix(_AWAITS)} did not get ready{besides}"
+    if step["name"] == "image" and _code(step) == TESTS_FAILED:
+        return f"tests failed (step image){besides}"
     memory = ", out of memory" if step["terminated"].get("reason") == "OOMKilled" else ""
     return f"step {step['name']} failed (exit code {_code(step)}{memory}){besides}"
 

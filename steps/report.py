@@ -1,11 +1,12 @@
 """Tells the forge how a run ended: the commit status of this environment, with the reason in one line; whether the commit
 can be promoted as it is; and, after a merge, that other pull requests to the same branch no longer can."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from steps import failure, kubernetes, notes, statuses
+from steps import failure, kubernetes, notes, statuses, summary
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
@@ -64,7 +65,7 @@ class _Report:
             log(f"a newer run of {inputs.sha} tells how it ends")
             return True
         state, description = self._end()
-        self._say(f"{inputs.environment}{branch.suffix}", state, description or inputs.run)
+        self._say(f"{inputs.environment}{branch.suffix}", state, self._with_tests(description or inputs.run))
         promotable = self._result("promotable")
         if promotable == "yes":
             self._say(branch.promotable, SUCCESS, f"{inputs.environment} ran it, and {branch.name} has not moved since")
@@ -90,14 +91,16 @@ class _Report:
         return state, reason or failure.superseded(self._runs) or failure.told(self._inputs.run, self._runs)
 
     def _result(self, name: str) -> str:
-        found = (
-            result.get("value")
-            for run in self._heard
-            for result in (run.get("status") or {}).get("results") or []
-            if result.get("name") == name and result.get("value")
-        )
-        value = next(found, None)
+        value = next(_results(self._heard, name), None)
         return failure.line(value) if isinstance(value, str) else ""
+
+    def _with_tests(self, description: str) -> str:
+        """Return a description with what the tests say of themselves. It is quoted, and decides nothing."""
+        others = [run for run in self._runs if run not in self._heard]
+        said = next(filter(summary.is_one, _results(others, "tests")), "")
+        before = f"{description}; tests: "
+        quoted = summary.shortened(said, statuses.LONGEST - len(before) - len('""'))
+        return f'{before}"{quoted}"' if quoted else description
 
     def _say(self, name: str, state: str, description: str) -> None:
         try:
@@ -137,6 +140,14 @@ class _Report:
             return False
         except (TypeError, KeyError, ValueError):
             return False
+
+
+def _results(runs: list[Object], name: str) -> Iterator[Any]:
+    """Yield the results of a name that are not empty."""
+    for run in runs:
+        for result in (run.get("status") or {}).get("results") or []:
+            if result.get("name") == name and result.get("value"):
+                yield result["value"]
 
 
 def _task_runs(inputs: Inputs) -> list[Object]:

@@ -63,6 +63,17 @@ def test_the_services_that_the_document_shows_are_accepted() -> None:
     assert [f"{found.policy}: {found.message}" for found in violations(declared.recording)] == []
 
 
+def test_the_tests_that_the_document_shows_are_accepted() -> None:
+    document = (ROOT / "docs" / "tests.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", document, re.M | re.S)
+    shown = yaml.safe_load(block.replace("sha256:…", PLACEHOLDER_DIGEST))
+    environment = {"name": "staging", "deliverOn": "pull-request"}
+    applications = shown["tekton-delivery:applications"]
+    declared = record_config(shipped_config("staging") | {"applications": applications, "environments": [environment]})
+    assert [step["name"] for step in declared.one("Task", "build-shop")["spec"]["steps"]][1:3] == ["test", "reports"]
+    assert [f"{found.policy}: {found.message}" for found in violations(declared.recording)] == []
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 

@@ -32,7 +32,8 @@ def used(value: Any, place: page.Place, *, above: str = "") -> set[str]:
 
 # The same model as an environment's exposure, which uses it; what the App stands here for (the shipped stacks); what fits
 # only a stack that promotes (tests/test_registries.py) or adds an event (tests/test_fork.py); the other way to fetch
-# (tests/test_git.py); what a volume stands here for (tests/tasks/test_build.py).
+# (tests/test_git.py); what a volume stands here for (tests/tasks/test_build.py); the other ways to test (the shipped
+# stacks, tests/test_tested.py).
 ELSEWHERE = (
     ("listener", "exposure", "gateway"),
     ("forge", "token"),
@@ -40,6 +41,8 @@ ELSEWHERE = (
     ("forge", "okToTest"),
     ("forge", "https"),
     ("build", "storage", "memory"),
+    ("applications[]", "testCommand"),
+    ("applications[]", "tests", "stage"),
 )
 
 

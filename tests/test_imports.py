@@ -19,6 +19,7 @@ LAYERS = [
     ("components.credential", "components.settings.errors"),
     ("components.settings.types",),
     ("components.settings.exposure", "components.settings.places", "components.settings.registry"),
+    ("components.settings.tests",),
     (
         "components.settings.application",
         "components.settings.cluster",

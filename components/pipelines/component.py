@@ -12,7 +12,7 @@ from components.tasks import build, tests, trust
 from components.tasks.step import with_scratch
 
 # Where pull-request code begins to run, for whoever works out what it reaches (offline/reachability).
-UNTRUSTED_FROM = {build.UNTRUSTED_FROM, tests.UNTRUSTED_FROM}
+UNTRUSTED_FROM = {*build.UNTRUSTED_FROM, *tests.UNTRUSTED_FROM}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,7 @@ class Recipe:
     task: str
     """The Task that builds it; one of its own where it has services or build secrets."""
     test_command: str
+    """Run by a step of its own; empty where a stage of the Dockerfile is the test."""
     dockerfile: str
     context: str
     build_args: Mapping[str, str]
@@ -86,7 +87,9 @@ def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "
         fetch_params(target)
         | {
             "head-sha": commit,
-            "test-command": literal(recipe.test_command),
+        }
+        | ({"test-command": literal(recipe.test_command)} if recipe.test_command else {})
+        | {
             "dockerfile": literal(recipe.dockerfile),
             "context": literal(recipe.context),
             "build-args": arguments,

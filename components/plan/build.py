@@ -9,23 +9,25 @@ from components.policies.pods import ImageStep
 from components.settings.application import FETCH_MEMORY, Application
 from components.settings.build import Build, Proxy
 from components.settings.stack import Stack
+from components.settings.tests import Tests
 from components.tasks import build, tests
 from components.tasks.build import BuildTaskArgs
 from components.tasks.service import Sidecar
+from components.tasks.tested import Tested
 
 # What is never asked of a proxy: the pod itself and the cluster's Services.
 INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
 
 
 def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manifest]:
-    """Return the Tasks of applications with services, build secrets, a user in quarantine or memory to fetch of their own.
+    """Return the Tasks of applications with services, build secrets, tests, a user in quarantine or memory of their own.
 
     Sidecars, volumes and limits belong to a Task, not to a Pipeline. Forks' tests have the services alone.
     """
     made: dict[str, Manifest] = {}
     shared = build_task(stack, settings)
     for application in stack.settings.applications:
-        own = replace(shared, fetch_memory=application.fetch.memory)
+        own = replace(shared, fetch_memory=application.fetch.memory, tested=_tested(stack, application.tested))
         services = [
             Sidecar(name=name, image=stack.text(service.image), service=service)
             for name, service in application.services.items()
@@ -41,6 +43,7 @@ def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manife
 def task_of(application: Application, task: str) -> str:
     """Return the name of the Task that does the work of `task` for an application: its own, e.g. `build-shop`, or `task`."""
     own = bool(application.services) or application.fetch.memory != FETCH_MEMORY
+    own = own or not application.tested.as_all
     if task == build.NAME:
         own = own or bool(application.build_secrets) or application.quarantine is not None
     return f"{task}-{application.name}" if own else task
@@ -59,6 +62,8 @@ def image_step(stack: Stack, settings: Build) -> ImageStep:
         security_context=build.image_security_context(settings.seccomp_profile, process_sandbox=settings.process_sandbox),
         secrets={each.secret: tuple(f"step-{name}" for name in each.untrusted_steps) for each in held},
         service_images=_service_images(stack),
+        test_images=_test_images(stack),
+        step_images=(stack.tools_image, stack.text(settings.builder_image)),
     )
 
 
@@ -70,6 +75,21 @@ def _service_images(stack: Stack) -> tuple[str, ...]:
     """Return the images of all services."""
     found = {stack.text(each.image) for application in stack.settings.applications for each in application.services.values()}
     return tuple(sorted(found))
+
+
+def _test_images(stack: Stack) -> tuple[str, ...]:
+    """Return the images that are named for tests."""
+    found = {stack.text(each.tested.image) for each in stack.settings.applications if each.tested.image}
+    return tuple(sorted(found))
+
+
+def _tested(stack: Stack, tests: Tests) -> Tested:
+    return Tested(
+        image=stack.text(tests.image) if tests.image else None,
+        user=tests.user,
+        stage=tests.stage or "",
+        reports=tuple(tests.reports),
+    )
 
 
 def build_task(stack: Stack, build: Build) -> BuildTaskArgs:

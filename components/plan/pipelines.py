@@ -46,7 +46,7 @@ def pipelines(delivery: Delivery, application: Application) -> dict[str, Manifes
         }
     recipe = pull_request.Recipe(
         task=task_of(application, build.NAME),
-        test_command=application.test_command,
+        test_command=application.tested.command or "",
         dockerfile=application.dockerfile,
         context=application.context,
         build_args={name: delivery.stack.text(value) for name, value in application.build_args.items()},
@@ -63,7 +63,7 @@ def pipelines(delivery: Delivery, application: Application) -> dict[str, Manifes
     }
     if delivery.ok_to_test:
         task = task_of(application, tests_task.NAME)
-        made[target.fork_pipeline] = fork.spec(target, application.test_command, task, recipe.timeout)
+        made[target.fork_pipeline] = fork.spec(target, recipe.test_command, task, recipe.timeout)
     return made
 
 

@@ -16,6 +16,9 @@ from components.tasks import service
 VOLUMES = (
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
 )  # fmt: skip
+# What Tekton calls the containers of steps, and the one that runs a pull request's tests.
+STEP = "step-"
+TEST = f"{STEP}test"
 # What a pod without any credential of the cluster can mount. A projected volume is where tokens come from.
 UNTRUSTED_VOLUMES = ("configMap", "downwardAPI", "emptyDir", "ephemeral", "secret")
 
@@ -30,6 +33,10 @@ class ImageStep:
     """Each Secret that a pod with pull-request code may mount, and the containers that may."""
     service_images: tuple[str, ...]
     """What may run beside its steps."""
+    test_images: tuple[str, ...] = ()
+    """What applications name for their tests to run in."""
+    step_images: tuple[str, ...] = ()
+    """What steps run otherwise."""
 
 
 def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
@@ -102,6 +109,7 @@ def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
                 "variables.services.all(s, !has(s.volumeMounts) || s.volumeMounts.all(m, variables.containers.all(c, "
                 "c.name == s.name || !has(c.volumeMounts) || !c.volumeMounts.exists(n, n.name == m.name))))",
             ),
+            *_tests(image_step),
             validation(
                 f"{image_step.container} runs with the security context that its Task declares",
                 f"variables.containers.all(c, !{exempt} || "
@@ -109,6 +117,20 @@ def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
             ),
         ],
     )
+
+
+def _tests(image_step: ImageStep) -> list[Manifest]:
+    if not image_step.test_images:
+        return []
+    every = texts([*image_step.test_images, *image_step.step_images])
+    alone = texts([image for image in image_step.test_images if image not in image_step.step_images])
+    return [
+        validation(
+            f"the images that the stack declares for tests run in {TEST} alone, and it runs no other",
+            f"!variables.untrusted || variables.containers.all(c, c.name == {quote(TEST)} ? c.image in {every} : "
+            f"!c.name.startsWith({quote(STEP)}) || !(c.image in {alone}))",
+        )
+    ]
 
 
 def _set(name: str, *, inherit: bool = False, otherwise: str = "''") -> str:

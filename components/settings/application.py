@@ -8,6 +8,7 @@ from components.conventions import seconds
 from components.settings import places
 from components.settings import types as form
 from components.settings.registry import User
+from components.settings.tests import Tests
 from components.settings.types import Limits, Model, Source, TextOrSource
 
 
@@ -184,7 +185,14 @@ class Application(Container, Origin):
     """A repository that becomes one image and one Deployment."""
 
     test_command: form.Command = Field(
-        default="true", description="run by sh in the root of the repository", examples=["make test"]
+        default="true",
+        description="run by sh in the root of the repository, in the tools image; short for `tests.command`",
+        examples=["./test.sh"],
+    )
+    tests: Tests | None = Field(
+        default=None,
+        description="how it is tested, where a command in the tools image is not all; in place of `testCommand`",
+        examples=[{"image": "registry.example/node@sha256:<64 hex digits>", "command": "npm test"}],
     )
     fetch: Fetch = Field(
         default_factory=Fetch, description="what of its history tests and build see", examples=[{"depth": 0, "tags": True}]
@@ -213,3 +221,8 @@ class Application(Container, Origin):
         "alone; default `build.quarantine.write`, which pull requests of every application without one can take",
         examples=[{"username": "shop", "password": {"file": "secrets/quarantine-shop"}}],
     )
+
+    @property
+    def tested(self) -> Tests:
+        """How it is tested, whichever setting says it."""
+        return self.tests or Tests(command=self.test_command)

@@ -26,6 +26,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _one_of_each(environments)
     yield from _repeated("applications", "name", [application.name for application in applications])
     yield from _repositories(applications)
+    yield from _tests(settings)
     yield from names_in_use(settings)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
@@ -149,6 +150,21 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
                 f"lies outside of `paths` ({', '.join(application.paths)}), so its changes would not be delivered; add it"
             )
             yield contradiction(("applications", index, "dockerfile"), application.dockerfile, problem)
+
+
+def _tests(settings: Settings) -> Iterator[str]:
+    """Tests are named once, and a fork's have no builder beside them."""
+    for index, application in enumerate(settings.applications):
+        place = ("applications", index)
+        if application.tests and "test_command" in application.model_fields_set:
+            problem = "stands beside `tests`, and only one of them is used; remove one"
+            yield contradiction((*place, "testCommand"), application.test_command, problem)
+        if application.tested.stage and settings.forge.ok_to_test:
+            problem = (
+                f"is built where an image is built, and `{path(('forge', 'okToTest'))}` tests forks where none is; "
+                "give `tests.command` and `tests.image`, or remove `okToTest`"
+            )
+            yield contradiction((*place, "tests", "stage"), application.tested.stage, problem)
 
 
 def _missing_keys(deliver_on: str, mark: Mark) -> list[str]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from components.settings.types import Form
 
+_PATTERN = r"(?!/)(?!(?:.*/)?\.{1,2}(?:/|$))[\w.*?/ -]*[\w.*?-]"
 # What a part of a path may consist of: printable ASCII but these four.
 _PART = r"(?!\.{1,2}(?:/|$))[ -)+-.0->@-\[\]-~]+"
 _INSIDE = rf"(?![-:! ])(?!.* $)(?!(?:.*/)?\.[gG][iI][tT](?:/|$)){_PART}(?:/{_PART})*"
@@ -59,6 +60,13 @@ def _dockerfile(value: Any) -> bool | str:
     return verdict
 
 
+def _glob(value: Any) -> bool | str:
+    """Return whether a pattern lies below the root; it is no path that git sees."""
+    if isinstance(value, str) and re.search(r"\*\*(?!/)|(?<!/)(?<!^)\*\*/", value):
+        return "`**` stands for folders, between two `/`"
+    return isinstance(value, str) and re.fullmatch(_PATTERN, value, re.ASCII) is not None
+
+
 def _http(value: Any) -> bool | str:
     """Return whether a path can be asked for as it stands: by the kubelet, by curl and by Python alike."""
     if not isinstance(value, str) or not value.startswith("/"):
@@ -92,6 +100,15 @@ HttpPath = Annotated[
 RelativePath = Annotated[str, _form(_BESIDE_THE_ROOT, _beside_the_root, rf"\.|{_INSIDE}")]
 Dockerfile = Annotated[
     str, _form("a path below the root of the repository, without `..`", _dockerfile, rf"(?!.*[\[\]][^/]*$){_INSIDE}")
+]
+Glob = Annotated[
+    str,
+    _form(
+        "a path below the root of the repository of letters, digits, `_`, `.`, `-`, `/`, spaces and the wildcards `*`, `?` "
+        "and `**/`, without `..`",
+        _glob,
+        _PATTERN,
+    ),
 ]
 PathInside = Annotated[
     str, _form("a path below the root of the repository, without `..` and no `/` last", _in_repository, _INSIDE)

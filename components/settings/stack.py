@@ -88,6 +88,8 @@ def _images_without_digest(stack: Stack) -> Iterator[str]:
         for name, service in application.services.items():
             place: Location = ("applications", index, "services", name, "image")
             images.append((place, stack.text(service.image), f"image: {name}"))
+        if application.tested.image:
+            images.append((("applications", index, "tests", "image"), stack.text(application.tested.image), "image: node"))
     for place, image, line in images:
         if not IMAGE_BY_DIGEST.fullmatch(image):
             key, _, example = line.rpartition(" ")

@@ -177,6 +177,10 @@ Folder = Annotated[
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
 Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)", wrong_text)]
 Command = Annotated[str, _matching(r"[\s\S]+", "text that a shell runs", wrong_text)]
+StageName = Annotated[
+    str,
+    _matching(r"[a-z][a-z0-9_.-]*", "a stage's name in small letters: letters, digits, `_`, `.` and `-`, a letter first"),
+]
 Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Who = Annotated[
     str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces, quotes and `\\`", _wrong_approver)

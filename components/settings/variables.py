@@ -39,6 +39,8 @@ def variables(settings: Settings, text: Callable[[str | Source], str]) -> Iterat
 
 def _of_pipelines(application: Application) -> Iterator[tuple[Location, str]]:
     yield ("testCommand",), application.test_command
+    if application.tests and application.tests.command:
+        yield ("tests", "command"), application.tests.command
     yield ("dockerfile",), application.dockerfile
     yield ("context",), application.context
     for index, inside in enumerate(application.paths):

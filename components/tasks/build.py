@@ -12,7 +12,7 @@ from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
 from components.settings.application import FETCH_MEMORY
 from components.settings.build import ImageResources, Storage, TestResources
 from components.settings.types import Limits
-from components.tasks import service
+from components.tasks import service, tested
 from components.tasks.git import Git
 from components.tasks.service import Sidecar
 from components.tasks.step import (
@@ -23,14 +23,16 @@ from components.tasks.step import (
     string_params,
     string_results,
 )
+from components.tasks.tested import Tested
+from steps.failure import TESTS_FAILED
 
 NAME = "build"
 
 # The step before anything of the pull request runs: until it has ended, its pod can be believed.
 FETCH = "fetch"
 
-# From this step on the pod runs what a pull request contains; every later step counts as stolen with it.
-UNTRUSTED_FROM = "test"
+# From the first of these steps on the pod runs what a pull request contains; every later step counts as stolen with it.
+UNTRUSTED_FROM = ("test", "image")
 
 PARAMS = {
     "repository-url": "where git fetches",
@@ -89,6 +91,8 @@ class BuildTaskArgs:
     """Limit of the step that fetches."""
     secrets: Credential | None = None
     """What the tests and the image's build may read; None where there is nothing."""
+    tested: Tested = field(default_factory=Tested)
+    """How the tests run."""
 
 
 def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
@@ -96,10 +100,10 @@ def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
     return (
         {
             "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
-            "params": [*string_params(PARAMS), *FETCH_PARAMS],
-            "results": string_results(RESULTS | REASON),
+            "params": [*string_params(tested.params(PARAMS, args.tested)), *FETCH_PARAMS],
+            "results": string_results(RESULTS | REASON | tested.results(args.tested)),
             "volumes": [
-                *checkout(args.test),
+                *checkout(args),
                 _storage(args),
                 args.quarantine.volume(),
                 *([args.secrets.volume()] if args.secrets else []),
@@ -108,7 +112,7 @@ def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
             "steps": [
                 fetch(args, "$(params.head-sha)"),
                 *service.awaited(services),
-                test(args.test, args.proxy, secrets=args.secrets is not None),
+                *tests(args, secrets=args.secrets is not None),
                 _image(args),
             ],
         }
@@ -117,9 +121,9 @@ def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
     )
 
 
-def checkout(limits: Limits) -> list[Manifest]:
-    """Return the volumes of what is fetched, and of the copy that the tests work on."""
-    return [empty_dir(name, limits.ephemeral_storage) for name in ("source", "test")]
+def checkout(args: BuildTaskArgs) -> list[Manifest]:
+    """Return the volumes of what is fetched, and of what the tests write to."""
+    return [empty_dir(name, args.test.ephemeral_storage) for name in ("source", *tested.volumes(args.tested))]
 
 
 def fetch(args: BuildTaskArgs, ref: str) -> Manifest:
@@ -156,24 +160,30 @@ def _storage(args: BuildTaskArgs) -> Manifest:
     return {"name": "storage", "ephemeral": {"volumeClaimTemplate": {"spec": wanted}}}
 
 
-def test(limits: Limits, proxy: Mapping[str, str], *, secrets: bool) -> Manifest:
-    """Return the step that runs the tests, on a copy: the tree that an image is built from is mounted read-only.
+def tests(args: BuildTaskArgs, *, secrets: bool) -> list[Manifest]:
+    """Return the steps that run the tests, on a copy: the tree that an image is built from is mounted read-only.
 
     `secrets` lie where a Dockerfile's `RUN --mount=type=secret` has them, too.
     """
-    return step(
+    if args.tested.stage:
+        return []
+    made = step(
         "test",
-        env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": CHECKOUT, "WORK": "/test"} | dict(proxy),
+        env={"PARAM_TEST_COMMAND": "$(params.test-command)", "SOURCE": CHECKOUT, "WORK": tested.WORK}
+        | tested.env(args.tested)
+        | dict(args.proxy),
         mounts=[
             mount("source", "/source", read_only=True),
-            mount("test", "/test"),
+            *tested.mounts(args.tested),
             *([BUILD_SECRETS.mount("/run/secrets")] if secrets else []),
         ],
-        cpu=limits.cpu,
-        memory=limits.memory,
-        ephemeral_storage=limits.ephemeral_storage,
+        cpu=args.test.cpu,
+        memory=args.test.memory,
+        ephemeral_storage=args.test.ephemeral_storage,
+        security_context=restricted(args.tested.user),
         writable=True,
     )
+    return [made | tested.runs_in(args.tested), *tested.reports(args.tested)]
 
 
 def image_security_context(seccomp_profile: str | None, *, process_sandbox: bool) -> Manifest:
@@ -214,6 +224,7 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "RESULT_DIGEST_PATH": "$(results.digest.path)",
             "BUILD_SECRETS": BUILD_SECRETS_PATH if args.secrets else "",
         }
+        | ({"TEST_STAGE": args.tested.stage, "TESTS_FAILED": str(TESTS_FAILED)} if args.tested.stage else {})
         | dict(args.proxy),
         mounts=[
             mount("source", "/source", read_only=True),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from components.conventions import Manifest
-from components.tasks import build, service
+from components.tasks import build, service, tested
 from components.tasks.service import Sidecar
 from components.tasks.step import string_params, string_results
 
@@ -25,12 +25,12 @@ def spec(args: build.BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifes
         {
             "description": "Fetch a fork's pull request and run its tests.",
             "params": [*string_params(PARAMS), *build.FETCH_PARAMS],
-            "results": string_results(build.REASON),
-            "volumes": [*build.checkout(args.test), *service.volumes(services)],
+            "results": string_results(build.REASON | tested.results(args.tested)),
+            "volumes": [*build.checkout(args), *service.volumes(services)],
             "steps": [
                 build.fetch(args, "refs/pull/$(params.pull-request)/head"),
                 *service.awaited(services),
-                build.test(args.test, args.proxy, secrets=False),
+                *build.tests(args, secrets=False),
             ],
         }
         | args.git.workspaces()

@@ -77,10 +77,29 @@ for secret in ${BUILD_SECRETS:+"$BUILD_SECRETS"/*}; do
     set -- "$@" --secret "id=${secret##*/},src=$secret"
 done
 
-# With `cmdline` a `# syntax=` line asks no registry for another reader of the Dockerfile.
-buildctl --addr "$address" build --progress plain --frontend dockerfile.v0 --opt cmdline= "$@" \
-    --local "dockerfile=${dockerfile%/*}" --opt "filename=${dockerfile##*/}" --local "context=$context" \
-    --output "type=image,push=true,name=$PARAM_IMAGE:$PARAM_HEAD_SHA" --metadata-file "$STORAGE/metadata.json"
+solve() { # solve OPTION...
+    # With `cmdline` a `# syntax=` line asks no registry for another reader of the Dockerfile.
+    buildctl --addr "$address" build --progress plain --frontend dockerfile.v0 --opt cmdline= "$@" \
+        --local "dockerfile=${dockerfile%/*}" --opt "filename=${dockerfile##*/}" --local "context=$context"
+}
+
+if [ -n "${TEST_STAGE:-}" ]; then
+    # Nothing that was run before stands for the tests; the image takes what this leaves.
+    echo "testing: stage $TEST_STAGE of $PARAM_DOCKERFILE"
+    { solve "$@" --opt "target=$TEST_STAGE" --opt "no-cache=$TEST_STAGE" 2>&1 || : >"$STORAGE/failed"; } |
+        tee "$STORAGE/tests"
+    if [ -e "$STORAGE/failed" ]; then
+        # As BuildKit sums up: the instruction that failed, with its stage.
+        if grep -q "^ > \[$TEST_STAGE  *[0-9]*/[0-9]*\] RUN " "$STORAGE/tests"; then
+            echo "error: the tests failed" >&2
+            exit "$TESTS_FAILED"
+        fi
+        echo "error: the stage '$TEST_STAGE' could not be built (setting 'tests.stage' of the application)" >&2
+        exit 1
+    fi
+fi
+
+solve "$@" --output "type=image,push=true,name=$PARAM_IMAGE:$PARAM_HEAD_SHA" --metadata-file "$STORAGE/metadata.json"
 digest=$(sed -n 's/^ *"containerimage.digest": "\(sha256:[0-9a-f]*\)".*/\1/p' "$STORAGE/metadata.json")
 [ -n "$digest" ]
 printf '%s' "$digest" >"$RESULT_DIGEST_PATH"
