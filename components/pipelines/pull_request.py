@@ -41,8 +41,12 @@ class Recipe:
     test_command: str
     dockerfile: str
     context: str
+    target: str
+    """The stage that becomes the image; empty for the last one."""
     build_args: Mapping[str, str]
     quarantine_image: str
+    source_url: str
+    """Where people find the repository."""
     timeout: str
     """How long the pod may take that builds, as Go writes it."""
 
@@ -91,6 +95,8 @@ def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "
             "context": literal(recipe.context),
             "build-args": arguments,
             "image": recipe.quarantine_image,
+            "source-url": recipe.source_url,
+            "target": recipe.target,
         },
         runs=recipe.task,
         timeout=recipe.timeout,

@@ -109,6 +109,15 @@ Branch = Annotated[
 Host = Annotated[
     str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path", _wrong_address)
 ]
+# What else has no `.` and no port is no registry in the name of an image, but a part of one of docker.io's.
+RegistryName = Annotated[
+    str,
+    _matching(
+        r"(?!index\.docker\.io$)(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:[0-9]+)?|[a-z0-9-]+:[0-9]+",
+        "a registry as FROM names it, `registry.example` or `registry:5000`; `docker.io` for short names such as `node:22`",
+        _wrong_address,
+    ),
+]
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 ImagePath = Annotated[
     str,
@@ -179,6 +188,13 @@ HostName = Annotated[
 ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
 FileName = Annotated[
     str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file's name of letters, digits, `_`, `.` and `-`, no folder")
+]
+StageName = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z][A-Za-z0-9_.-]*",
+        "a stage's name as in `FROM … AS <name>`: letters, digits, `_`, `.` and `-`, a letter first",
+    ),
 ]
 FilePath = Annotated[
     str,
