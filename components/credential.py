@@ -9,7 +9,7 @@ from typing import Literal
 
 from components.conventions import PULL_SECRET, Manifest
 
-Place = Literal["api-server", "forge-api", "forge-git", "quarantine", "registry", "source"]
+Place = Literal["api-server", "base-images", "forge-api", "forge-git", "quarantine", "registry", "source"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,10 @@ REGISTRY_PULL = Credential(name=PULL_SECRET, kind=DOCKER, opens=("registry",), f
 REGISTRY_PUSH = Credential(name="registry-push", kind=DOCKER, opens=("registry", "quarantine"))
 REGISTRY_DELETE = Credential(name="registry-delete", kind=DOCKER, opens=("registry", "quarantine"))
 SOURCE_PULL = Credential(name="source-pull", kind=DOCKER, opens=("source",))
-QUARANTINE_PUSH = Credential(name="quarantine-push", kind=DOCKER, opens=("quarantine",), untrusted_steps=("image",))
+# What a client of registries looks for is one file: it has the logins for base images, too.
+QUARANTINE_PUSH = Credential(
+    name="quarantine-push", kind=DOCKER, opens=("quarantine", "base-images"), untrusted_steps=("image",)
+)
 MARK_SIGNING = Credential(name="mark-signing", opens=())
 # What they open lies outside, where pull-request code gets by the proxy.
 BUILD_SECRETS = Credential(name="build-secrets", opens=(), untrusted_steps=("test", "image"))

@@ -61,6 +61,8 @@ class NetworkArgs:
     registry: Destination
     quarantine: Destination | None
     """None where no pull-request code runs."""
+    base_images: Sequence[Destination] = ()
+    """Registries that only builds read, beside the quarantine registry."""
     proxy: Destination | None = None
     """The proxy by which tests and builds leave the cluster."""
     internet: bool = False
@@ -134,16 +136,18 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
         "source": args.source,
         "proxy": args.proxy,
     }
-    leads_to = {target: outside(there, args.own) for target, there in destinations.items() if there}
-    leads_to["api-server"] = api_server(args.api_server)
+    leads_to = {target: [outside(there, args.own)] for target, there in destinations.items() if there}
+    leads_to["api-server"] = [api_server(args.api_server)]
+    if args.base_images:
+        leads_to["base-images"] = [outside(there, args.own) for there in args.base_images]
     if args.internet:
-        leads_to["internet"] = {"to": addresses.public(args.own), "ports": tcp(*INTERNET_PORTS)}
+        leads_to["internet"] = [{"to": addresses.public(args.own), "ports": tcp(*INTERNET_PORTS)}]
     made = {}
-    for target, opening in leads_to.items():
+    for target, openings in leads_to.items():
         who = sorted(name for name, spec in args.tasks.items() if target in opened(spec))
         if who:
             selector = {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]}
-            made[f"runs-to-{target}"] = {"podSelector": selector, "policyTypes": ["Egress"], "egress": [opening]}
+            made[f"runs-to-{target}"] = {"podSelector": selector, "policyTypes": ["Egress"], "egress": openings}
     given = {name: {entry["name"] for step in spec["steps"] for entry in step["env"]} for name, spec in args.tasks.items()}
     who = sorted(name for name, variables in given.items() if SMOKE_VARIABLE in variables)
     for application, number in args.smoke_checked.items():

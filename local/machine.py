@@ -4,7 +4,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from images import build, publish
@@ -88,6 +88,11 @@ def _publish(cluster: Cluster, images: Mapping[str, build.Image], crane: Path, p
 
     publish.publish(images, crane, registry(REGISTRY, "platform"), progress, IMAGE_REFS)
     publish.publish(images, crane, registry(QUARANTINE, "platform"), progress, names=["base"])
+    for host in (REGISTRY, QUARANTINE):
+        # As a mirror of docker.io has it: `FROM base:1`.
+        mirrored = registry(host, "platform")
+        mirrored = replace(mirrored, repository=f"{mirrored.repository}/library")
+        publish.publish(images, crane, mirrored, progress, names=["base"])
     secret_files.write_if_changed(BASE_FOR_BUILDS, f"{QUARANTINE}/platform/base@{images['base'].digest}\n")
     for host, folder in ((REGISTRY, "registry"), (QUARANTINE, "quarantine")):
         for user, password in cluster.registry_credentials(host).items():

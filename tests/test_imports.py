@@ -30,6 +30,7 @@ LAYERS = [
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
     (
+        "components.settings.base_image_checks",
         "components.settings.contents",
         "components.settings.names",
         "components.settings.network_checks",

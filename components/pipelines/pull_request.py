@@ -42,8 +42,12 @@ class Recipe:
     """Run by a step of its own; empty where a stage of the Dockerfile is the test."""
     dockerfile: str
     context: str
+    target: str
+    """The stage that becomes the image; empty for the last one."""
     build_args: Mapping[str, str]
     quarantine_image: str
+    source_url: str
+    """Where people find the repository."""
     timeout: str
     """How long the pod may take that builds, as Go writes it."""
 
@@ -94,6 +98,8 @@ def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "
             "context": literal(recipe.context),
             "build-args": arguments,
             "image": recipe.quarantine_image,
+            "source-url": recipe.source_url,
+            "target": recipe.target,
         },
         runs=recipe.task,
         timeout=recipe.timeout,

@@ -7,16 +7,19 @@ from components.credential import BUILD_SECRETS, QUARANTINE_PUSH, Credential
 from components.plan import forge
 from components.policies.pods import ImageStep
 from components.settings.application import FETCH_MEMORY, Application
-from components.settings.build import Build, Proxy
+from components.settings.build import Build
+from components.settings.registry import ReadRegistry, User
 from components.settings.stack import Stack
 from components.settings.tests import Tests
-from components.tasks import build, tests
+from components.tasks import build, tests, trust
 from components.tasks.build import BuildTaskArgs
 from components.tasks.service import Sidecar
 from components.tasks.tested import Tested
 
 # What is never asked of a proxy: the pod itself and the cluster's Services.
 INSIDE = ("localhost", "127.0.0.1", ".svc", ".cluster.local")
+# By what a file of logins names Docker Hub.
+DOCKER_HUB = "https://index.docker.io/v1/"
 
 
 def own_tasks(stack: Stack, settings: Build, *, forks: bool) -> dict[str, Manifest]:
@@ -102,13 +105,50 @@ def build_task(stack: Stack, build: Build) -> BuildTaskArgs:
         process_sandbox=build.process_sandbox,
         test=build.test_resources,
         image=build.image_resources,
-        proxy=proxy_env(build.proxy, build.quarantine.host) if build.proxy else {},
+        proxy=proxy_env(build) if build.proxy else {},
         storage=build.storage,
+        base_images=base_images(build),
+        certificates=trust.TRUSTED if stack.settings.ca_bundle else "",
     )
 
 
-def proxy_env(proxy: Proxy, quarantine: str) -> dict[str, str]:
+def base_images(build: Build) -> str:
+    """Return BuildKit's configuration of the registries that base images come from, beside that of the quarantine registry.
+
+    https://github.com/moby/buildkit/blob/master/docs/buildkitd.toml.md
+    """
+    tables: dict[str, list[str]] = {}
+    for name, there in build.base_images.items():
+        if name != there.host:
+            mirror = there.image("")
+            tables.setdefault(name, []).append(f'mirrors = ["{mirror}"]')
+    plain = {there.host for there in build.base_images.values() if there.insecure} - {build.quarantine.host}
+    for host in plain:
+        tables.setdefault(host, []).extend(["http = true", "insecure = true"])
+    return "\n".join(line for host, lines in sorted(tables.items()) for line in (f'[registry."{host}"]', *lines))
+
+
+def base_image_logins(build: Build) -> list[tuple[User, ReadRegistry]]:
+    """Return who reads base images where, with the host as clients look for it in their file of logins."""
+    return [
+        (there.read, there.model_copy(update={"host": DOCKER_HUB}) if there.host == "docker.io" else there)
+        for there in build.base_images.values()
+        if there.read
+    ]
+
+
+def asked_directly(build: Build) -> list[ReadRegistry]:
+    """Return the registries of base images that no proxy asks, without the quarantine registry."""
+    by_proxy = build.base_images_by_proxy
+    return [
+        there for name, there in build.base_images.items() if name not in by_proxy and there.host != build.quarantine.host
+    ]
+
+
+def proxy_env(build: Build) -> dict[str, str]:
     """Return the variables by which clients find the proxy. Some read the names in capitals only, some in small letters."""
-    direct = ",".join([*INSIDE, quarantine.split(":")[0], *proxy.except_for])
-    named = {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url, "NO_PROXY": direct}
+    assert build.proxy
+    hosts = dict.fromkeys(there.host.split(":")[0] for there in (build.quarantine, *asked_directly(build)))
+    direct = ",".join([*INSIDE, *hosts, *build.proxy.except_for])
+    named = {"HTTP_PROXY": build.proxy.url, "HTTPS_PROXY": build.proxy.url, "NO_PROXY": direct}
     return named | {name.lower(): value for name, value in named.items()}

@@ -14,6 +14,7 @@ from components.credential import (
 from components.credentials import CredentialsArgs, Held, RegistryLogin
 from components.environment import Environment
 from components.plan import forge
+from components.plan.build import base_image_logins
 from components.plan.delivery import Delivery
 from components.settings.build import Build
 from components.settings.registry import ReadRegistry, User
@@ -45,10 +46,11 @@ def credentials_args(delivery: Delivery, environment: Environment) -> Credential
 def _of_builds(delivery: Delivery, builds: Build) -> dict[Credential, Held]:
     """Return what takes an image from a pull request's commit to the registry, with its mark."""
     stack, registry, quarantine, mark = delivery.stack, delivery.settings.registry, builds.quarantine, delivery.settings.mark
+    bases = base_image_logins(builds)
     held: dict[Credential, Held] = {
         # Of two users of one host the last one counts: the one that writes.
         REGISTRY_PUSH: _logins(stack, (quarantine.read, quarantine), (registry.write, registry)),
-        QUARANTINE_PUSH: _logins(stack, (quarantine.write, quarantine)),
+        QUARANTINE_PUSH: _logins(stack, *bases, (quarantine.write, quarantine)),
     }
     if delivery.cleans:
         held[REGISTRY_DELETE] = _logins(stack, (quarantine.delete, quarantine), (registry.delete, registry))
@@ -56,7 +58,7 @@ def _of_builds(delivery: Delivery, builds: Build) -> dict[Credential, Held]:
         held[MARK_SIGNING] = {"cosign.key": stack.lines(mark.private_key), "password": stack.secret(mark.password)}
     for application in delivery.settings.applications:
         if application.quarantine:
-            held[QUARANTINE_PUSH.of(application.name)] = _logins(stack, (application.quarantine, quarantine))
+            held[QUARANTINE_PUSH.of(application.name)] = _logins(stack, *bases, (application.quarantine, quarantine))
         if application.build_secrets:
             files = {name: stack.secret(source) for name, source in application.build_secrets.items()}
             held[BUILD_SECRETS.of(application.name)] = files

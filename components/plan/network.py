@@ -2,6 +2,7 @@
 
 from components.environment import Environment
 from components.network import Destination, NetworkArgs
+from components.plan import build
 from components.plan.delivery import Delivery
 from components.plan.tasks import tasks
 from components.settings.build import Proxy
@@ -21,6 +22,7 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         forge_api=Destination(url=forge.api_url, addresses=forge.addresses),
         registry=_destination(registry),
         quarantine=_destination(builds.quarantine) if builds else None,
+        base_images=[_destination(there) for there in build.asked_directly(builds)] if builds else (),
         proxy=_destination(builds.proxy) if builds and builds.proxy else None,
         internet=builds is not None and builds.internet is True,
         source=_destination(source) if source else None,

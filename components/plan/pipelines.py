@@ -49,8 +49,10 @@ def pipelines(delivery: Delivery, application: Application) -> dict[str, Manifes
         test_command=application.tested.command or "",
         dockerfile=application.dockerfile,
         context=application.context,
+        target=application.target or "",
         build_args={name: delivery.stack.text(value) for name, value in application.build_args.items()},
         quarantine_image=builds.quarantine.image(application.name),
+        source_url=f"{delivery.settings.forge.web_url}/{application.repository}",
         timeout=go_duration(builds.timeout),
     )
     cleaned = _cleaned(delivery, builds, application) if delivery.cleans else None

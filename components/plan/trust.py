@@ -35,5 +35,7 @@ def _tls(settings: Settings) -> set[str]:
         "registry": settings.registry.url,
         "source": source.url,
         "quarantine": build.quarantine.url if build else "",
+        # They come from anywhere, and so do the packages of a RUN: either may meet a company's certificate.
+        "base-images": "https://",
     }
     return {name for name, url in urls.items() if url.startswith("https://")}

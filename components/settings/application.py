@@ -204,6 +204,11 @@ class Application(Container, Origin):
     )
     dockerfile: places.Dockerfile = Field(default="Dockerfile", description="path in the repository")
     context: places.RelativePath = Field(default=".", description="the build's context, a path in the repository")
+    target: form.StageName | None = Field(
+        default=None,
+        description="the stage of the Dockerfile that becomes the image; default its last one",
+        examples=["runtime"],
+    )
     build_args: dict[form.ArgumentName, TextOrSource] = Field(
         default_factory=dict,
         description="build arguments; values are not secret",

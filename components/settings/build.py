@@ -1,11 +1,13 @@
 """How images are built from pull requests."""
 
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
+from components.addresses import is_public
 from components.settings import types as form
-from components.settings.registry import Registry
+from components.settings.registry import ReadRegistry, Registry
 from components.settings.types import Limits, Model, Source, TextOrSource
 
 
@@ -105,6 +107,12 @@ class Build(Model):
     max_image_size: form.Memory = Field(
         default="2Gi", description="the largest image that is taken out of quarantine, all layers compressed"
     )
+    base_images: dict[form.RegistryName, ReadRegistry] = Field(
+        default_factory=dict,
+        description="a registry that FROM names (`docker.io` is that of short names such as `node:22`), and where its "
+        "images are read: there, with a login, or at a mirror; every pull request that is no fork's can take the login",
+        examples=[{"docker.io": {"host": "mirror.example", "path": "dockerhub"}}],
+    )
     proxy: Proxy | None = Field(
         default=None,
         description="the way out for tests and builds",
@@ -123,3 +131,14 @@ class Build(Model):
         description="where layers lie while an image is built; default the node's disk",
         examples=[{"memory": "1Gi"}],
     )
+
+    @property
+    def base_images_by_proxy(self) -> set[str]:
+        """The registries of base images that are asked by the proxy, since nothing tells of an address of theirs."""
+        if not self.proxy:
+            return set()
+        return {
+            name
+            for name, there in self.base_images.items()
+            if is_public(urlsplit(there.url).hostname or "", there.addresses) and there.host != self.quarantine.host
+        }

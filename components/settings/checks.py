@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from components.conventions import CA_BUNDLE
 from components.settings.application import Application
+from components.settings.base_image_checks import base_image_inconsistencies
 from components.settings.build import Build
 from components.settings.contents import certificates
 from components.settings.environment import Environment
@@ -77,10 +79,15 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         yield f"{where} = true: there is none before generation 1; set `generation: 2`, or leave `acceptPrevious` out"
     if isinstance(settings.ca_bundle, str) and (problem := certificates(settings.ca_bundle)):
         yield f"{path(('caBundle',))}: {problem}"  # without the text, which may hold a private key
+    for index, application in enumerate(applications):
+        if settings.ca_bundle and CA_BUNDLE in application.build_secrets:
+            where = path(("applications", index, "buildSecrets", CA_BUNDLE))
+            yield f"{where}: by that name a build has the authorities of `{path(('caBundle',))}`; choose another one"
     yield from _shared_ports(settings)
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)
         yield from _quarantine_users(settings, settings.build)
+        yield from base_image_inconsistencies(settings, settings.build)
         if settings.build.quarantine.delete and settings.registry.delete is None:
             problem = f"goes with the key `{path(('registry', 'delete'))}`: what is not deleted there stays; add it"
             yield f"{path(('build', 'quarantine', 'delete'))}: {problem}"

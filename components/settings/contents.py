@@ -75,6 +75,8 @@ def _users(settings: Settings) -> Iterator[tuple[Location, User]]:
         (("sourceRegistry",), settings.source_registry),
         (("build", "quarantine"), settings.build.quarantine if settings.build else None),
     ]
+    bases = settings.build.base_images if settings.build else {}
+    registries += [(("build", "baseImages", name), there) for name, there in bases.items()]
     for place, registry in registries:
         for role in ("read", "write", "delete"):
             if user := getattr(registry, role, None):

@@ -1,5 +1,6 @@
 """Where the repositories are, and how the stack talks to the forge."""
 
+import re
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -106,6 +107,13 @@ class Forge(Model):
         """The host of a GitHub Enterprise Server; None for github.com and Gitea."""
         host = urlsplit(self.api_url).hostname
         return host if self.kind == "github" and host != "api.github.com" else None
+
+    @property
+    def web_url(self) -> str:
+        """Where people find the repositories, by where the REST API is: `https://github.com`."""
+        scheme, host, *_ = urlsplit(self.api_url)
+        above = re.sub(r"/api/v[0-9]+$", "", urlsplit(self.api_url).path)
+        return f"{scheme}://{host.removeprefix('api.') if self.kind == 'github' else host}{above}"
 
     @property
     def git_url(self) -> str:

@@ -96,6 +96,10 @@ def _hosts(settings: Settings) -> Iterator[_Named]:
         quarantine, proxy = build.quarantine, build.proxy
         above: Location = ("build", "quarantine")
         yield _Named((*above, "host"), quarantine.url, (*above, "addresses"), quarantine.addresses, untrusted=True)
+        for name, there in build.base_images.items():
+            if there.host != quarantine.host and name not in build.base_images_by_proxy:
+                above = ("build", "baseImages", name)
+                yield _Named((*above, "host"), there.url, (*above, "addresses"), there.addresses, untrusted=True)
         if proxy:
             above = ("build", "proxy")
             yield _Named((*above, "url"), proxy.url, (*above, "addresses"), proxy.addresses, untrusted=True)

@@ -136,6 +136,15 @@ Branch = Annotated[
 Host = Annotated[
     str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path", _wrong_address)
 ]
+# What else has no `.` and no port is no registry in the name of an image, but a part of one of docker.io's.
+RegistryName = Annotated[
+    str,
+    _matching(
+        r"(?!index\.docker\.io$)(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:[0-9]+)?|[a-z0-9-]+:[0-9]+",
+        "a registry as FROM names it, `registry.example` or `registry:5000`; `docker.io` for short names such as `node:22`",
+        _wrong_address,
+    ),
+]
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 ImagePath = Annotated[
     str,
@@ -177,10 +186,6 @@ Folder = Annotated[
 ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
 Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)", wrong_text)]
 Command = Annotated[str, _matching(r"[\s\S]+", "text that a shell runs", wrong_text)]
-StageName = Annotated[
-    str,
-    _matching(r"[a-z][a-z0-9_.-]*", "a stage's name in small letters: letters, digits, `_`, `.` and `-`, a letter first"),
-]
 Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Who = Annotated[
     str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces, quotes and `\\`", _wrong_approver)
@@ -233,6 +238,13 @@ FileName = Annotated[
     _matching(
         r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}",
         "a file's name of at most 253 letters, digits, `_`, `.` and `-`, no folder",
+    ),
+]
+StageName = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z][A-Za-z0-9_.-]*",
+        "a stage's name as in `FROM … AS <name>`: letters, digits, `_`, `.` and `-`, a letter first",
     ),
 ]
 FilePath = Annotated[

@@ -54,6 +54,13 @@ FETCH_PARAMS = [
         ("paths", "", "what in the repository the application is made of, one a line; empty for all of it"),
     )
 ]
+IMAGE_PARAMS = [
+    {"name": name, "type": "string", "default": "", "description": text}
+    for name, text in (
+        ("target", "the stage of the Dockerfile that becomes the image; empty for its last one"),
+        ("source-url", "where people find the repository; a label of the image"),
+    )
+]
 
 BUILD_SECRETS_PATH = "/credentials/build"
 
@@ -89,6 +96,10 @@ class BuildTaskArgs:
     """What opens the quarantine registry."""
     fetch_memory: str = FETCH_MEMORY
     """Limit of the step that fetches."""
+    base_images: str = ""
+    """Where BuildKit reads images that a Dockerfile names, as its configuration has it."""
+    certificates: str = ""
+    """The file with what the image step believes, for a RUN that asks for it; empty where that is the system's alone."""
     secrets: Credential | None = None
     """What the tests and the image's build may read; None where there is nothing."""
     tested: Tested = field(default_factory=Tested)
@@ -100,7 +111,7 @@ def spec(args: BuildTaskArgs, services: Sequence[Sidecar] = ()) -> Manifest:
     return (
         {
             "description": "Fetch a pull request's head, run its tests, build its image, push it to quarantine.",
-            "params": [*string_params(tested.params(PARAMS, args.tested)), *FETCH_PARAMS],
+            "params": [*string_params(tested.params(PARAMS, args.tested)), *IMAGE_PARAMS, *FETCH_PARAMS],
             "results": string_results(RESULTS | REASON | tested.results(args.tested)),
             "volumes": [
                 *checkout(args),
@@ -216,6 +227,8 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "PARAM_BUILD_ARGS": "$(params.build-args)",
             "PARAM_IMAGE": "$(params.image)",
             "PARAM_HEAD_SHA": "$(params.head-sha)",
+            "PARAM_TARGET": "$(params.target)",
+            "PARAM_SOURCE_URL": "$(params.source-url)",
             "INSECURE": str(args.quarantine_insecure).lower(),
             "PROCESS_SANDBOX": str(args.process_sandbox).lower(),
             "SOURCE": CHECKOUT,
@@ -223,8 +236,11 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "RESULT_DIGEST_PATH": "$(results.digest.path)",
             "BUILD_SECRETS": BUILD_SECRETS_PATH if args.secrets else "",
+            "BASE_IMAGES": args.base_images,
+            "CERTIFICATES": args.certificates,
+            "TEST_STAGE": args.tested.stage,
+            "TESTS_FAILED": str(TESTS_FAILED),
         }
-        | ({"TEST_STAGE": args.tested.stage, "TESTS_FAILED": str(TESTS_FAILED)} if args.tested.stage else {})
         | dict(args.proxy),
         mounts=[
             mount("source", "/source", read_only=True),

@@ -45,7 +45,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def ways(world: World) -> Iterator[dict[bool, Builds]]:
-    with built(world, BASE_FOR_BUILDS.read_text().strip()) as found:
+    with built(world, {"PARAM_BUILD_ARGS": f"BASE={BASE_FOR_BUILDS.read_text().strip()}"}) as found:
         yield found
 
 

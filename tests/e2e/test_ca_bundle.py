@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from local.forge.setup import REPOSITORY
-from local.machine import BASE_FOR_BUILDS
 from tests.authority import Authority, authority
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.tls_front import Front, front
@@ -15,6 +14,21 @@ from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
 FORGE, REGISTRY, QUARANTINE = "forge.internal", "registry.internal", "quarantine.internal"
+# One line of the certificate stands for all of it.
+DOCKERFILE = """ARG BASE
+FROM ${{BASE}} AS page
+ARG REVISION=unknown
+USER 0
+COPY message.txt render.sh serve.sh /opt/chespirito/
+RUN --mount=type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-certificates.crt \\
+    echo "believed $(grep -cF '{line}' /etc/ssl/certs/ca-certificates.crt)"
+RUN sh /opt/chespirito/render.sh /opt/chespirito /srv/chespirito "$REVISION"
+USER 65532
+CMD ["/bin/sh", "/opt/chespirito/serve.sh"]
+
+FROM page
+RUN echo "not the stage that is delivered" && false
+"""
 BEHIND = {FORGE: 3000, REGISTRY: 5000, QUARANTINE: 5001}
 
 
@@ -45,8 +59,10 @@ def configured(world: World, tls: Front, folder: Path, bundle: Path | None) -> P
         settings["forge"] |= {"apiUrl": f"{url}/api/v1", "https": {"url": url, "token": {"file": str(token)}}}
         settings["registry"] |= {"host": tls.addresses[REGISTRY], "insecure": False}
         settings["build"]["quarantine"] |= {"host": tls.addresses[QUARANTINE], "insecure": False}
-        base = BASE_FOR_BUILDS.read_text().strip().partition("/")[2]
-        settings["applications"][0]["buildArgs"] = {"BASE": f"{tls.addresses[QUARANTINE]}/{base}"}
+        # A mirror of docker.io that wants a login.
+        mirror = {"host": tls.addresses[REGISTRY], "path": "platform", "addresses": settings["registry"]["addresses"]}
+        settings["build"]["baseImages"] = {"docker.io": mirror | {"read": settings["registry"]["read"]}}
+        settings["applications"][0] |= {"buildArgs": {"BASE": "base:1"}, "target": "page"}
         if bundle:
             settings["caBundle"] = {"file": str(bundle)}
 
@@ -64,7 +80,9 @@ def without(world: World, pulumi: Pulumi, tls: Front, folder: Path) -> Iterator[
 def test_a_delivery_meets_certificates_of_the_companys_authority_alone(
     world: World, pulumi: Pulumi, tls: Front, company: Authority, folder: Path
 ) -> None:
-    pull_request = world.open({"message.txt": "By TLS\n"})
+    line = company.certificate.read_text().splitlines()[2]
+    dockerfile = DOCKERFILE.format(line=line)
+    pull_request = world.open({"message.txt": "By TLS\n", "Dockerfile": dockerfile})
     run, succeeded, _ = world.run("qa", pull_request)
     assert not succeeded
     assert "server certificate verification failed" in world.logs(run, "build", "fetch")
@@ -78,6 +96,7 @@ def test_a_delivery_meets_certificates_of_the_companys_authority_alone(
     assert succeeded, told
     assert "fatal" not in world.logs(run, "build", "fetch")
     assert world.status("qa", head)[0] == "success"
+    assert "believed 1" in world.logs(run, "build", "image")
     world.merge(pull_request)
     _, succeeded, told = world.run("live", pull_request)
     assert succeeded, told
@@ -85,9 +104,10 @@ def test_a_delivery_meets_certificates_of_the_companys_authority_alone(
     assert tls.clients == {
         FORGE: {"git", "tekton-delivery"},
         QUARANTINE: {"buildkit", "crane"},
-        REGISTRY: {"crane", "cosign"},
+        REGISTRY: {"buildkit", "crane", "cosign"},
     }
     assert (FORGE, "POST", f"/{REPOSITORY}.git/git-upload-pack") in tls.asked
     assert (FORGE, "POST", f"/api/v1/repos/{REPOSITORY}/statuses/{head}") in tls.asked
+    assert (REGISTRY, "HEAD", "/v2/platform/library/base/manifests/1") in tls.asked
     for host in (QUARANTINE, REGISTRY):
         assert (host, "PUT", f"/v2/both/chespirito/manifests/{head}") in tls.asked

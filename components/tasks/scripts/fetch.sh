@@ -67,6 +67,10 @@ pointer=$(entries filter=lfs |
         { file = "" } /^file / { file = substr($0, 6) } /^unreadable/')
 [ -z "$pointer" ] || refuse "Git LFS is not fetched" "$pointer"
 
+# What the image is dated by. Beside the checkout: no later step can write there.
+committed=$(git log -1 --format=%ct)
+case $committed in '' | *[!0-9]* | ???????????*) committed=0 ;; esac
+echo "$committed" >"${SOURCE%/*}/committed"
 # The subject is anybody's text, which some shells' echo would interpret, and a terminal too.
 printf 'fetched %s: %s\n' "$PARAM_HEAD_SHA" "$(git log -1 --format=%s | plain)"
 [ "$PARAM_FETCH_TAGS" != true ] || git update-ref -d refs/fetched

@@ -1,4 +1,4 @@
-"""Hostile Dockerfiles, each built as the image step builds: by the declared step itself, in a pod of its own.
+"""Dockerfiles, hostile ones and others, built as the image step builds: by the declared step itself, in a pod of its own.
 
 A namespace without the environment's policies, so that a step may be tried as another stack would declare it, too.
 """
@@ -6,7 +6,8 @@ A namespace without the environment's policies, so that a step may be tried as a
 import base64
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,11 @@ from tests.e2e.attacks.delivery import hostile, unprefixed
 from tests.e2e.attacks.repository import Entry, Link
 from tests.e2e.world import World
 
-NAMESPACE = "hostile-builds"
 STOLEN = "/credentials/registry/config.json"
 BASE = "ARG BASE\nFROM ${BASE}\nUSER 0\n"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COMMITTED = 1700000000
+SOURCE_URL = "https://forge.example/acme/shop"
 
 BUILDS: dict[str, dict[str, Entry]] = {
     "mounts": {
@@ -48,7 +50,8 @@ BUILDS: dict[str, dict[str, Entry]] = {
 # The step's own script, once for each folder of /source. What it leaves behind ends with it.
 DRIVER = """
 echo unchanged >/storage/canary
-for source in /source/*; do
+for source in /source/*/; do
+    source=${source%/}
     name=${source##*/}
     mkdir "/storage/$name"
     code=0
@@ -81,10 +84,10 @@ class Builds:
     log: str
 
 
-def read(log: str) -> Builds:
+def read(log: str, names: Iterable[str]) -> Builds:
     """Take the pod's log apart."""
     found: dict[str, Built] = {}
-    for name in BUILDS:
+    for name in names:
         lines = [unprefixed(line.removeprefix(f"{name}: ")) for line in log.splitlines() if line.startswith(f"{name}: ")]
         (code,) = [int(line.split()[1]) for line in lines if line.startswith("ENDED ")]
         found[name] = Built(code, lines)
@@ -92,43 +95,50 @@ def read(log: str) -> Builds:
 
 
 @contextmanager
-def built(world: World, base: str) -> Iterator[dict[bool, Builds]]:
-    """Build all of them, with a process sandbox and without one."""
-    core = world.kubernetes.core
+def built(
+    world: World,
+    given: Mapping[str, str],
+    builds: Mapping[str, Mapping[str, Entry]] = BUILDS,
+    sandboxes: Iterable[bool] = (True, False),
+) -> Iterator[dict[bool, Builds]]:
+    """Build all of them, with a process sandbox and without one; `given` are variables of the step."""
+    core, namespace = world.kubernetes.core, f"builds-{uuid.uuid4().hex[:8]}"
     level = {"pod-security.kubernetes.io/enforce": "baseline"}
-    core.create_namespace({"metadata": {"name": NAMESPACE, "labels": level}})
+    core.create_namespace({"metadata": {"name": namespace, "labels": level}})
     try:
         core.create_namespaced_config_map(
-            NAMESPACE, {"metadata": {"name": "sources"}, "binary_data": {"sources.tgz": _archive()}}
+            namespace, {"metadata": {"name": "sources"}, "binary_data": {"sources.tgz": _archive(builds)}}
         )
         for name in ("quarantine-push", "registry-pull"):
             secret: Any = core.read_namespaced_secret(name, "staging-ci")
-            core.create_namespaced_secret(NAMESPACE, {"metadata": {"name": name}, "type": secret.type, "data": secret.data})
-        wait_until(lambda: core.list_namespaced_service_account(NAMESPACE).items, 20, "no default service account")
+            core.create_namespaced_secret(namespace, {"metadata": {"name": name}, "type": secret.type, "data": secret.data})
+        wait_until(lambda: core.list_namespaced_service_account(namespace).items, 20, "no default service account")
         task = world.kubernetes.custom.get_namespaced_custom_object("tekton.dev", "v1", "staging-ci", "tasks", "build")
         (step,) = [step for step in task["spec"]["steps"] if step["name"] == "image"]
-        pods = {sandbox: f"sandbox-{str(sandbox).lower()}" for sandbox in (True, False)}
+        pods = {sandbox: f"sandbox-{str(sandbox).lower()}" for sandbox in sandboxes}
         for sandbox, name in pods.items():
-            core.create_namespaced_pod(NAMESPACE, _pod(name, step, base, sandbox=sandbox))
-        ended = lambda name: core.read_namespaced_pod(name, NAMESPACE).status.phase in ("Succeeded", "Failed")  # noqa: E731
+            core.create_namespaced_pod(namespace, _pod(name, step, given, sandbox=sandbox))
+        ended = lambda name: core.read_namespaced_pod(name, namespace).status.phase in ("Succeeded", "Failed")  # noqa: E731
         wait_until(lambda: all(map(ended, pods.values())), 240, "the builds do not end")
-        yield {sandbox: read(core.read_namespaced_pod_log(name, NAMESPACE)) for sandbox, name in pods.items()}
+        yield {sandbox: read(core.read_namespaced_pod_log(name, namespace), builds) for sandbox, name in pods.items()}
     finally:
-        core.delete_namespace(NAMESPACE)
+        core.delete_namespace(namespace)
 
 
-def _pod(name: str, step: Mapping[str, Any], base: str, *, sandbox: bool) -> dict[str, Any]:
+def _pod(name: str, step: Mapping[str, Any], given: Mapping[str, str], *, sandbox: bool) -> dict[str, Any]:
     """The image step as a pod."""
-    given = {
+    params = {
         "PARAM_DOCKERFILE": "Dockerfile",
         "PARAM_CONTEXT": ".",
-        "PARAM_BUILD_ARGS": f"BASE={base}",
+        "PARAM_BUILD_ARGS": "",
+        "PARAM_TARGET": "",
+        "PARAM_SOURCE_URL": SOURCE_URL,
         "PARAM_IMAGE": "quarantine.internal:5001/chespirito",
         "PARAM_HEAD_SHA": COMMIT,
         "PROCESS_SANDBOX": str(sandbox).lower(),
         "SCRIPT": step["script"],
     }
-    env = {item["name"]: item.get("value", "") for item in step["env"]} | given
+    env = {item["name"]: item.get("value", "") for item in step["env"]} | params | given
     context = dict(step["securityContext"])
     if not sandbox:
         del context["procMount"]
@@ -176,17 +186,17 @@ def _pod(name: str, step: Mapping[str, Any], base: str, *, sandbox: bool) -> dic
     }
 
 
-def _archive() -> str:
-    """The sources as a tar, links included, in base64."""
+def _archive(builds: Mapping[str, Mapping[str, Entry]]) -> str:
+    """The sources as a tar, links included, in base64; beside them what the fetch leaves."""
+    entries = {f"{name}/{path}": entry for name, files in builds.items() for path, entry in files.items()}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, files in BUILDS.items():
-            for path, entry in files.items():
-                info = tarfile.TarInfo(f"{name}/{path}")
-                if isinstance(entry, Link):
-                    info.type, info.linkname = tarfile.SYMTYPE, entry.target
-                    tar.addfile(info)
-                else:
-                    info.size, info.mode = len(str(entry).encode()), 0o644
-                    tar.addfile(info, io.BytesIO(str(entry).encode()))
+        for path, entry in (entries | {"committed": f"{COMMITTED}\n"}).items():
+            info = tarfile.TarInfo(path)
+            if isinstance(entry, Link):
+                info.type, info.linkname = tarfile.SYMTYPE, entry.target
+                tar.addfile(info)
+            else:
+                info.size, info.mode = len(str(entry).encode()), 0o644
+                tar.addfile(info, io.BytesIO(str(entry).encode()))
     return base64.b64encode(packed.getvalue()).decode()

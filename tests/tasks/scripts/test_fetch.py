@@ -3,6 +3,7 @@
 git is the real one. `ssh` is a stand-in that answers on this machine and records how it was called.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,21 @@ def test_it_checks_out_the_commit(sandbox: Sandbox, forge: Path, head: str) -> N
     result = fetch(sandbox, address(forge), head)
     assert result.code == 0, result.err
     assert (sandbox.root / "source/file").read_text() == "second"
+
+
+def test_it_leaves_the_commits_date_beside_the_checkout(sandbox: Sandbox, forge: Path, head: str) -> None:
+    assert fetch(sandbox, address(forge), head).code == 0
+    assert (sandbox.root / "committed").read_text().strip() == git(forge, "log", "-1", "--format=%ct")
+
+
+@pytest.mark.parametrize("date", ["99999999999", "18446744073709551615"])
+def test_a_date_that_is_none_is_the_first_one(sandbox: Sandbox, forge: Path, date: str) -> None:
+    text = git(forge, "cat-file", "commit", "HEAD")
+    odd = sandbox.file("odd", re.sub(r"(?m)^(committer .*>) \d+ ", rf"\1 {date} ", text) + "\n")
+    commit = git(forge, "hash-object", "-t", "commit", "-w", "--literally", str(odd))
+    git(forge, "update-ref", "refs/pull/9/head", commit)
+    assert fetch(sandbox, address(forge), commit, PARAM_REF="refs/pull/9/head").code == 0
+    assert (sandbox.root / "committed").read_text() == "0\n"
 
 
 def test_an_older_commit_is_fetched_as_well_as_the_newest(sandbox: Sandbox, forge: Path, head: str) -> None:

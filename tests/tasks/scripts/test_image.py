@@ -28,18 +28,25 @@ def build(sandbox: Sandbox, **changed: str | Path) -> Result:
         source.mkdir()
         (source / "Dockerfile").write_text("FROM scratch\n")
     (sandbox.root / "storage").mkdir()
+    (sandbox.root / "committed").write_text("1700000000\n")
     env: dict[str, str | Path] = {
         "PARAM_DOCKERFILE": "Dockerfile",
         "PARAM_CONTEXT": ".",
         "PARAM_BUILD_ARGS": "",
         "PARAM_IMAGE": "quarantine.internal:5001/shop",
         "PARAM_HEAD_SHA": SHA,
+        "PARAM_TARGET": "",
+        "PARAM_SOURCE_URL": "https://forge.example/acme/shop",
+        "BASE_IMAGES": "",
+        "CERTIFICATES": "",
         "INSECURE": "false",
         "PROCESS_SANDBOX": "true",
         "SOURCE": source,
         "STORAGE": sandbox.root / "storage",
         "DOCKER_CONFIG": "/credentials/registry",
         "BUILD_SECRETS": "",
+        "TEST_STAGE": "",
+        "TESTS_FAILED": "10",
         "RESULT_DIGEST_PATH": sandbox.root / "digest",
     }
     return sandbox.run("image", **env | changed)
@@ -65,7 +72,9 @@ def test_it_builds_pushes_and_hands_on_the_digest(sandbox: Sandbox) -> None:
     source = sandbox.root / "source"
     assert option(call, "--local") == [f"dockerfile={source}", f"context={source}"]
     assert "filename=Dockerfile" in option(call, "--opt")
-    assert option(call, "--output") == [f"type=image,push=true,name=quarantine.internal:5001/shop:{SHA}"]
+    (output,) = option(call, "--output")
+    assert output.startswith("type=image,push=true,rewrite-timestamp=true,")
+    assert output.endswith(f",name=quarantine.internal:5001/shop:{SHA}")
     assert (sandbox.root / "digest").read_bytes() == DIGEST.encode()
     assert f"pushed quarantine.internal:5001/shop@{DIGEST}" in result.out
 
@@ -74,6 +83,13 @@ def test_a_dockerfile_names_no_reader_of_its_own(sandbox: Sandbox) -> None:
     """A `# syntax=` line would have an image of the pull request's choice read it."""
     build(sandbox)
     assert "cmdline=" in option(solved(sandbox), "--opt")
+
+
+def test_nothing_that_another_build_left_is_taken(sandbox: Sandbox) -> None:
+    build(sandbox)
+    given = [*solved(sandbox), (sandbox.root / "storage/buildkitd.toml").read_text()]
+    assert "--output" in given
+    assert [text for text in given if "cache" in text] == []
 
 
 def configuration(sandbox: Sandbox) -> dict[str, object]:
@@ -136,26 +152,58 @@ def test_build_secrets_are_named_by_their_files(sandbox: Sandbox) -> None:
     assert "hush" not in str(sandbox.calls) + result.out + result.err
 
 
+def test_a_build_is_offered_what_the_stack_believes(sandbox: Sandbox) -> None:
+    build(sandbox, CERTIFICATES="/tmp/trusted.crt")
+    assert option(solved(sandbox), "--secret") == ["id=ca-bundle,src=/tmp/trusted.crt"]
+
+
+def test_the_stage_is_the_one_that_is_named(sandbox: Sandbox) -> None:
+    build(sandbox, PARAM_TARGET="runtime")
+    assert "target=runtime" in option(solved(sandbox), "--opt")
+
+
+def test_without_a_name_the_last_stage_is_built(sandbox: Sandbox) -> None:
+    build(sandbox)
+    assert [text for text in option(solved(sandbox), "--opt") if text.startswith("target")] == []
+
+
+def test_base_images_are_read_where_the_stack_says(sandbox: Sandbox) -> None:
+    build(sandbox, BASE_IMAGES='[registry."docker.io"]\nmirrors = ["mirror.example/hub"]')
+    assert configuration(sandbox)["registry"] == {
+        "quarantine.internal:5001": {"http": False, "insecure": False},
+        "docker.io": {"mirrors": ["mirror.example/hub"]},
+    }
+
+
+# What every build is given, beside what the stack names.
+GIVEN = [f"REVISION={SHA}", "SOURCE_DATE_EPOCH=1700000000"]
+
+
 def build_arguments(sandbox: Sandbox) -> list[str]:
     return [text.partition(":")[2] for text in option(solved(sandbox), "--opt") if text.startswith("build-arg:")]
 
 
 def test_the_commit_is_labelled_and_handed_to_the_build(sandbox: Sandbox) -> None:
     build(sandbox)
-    assert f"label:org.opencontainers.image.revision={SHA}" in option(solved(sandbox), "--opt")
-    assert build_arguments(sandbox) == [f"REVISION={SHA}"]
+    labels = [text.removeprefix("label:org.opencontainers.image.") for text in option(solved(sandbox), "--opt")]
+    assert [label for label in labels if not label.startswith(("build-arg:", "cmdline=", "filename="))] == [
+        f"revision={SHA}",
+        "created=2023-11-14T22:13:20Z",
+        "source=https://forge.example/acme/shop",
+    ]
+    assert build_arguments(sandbox) == GIVEN
 
 
 def test_each_line_is_one_build_argument(sandbox: Sandbox) -> None:
     lines = [f"ARGUMENT_{number}={value}" for number, value in enumerate(HOSTILE)]
     result = build(sandbox, PARAM_BUILD_ARGS="\n".join(lines))
     assert result.code == 0, result.err
-    assert build_arguments(sandbox) == [f"REVISION={SHA}", *lines]
+    assert build_arguments(sandbox) == [*GIVEN, *lines]
 
 
 def test_a_dockerfile_is_told_the_way_out_as_docker_tells_it(sandbox: Sandbox) -> None:
     build(sandbox, HTTPS_PROXY="http://proxy.example:3128", no_proxy="localhost,.svc")
-    assert build_arguments(sandbox)[1:] == ["HTTPS_PROXY=http://proxy.example:3128", "no_proxy=localhost,.svc"]
+    assert build_arguments(sandbox)[2:] == ["HTTPS_PROXY=http://proxy.example:3128", "no_proxy=localhost,.svc"]
 
 
 @pytest.mark.parametrize(
@@ -222,49 +270,3 @@ def test_folders_and_arguments_are_taken_as_they_are_called(sandbox: Sandbox) ->
     assert "filename=Docker file#1" in option(call, "--opt")
     assert "build-arg:A=$HOME $(id) `id` \\n 'x' \"y\" *, " in option(call, "--opt")
     assert "build-arg:B= =" in option(call, "--opt")
-
-
-def stage(sandbox: Sandbox, buildctl: str = BUILDCTL) -> Result:
-    return build(sandbox, TEST_STAGE="test", TESTS_FAILED="10", PARAM_BUILD_ARGS="A=b c", buildctl=buildctl)
-
-
-def test_a_stage_is_built_before_the_image_by_the_same_daemon(sandbox: Sandbox) -> None:
-    result = stage(sandbox)
-    assert result.code == 0, result.err
-    assert len(sandbox.called("in-user-namespace")) == 1
-    _, tests, image = sandbox.called("buildctl")
-    given = option(image, "--opt")
-    assert [each for each in option(tests, "--opt") if each not in given] == ["target=test", "no-cache=test"]
-    assert set(given) <= set(option(tests, "--opt"))
-    assert option(tests, "--local") == option(image, "--local")
-    assert option(tests, "--output") == []
-    assert (sandbox.root / "digest").read_bytes() == DIGEST.encode()
-
-
-# What buildctl prints of a build that failed.
-FAILED = """case $* in *target=test*)
-    echo "#9 0.1 1 of 3 failed"
-    printf '%s\\n' '------' ' > {at}:' '0.1 1 of 3 failed' '------' >&2
-    echo 'error: failed to solve: process "/bin/sh -c ./test.sh" did not complete successfully: exit code: 1' >&2
-    exit 1 ;;
-esac
-"""
-
-
-@pytest.mark.parametrize(
-    ("at", "code", "told"),
-    [
-        ("[test 3/3] RUN ./test.sh", 10, "error: the tests failed"),
-        ("[test  3/12] RUN --mount=type=secret,id=a ./test.sh", 10, "error: the tests failed"),
-        ("[deps 3/3] RUN ./install.sh", 1, "error: the stage 'test' could not be built"),
-        ("[test 3/3] COPY nothing .", 1, "error: the stage 'test' could not be built"),
-        ("[internal] load metadata for node:22", 1, "error: the stage 'test' could not be built"),
-    ],
-)
-def test_a_run_of_the_stage_that_fails_is_failed_tests(sandbox: Sandbox, at: str, code: int, told: str) -> None:
-    result = stage(sandbox, FAILED.replace("{at}", at) + BUILDCTL)
-    assert result.code == code
-    assert told in result.err
-    assert "1 of 3 failed" in result.out, "what the tests print is shown"
-    assert len(sandbox.called("buildctl")) == 2, "no image is built"
-    assert not (sandbox.root / "digest").exists()

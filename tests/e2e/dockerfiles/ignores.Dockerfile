@@ -1,0 +1,3 @@
+FROM base:1
+COPY . /context/
+RUN echo "TOLD context $(ls -A /context | tr '\n' ' ')"
