@@ -108,7 +108,7 @@ def test_a_stage_is_built_where_the_image_is_and_has_no_step_of_its_own(by_a_sta
     assert env(steps["image"])["TEST_STAGE"] == "test"
     assert "test" not in named(spec["volumes"])
     assert "test-command" not in named(spec["params"])
-    assert "TEST_STAGE" not in env(named(task(by_a_stage, "build")["steps"])["image"])
+    assert env(named(task(by_a_stage, "build")["steps"])["image"])["TEST_STAGE"] == ""
 
 
 def test_pull_request_code_begins_where_the_stage_is_built(by_a_stage: Declared) -> None:

@@ -223,8 +223,9 @@ def _image(args: BuildTaskArgs) -> Manifest:
             "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
             "RESULT_DIGEST_PATH": "$(results.digest.path)",
             "BUILD_SECRETS": BUILD_SECRETS_PATH if args.secrets else "",
+            "TEST_STAGE": args.tested.stage,
+            "TESTS_FAILED": str(TESTS_FAILED),
         }
-        | ({"TEST_STAGE": args.tested.stage, "TESTS_FAILED": str(TESTS_FAILED)} if args.tested.stage else {})
         | dict(args.proxy),
         mounts=[
             mount("source", "/source", read_only=True),

@@ -83,7 +83,7 @@ solve() { # solve OPTION...
         --local "dockerfile=${dockerfile%/*}" --opt "filename=${dockerfile##*/}" --local "context=$context"
 }
 
-if [ -n "${TEST_STAGE:-}" ]; then
+if [ -n "$TEST_STAGE" ]; then
     # Nothing that was run before stands for the tests; the image takes what this leaves.
     echo "testing: stage $TEST_STAGE of $PARAM_DOCKERFILE"
     { solve "$@" --opt "target=$TEST_STAGE" --opt "no-cache=$TEST_STAGE" 2>&1 || : >"$STORAGE/failed"; } |

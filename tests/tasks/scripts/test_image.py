@@ -40,6 +40,8 @@ def build(sandbox: Sandbox, **changed: str | Path) -> Result:
         "STORAGE": sandbox.root / "storage",
         "DOCKER_CONFIG": "/credentials/registry",
         "BUILD_SECRETS": "",
+        "TEST_STAGE": "",
+        "TESTS_FAILED": "10",
         "RESULT_DIGEST_PATH": sandbox.root / "digest",
     }
     return sandbox.run("image", **env | changed)
@@ -225,7 +227,7 @@ def test_folders_and_arguments_are_taken_as_they_are_called(sandbox: Sandbox) ->
 
 
 def stage(sandbox: Sandbox, buildctl: str = BUILDCTL) -> Result:
-    return build(sandbox, TEST_STAGE="test", TESTS_FAILED="10", PARAM_BUILD_ARGS="A=b c", buildctl=buildctl)
+    return build(sandbox, TEST_STAGE="test", PARAM_BUILD_ARGS="A=b c", buildctl=buildctl)
 
 
 def test_a_stage_is_built_before_the_image_by_the_same_daemon(sandbox: Sandbox) -> None:
