@@ -96,8 +96,7 @@ class _Report:
 
     def _with_tests(self, description: str) -> str:
         """Return a description with what the tests say of themselves. It is quoted, and decides nothing."""
-        others = [run for run in self._runs if run not in self._heard]
-        said = next(filter(summary.is_one, _results(others, "tests")), "")
+        said = next(filter(summary.is_one, _results(self._runs, "tests")), "")
         before = f"{description}; tests: "
         quoted = summary.shortened(said, statuses.LONGEST - len(before) - len('""'))
         return f'{before}"{quoted}"' if quoted else description

@@ -34,7 +34,7 @@ def sent(stack: Declared, event: str) -> list[Object]:
 
 
 # Read by the commands that a script runs, not by the script.
-FOR_COMMANDS = re.compile("HOME|DOCKER_CONFIG|GIT_[A-Z0-9_]+|(HTTPS?|NO)_PROXY|(https?|no)_proxy")
+FOR_COMMANDS = re.compile("HOME|USER|LOGNAME|TMPDIR|DOCKER_CONFIG|GIT_[A-Z0-9_]+|(HTTPS?|NO)_PROXY|(https?|no)_proxy")
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 GIVEN_BY_THE_KUBELET = {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
 # What steps read that ask the forge, of which they are given one: `forge.token` or `forge.app`.
@@ -152,11 +152,13 @@ def task_problems(stack: Declared, task: Object) -> Iterator[str]:
     """What a Task declares and does not use, or uses and does not declare, down to its scripts."""
     name, namespace, spec = task["metadata"]["name"], task["metadata"]["namespace"], task["spec"]
     used: dict[str, set[str]] = {"params": set(), "results": set(), "workspaces": set()}
+    # Written where the next one goes on whatever it is.
+    ends = {f"steps.step-{step['name']}.exitCode.path" for step in spec["steps"] if step.get("onError") == "continue"}
     for variable in _variables(spec["steps"], ""):
         kind, _, rest = variable.partition(".")
         if kind in used:
             used[kind].add(rest if kind == "params" else rest.removesuffix(".path"))
-        elif variable not in TASK_CONTEXT:
+        elif variable not in TASK_CONTEXT | ends:
             yield f"{name}: $({variable}) means nothing in a Task"
     used["workspaces"] |= {workspace for step in spec["steps"] for workspace in _names(step.get("workspaces"))}
     for kind, names in used.items():

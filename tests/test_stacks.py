@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.conventions import FIELD_MANAGER, restricted
+from components.conventions import FIELD_MANAGER, NONROOT, restricted
 from components.tasks import python
 from components.tasks.step import SCRIPTS, preceded, script
 from offline.render import to_yaml
@@ -169,8 +169,10 @@ def test_every_script_file_runs_in_some_step(stacks: dict[str, Declared]) -> Non
 def test_every_step_is_restricted_but_the_one_that_builds(stack: Declared) -> None:
     for where, step in steps(stack):
         if where not in ("build/image", "build-chespirito/image"):
+            # Tests have a user of their own there, and their reports with them.
+            own = where in ("build-chespirito/test", "build-chespirito/reports")
             rest = step["securityContext"] | {"readOnlyRootFilesystem": True}
-            assert rest == restricted() | {"readOnlyRootFilesystem": True}, where
+            assert rest == restricted(1000 if own else NONROOT) | {"readOnlyRootFilesystem": True}, where
 
 
 def test_every_step_but_the_tests_has_a_read_only_root_and_scratch_of_its_own(stack: Declared) -> None:
@@ -180,7 +182,8 @@ def test_every_step_but_the_tests_has_a_read_only_root_and_scratch_of_its_own(st
         tests = where.endswith("/test")
         assert step["securityContext"].get("readOnlyRootFilesystem", False) is not tests, where
         written = [mount["name"] for mount in step["volumeMounts"] if mount["mountPath"] == "/tmp"]
-        assert written == ([] if tests else [f"scratch-{step['name']}"]), where
+        own = ["test-tmp"] if "image" in step else []
+        assert written == (own if tests else [f"scratch-{step['name']}"]), where
     for task in stack.all("Task"):
         name, spec = task["metadata"]["name"], task["spec"]
         held = [
@@ -200,8 +203,10 @@ def test_what_starts_empty_is_bounded(stack: Declared) -> None:
                 assert volume["emptyDir"]["sizeLimit"], f"{task['metadata']['name']}: {volume['name']}"
 
 
-def test_no_image_but_the_builders_is_other_than_the_tools(stack: Declared) -> None:
+def test_no_image_but_the_builders_and_the_tests_is_other_than_the_tools(stack: Declared) -> None:
     named = {where: step["image"] for where, step in steps(stack) if "image" in step}
+    # The stack with every setting names one for its tests.
+    assert "base@sha256:" in named.pop("build-chespirito/test", "base@sha256:")
     assert set(named) == {where for where, _ in steps(stack) if where.endswith("/image")}
     assert all("builder@sha256:" in image for image in named.values())
 

@@ -243,7 +243,7 @@ def test_a_stage_of_the_dockerfile_is_the_test_and_reaches_the_service(
     assert told == f"{run['metadata']['name']}: tests failed (step image)"
     assert "this one fails" in world.logs(run, "build", "image")
     run, succeeded, told = again(ASKS)
-    assert succeeded, told
-    assert told.startswith("serves on staging: sha256:")
     printed = world.logs(run, "build", "image")
+    assert succeeded, printed
+    assert told.startswith("serves on staging: sha256:")
     assert printed.index("hello from beside") < printed.index("pushed ")
