@@ -109,8 +109,8 @@ class Build(Model):
     )
     base_images: dict[form.RegistryName, ReadRegistry] = Field(
         default_factory=dict,
-        description="a registry that FROM names (`docker.io` is that of short names such as `node:22`), and where its images "
-        "are read: there, with a login, or at a mirror; every pull request that is no fork's can take the login",
+        description="a registry that FROM names (`docker.io` is that of short names such as `node:22`), and where its "
+        "images are read: there, with a login, or at a mirror; every pull request that is no fork's can take the login",
         examples=[{"docker.io": {"host": "mirror.example", "path": "dockerhub"}}],
     )
     proxy: Proxy | None = Field(
