@@ -18,7 +18,7 @@ from tests.e2e.attacks.repository import Entry
 from tests.e2e.world import World
 
 DOCKERFILES = Path(__file__).parent / "dockerfiles"
-LICENSES = "assets/licenses.txt"
+VERSION = "api/v1/version"
 SECRET = "hunter2-of-the-package-registry"
 FEATURES: dict[str, Entry] = {
     "Dockerfile": (DOCKERFILES / "features.Dockerfile").read_text(),
@@ -55,15 +55,15 @@ TOLD = {
 
 
 @pytest.fixture(scope="module")
-def licenses(world: World) -> bytes:
-    return httpx.get(f"{world.machine.forge.url}/{LICENSES}", trust_env=False).raise_for_status().content
+def version(world: World) -> bytes:
+    return httpx.get(f"{world.machine.forge.url}/{VERSION}", trust_env=False).raise_for_status().content
 
 
 @pytest.fixture(scope="module")
-def builds(world: World, licenses: bytes) -> Iterator[Builds]:
+def builds(world: World, version: bytes) -> Iterator[Builds]:
     arguments = {
-        "LICENSES": f"http://forge.internal:3000/{LICENSES}",
-        "CHECKSUM": hashlib.sha256(licenses).hexdigest(),
+        "URL": f"http://forge.internal:3000/{VERSION}",
+        "CHECKSUM": hashlib.sha256(version).hexdigest(),
     }
     given = {
         "PARAM_TARGET": "runtime",
@@ -104,10 +104,10 @@ def test_each_run_has_the_mounts_and_the_network_that_it_names(builds: Builds) -
     assert SECRET not in builds.log
 
 
-def test_heredocs_checksums_and_triggers_are_in_the_image(image: tarfile.TarFile, licenses: bytes) -> None:
+def test_heredocs_checksums_and_triggers_are_in_the_image(image: tarfile.TarFile, version: bytes) -> None:
     assert text(image, "made/heredoc") == "a script of several lines, tag 1\n"
     assert text(image, "made/literal") == "a file with $TAG as it stands\n"
-    assert text(image, "made/added").encode() == licenses
+    assert text(image, "made/added").encode() == version
     assert text(image, "onbuild") == "by the stage built on it\n"
 
 

@@ -3,7 +3,7 @@ ARG TAG=1
 FROM base:${TAG} AS other
 FROM base:${TAG} AS tools
 ARG TAG
-ARG LICENSES CHECKSUM
+ARG URL CHECKSUM
 USER 0
 RUN <<SCRIPT
 mkdir /made
@@ -22,7 +22,7 @@ RUN --mount=type=secret,id=token,env=TOKEN echo "TOLD secret-variable $(printf '
 RUN --mount=type=ssh [ -S "$SSH_AUTH_SOCK" ] || echo "TOLD ssh nothing"
 RUN echo "TOLD network $(grep -c : /proc/net/dev)"
 RUN --network=none echo "TOLD network-none $(grep -c : /proc/net/dev)"
-ADD --checksum=sha256:${CHECKSUM} ${LICENSES} /made/added
+ADD --checksum=sha256:${CHECKSUM} ${URL} /made/added
 
 FROM base:1 AS parent
 USER 0
