@@ -13,8 +13,8 @@ from steps.git import Repository
 from steps.history import COMMITS, Past
 from steps.inputs import given
 from steps.kubernetes import Access, Kubernetes
-from steps.result import Served
 from steps.rollout import Target
+from steps.served import Served
 from steps.smoke import Smoke
 from steps.text import parsed
 

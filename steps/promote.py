@@ -6,9 +6,9 @@ from steps import merge
 from steps.deploy import Delivery, Deploy
 from steps.inputs import given
 from steps.kubernetes import Access, Kubernetes
-from steps.result import Served
 from steps.rollout import Target
 from steps.run import Later
+from steps.served import Served
 from steps.smoke import Smoke
 
 

@@ -51,19 +51,3 @@ class Outcome:
         self.give(text)
         warn(f"refused: {text}")
         return SystemExit(1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """How the step that rolls out tells the one that signs that it has."""
-
-    path: Path = given("RESULT_SERVED_PATH")
-
-    def say_so(self) -> None:
-        """Tell it."""
-        write(self.path, "yes")
-
-    @property
-    def said(self) -> bool:
-        """Whether it has been told."""
-        return self.path.exists() and self.path.read_text() == "yes"

@@ -6,7 +6,8 @@ What was not rolled out is not signed: what overtook it is, by the run that roll
 from dataclasses import dataclass
 
 from steps import sign
-from steps.result import Outcome, Served, log
+from steps.result import Outcome, log
+from steps.served import Served
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from offline.policy import violations
 from offline.render import program
 from offline.run import PLACEHOLDER_DIGEST, ROOT, placeholder, run
 from policy.pack import POLICIES
-from tests.support import record_config, shipped_config
+from tests.support import record_config, shipped_config, stack_config_text
 
 README = (ROOT / "README.md").read_text()
 REAL_CLUSTERS = (ROOT / "docs" / "real-clusters.md").read_text()
@@ -61,6 +61,19 @@ def test_the_services_that_the_document_shows_are_accepted() -> None:
     (service,) = declared.one("Task", "build-shop")["spec"]["sidecars"]
     assert service["name"] == "db"
     assert [f"{found.policy}: {found.message}" for found in violations(declared.recording)] == []
+
+
+def test_the_chain_that_the_document_shows_is_accepted() -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "chains.md").read_text(), re.M | re.S)
+    shown = yaml.safe_load(block)
+    keys = set(re.findall(r"\{config: (\w+)\}", block))
+    config = stack_config_text(shipped_config("both")) | {name: _text(value) for name, value in shown.items()}
+    config |= {f"tekton-delivery:{name}": f"secret-{name}" for name in keys}
+    secrets = tuple(f"tekton-delivery:{name}" for name in keys)
+    recording = run(lambda: program()(Stack.load(read=placeholder)), stack="chain", config=config, secrets=secrets)
+    names = {item.inputs["metadata"]["name"] for item in recording.of_type("kubernetes:core/v1:Namespace")}
+    assert names >= {"staging", "preproduction", "production"}
+    assert [f"{found.policy}: {found.message}" for found in violations(recording)] == []
 
 
 def _text(value: Any) -> str:
