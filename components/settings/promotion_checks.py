@@ -81,10 +81,11 @@ def _of_another_stack(place: Location, environment: Environment, settings: Setti
 
 
 def _circle(environment: Environment, settings: Settings, elsewhere: Neighbours) -> str:
-    """Return the way from an environment back to itself; empty if there is none."""
-    before = {
-        name: places[0].promotes_from for name, places in elsewhere.items() if all(other.promotes for other in places)
-    } | {other.name: other.promotes_from for other in settings.environments if other.deliver_on == PROMOTES}
+    """Return the way from an environment back to itself; empty if there is none, or stack files tell of several ways."""
+    ways = {name: {other.promotes_from for other in places if other.promotes} for name, places in elsewhere.items()}
+    sure = {name for name, places in elsewhere.items() if all(other.promotes for other in places) and len(ways[name]) == 1}
+    before = {name: next(iter(ways[name])) for name in sure}
+    before |= {other.name: other.promotes_from for other in settings.environments if other.deliver_on == PROMOTES}
     for other in settings.environments:
         if other.deliver_on == BUILDS:
             before.pop(other.name, None)

@@ -24,6 +24,8 @@ class Chain:
 
     def __init__(self, sandbox: Sandbox, shop: Shop) -> None:
         self.sandbox, self.shop = sandbox, shop
+        self.image = IMAGE
+        """Where what is signed lies."""
         self.cluster = sandbox.serve(image=OLD, notes=OLD_NOTES)
         self._signed: dict[str, list[dict[str, object]]] = {STAGINGS: [], OWN: []}
         self._tags: list[str] = []
@@ -50,7 +52,7 @@ class Chain:
             self.sandbox.file(f"signed-{number}", "".join(f"{verified(statement)}\n" for statement in statements))
         cases = "".join(f"'{key}') cat '{self.sandbox.root}/signed-{number}' ;; " for number, key in enumerate(self._signed))
         self.sandbox.stub("cosign", f'[ "$1" = attest ] || case "$PUBLIC_KEY" in {cases} *) exit 1 ;; esac')
-        tags = "|".join(f"{IMAGE}:{tag}" for tag in self._tags) or "none"
+        tags = "|".join(f"{self.image}:{tag}" for tag in self._tags) or "none"
         listed = " ".join(self._tags)
         self.sandbox.stub(
             "crane",

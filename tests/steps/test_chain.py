@@ -151,6 +151,20 @@ def test_a_forge_that_does_not_answer_meanwhile_ends_no_wait(chain: Chain, merge
     assert "gone" in result.err
 
 
+def test_from_another_registry_the_mark_is_waited_for_there_and_copied(chain: Chain, merged: tuple[str, str]) -> None:
+    merge, head = merged
+    chain.image = "pre.example/shop"
+    source = {"SOURCE_CONFIG": "/credentials/source", "SOURCE_INSECURE": "false", "PUSH_CONFIG": "/credentials/push"}
+    clock = Clock(nothing, lambda: chain.signs(OWN, "preproduction", merge))
+    with clock.passing():
+        result = chain.step("promote", merge, head, **source, PARAM_SOURCE_IMAGE=chain.image, MARK_TIMEOUT="3600")
+    assert result.code == 0, result.err
+    assert len(clock.slept) == 2
+    (copied,) = chain.sandbox.called("oras")
+    assert f"{chain.image}@{DIGEST}" in copied
+    assert chain.cluster.image == f"{IMAGE}@{DIGEST}"
+
+
 def test_a_merge_that_does_not_touch_it_waits_for_nobody(chain: Chain) -> None:
     head = chain.shop.branch("change", "news", file="mail")
     merge = chain.shop.merge("merge", "change")
