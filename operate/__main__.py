@@ -103,9 +103,9 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
             _started([deliver.deliver(found, given.pull_request, given.api_url)])
         case "rebuild":
             elsewhere = Cluster(given.in_context) if given.in_context else cluster
-            source = target(elsewhere, given.source or rebuild.promotes_from(found), given.application)
-            promotion = rebuild.rebuild_merge(source, found, given.pull_request, tell)
-            _started([queue.start_anew(found, promotion)])
+            between, source = rebuild.way(found, given.source or rebuild.promotes_from(found), elsewhere)
+            for each, promotion in rebuild.rebuild_chain(source, between, found, given.pull_request, tell):
+                _started([queue.start_anew(each, promotion)])
 
 
 def drifted(stack: str, *, repair: bool) -> int:

@@ -1,18 +1,60 @@
 """Shipping what a refused merge made: rebuilt where pull requests are delivered, then promoted anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from kubernetes import client
 
 from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
 from components.pipelines import rebuild
 from operate import proof
+from operate.cluster import Cluster
 from operate.errors import OperateError
 from operate.runs import EVENT, await_end, create, declared_timeouts, moment, newest, reasons, require_end
-from operate.target import Target
+from operate.target import Target, target
+
+_NOT_FOUND = 404
 
 
 def promotes_from(target: Target) -> str:
     """Return the environment whose mark `target` demands. Raises OperateError if its stack does not say so."""
     return proof.declared(target, "name the environment that it promotes from with --in")["vouched-by"]
+
+
+def way(found: Target, first: str, cluster: Cluster) -> tuple[list[Target], Target]:
+    """Return the environments of a chain between the one that builds and `found`, the first one first; and that one.
+
+    `first` is the one before `found`. Raises OperateError where nothing builds.
+    """
+    between: list[Target] = []
+    name = first
+    while True:
+        source = target(cluster, name, found.application)
+        if _builds(source):
+            return between, source
+        name = promotes_from(source)
+        if name in {source.environment, *(each.environment for each in between)}:
+            raise OperateError(f"{source} builds nothing, and promotes from none that does")
+        between.insert(0, source)
+
+
+def _builds(source: Target) -> bool:
+    try:
+        source.cluster.tekton(source.environment, "pipelines", _pipeline(source))
+    except client.ApiException as error:
+        if error.status != _NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def rebuild_chain(
+    source: Target, between: Sequence[Target], found: Target, pull_request: int, tell: Callable[[str], None]
+) -> list[tuple[Target, Manifest]]:
+    """Rebuild a merge as `rebuild_merge` does. Returns the promotions to start anew, of each environment in its turn."""
+    before = [(each, _promotion(each, pull_request)) for each in between]
+    promotion = rebuild_merge(source, found, pull_request, tell)
+    merge = {"params": promotion["spec"]["params"]}
+    return [*((each, run | {"spec": run["spec"] | merge}) for each, run in before), (found, promotion)]
 
 
 def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Callable[[str], None]) -> Manifest:
@@ -21,12 +63,7 @@ def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Calla
     Where the base branch has moved on since, what it has is rebuilt in its place, and promoted. Raises OperateError if it
     has not been merged, its promotion goes on, or the rebuild fails.
     """
-    known = newest(target)
-    promotion = known.get(str(pull_request))
-    if promotion is None or promotion["metadata"]["labels"].get(EVENT) != "merge":
-        there = f"; it heard of #{', #'.join(known)}" if known else ""
-        raise OperateError(f"{target} has not heard of a merge of #{pull_request}{there}")
-    require_end(promotion)
+    promotion = _promotion(target, pull_request)
     merge = {param["name"]: param["value"] for param in promotion["spec"]["params"]}
     base = _moved_on_to(target, promotion)
     if base:
@@ -38,6 +75,17 @@ def rebuild_merge(source: Target, target: Target, pull_request: int, tell: Calla
         raise OperateError(f"{made} failed, so nothing is promoted: {reasons(source).get(made) or ended['message']}")
     params = [{"name": name, "value": value} for name, value in merge.items()]
     return promotion | {"spec": promotion["spec"] | {"params": params}}
+
+
+def _promotion(target: Target, pull_request: int) -> Manifest:
+    """Return the newest promotion of a pull request, which has ended."""
+    known = newest(target)
+    promotion = known.get(str(pull_request))
+    if promotion is None or promotion["metadata"]["labels"].get(EVENT) != "merge":
+        there = f"; it heard of #{', #'.join(known)}" if known else ""
+        raise OperateError(f"{target} has not heard of a merge of #{pull_request}{there}")
+    require_end(promotion)
+    return promotion
 
 
 def _moved_on_to(target: Target, promotion: Manifest) -> str | None:
@@ -57,7 +105,7 @@ def start(source: Target, merge: dict[str, str]) -> str:
     number = merge["pull-request"]
     about = {key("event"): "rebuild", key("pull-request"): number, key("commit"): merge["head-sha"]}
     values = {param: merge[param] for param in rebuild.PARAMS} | {"always": "yes"}
-    pipeline = f"{source.application}-{source.environment}-rebuild-pipeline"
+    pipeline = _pipeline(source)
     # One that fetches with a credential binds the Secret of the workspace's own name.
     declared = source.cluster.tekton(source.environment, "pipelines", pipeline)["spec"]
     (credential,) = [workspace["name"] for workspace in declared.get("workspaces", [])] or [None]
@@ -78,3 +126,7 @@ def start(source: Target, merge: dict[str, str]) -> str:
         },
     }
     return create(source, body)
+
+
+def _pipeline(source: Target) -> str:
+    return f"{source.application}-{source.environment}-rebuild-pipeline"

@@ -14,6 +14,7 @@ from steps.history import COMMITS, Past
 from steps.inputs import given
 from steps.kubernetes import Access, Kubernetes
 from steps.rollout import Target
+from steps.served import Served
 from steps.smoke import Smoke
 from steps.text import parsed
 
@@ -34,6 +35,7 @@ class Inputs:
     target: Target
     smoke: Smoke
     access: Access
+    served: Served | None
 
 
 def run(inputs: Inputs) -> None:
@@ -47,6 +49,8 @@ def run(inputs: Inputs) -> None:
             waiting = Waiting(api, inputs.target, inputs.approval, commit=inputs.head_sha, merged_by=inputs.merged_by)
             approved_by = waiting.wait(image)
             merged = {"merge_sha": inputs.merge_sha, "merged_by": inputs.merged_by}
-            deploy.run(Delivery(image=image, commit=inputs.head_sha, mark=mark, approved_by=approved_by, **merged))
+            delivery = Delivery(image=image, commit=inputs.head_sha, mark=mark, approved_by=approved_by, **merged)
+            if deploy.run(delivery) and inputs.served:
+                inputs.served.say_so()
         elif inputs.base.exists() and inputs.base.read_text():
             deploy.moved_on(inputs.merge_sha, inputs.target.outcome.reason.read_text())

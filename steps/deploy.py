@@ -50,8 +50,8 @@ class Deploy:
         self._target, self._check, self._history, self._head = target, check, history, head
         self._rollout = Rollout(api, target, smoke_seconds=check.seconds)
 
-    def run(self, delivery: Delivery) -> None:
-        """Roll it out, or end the step with the reason why not."""
+    def run(self, delivery: Delivery) -> bool:
+        """Roll it out, or end the step with the reason why not. Returns whether it serves: what runs may be newer."""
         rollout, target = self._rollout, self._target
         if self._head:
             self._head.wait()
@@ -61,7 +61,7 @@ class Deploy:
                 live = rollout.live()
                 if self._history and self._is_older(live, delivery.merge_sha):
                     target.outcome.say("superseded: what runs was merged later")
-                    return
+                    return False
                 rollout.respect_people(live, target.pull_request)
                 moved = self._head and self._head.moved(delivery.commit, live)
                 if moved:
@@ -75,7 +75,7 @@ class Deploy:
                 if wrong is None:
                     rollout.settle(lambda live: self._noted(live, delivery, former))
                     target.outcome.say(f"serves on {target.namespace}: {_digest(delivery.image)}")
-                    return
+                    return True
                 reason = f"smoke check of {_digest(delivery.image)} got {wrong}"
             self._go_back(delivery.image, reason)
             raise SystemExit(1)

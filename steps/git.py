@@ -23,6 +23,14 @@ class Repository:
         """Fetch commits; ends the step if that fails."""
         self._checked("fetch", "--quiet", "--no-tags", *options, "--", url, *refs)
 
+    def fetched(self, url: str, refs: Sequence[str], *options: str) -> Done:
+        """Fetch commits, and return how that ended."""
+        return self._run("fetch", "--quiet", "--no-tags", *options, "--", url, *refs)
+
+    def after(self, commit: str, branch: str, most: int) -> list[str]:
+        """Return the shas that a branch had as its tips since a commit, as far as its history tells; the latest first."""
+        return self._checked("rev-list", "--first-parent", f"--max-count={most}", f"{commit}..{branch}").text.split()
+
     def tree(self, commit: str) -> str:
         """Return a commit's tree."""
         return self._checked("log", "-1", "--format=%T", commit).text

@@ -11,6 +11,8 @@ from steps.git import Repository
 from steps.inputs import given
 from steps.result import log, warn
 
+# How many of the commits that came later are looked at.
+_LATER = 5
 # Where commits are fetched to, in the folder that a step is given.
 COMMITS = "commits.git"
 
@@ -80,7 +82,7 @@ class History(Past):
                 raise SystemExit(1)
         self.looked = time.time()
         self.commits.init()
-        refs = [f"+refs/heads/{self._source.base_branch}:refs/heads/base", f"+{commit}:refs/heads/commit"]
+        refs = [self._base, f"+{commit}:refs/heads/commit"]
         self.commits.fetch(self._source.url, refs, "--filter=tree:0")
         tree = self.commits.tree("commit")
         log(f"{commit} has tree {tree}")
@@ -88,6 +90,23 @@ class History(Past):
             return self._whole(tree, merged_head, compare=compare)
         self._trees.init()
         return self._merged(tree, commit, merged_head) if merged_head else self._proposed(tree, commit)
+
+    def later(self) -> list[str]:
+        """Look at the base branch anew; return what it has got since the commit, the latest first.
+
+        If the forge does not answer, it is what it was.
+        """
+        looked = time.time()
+        done = self.commits.fetched(self._source.url, [self._base], "--filter=tree:0")
+        if done.code:
+            warn(f"error: {done.errors.rstrip()}", lines=True)
+        else:
+            self.looked = looked
+        return self.commits.after("commit", "base", _LATER)
+
+    @property
+    def _base(self) -> str:
+        return f"+refs/heads/{self._source.base_branch}:refs/heads/base"
 
     def _whole(self, tree: str, merged_head: str, *, compare: bool) -> Content:
         if not merged_head:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from steps.history import History, Source
 from steps.inputs import given
-from steps.prove import Claim, Proof, Proven, Results, judged
+from steps.prove import Claim, OvertakenError, Proof, Proven, Results, judged, left
 from steps.registry import Reading, Registry
-from steps.result import Outcome, log
+from steps.result import Outcome, log, write
 from steps.run import checked
+from steps.text import compact
 from steps.trust import Trust, environment
 
 
@@ -28,6 +29,14 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Vouching:
+    """Where this environment signs what it has rolled out."""
+
+    content: Path = given("CONTENT")
+    """Where the step that signs reads what the merge made."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What is given of a merge."""
 
@@ -40,6 +49,7 @@ class Inputs:
     outcome: Outcome
     trust: Trust | None
     results: Results
+    vouching: Vouching | None
 
 
 @dataclass(frozen=True)
@@ -68,11 +78,16 @@ def prove(inputs: Inputs) -> Merge:
     moved = judged(claim, outcome, inputs.results, inputs.source.paths, history, content)
     if moved is not None:
         return Merge(history, None, moved)
-    proven = proof.prove(content)
+    try:
+        proven = proof.prove(content, history)
+    except OvertakenError as overtaken:
+        return Merge(history, None, left(str(overtaken), outcome, inputs.results, history))
     if elsewhere:
         copy(inputs.image, inputs.registry, elsewhere, proven, claim.pull_request, inputs.trust)
         own = Registry(inputs.registry, environment(inputs.trust, "registry"))
         proven = Proof(claim, outcome, own, inputs.image, proven.digest).prove(content)
+    if inputs.vouching:
+        write(inputs.vouching.content, compact(content.data()))
     inputs.results.hand_on(proven)
     return Merge(history, proven, "")
 

@@ -8,6 +8,7 @@ from steps.inputs import given
 from steps.kubernetes import Access, Kubernetes
 from steps.rollout import Target
 from steps.run import Later
+from steps.served import Served
 from steps.smoke import Smoke
 
 
@@ -20,6 +21,7 @@ class Inputs:
     target: Target
     smoke: Smoke
     access: Access
+    served: Served | None
 
 
 def run(inputs: Inputs) -> None:
@@ -29,14 +31,14 @@ def run(inputs: Inputs) -> None:
         found, claim = merge.prove(inputs.merge), inputs.merge.claim
         deploy = Deploy(api, inputs.target, inputs.smoke, found.history)
         if found.proven:
-            deploy.run(
-                Delivery(
-                    image=found.proven.image,
-                    commit=claim.head_sha,
-                    merge_sha=claim.merge_sha,
-                    merged_by=inputs.merged_by,
-                    mark=found.proven.mark,
-                )
+            delivery = Delivery(
+                image=found.proven.image,
+                commit=claim.head_sha,
+                merge_sha=claim.merge_sha,
+                merged_by=inputs.merged_by,
+                mark=found.proven.mark,
             )
+            if deploy.run(delivery) and inputs.served:
+                inputs.served.say_so()
         elif found.moved:
             deploy.moved_on(claim.merge_sha, found.moved)

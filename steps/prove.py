@@ -21,8 +21,22 @@ from steps.run import Later
 from steps.text import compact, same_repository, several
 
 _POLL_SECONDS = 2.0
+# What people may have to approve first, or takes a rollout, is asked for less and less often.
+_SLOWER, _SLOWEST_POLL = 1.5, 15.0
 # What was copied is there at once, or its registry lost it.
 _COPY_SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """That the environment before this one delivers on merge too, and vouches once it has rolled out."""
+
+    after: str = given("AFTER_ROLLOUT_OF")
+    """Its name."""
+
+
+class OvertakenError(Exception):
+    """The environment before this one has rolled out a later merge, and goes back to none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +59,17 @@ class Claim:
     """How long a mark is waited for that is not there yet."""
     max_age: int | None = given("MARK_MAX_AGE")
     """How old one may be, in seconds."""
+    chain: Chain | None
 
     @property
     def way_out(self) -> str:
         """What ships it all the same."""
         return f"python -m operate rebuild {self.environment} {self.application} {self.pull_request}"
+
+    @property
+    def again(self) -> str:
+        """What starts it anew."""
+        return f"python -m operate retry {self.environment} {self.application} {self.pull_request}"
 
 
 @dataclass(frozen=True)
@@ -99,12 +119,17 @@ def judged(
     # A commit on the branch need never have been its tip: one within a fast-forward was not, nor does its shape tell. What
     # the branch has now, it has.
     if not content.current:
-        write(results.image, "")
-        write(results.base, history.commits.commit("base"))
         moved = f"{claim.base_branch} has moved on since this merge; to ship what it has now: {claim.way_out}"
-        outcome.say(moved)
-        return moved
+        return left(moved, outcome, results, history)
     return None
+
+
+def left(reason: str, outcome: Outcome, results: Results, history: History) -> str:
+    """Hand on that nothing goes on, since the base branch has, and return why."""
+    write(results.image, "")
+    write(results.base, history.commits.commit("base"))
+    outcome.say(reason)
+    return reason
 
 
 class Proof:
@@ -122,10 +147,13 @@ class Proof:
         """Ask for the head's marks already, while the commits are fetched."""
         self._first = Later(lambda: self._marks(self._claim.head_sha))
 
-    def prove(self, content: Content) -> Proven:
-        """Wait for a mark that proves what the merge made, and return it; refuse if none comes."""
-        claim = self._claim
-        deadline = time.monotonic() + self._seconds
+    def prove(self, content: Content, history: History | None = None) -> Proven:
+        """Wait for a mark that proves what the merge made, and return it; refuse if none comes.
+
+        In a chain `history` is looked at anew meanwhile. Raises OvertakenError.
+        """
+        claim, chain = self._claim, self._claim.chain
+        deadline, pause = time.monotonic() + self._seconds, _POLL_SECONDS
         while True:
             self._log, stale, old = "", False, False
             # The pull request's head, or the merge commit that was rebuilt because the base branch had moved.
@@ -136,6 +164,8 @@ class Proof:
                 if fresh:
                     proven = Proven(f"{self._image}@{fresh[0]['digest']}", fresh[0])
                     log(f"proven: {proven.image}, {compact(content.fingerprint)}")
+                    if history and pause > _POLL_SECONDS:
+                        history.later()  # what has been merged since keeps its order too
                     return proven
                 old, stale = old or bool(fit), stale or bool(vouched)
             if old:
@@ -150,17 +180,24 @@ class Proof:
                 )
             if time.monotonic() >= deadline:
                 warn(self._log.rstrip("\n"), lines=True)
+                if chain:
+                    raise self._outcome.refuse(
+                        f"{chain.after} has not vouched for it within {self._seconds} s, see its status; then: {claim.again}"
+                    )
                 if other := self._built_elsewhere():
                     raise self._outcome.refuse(
-                        f"{other} has built it, not {claim.promotes_from}: name {other} in promotesFrom, then: "
-                        f"python -m operate retry {claim.environment} {claim.application} {claim.pull_request}"
+                        f"{other} has built it, not {claim.promotes_from}: name {other} in promotesFrom, then: {claim.again}"
                     )
                 raise self._outcome.refuse(
                     f"{claim.promotes_from} has not vouched for it within {self._seconds} s, see its status; then: "
                     f"{claim.way_out}"
                 )
+            if chain and history and pause == _SLOWEST_POLL and any(self._vouched(later) for later in history.later()):
+                raise OvertakenError(f"{chain.after} has rolled out what was merged later, which has this too")
             log(f"waiting for the mark of {claim.promotes_from}")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(min(pause, max(0.1, deadline - time.monotonic())))
+            if chain:
+                pause = min(pause * _SLOWER, _SLOWEST_POLL)
 
     def _vouched(self, commit: str) -> list[Any]:
         first, self._first = self._first, None

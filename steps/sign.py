@@ -6,6 +6,7 @@ commit's tags lead to it: where they lead a mark is, whatever becomes of other r
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from steps import notes
 from steps.inputs import given
@@ -16,8 +17,8 @@ from steps.trust import Trust, environment
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """What the step is given."""
+class Statement:
+    """What is said of an image, and by which key."""
 
     repository: str = given("PARAM_REPOSITORY")
     application: str = given("PARAM_APPLICATION")
@@ -31,15 +32,28 @@ class Inputs:
     kind: str = given("MARK_TYPE")
     scratch: Path = given("SCRATCH")
     image: Path = given("RESULT_IMAGE_PATH")
-    promotable: Path = given("RESULT_PROMOTABLE_PATH")
     registry: Reading
     trust: Trust | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the step is given."""
+
+    statement: Statement
+    promotable: Path = given("RESULT_PROMOTABLE_PATH")
+
+
 def run(inputs: Inputs) -> None:
-    """Sign, and let the commit's tags lead to what is signed."""
+    """Sign, and tell whether the commit can be promoted as it is."""
+    content = sign(inputs.statement)
+    write(inputs.promotable, "yes" if content["current"] else "no")
+
+
+def sign(inputs: Statement) -> dict[str, Any]:
+    """Sign, and let the commit's tags lead to what is signed. Returns what the commit says."""
     image = inputs.image.read_text()
-    content = parsed(inputs.content.read_text())
+    content: dict[str, Any] = parsed(inputs.content.read_text())
     paths = content.get("paths")
     mark = {
         "repository": inputs.repository,
@@ -59,5 +73,5 @@ def run(inputs: Inputs) -> None:
     # The first one is where the next environment looks, the second one is for people.
     for tag in (f"{inputs.head_sha}-{inputs.environment}", inputs.head_sha):
         registry.crane_or_end("tag", image, tag)
-    write(inputs.promotable, "yes" if content["current"] else "no")
     log(f"signed: {image}, {compact(paths or content['tree'])}")
+    return content

@@ -14,7 +14,7 @@ from offline.policy import violations
 from offline.render import program
 from offline.run import PLACEHOLDER_DIGEST, ROOT, placeholder, run
 from policy.pack import POLICIES
-from tests.support import record_config, shipped_config
+from tests.support import record_config, shipped_config, stack_config_text
 
 README = (ROOT / "README.md").read_text()
 REAL_CLUSTERS = (ROOT / "docs" / "real-clusters.md").read_text()
@@ -72,6 +72,19 @@ def test_the_tests_that_the_document_shows_are_accepted() -> None:
     declared = record_config(shipped_config("staging") | {"applications": applications, "environments": [environment]})
     assert [step["name"] for step in declared.one("Task", "build-shop")["spec"]["steps"]][1:3] == ["test", "reports"]
     assert [f"{found.policy}: {found.message}" for found in violations(declared.recording)] == []
+
+
+def test_the_chain_that_the_document_shows_is_accepted() -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "chains.md").read_text(), re.M | re.S)
+    shown = yaml.safe_load(block)
+    keys = set(re.findall(r"\{config: (\w+)\}", block))
+    config = stack_config_text(shipped_config("both")) | {name: _text(value) for name, value in shown.items()}
+    config |= {f"tekton-delivery:{name}": f"secret-{name}" for name in keys}
+    secrets = tuple(f"tekton-delivery:{name}" for name in keys)
+    recording = run(lambda: program()(Stack.load(read=placeholder)), stack="chain", config=config, secrets=secrets)
+    names = {item.inputs["metadata"]["name"] for item in recording.of_type("kubernetes:core/v1:Namespace")}
+    assert names >= {"staging", "preproduction", "production"}
+    assert [f"{found.policy}: {found.message}" for found in violations(recording)] == []
 
 
 def _text(value: Any) -> str:

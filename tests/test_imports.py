@@ -33,6 +33,8 @@ LAYERS = [
         "components.settings.base_image_checks",
         "components.settings.contents",
         "components.settings.names",
+        "components.settings.neighbours",
+        "components.settings.mark_checks",
         "components.settings.network_checks",
         "components.settings.promotion_checks",
         "components.settings.variables",

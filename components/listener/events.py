@@ -3,8 +3,8 @@
 Values that reach a run are a commit sha, a number, a login and a name made of such; free text of a payload never does.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import pulumi
 
@@ -26,6 +26,18 @@ class Event:
     """What the Pipeline gets to know of the event."""
     webhook: str = "pull_request"
     """The forge's name of the webhook that brings it."""
+    suffix: str = ""
+    """What its objects have in their names for an environment that is not the first one to hear of it."""
+
+    @property
+    def binding(self) -> str:
+        """The TriggerBinding's name."""
+        return f"{self.objects}{self.suffix}-binding"
+
+    @property
+    def template(self) -> str:
+        """The TriggerTemplate's name."""
+        return f"{self.objects}{self.suffix}-template"
 
 
 _PULL_REQUEST = {"pull-request": "$(body.number)"}
@@ -98,6 +110,15 @@ class Trigger:
     """What its PipelineRuns hold beside pipelineRef, params and timeouts."""
     timeouts: Manifest = field(default_factory=lambda: {"pipeline": "1h10m0s", "tasks": "1h0m0s"})
     """How long they may take."""
+
+
+def named(triggers: Iterable[Trigger]) -> Iterator[tuple[Trigger, Event]]:
+    """Yield each way in with its event, whose objects have names of their own."""
+    heard = set()
+    for trigger in triggers:
+        event = EVENTS[trigger.event]
+        yield trigger, replace(event, suffix=f"-{trigger.environment}") if trigger.event in heard else event
+        heard.add(trigger.event)
 
 
 def binding(event: Event) -> Manifest:

@@ -14,7 +14,7 @@ from components import cel
 from components.conventions import TRIGGERS, Manifest, key, labels, token
 from components.exposure import BODY_LIMITS, expose
 from components.listener import payload
-from components.listener.events import EVENTS, Event, Trigger, binding, template
+from components.listener.events import EVENTS, Event, Trigger, binding, named, template
 from components.listener.webhook_secret import Accepted, WebhookSecrets, accepted_secrets
 from components.network import LISTENER_PORT
 from components.settings.exposure import ListenerExposure
@@ -85,15 +85,14 @@ class Listener(pulumi.ComponentResource):
             )
 
         routes: list[pulumi.Resource] = []
-        for trigger in args.triggers:
-            event = EVENTS[trigger.event]
+        for trigger, event in named(args.triggers):
             parts: list[pulumi.Resource] = [
-                declare("TriggerBinding", f"{event.objects}-binding", binding(event), {}, []),
-                declare("TriggerTemplate", f"{event.objects}-template", template(trigger, event), {}, []),
+                declare("TriggerBinding", event.binding, binding(event), {}, []),
+                declare("TriggerTemplate", event.template, template(trigger, event), {}, []),
             ]
             selected = group_labels(args, event.webhook)
             for number in range(max(map(len, args.applications.values()))):
-                route = event.trigger + (f"-{number + 1}" if number else "")
+                route = event.trigger + (f"-{number + 1}" if number else "") + event.suffix
                 routes.append(declare("Trigger", route, trigger_spec(trigger, event, args, number), selected, parts))
         needed = [*secrets.declared, *routes, *after]
         listener = declare("EventListener", args.name, listener_spec(args), {}, needed)
@@ -223,6 +222,6 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int
             # An expression sees what an earlier interceptor said, and nothing of its own.
             interceptor("named after the application and the event", "cel", overlays=overlays),
         ],
-        "bindings": [{"ref": f"{event.objects}-binding", "kind": "TriggerBinding"}],
-        "template": {"ref": f"{event.objects}-template"},
+        "bindings": [{"ref": event.binding, "kind": "TriggerBinding"}],
+        "template": {"ref": event.template},
     }

@@ -20,10 +20,11 @@ from components.tasks.step import string_params
 PARAMS = MERGE_PARAMS | {"merged-by": "who merged"}
 
 
-def spec(target: Target, *, approved: bool) -> Manifest:
+def spec(target: Target, *, approved: bool, chained: bool = False) -> Manifest:
     """Return the Pipeline's spec. One pod between the merge and production, and one that reports.
 
-    One that has to be `approved` says on the pull request that it waits.
+    One that has to be `approved`, or is `chained` to an environment that gets the same merge before, says on the pull
+    request that it waits.
     """
     values = {"merge-sha": "$(params.merge-sha)", "merged-by": "$(params.merged-by)"}
     if target.source_image:
@@ -35,19 +36,19 @@ def spec(target: Target, *, approved: bool) -> Manifest:
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
         "tasks": [
-            *([limited(announce(target))] if approved else []),
+            *([limited(announce(target))] if approved or chained else []),
             limited(promoting, target.waits + rollout(target)),
         ],
         "finally": [last(report(target))],
     } | git_workspace(target.git_credential)
 
 
-def run(git_credential: str | None, *, approved: bool = False) -> Manifest:
+def run(git_credential: str | None, *, announced: bool = False) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params.
 
-    One that has to be `approved` waits for people, and announces it.
+    One that waits for people or for another environment announces it.
     """
-    waits = [{"pipelineTaskName": announce_task.NAME, "serviceAccountName": REPORTER}] if approved else []
+    waits = [{"pipelineTaskName": announce_task.NAME, "serviceAccountName": REPORTER}] if announced else []
     return {
         "taskRunTemplate": {"serviceAccountName": DEPLOYER},
         "taskRunSpecs": [

@@ -30,9 +30,8 @@ def credentials_args(delivery: Delivery, environment: Environment) -> Credential
     held = forge.held(stack) | _registry(stack, REGISTRY_PULL, (registry.read, registry))
     if delivery.builds:
         held |= _of_builds(delivery, delivery.builds)
-    elif delivery.source:
-        held[REGISTRY_PUSH] = _logins(stack, (registry.write, registry))
-        held |= _registry(stack, SOURCE_PULL, (delivery.source.read, delivery.source))
+    else:
+        held |= _of_merges(delivery)
     if delivery.ok_to_test and delivery.ok_to_test.token:
         held[FORGE_READER] = {"token": stack.secret(delivery.ok_to_test.token)}
     return CredentialsArgs(
@@ -41,6 +40,19 @@ def credentials_args(delivery: Delivery, environment: Environment) -> Credential
         delivery_namespace=environment.delivery_namespace,
         held=held,
     )
+
+
+def _of_merges(delivery: Delivery) -> dict[Credential, Held]:
+    """Return what copies an image from another registry, and what signs it for the next environment."""
+    stack, registry, mark = delivery.stack, delivery.settings.registry, delivery.environment.mark
+    held: dict[Credential, Held] = {}
+    if delivery.source or delivery.vouches:
+        held[REGISTRY_PUSH] = _logins(stack, (registry.write, registry))
+    if delivery.source:
+        held |= _registry(stack, SOURCE_PULL, (delivery.source.read, delivery.source))
+    if mark.private_key and mark.password:
+        held[MARK_SIGNING] = {"cosign.key": stack.lines(mark.private_key), "password": stack.secret(mark.password)}
+    return held
 
 
 def _of_builds(delivery: Delivery, builds: Build) -> dict[Credential, Held]:

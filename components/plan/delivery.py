@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from components.credential import REGISTRY_PULL
 from components.plan import forge
+from components.plan.chain import Link, before, waits
 from components.settings.build import Build
 from components.settings.environment import Environment
 from components.settings.forge import OkToTest
@@ -32,8 +33,24 @@ class Delivery:
 
     @property
     def source(self) -> ReadRegistry | None:
-        """Where images are promoted from, if that is another registry."""
-        return None if self.builds else self.settings.source_registry
+        """Where images are promoted from, if that is another registry. A stack's own environments share one."""
+        here = {environment.name for environment in self.settings.environments}
+        return None if self.builds or self.environment.promotes_from in here else self.settings.source_registry
+
+    @property
+    def after(self) -> Link | None:
+        """The environment before this one, where that gets merges too; None where it builds."""
+        return before(self.settings, self.environment, self.stack.elsewhere)
+
+    @property
+    def vouches(self) -> bool:
+        """Whether a merge that was rolled out here is signed, so that another environment may promote it."""
+        return self.builds is None and self.environment.mark.private_key is not None
+
+    @property
+    def waits(self) -> int:
+        """How many seconds a merge waits for its mark, at most."""
+        return waits(self.settings, self.environment, self.stack.elsewhere)
 
     @property
     def git(self) -> Git:

@@ -1,22 +1,22 @@
 """From settings to which marks an environment accepts."""
 
 from components.conventions import Manifest, seconds
-from components.settings.environment import Environment
+from components.plan.delivery import Delivery
 from components.settings.registry import ReadRegistry
-from components.settings.stack import Stack
 from components.tasks import proof
 from components.tasks.promote import Marks, Reading
 
 
-def marks(stack: Stack, environment: Environment) -> Marks:
+def marks(delivery: Delivery) -> Marks:
     """Return which marks an environment demands that delivers merges."""
-    mark = stack.settings.mark
+    max_age = delivery.settings.mark.max_age
     return Marks(
-        environment=environment.promotes_from,
-        public_key=stack.text(mark.public_key) if mark.public_key else "",
-        former_keys=_former_keys(stack),
-        max_age=seconds(mark.max_age) if mark.max_age else None,
-        seconds=seconds(mark.timeout),
+        environment=delivery.environment.promotes_from,
+        public_key=_public_key(delivery) or "",
+        former_keys=_former_keys(delivery),
+        max_age=seconds(max_age) if max_age else None,
+        seconds=delivery.waits,
+        chained=delivery.after is not None,
     )
 
 
@@ -25,17 +25,22 @@ def reading(registry: ReadRegistry) -> Reading:
     return Reading(insecure=registry.insecure, authenticated=registry.read is not None)
 
 
-def proofs(stack: Stack, *, signs: bool) -> dict[str, Manifest]:
-    """Return the Task that proves an image that is to come back; `signs` says whether marks are made here."""
-    public_key = stack.settings.mark.public_key
+def proofs(delivery: Delivery) -> dict[str, Manifest]:
+    """Return the Task that proves an image that is to come back; where marks are made of what is built, by that key."""
     args = proof.ProofTaskArgs(
-        registry=reading(stack.settings.registry),
-        public_key=None if signs or not public_key else stack.text(public_key),
-        former_keys=_former_keys(stack),
+        registry=reading(delivery.settings.registry),
+        public_key=None if delivery.builds else _public_key(delivery),
+        former_keys=_former_keys(delivery),
     )
     return {proof.NAME: proof.spec(args)}
 
 
-def _former_keys(stack: Stack) -> tuple[str, ...]:
+def _public_key(delivery: Delivery) -> str | None:
+    """Return the public key, PEM, that counts in an environment."""
+    key = delivery.environment.mark.believed(delivery.settings.mark)
+    return delivery.stack.text(key) if key else None
+
+
+def _former_keys(delivery: Delivery) -> tuple[str, ...]:
     """Return the public keys, PEM, by which marks were made before and that still count."""
-    return tuple(map(stack.text, stack.settings.mark.former_public_keys))
+    return tuple(map(delivery.stack.text, delivery.environment.mark.believed_before(delivery.settings.mark)))

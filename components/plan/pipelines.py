@@ -41,7 +41,9 @@ def pipelines(delivery: Delivery, application: Application) -> dict[str, Manifes
     target, builds, environment = _target(delivery, application), delivery.builds, delivery.environment
     if not builds:
         return {
-            target.pipeline: promotion.spec(target, approved=environment.approval is not None),
+            target.pipeline: promotion.spec(
+                target, approved=environment.approval is not None, chained=delivery.after is not None
+            ),
             target.proof_pipeline: proof.spec(target, environment.promotes_from),
         }
     recipe = pull_request.Recipe(
@@ -90,7 +92,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         fetch=application.fetch,
         service_url=service_url(application.name, environment.name),
         smoke_check=application.smoke_check,
-        waits=seconds(settings.mark.timeout) + (seconds(environment.approval.timeout) if environment.approval else 0),
+        waits=delivery.waits + (seconds(environment.approval.timeout) if environment.approval else 0),
     )
 
 

@@ -13,7 +13,8 @@ def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
     settings, environment, builds = delivery.settings, delivery.environment, delivery.builds
     git_credential = delivery.git.credential.name if delivery.git.credential else None
     if not builds:
-        runs = {"merge": promotion.run(git_credential, approved=environment.approval is not None)}
+        waiting = environment.approval is not None or delivery.after is not None
+        runs = {"merge": promotion.run(git_credential, announced=waiting)}
     else:
         runs = {
             "pull-request": pull_request.run(git_credential),

@@ -12,6 +12,7 @@ from components.network import NetworkArgs
 from components.plan.environment import EnvironmentPlan
 from components.policies.policy import account
 from components.settings.network_checks import network_warnings
+from components.settings.promotion_checks import promotion_warnings
 from components.settings.stack import Stack
 
 
@@ -37,8 +38,9 @@ class StackPlan:
 
     @property
     def warnings(self) -> list[str]:
-        """What the settings leave wider open than they have to."""
-        return list(network_warnings(self._stack.settings))
+        """What the settings leave wider open than they have to, and what is right only if it is meant."""
+        settings = self._stack.settings
+        return [*network_warnings(settings), *promotion_warnings(settings, self._stack.elsewhere)]
 
     @property
     def _home(self) -> EnvironmentPlan:

@@ -2,7 +2,7 @@
 
 from components.conventions import Manifest
 from components.pipelines import fork
-from components.plan import forge, mark
+from components.plan import chain, forge, mark
 from components.plan.build import build_task
 from components.plan.delivery import Delivery
 from components.settings.build import Build
@@ -30,10 +30,18 @@ def tasks(delivery: Delivery) -> dict[str, Manifest]:
     api = forge.status_api(delivery.settings.forge)
     made: dict[str, Manifest] = {
         report.NAME: report.spec(environment=environment, api=api, after_merge=builds is None),
-    } | mark.proofs(delivery.stack, signs=builds is not None)
-    if approval := delivery.environment.approval:
-        made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=approve.waits_for(approval))
+    } | mark.proofs(delivery)
+    if waits_for := _waits_for(delivery):
+        made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=waits_for)
     return made | (_of_pull_requests(delivery, builds) if builds else _of_merges(delivery))
+
+
+def _waits_for(delivery: Delivery) -> str:
+    """Return what the commit status says that a merge waits for; empty where it goes on at once."""
+    approval, after = delivery.environment.approval, delivery.after
+    if approval:
+        return approve.waits_for(approval, after.name if after else None)
+    return f"waits for {after.name} to roll it out and vouch for it, up to {chain.shown(delivery.waits)}" if after else ""
 
 
 def _of_merges(delivery: Delivery) -> dict[str, Manifest]:
@@ -43,9 +51,10 @@ def _of_merges(delivery: Delivery) -> dict[str, Manifest]:
         registry=mark.reading(delivery.settings.registry),
         source=mark.reading(delivery.source) if delivery.source else None,
         environment=delivery.environment.name,
-        marks=mark.marks(delivery.stack, delivery.environment),
+        marks=mark.marks(delivery),
         stale_base=delivery.environment.stale_base,
         approval=delivery.environment.approval,
+        vouches=delivery.vouches,
     )
     return {promote.NAME: promote.spec(args)}
 

@@ -25,7 +25,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting that contradicts another one."""
     environments, applications = settings.environments, settings.applications
     yield from _repeated("environments", "name", [environment.name for environment in environments])
-    yield from _one_of_each(environments)
+    yield from _one_that_builds(environments)
     yield from _repeated("applications", "name", [application.name for application in applications])
     yield from _repositories(applications)
     yield from _tests(settings)
@@ -41,7 +41,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         if environment.deliver_on == "pull-request" and settings.build is None:
             needed = f"needs the key `{path(('build',))}`; add it, with `quarantine`"
             yield contradiction((*place, "deliverOn"), environment.deliver_on, needed)
-        for key in _missing_keys(environment.deliver_on, settings.mark):
+        for key in _missing_keys(environment, settings.mark):
             needed = f"needs the key `{path(('mark', key))}`; add it, with `file` or `config`"
             yield contradiction((*place, "deliverOn"), environment.deliver_on, needed)
         if environment.deliver_on == "pull-request" and environment.approval:
@@ -174,10 +174,10 @@ def _tests(settings: Settings) -> Iterator[str]:
             yield contradiction((*place, "tests", "stage"), application.tested.stage, problem)
 
 
-def _missing_keys(deliver_on: str, mark: Mark) -> list[str]:
+def _missing_keys(environment: Environment, mark: Mark) -> list[str]:
     """Who delivers pull requests signs marks, who delivers merges verifies them."""
-    if deliver_on == "merge":
-        return [] if mark.public_key else ["publicKey"]
+    if environment.deliver_on == "merge":
+        return [] if environment.mark.believed(mark) else ["publicKey"]
     return [name for name, value in (("privateKey", mark.private_key), ("password", mark.password)) if value is None]
 
 
@@ -231,10 +231,9 @@ def _source_registry(settings: Settings, source: ReadRegistry) -> Iterator[str]:
         yield contradiction(
             place, source.host, "no environment here has `deliverOn: merge`, so nothing is promoted; remove the key"
         )
-    for environment in promoting:
-        if environment.promotes_from in names:
-            kept = f"the environment {environment.promotes_from} is in this stack and keeps its images in `registry`"
-            yield contradiction(place, source.host, f"{kept}; remove the key")
+    if promoting and all(environment.promotes_from in names for environment in promoting):
+        kept = f"the environment {promoting[0].promotes_from} is in this stack and keeps its images in `registry`"
+        yield contradiction(place, source.host, f"{kept}; remove the key")
     if source.image("") == settings.registry.image(""):
         yield contradiction(
             place, source.host, "is `registry` itself, with the same path; remove the key, or name another one"
@@ -244,14 +243,14 @@ def _source_registry(settings: Settings, source: ReadRegistry) -> Iterator[str]:
         yield contradiction(place, source.host, needed)
 
 
-def _one_of_each(environments: Sequence[Environment]) -> Iterator[str]:
-    """One listener leads an event to one environment."""
-    first: dict[str, int] = {}
-    for index, environment in enumerate(environments):
-        before = first.setdefault(environment.deliver_on, index)
-        if before < index:
-            problem = f"a stack has one such environment, and environments[{before}] is it; give this one a stack of its own"
-            yield contradiction(("environments", index, "deliverOn"), environment.deliver_on, problem)
+def _one_that_builds(environments: Sequence[Environment]) -> Iterator[str]:
+    """A pull request is built for one environment of a stack; a merge may go to several."""
+    building = [index for index, environment in enumerate(environments) if environment.deliver_on == "pull-request"]
+    for index in building[1:]:
+        problem = (
+            f"a stack has one such environment, and environments[{building[0]}] is it; give this one a stack of its own"
+        )
+        yield contradiction(("environments", index, "deliverOn"), environments[index].deliver_on, problem)
 
 
 def _repeated(group: str, key: str, values: Sequence[str]) -> Iterator[str]:

@@ -36,6 +36,7 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
         (("mark", "privateKey"), mark.private_key, signing_key),
         (("mark", "publicKey"), mark.public_key, public_key),
         *((("mark", "formerPublicKeys", at), key, public_key) for at, key in enumerate(mark.former_public_keys)),
+        *_environment_marks(settings),
         (("caBundle",), bundle if isinstance(bundle, Source) else None, certificates),
         (("forge", "token"), forge.token, token),
         (("forge", "okToTest", "token"), forge.ok_to_test.token if forge.ok_to_test else None, token),
@@ -66,6 +67,17 @@ def _secrets(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]
         size = sum(len(text(source).encode()) for source in sources.values())
         if size > _SECRET:
             yield f"{path(place)}: {size} bytes together, and a Secret holds {_SECRET}; leave out what is none"
+
+
+def _environment_marks(settings: Settings) -> Iterator[tuple[Location, Source | None, Callable[[str], str]]]:
+    """Yield each key that an environment has of its own, with what it must be."""
+    for index, environment in enumerate(settings.environments):
+        place, mark = ("environments", index, "mark"), environment.mark
+        yield (*place, "privateKey"), mark.private_key, signing_key
+        yield (*place, "password"), mark.password, password
+        yield (*place, "publicKey"), mark.public_key, public_key
+        for at, key in enumerate(mark.former_public_keys):
+            yield (*place, "formerPublicKeys", at), key, public_key
 
 
 def _users(settings: Settings) -> Iterator[tuple[Location, User]]:

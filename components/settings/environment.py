@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from components.settings import types as form
 from components.settings.exposure import Exposure
+from components.settings.mark import EnvironmentMark
 from components.settings.types import Model, Source
 
 
@@ -89,8 +90,12 @@ class Environment(Model):
     )
     promotes_from: form.ShortName = Field(
         default="staging",
-        description="where it delivers on merge: the environment whose mark it demands, which delivers on pull-request, "
-        "here or in another stack; several may promote from one",
+        description="where it delivers on merge: the environment whose mark it demands, here or in another stack: one that "
+        "delivers on pull-request, or on merge with a `mark.privateKey` of its own; several may promote from one",
+    )
+    mark: EnvironmentMark = Field(
+        default_factory=EnvironmentMark,
+        description="in a chain of environments: by what it vouches where it delivers on merge, and whom it believes",
     )
     stale_base: Literal["refuse", "rebuild"] = Field(
         default="refuse",

@@ -1,35 +1,20 @@
-"""Which environment believes which one: only what pull requests are delivered to signs marks, and others wait for these."""
+"""Which environment believes which one: each waits for the mark of the one before, in vain for one that signs none."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import yaml
+from collections.abc import Iterator
 
 from components.settings.environment import Environment
-from components.settings.errors import PREFIX, Location, path
+from components.settings.errors import Location, path
+from components.settings.neighbours import BUILDS, PROMOTES, Neighbours
 from components.settings.settings import Settings
-
-_BUILDS, _PROMOTES = "pull-request", "merge"
-_DEFAULT = Environment.model_fields["promotes_from"].default
+from components.settings.types import Source
 
 
-@dataclass(frozen=True)
-class Declared:
-    """An environment as a stack file of the project has it, which may be any text."""
-
-    file: str
-    how: str
-    promotes_from: str
-
-
-def promotion_inconsistencies(settings: Settings, folder: Path) -> Iterator[str]:
-    """Yield a line for each environment that would wait for a mark that nobody makes. `folder` has the stack files."""
+def promotion_inconsistencies(settings: Settings, elsewhere: Neighbours) -> Iterator[str]:
+    """Yield a line for each environment that would wait for a mark that nobody makes, or believe the wrong one."""
     for index, environment in enumerate(settings.environments):
         place: Location = ("environments", index)
-        if environment.deliver_on == _BUILDS:
+        if environment.deliver_on == BUILDS:
             if "promotes_from" in environment.model_fields_set:
                 problem = "says nothing where it delivers on pull-request, for nothing is promoted to it; remove it"
                 yield _line(place, environment, problem)
@@ -37,29 +22,55 @@ def promotion_inconsistencies(settings: Settings, folder: Path) -> Iterator[str]
         if environment.promotes_from == environment.name:
             yield _line(place, environment, "is the environment itself; name the one whose mark it demands")
             continue
-        here = [other.deliver_on for other in settings.environments if other.name == environment.promotes_from]
+        if circle := _circle(environment, settings, elsewhere):
+            yield _line(
+                place, environment, f"leads in a circle ({circle}), where nothing is built; name the one that builds"
+            )
+            continue
+        here = [other for other in settings.environments if other.name == environment.promotes_from]
         if not here:
-            yield from _of_another_stack(place, environment, settings, _elsewhere(folder))
-        elif _BUILDS not in here:
-            source = next(other.promotes_from for other in settings.environments if other.name == environment.promotes_from)
-            yield _line(place, environment, _endless("delivers on merge itself", source))
+            yield from _of_another_stack(place, environment, settings, elsewhere)
+        elif not any(other.deliver_on == BUILDS for other in here):
+            if not any(other.mark.private_key for other in here):
+                yield _line(place, environment, _silent("delivers on merge", here[0].name, here[0].promotes_from))
+            elif here[0].mark.believed(settings.mark) == environment.mark.believed(settings.mark):
+                yield _believes_another(place, environment, here[0].promotes_from)
 
 
-def _of_another_stack(
-    place: Location, environment: Environment, settings: Settings, elsewhere: Mapping[str, list[Declared]]
-) -> Iterator[str]:
+def promotion_warnings(settings: Settings, elsewhere: Neighbours) -> Iterator[str]:
+    """Yield a line for each environment that promotes from one which no stack file of the project has."""
+    others = {name for name, places in elsewhere.items() if places}
+    names = {environment.name for environment in settings.environments}
+    for index, environment in enumerate(settings.environments):
+        wanted = environment.promotes_from
+        if environment.deliver_on == PROMOTES and others - names and wanted not in names | others:
+            place: Location = ("environments", index)
+            problem = (
+                f"no stack file beside this one has such an environment, but {', '.join(sorted(others - names))}; "
+                "right if its stack is in another project, else its mark never comes"
+            )
+            yield _line(place, environment, problem)
+
+
+def _of_another_stack(place: Location, environment: Environment, settings: Settings, elsewhere: Neighbours) -> Iterator[str]:
     """What is in another stack may be in another project too, so that only what is certain is refused."""
     wanted = environment.promotes_from
     found = elsewhere.get(wanted, [])
-    if found and all(other.how == _PROMOTES for other in found):
-        yield _line(place, environment, _endless(f"delivers on merge itself (in {found[0].file})", found[0].promotes_from))
+    if found and all(other.promotes for other in found):
+        first = next((other for other in found if other.vouches), None)
+        if first is None:
+            yield _line(
+                place, environment, _silent(f"delivers on merge (in {found[0].file})", wanted, found[0].promotes_from)
+            )
+        elif _same(first.believes, environment.mark.believed(settings.mark)):
+            yield _believes_another(place, environment, first.promotes_from)
         return
-    builds = [other.name for other in settings.environments if other.deliver_on == _BUILDS]
+    builds = [other.name for other in settings.environments if other.deliver_on == BUILDS]
     if "promotes_from" in environment.model_fields_set or (found and not builds):
         return
     where = "this stack"
     if not builds:
-        builds = sorted(name for name, places in elsewhere.items() if any(other.how == _BUILDS for other in places))
+        builds = sorted(name for name, places in elsewhere.items() if any(other.how == BUILDS for other in places))
         where = "the project's stack files"
     if builds:
         yield (
@@ -69,33 +80,40 @@ def _of_another_stack(
         )
 
 
-def _endless(promoted: str, source: str) -> str:
+def _circle(environment: Environment, settings: Settings, elsewhere: Neighbours) -> str:
+    """Return the way from an environment back to itself; empty if there is none, or stack files tell of several ways."""
+    ways = {name: {other.promotes_from for other in places if other.promotes} for name, places in elsewhere.items()}
+    sure = {name for name, places in elsewhere.items() if all(other.promotes for other in places) and len(ways[name]) == 1}
+    before = {name: next(iter(ways[name])) for name in sure}
+    before |= {other.name: other.promotes_from for other in settings.environments if other.deliver_on == PROMOTES}
+    for other in settings.environments:
+        if other.deliver_on == BUILDS:
+            before.pop(other.name, None)
+    way = [environment.name, environment.promotes_from]
+    while way[-1] in before and way[-1] not in way[:-1]:
+        way.append(before[way[-1]])
+    return " from ".join(way) if way[-1] == environment.name else ""
+
+
+def _silent(delivers: str, wanted: str, source: str) -> str:
     return (
-        f"{promoted}, and only an environment that delivers on pull-request signs what it ran: this one would wait in vain; "
-        f"name the one that builds, e.g. `promotesFrom: {source}`, from which several may promote, "
-        "each in a stack of its own"
+        f"{delivers} and vouches for nothing, so this one would wait in vain; give {wanted} a key pair of its own, "
+        f"`mark: {{privateKey: {{file: secrets/{wanted}-mark.key}}, password: {{file: secrets/{wanted}-mark-password}}}}`, "
+        f"or name the one that builds, e.g. `promotesFrom: {source}`"
     )
 
 
-def _elsewhere(folder: Path) -> Mapping[str, list[Declared]]:
-    """Return the environments that the stack files of a folder declare. What is none of this program's is left out."""
-    found: dict[str, list[Declared]] = {}
-    for file in sorted(folder.glob("Pulumi.*.yaml")):
-        for declared in _declared(file):
-            if isinstance(declared, dict) and isinstance(declared.get("name"), str):
-                other = Declared(file.name, str(declared.get("deliverOn")), str(declared.get("promotesFrom", _DEFAULT)))
-                found.setdefault(declared["name"], []).append(other)
-    return found
+def _believes_another(place: Location, environment: Environment, source: str) -> str:
+    wanted = environment.promotes_from
+    return (
+        f"{path((*place, 'mark', 'publicKey'))}: is the key by which {wanted} believes {source}, while {wanted} signs by "
+        f"its own; name its public half, e.g. `mark: {{publicKey: {{file: {wanted}-mark.pub}}}}`"
+    )
 
 
-def _declared(file: Path) -> list[Any]:
-    try:
-        loaded = yaml.safe_load(file.read_bytes())
-    except (OSError, yaml.YAMLError):
-        return []
-    config = loaded.get("config") if isinstance(loaded, dict) else None
-    environments = config.get(f"{PREFIX}:environments") if isinstance(config, dict) else None
-    return environments if isinstance(environments, list) else []
+def _same(raw: object, source: Source | None) -> bool:
+    """Return whether both name one file; of another stack's own configuration nothing is known."""
+    return isinstance(raw, dict) and source is not None and source.file is not None and raw.get("file") == source.file
 
 
 def _line(place: Location, environment: Environment, problem: str) -> str:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from components.settings.checks import inconsistencies
 from components.settings.contents import wrong_contents
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
+from components.settings.mark_checks import mark_inconsistencies
+from components.settings.neighbours import Neighbours, neighbours
 from components.settings.promotion_checks import promotion_inconsistencies
 from components.settings.settings import Settings
 from components.settings.types import IMAGE_BY_DIGEST, Source
@@ -24,8 +26,9 @@ Reader = Callable[[str], str]
 class Stack:
     """The loaded settings, with their sources resolved to texts and secrets."""
 
-    def __init__(self, settings: Settings, texts: Mapping[Source, str]) -> None:
+    def __init__(self, settings: Settings, texts: Mapping[Source, str], elsewhere: Neighbours) -> None:
         self.settings = settings
+        self.elsewhere = elsewhere
         self._texts = texts
 
     @classmethod
@@ -49,14 +52,17 @@ class Stack:
             except (OSError, ValueError, LookupError) as error:
                 mistakes.append(_unusable(location, source, error))
         mistakes += inconsistencies(settings)
-        mistakes += promotion_inconsistencies(settings, Path())
+        elsewhere = neighbours(Path())
+        mistakes += promotion_inconsistencies(settings, elsewhere)
+        mistakes += mark_inconsistencies(settings)
         mistakes += workload_inconsistencies(settings)
-        stack = cls(settings, texts)
+        stack = cls(settings, texts, elsewhere)
         if not mistakes:
             mistakes += _images_without_digest(stack)
             mistakes += variables(settings, stack.text)
         if not mistakes and read is None:  # where somebody else reads, the contents stand for others
             mistakes += wrong_contents(settings, stack.text)
+            mistakes += mark_inconsistencies(settings, stack.text)
         if mistakes:
             raise refusal(pulumi.get_stack(), mistakes)
         return stack

@@ -11,9 +11,13 @@ def approvers(approval: Approval) -> str:
     return ", ".join([*approval.users, *(f"group {name}" for name in approval.groups)])
 
 
-def waits_for(approval: Approval) -> str:
-    """Return the text of the commit status until it is approved; forges take no more of it than that."""
-    return f"waits for {approval.count} of {approvers(approval)} to approve, up to {approval.timeout}"[:139]
+def waits_for(approval: Approval, after: str | None = None) -> str:
+    """Return the text of the commit status until it is approved; forges take no more of it than that.
+
+    `after` is what is waited for before.
+    """
+    first = f"waits for {after}, then for" if after else "waits for"
+    return f"{first} {approval.count} of {approvers(approval)} to approve, up to {approval.timeout}"[:139]
 
 
 def env(approval: Approval) -> dict[str, str]:

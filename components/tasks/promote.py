@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.conventions import Manifest
-from components.credential import REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL
+from components.credential import MARK_SIGNING, REGISTRY_PULL, REGISTRY_PUSH, SOURCE_PULL
 from components.settings.environment import Approval
 from components.tasks import approve, python, rollout
 from components.tasks.git import Git
+from components.tasks.stage import MARK_KEY_PATH
 from components.tasks.step import (
     API_TOKEN_PATH,
     DOCKER_CONFIG_PATH,
@@ -34,6 +35,7 @@ PARAMS = rollout.PARAMS | {
     "merge-sha": "the merge commit on the base branch: 40 hex digits",
     "merged-by": "who merged",
 }
+SERVED = {"served": "`yes` once what was promoted serves, which is what is signed"}
 SOURCE_PARAMS = {"source-image": "repository of the images of the environment before this one"}
 
 
@@ -61,6 +63,8 @@ class Marks:
     """How old one may be, in seconds; None for any age."""
     seconds: int
     """How long a merge waits for one that is not there yet."""
+    chained: bool = False
+    """Whether that environment delivers on merge too, and vouches once it has rolled out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +81,18 @@ class PromoteTaskArgs:
     """`rebuild` to wait for the mark of the merge commit where the head's is about another tree; else `refuse`."""
     approval: Approval | None
     """Whose word it takes."""
+    vouches: bool = False
+    """Whether it signs what it has rolled out, for the next environment."""
 
 
 def spec(args: PromoteTaskArgs) -> Manifest:
     """Return the Task's spec: one step, since no code of a pull request runs in this pod and each step costs a second.
 
-    Where people approve, the proof is a step of its own: they believe what a step said that has ended.
+    Where people approve, the proof is a step of its own: they believe what a step said that has ended. The key that signs is
+    in a last step alone, which reads neither the repository nor what others have signed.
     """
     credentials = [(REGISTRY_PULL, DOCKER_CONFIG_PATH, args.registry.authenticated)]
-    params, proving = PARAMS, dict(args.git.env) | _proving(args)
+    params, results, proving = PARAMS, RESULTS, dict(args.git.env) | _proving(args)
     if args.source:
         params = params | SOURCE_PARAMS
         proving |= _copying(args.source)
@@ -95,6 +102,13 @@ def spec(args: PromoteTaskArgs) -> Manifest:
         ]
     opening = [each.mount(path) for each, path, _ in credentials]
     api, deploying = mount(rollout.API_TOKEN, API_TOKEN_PATH, read_only=True), _deploying()
+    vouching = []
+    if args.vouches:
+        results = results | SERVED
+        proving |= _CONTENT
+        deploying |= _SERVED
+        credentials += [(MARK_SIGNING, MARK_KEY_PATH, True)] + ([] if args.source else [(REGISTRY_PUSH, "", True)])
+        vouching = [_vouch(args)]
     history = mount(rollout.HISTORY, rollout.HISTORY_PATH)
     fetching: dict[str, Any] = {"ephemeral_storage": rollout.HISTORY_SIZE, "workspaces": args.git.mounts()}
     if args.approval:
@@ -109,13 +123,46 @@ def spec(args: PromoteTaskArgs) -> Manifest:
     return {
         "description": "Prove that a merged pull request is what the former environment ran, and roll out that digest.",
         "params": string_params(params),
-        "results": string_results(RESULTS),
+        "results": string_results(results),
         "volumes": [
             *(each.volume() if authenticated else empty_dir(each.name) for each, _, authenticated in credentials),
             *rollout.volumes(),
         ],
-        "steps": steps,
+        "steps": [*steps, *vouching],
     } | args.git.workspaces()
+
+
+_CONTENT = {"CONTENT": f"{rollout.HISTORY_PATH}/content.json"}
+_SERVED = {"RESULT_SERVED_PATH": "$(results.served.path)"}
+
+
+def _vouch(args: PromoteTaskArgs) -> Manifest:
+    """Return the step that signs what was rolled out: a statement about the merge commit."""
+    return python.step(
+        "vouch",
+        env=_CONTENT
+        | _SERVED
+        | {
+            "PARAM_REPOSITORY": "$(params.repository)",
+            "PARAM_APPLICATION": "$(params.application)",
+            "PARAM_HEAD_SHA": "$(params.merge-sha)",
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
+            "ENVIRONMENT": args.environment,
+            "RUN": "$(context.taskRun.name)",
+            "MARK_KEY": MARK_KEY_PATH,
+            "MARK_TYPE": rollout.MARK_TYPE,
+            "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
+            "INSECURE": str(args.registry.insecure).lower(),
+            "SCRATCH": SCRATCH,
+            "RESULT_IMAGE_PATH": "$(results.image.path)",
+            "RESULT_REASON_PATH": "$(results.reason.path)",
+        },
+        mounts=[
+            REGISTRY_PUSH.mount(DOCKER_CONFIG_PATH),
+            MARK_SIGNING.mount(MARK_KEY_PATH),
+            mount(rollout.HISTORY, rollout.HISTORY_PATH, read_only=True),
+        ],
+    )
 
 
 # What the step that waits for people reads too.
@@ -135,30 +182,35 @@ def _deploying() -> dict[str, str]:
 
 
 def _proving(args: PromoteTaskArgs) -> dict[str, str]:
-    return rollout.SOURCE_ENV | {
-        "PARAM_PULL_REQUEST": "$(params.pull-request)",
-        "RESULT_REASON_PATH": "$(results.reason.path)",
-        "PARAM_APPLICATION": "$(params.application)",
-        "PARAM_REPOSITORY": "$(params.repository)",
-        "PARAM_HEAD_SHA": "$(params.head-sha)",
-        "PARAM_MERGE_SHA": "$(params.merge-sha)",
-        "PARAM_IMAGE": "$(params.image)",
-        "ENVIRONMENT": args.environment,
-        "PROMOTES_FROM": args.marks.environment,
-        "STALE_BASE": args.stale_base,
-        "PUBLIC_KEY": args.marks.public_key,
-        "FORMER_KEYS": "\n".join(args.marks.former_keys),
-        "MARK_TYPE": rollout.MARK_TYPE,
-        "MARK_TIMEOUT": str(args.marks.seconds),
-        "MARK_MAX_AGE": str(args.marks.max_age or ""),
-        "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
-        "INSECURE": str(args.registry.insecure).lower(),
-        "SCRATCH": SCRATCH,
-        "RESULT_IMAGE_PATH": "$(results.image.path)",
-        "MARK": f"{rollout.HISTORY_PATH}/mark.json",
-        "RESULT_TOUCHED_PATH": "$(results.touched.path)",
-        "RESULT_BASE_PATH": "$(results.base.path)",
-    }
+    chain = {"AFTER_ROLLOUT_OF": args.marks.environment} if args.marks.chained else {}
+    return (
+        rollout.SOURCE_ENV
+        | chain
+        | {
+            "PARAM_PULL_REQUEST": "$(params.pull-request)",
+            "RESULT_REASON_PATH": "$(results.reason.path)",
+            "PARAM_APPLICATION": "$(params.application)",
+            "PARAM_REPOSITORY": "$(params.repository)",
+            "PARAM_HEAD_SHA": "$(params.head-sha)",
+            "PARAM_MERGE_SHA": "$(params.merge-sha)",
+            "PARAM_IMAGE": "$(params.image)",
+            "ENVIRONMENT": args.environment,
+            "PROMOTES_FROM": args.marks.environment,
+            "STALE_BASE": args.stale_base,
+            "PUBLIC_KEY": args.marks.public_key,
+            "FORMER_KEYS": "\n".join(args.marks.former_keys),
+            "MARK_TYPE": rollout.MARK_TYPE,
+            "MARK_TIMEOUT": str(args.marks.seconds),
+            "MARK_MAX_AGE": str(args.marks.max_age or ""),
+            "DOCKER_CONFIG": DOCKER_CONFIG_PATH,
+            "INSECURE": str(args.registry.insecure).lower(),
+            "SCRATCH": SCRATCH,
+            "RESULT_IMAGE_PATH": "$(results.image.path)",
+            "MARK": f"{rollout.HISTORY_PATH}/mark.json",
+            "RESULT_TOUCHED_PATH": "$(results.touched.path)",
+            "RESULT_BASE_PATH": "$(results.base.path)",
+        }
+    )
 
 
 def _copying(source: Reading) -> dict[str, str]:

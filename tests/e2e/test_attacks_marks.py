@@ -183,3 +183,17 @@ def test_a_commit_beside_the_base_branch_is_not_promoted(scene: Scene) -> None:
     image, reason = beside.prove(scene.honest.head_sha)
     assert image == ""
     assert "is not on the branch main" in reason
+
+
+def test_stagings_key_does_not_speak_for_an_environment_between_the_two(scene: Scene) -> None:
+    """Production, after one that vouches by a key of its own: all is right but who signed, and then that too."""
+    sha, digest = _evil(scene)
+    after = {"PROMOTES_FROM": "pre", "AFTER_ROLLOUT_OF": "pre", "PUBLIC_KEY": scene.own.public}
+    scene.forger.login.tag(APPLICATION, digest, f"{sha}-pre")
+    scene.forger.attest(digest, stagings_key(), _mark(scene, sha, digest, environment="pre"))
+    scene.forger.attest(digest, scene.own, _mark(scene, sha, digest, environment="staging"))
+    image, reason = scene.forger.prove(sha, **after)
+    assert image == ""
+    assert reason.startswith("pre has not vouched for it within 0 s, see its status")
+    scene.forger.attest(digest, scene.own, _mark(scene, sha, digest, environment="pre"))
+    assert scene.forger.prove(sha, **after) == (digest, ""), "the control, beside the marks of others"

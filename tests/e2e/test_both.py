@@ -1,19 +1,27 @@
-"""The example that holds both environments in one stack, beside the shipped stacks: one listener takes an image through."""
+"""The example that holds both environments in one stack, with one between them: a merge goes through one after the other.
 
+One listener tells all three, beside the shipped stacks. What the one in the middle does not roll out goes no further.
+"""
+
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes import client
 
-from local.demo import PORTS, digest
+from local.demo import APPLICATION, DEPLOYMENT, PORTS, digest
 from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
-from local.paths import ROOT
-from tests.e2e.stacks import Pulumi, heard, stack
+from local.forge.setup import REPOSITORY
+from tests.e2e.attacks.marks import own_key
+from tests.e2e.people import Person
+from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
-NAMESPACES = {"qa", "qa-ci", "live", "live-ci"}
+NAMESPACES = {"qa", "qa-ci", "pre", "pre-ci", "live", "live-ci"}
 
 
 def namespaces(world: World) -> dict[str, str]:
@@ -27,45 +35,102 @@ def namespaces(world: World) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def both(world: World, pulumi: Pulumi) -> Iterator[None]:
+def file(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example with a third environment, and the key pair by which that one vouches."""
+    folder = tmp_path_factory.mktemp("chain")
+    key = own_key(world.machine.folders["cosign"] / "cosign", folder / "pre")
+    (folder / "password").write_text(key.password)
+    private, public = {"file": str(key.path)}, {"file": str(key.path.with_suffix(".pub"))}
+
+    def between(settings: dict[str, Any]) -> None:
+        qa, live = settings["environments"]
+        mark = {"privateKey": private, "password": {"file": str(folder / "password")}}
+        pre = live | {"name": "pre", "rolloutTimeout": "15s", "mark": mark}
+        settings["environments"] = [qa, pre, live | {"promotesFrom": "pre", "mark": {"publicKey": public}}]
+
+    return altered("both", folder, between)
+
+
+@pytest.fixture(scope="module")
+def chain(world: World, pulumi: Pulumi, file: Path) -> Iterator[None]:
     """The stack is up and the forge tells its one listener about pull requests. Afterwards it is gone."""
     before = namespaces(world)
-    with stack(pulumi, "both", ROOT / "Pulumi.both.yaml"), heard(world, "both", "qa", LISTENER, alone=False):
+    with stack(pulumi, "both", file), heard(world, "both", "qa", LISTENER, alone=False):
         yield
     assert namespaces(world) == before
 
 
-def ended(world: World, environment: str, pull_request: PullRequest) -> None:
+def ended(world: World, environment: str, pull_request: PullRequest) -> bool:
     run = wait_for_run(world.kubernetes, f"{environment}-ci", pull_request.number)
     succeeded, told = follow(world.kubernetes, run, world.log.append)
-    assert succeeded, told
+    world.log.append(told)
+    return succeeded
 
 
-@pytest.mark.usefixtures("both")
-def test_one_listener_takes_a_pull_request_to_one_environment_and_its_merge_to_the_other(world: World) -> None:
+@pytest.mark.usefixtures("chain")
+def test_one_listener_takes_a_pull_request_to_one_environment_and_its_merge_to_the_others_in_turn(world: World) -> None:
     assert namespaces(world).keys() >= NAMESPACES
-    pull_request = world.open({"message.txt": "Both environments in one stack\n"})
-    ended(world, "qa", pull_request)
-    assert world.runs("live", pull_request.number) == []
+    pull_request = world.open({"message.txt": "Three environments in one stack\n"})
+    assert ended(world, "qa", pull_request), world.log
+    assert world.runs("pre", pull_request.number) == world.runs("live", pull_request.number) == []
     world.merge(pull_request)
-    ended(world, "live", pull_request)
-    assert digest(world.machine, "live") == digest(world.machine, "qa")
+    assert ended(world, "pre", pull_request), world.log
+    assert ended(world, "live", pull_request), world.log
+    assert digest(world.machine, "live") == digest(world.machine, "pre") == digest(world.machine, "qa")
     assert [run["spec"]["pipelineRef"]["name"] for run in world.runs("qa", pull_request.number)] == [
         "chespirito-qa-pipeline"
+    ]
+    notes = {name: world.kubernetes.deployment(name, DEPLOYMENT).metadata.annotations for name in ("pre", "live")}
+    assert notes["pre"]["tekton-delivery/delivered-at"] <= notes["live"]["tekton-delivery/delivered-at"]
+    merge = world.machine.forge.developer.pull_request(REPOSITORY, pull_request.number).merge_commit_sha
+    marks = {name: json.loads(noted["tekton-delivery/history"])[-1]["mark"] for name, noted in notes.items()}
+    assert [(marks[name]["environment"], marks[name]["headSha"]) for name in ("pre", "live")] == [
+        ("qa", pull_request.head_sha),
+        ("pre", merge),
     ]
     # The shipped stacks heard of the same pull request, and delivered it on their own.
     for environment in PORTS:
         assert world.run(environment, pull_request)[1]
 
 
-@pytest.mark.usefixtures("both")
+@pytest.mark.usefixtures("chain")
+def test_what_the_middle_one_does_not_roll_out_goes_no_further_until_it_does(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = digest(world.machine, "live")
+    pull_request = world.open({"message.txt": "Not rolled out in the middle\n"})
+    assert ended(world, "qa", pull_request), world.log
+    quota = {"spec": {"hard": {"pods": "1"}}}
+    former = world.kubernetes.core.read_namespaced_resource_quota("pods", "pre").spec.hard
+    world.kubernetes.core.patch_namespaced_resource_quota("pods", "pre", quota)
+    try:
+        world.merge(pull_request)
+        assert not ended(world, "pre", pull_request)
+        assert "was not ready within 15s; restored" in world.status("pre", pull_request.head_sha)[1]
+        told = world.status("live", pull_request.head_sha)
+        assert told == ("pending", "waits for pre to roll it out and vouch for it, up to 6m")
+        (waiting,) = world.runs("live", pull_request.number)
+        assert "completionTime" not in waiting["status"]
+        assert digest(world.machine, "pre") == digest(world.machine, "live") == served
+    finally:
+        world.kubernetes.core.patch_namespaced_resource_quota("pods", "pre", {"spec": {"hard": former}})
+    admin = Person("admin", world.machine.cluster.kubeconfig, world)
+    code, said = admin.operate(capsys, "retry", "pre", APPLICATION, str(pull_request.number))
+    assert code == 0, said
+    assert ended(world, "live", pull_request), world.log
+    assert digest(world.machine, "live") == digest(world.machine, "qa") != served
+    for environment in PORTS:
+        assert world.run(environment, pull_request)[1]
+
+
+@pytest.mark.usefixtures("chain")
 def test_the_shipped_stacks_see_nothing_of_it(pulumi: Pulumi) -> None:
     for name in PORTS:
         pulumi("preview", "--stack", name, "--expect-no-changes")
 
 
-@pytest.mark.usefixtures("both")
-def test_the_listener_creates_runs_in_both_delivery_namespaces_and_in_no_other(world: World) -> None:
+@pytest.mark.usefixtures("chain")
+def test_the_listener_creates_runs_in_its_delivery_namespaces_and_in_no_other(world: World) -> None:
     thief = client.AuthorizationV1Api(world.as_account("qa-ci", "listener"))
 
     def may(namespace: str) -> bool:
@@ -73,4 +138,5 @@ def test_the_listener_creates_runs_in_both_delivery_namespaces_and_in_no_other(w
         answer = thief.create_self_subject_access_review({"spec": {"resourceAttributes": attributes}})
         return bool(answer.status.allowed)
 
-    assert {name for name in (*NAMESPACES, "staging-ci", "production-ci") if may(name)} == {"qa-ci", "live-ci"}
+    known = (*NAMESPACES, "staging-ci", "production-ci")
+    assert {name for name in known if may(name)} == {"qa-ci", "pre-ci", "live-ci"}

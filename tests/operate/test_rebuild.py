@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from components.conventions import Manifest
 from components.pipelines import rebuild as pipeline
@@ -160,3 +161,71 @@ def test_a_promotion_that_goes_on_is_left_alone(production: Memory) -> None:
     production.pipeline_runs = [refused(ended=False)]
     with pytest.raises(OperateError, match="has not ended"):
         rebuild_merge(target(Staging("staging"), "staging"), target(production, "production"), 3, lambda text: None)
+
+
+class Middle(Memory):
+    """An environment of a chain: it builds nothing, and promotes from staging."""
+
+    def __init__(self) -> None:
+        super().__init__("pre")
+        self.declared["vouched-by"] = "staging"
+        self.pipeline_runs = [refused()]
+
+    def tekton(self, environment: str, plural: str, name: str) -> Manifest:
+        if name.endswith("-rebuild-pipeline"):
+            raise client.ApiException(status=404)
+        return super().tekton(environment, plural, name)
+
+
+def clusters(monkeypatch: pytest.MonkeyPatch, *there: Memory) -> None:
+    """One cluster with several environments."""
+    known = {each.environment: each for each in there}
+
+    def found(cluster: object, environment: str, application: str) -> Target:
+        return target(known[environment], environment)
+
+    monkeypatch.setattr(command, "target", found)
+    monkeypatch.setattr(rebuild, "target", found)
+    monkeypatch.setattr(command, "Cluster", lambda context: there[0])
+
+
+def test_in_a_chain_it_is_rebuilt_where_it_is_built_and_goes_through_each_environment(
+    production: Memory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    production.declared["vouched-by"] = "pre"
+    asked = task_run(production.pipeline_runs[0], "main has moved on since this merge")
+    asked["status"]["results"].append({"name": "base", "value": "c" * 40})
+    production.task_runs = [asked]
+    middle, staging = Middle(), Staging("staging")
+    clusters(monkeypatch, production, middle, staging)
+    code = command.main(["rebuild", "production", "shop", "3"])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert [len(each.created) for each in (staging, middle, production)] == [1, 1, 1]
+    for each in (middle, production):
+        (made,) = each.created
+        assert {"name": "merge-sha", "value": "c" * 40} in made["spec"]["params"], "what was rebuilt"
+    assert [line.split()[0] for line in said.out.splitlines()] == ["started"] * 3
+
+
+def test_where_the_one_in_the_middle_has_not_ended_nothing_is_rebuilt(
+    production: Memory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    production.declared["vouched-by"] = "pre"
+    middle, staging = Middle(), Staging("staging")
+    middle.pipeline_runs = [refused(ended=False)]
+    clusters(monkeypatch, production, middle, staging)
+    assert command.main(["rebuild", "production", "shop", "3"]) == 1
+    assert "has not ended" in capsys.readouterr().err
+    assert staging.created == []
+
+
+def test_a_way_that_leads_nowhere_is_told(
+    production: Memory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    production.declared["vouched-by"] = "pre"
+    middle = Middle()
+    middle.declared["vouched-by"] = "pre"
+    clusters(monkeypatch, production, middle)
+    assert command.main(["rebuild", "production", "shop", "3"]) == 1
+    assert "pre shop builds nothing, and promotes from none that does" in capsys.readouterr().err
