@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import signal
 import sys
@@ -149,6 +150,11 @@ def main(arguments: Sequence[str]) -> int:
         if given.verb == "drift":
             return drifted(given.stack, repair=given.repair)
         run(given, Cluster(given.context))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read it has enough, `head` for example; the interpreter would tell it once more as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OperateError as error:
         tell(f"error: {error}", file=sys.stderr)
         return 1

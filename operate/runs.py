@@ -8,6 +8,7 @@ from components.pipelines import timeouts
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.target import Target
+from steps.notes import SUPERSEDED_BY
 
 PULL_REQUEST = key("pull-request")
 EVENT = key("event")
@@ -15,14 +16,21 @@ POLL_SECONDS = 3.0
 
 
 def newest(target: Target) -> dict[str, Manifest]:
-    """Return the newest run of each pull request, in the order in which they came."""
+    """Return the newest run of each pull request, in the order in which they came.
+
+    One that was overtaken counts only where no other is left: webhooks come out of order, and it may have come last.
+    """
     found: dict[str, Manifest] = {}
     for run in target.cluster.runs(target.environment, "pipelineruns", target.application):
         number = run["metadata"]["labels"].get(PULL_REQUEST)
-        if number:
+        if number and not (number in found and _is_overtaken(run)):
             found.pop(number, None)
             found[number] = run
     return found
+
+
+def _is_overtaken(run: Manifest) -> bool:
+    return SUPERSEDED_BY in (run["metadata"].get("annotations") or {})
 
 
 def require_end(run: Manifest) -> None:

@@ -63,6 +63,8 @@ def _why(failed: Object) -> str:
         return f"the service {absent[1]} failed to {absent[2]}"
     if step is None:
         return ended or message or "failed"
+    if condition.get("reason") == "TaskRunCancelled":
+        return f"cancelled in step {step['name']}"
     if condition.get("reason") == "TaskRunTimeout":
         return f"step {step['name']} did not end within {failed['spec'].get('timeout')}"
     if step["name"].startswith(_AWAITS):

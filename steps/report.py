@@ -84,6 +84,9 @@ class _Report:
 
     def _end(self) -> tuple[str, str]:
         reason = self._result("reason")
+        # Cancelled between two tasks, a run counts as completed: what it was for has not begun, and no task has failed.
+        if self._inputs.status == "Completed" and not reason:
+            return FAILURE, failure.superseded(self._runs) or f"{self._inputs.run}: cancelled before it came to the rollout"
         if self._inputs.status in ("Succeeded", "Completed"):
             return SUCCESS, reason
         # People hold it back; their `lift` starts it anew.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from components.conventions import CA_BUNDLE
 from components.settings.application import Application
@@ -10,6 +11,7 @@ from components.settings.build import Build
 from components.settings.contents import certificates
 from components.settings.environment import Environment
 from components.settings.errors import Location, contradiction, path
+from components.settings.forge import Forge
 from components.settings.mark import Mark
 from components.settings.names import names_in_use
 from components.settings.network_checks import network_inconsistencies
@@ -29,6 +31,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _repeated("applications", "name", [application.name for application in applications])
     yield from _repositories(applications)
     yield from _tests(settings)
+    yield from _pages(settings.forge)
     yield from names_in_use(settings)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
@@ -157,6 +160,17 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
                 f"lies outside of `paths` ({', '.join(application.paths)}), so its changes would not be delivered; add it"
             )
             yield contradiction(("applications", index, "dockerfile"), application.dockerfile, problem)
+
+
+def _pages(forge: Forge) -> Iterator[str]:
+    """A forge's pages are no REST API."""
+    place = ("forge", "apiUrl")
+    if forge.kind == "github" and urlsplit(forge.api_url).hostname in ("github.com", "www.github.com"):
+        yield contradiction(
+            place, forge.api_url, "is where people look; the REST API of github.com is https://api.github.com"
+        )
+    if forge.kind == "gitea" and not forge.api_url.endswith("/api/v1"):
+        yield contradiction(place, forge.api_url, "is not Gitea's REST API, which ends with `/api/v1`; add that")
 
 
 def _tests(settings: Settings) -> Iterator[str]:

@@ -156,8 +156,8 @@ ImagePath = Annotated[
 Url = Annotated[
     str,
     _matching(
-        r"https?://[^/@\s$]+(/[^\s$]*[^/\s$])?",
-        "an http(s) URL without a user, without `$` and without a `/` at the end",
+        r"https?://[^/@\s$?#]+(/[^\s$?#]*[^/\s$?#])?",
+        "an http(s) URL without a user, a query and `$`, and without a `/` at the end",
         _wrong_address,
     ),
 ]
@@ -214,7 +214,11 @@ FetchMemory = Annotated[
     ),
 ]
 Platform = Annotated[
-    str, _matching(r"linux/[a-z0-9]+(/v[0-9]+)?", "an OCI platform such as `linux/amd64`, `linux/arm64` or `linux/arm/v7`")
+    str,
+    _matching(
+        r"linux/(386|amd64|arm|arm64|loong64|mips64le|ppc64le|riscv64|s390x)(/v[0-9]+)?",
+        "an OCI platform such as `linux/amd64`, `linux/arm64` or `linux/arm/v7`",
+    ),
 ]
 HostName = Annotated[
     str,

@@ -1,6 +1,8 @@
 """The command line: each verb does its work, tells it, and ends with one clear error otherwise."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from kubernetes import client
@@ -8,6 +10,7 @@ from kubernetes import client
 from operate import __main__ as command
 from operate.records import hold
 from tests.operate.cluster import Memory, image, run, served, task_run
+from tests.support import ROOT
 
 
 @pytest.fixture
@@ -203,3 +206,15 @@ def test_what_others_wrote_is_shown_plainly_and_makes_no_lines(
 
     monkeypatch.setattr(cluster, "deployments", forbidden)
     assert operate(capsys, "history", "production", "shop")[2] == f"error: the cluster refuses: {PLAIN}\n"
+
+
+def test_who_has_read_enough_is_told_nothing_more() -> None:
+    program = "import sys, operate.__main__ as m; m.run = lambda *_: print('x' * 10**6); m.Cluster = lambda _: None"
+    ask = f"{program}; sys.exit(m.main(['history', 'staging', 'shop']))"
+    with subprocess.Popen([sys.executable, "-c", ask], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as asked:
+        assert asked.stdout
+        assert asked.stderr
+        asked.stdout.read(1)
+        asked.stdout.close()
+        assert asked.stderr.read() == b""
+    assert asked.returncode == 1

@@ -146,6 +146,18 @@ def test_a_retry_is_a_new_attempt_of_the_newest_run() -> None:
     assert "status" not in made["spec"]
 
 
+def test_a_run_that_was_overtaken_is_not_what_a_retry_repeats() -> None:
+    """The webhook of a close that came after that of the reopen made a run that ended itself."""
+    cluster = waiting()
+    late = run(8, "12:09:00")
+    late["metadata"]["annotations"] = {"tekton-delivery/superseded-by": "reopened"}
+    cluster.pipeline_runs.append(late)
+    queue.retry(cluster.target, 8)
+    (made,) = cluster.created
+    assert made["metadata"]["annotations"]["tekton-delivery/retry-of"].endswith("120300")
+    assert [name.split("-")[2] for name in queue.queued(cluster.target)] == ["9", "8"], "lift finds it as well"
+
+
 def test_two_people_who_retry_at_once_start_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = waiting()
     monkeypatch.setattr(cluster, "create_run", raises(ConflictError))

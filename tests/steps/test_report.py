@@ -17,6 +17,30 @@ def test_a_run_that_succeeded_says_how_it_ended(reporter: Reporter, aggregate: s
     assert reporter.forge.statuses == {(SHA, "tekton-delivery/staging"): ("success", "serves")}
 
 
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        ("f" * 40, f"superseded: the head of the pull request is {'f' * 40}"),
+        (None, "shop-staging-7: cancelled before it came"),
+    ],
+)
+def test_a_run_that_was_cancelled_between_two_tasks_is_no_success(reporter: Reporter, by: str | None, told: str) -> None:
+    """No task has failed then, and Tekton calls that completed: the rest was skipped."""
+    annotations = {"tekton-delivery/superseded-by": by} if by else {}
+    built = task_run("True", step("image", 0), account="untrusted")
+    reporter.report([built, task_run("Unknown") | {"metadata": {"annotations": annotations}}], "Completed")
+    state, description = reporter.forge.status
+    assert state == "failure"
+    assert description.startswith(told)
+
+
+def test_a_run_that_was_cancelled_in_a_task_says_so(reporter: Reporter) -> None:
+    cancelled = task_run("False", step("stage", 1), message='TaskRun "shop-staging-7-stage" was cancelled')
+    cancelled["status"]["conditions"][0]["reason"] = "TaskRunCancelled"
+    reporter.report([cancelled])
+    assert reporter.forge.status == ("failure", "shop-staging-7: cancelled in step stage")
+
+
 def test_everything_but_success_is_a_failure(reporter: Reporter) -> None:
     reporter.report([task_run("False", message="gone")], "anything else")
     assert reporter.forge.status[0] == "failure"
