@@ -60,7 +60,7 @@ RUN sh /opt/test.sh
 FROM ${BASE}
 ARG REVISION=unknown
 USER 0
-COPY message.txt render.sh serve.sh probe.sh lib.sh linked.txt /opt/chespirito/
+COPY message.txt render.sh serve.sh /opt/chespirito/
 RUN ! [ -e /opt/test.sh ] && sh /opt/chespirito/render.sh /opt/chespirito /srv/chespirito "$REVISION"
 USER 65532
 CMD ["/bin/sh", "/opt/chespirito/serve.sh"]
