@@ -52,7 +52,7 @@ def over_tls(name: str, **changed: Any) -> dict[str, Any]:
     forge |= {"okToTest": {"token": {"file": "secrets/reader"}}} if name == "staging" else {}
     config |= {"forge": forge, "registry": config["registry"] | {"insecure": False}}
     if "build" in config:
-        config["build"] |= {"quarantine": config["build"]["quarantine"] | {"insecure": False}}
+        config["build"] |= {"quarantine": config["build"]["quarantine"] | {"insecure": False}, "baseImages": {}}
     (application,) = config["applications"]
     shop = {"name": "shop", "repository": "acme/shop", "buildSecrets": {"token": {"file": "secrets/token"}}}
     shop |= {"services": {"db": {"image": f"registry.example/db@sha256:{'a' * 64}"}}}
