@@ -13,11 +13,15 @@ from components.plan.delivery import Delivery
 from components.settings.errors import SettingsError
 from components.settings.mark_checks import mark_inconsistencies
 from offline.run import stack_config
+from operate import deliver as by_hand
 from tests.closure import problems
 from tests.sink import deliver
 from tests.support import Declared, Object, record_config, shipped_config
+from tests.test_deliver import Cluster, answer, pull_request, target
 from tests.test_routing import payload
 from tests.test_settings import VALID, load
+
+__all__ = ["answer"]
 
 KEY = {"privateKey": {"file": "secrets/pre.key"}, "password": {"file": "secrets/pre-password"}}
 
@@ -215,6 +219,25 @@ def test_two_sources_of_one_key_are_one_key() -> None:
         "own",
     ]
     assert list(mark_inconsistencies(settings, lambda source: str(source.file))) == []
+
+
+@pytest.mark.parametrize("environment", ["pre", "live"])
+def test_each_can_be_delivered_to_by_hand(declared: Declared, environment: str, answer: dict[str, Any]) -> None:
+    """What the listener would have started, of whose objects there are two of a kind."""
+    cluster = Cluster("both")
+    others = [item for item in declared.objects if item["kind"] not in ("Task", "Pipeline")]
+    own = [item for item in declared.objects if item["metadata"].get("namespace") == f"{environment}-ci"]
+    cluster.objects = [*others, *(item for item in own if item["kind"] in ("Task", "Pipeline"))]
+    answer["body"] = pull_request("closed_merged")
+    (webhooks,) = [
+        run
+        for run in deliver(declared, payload("gitea", "closed_merged"))
+        if run["metadata"]["namespace"] == f"{environment}-ci"
+    ]
+    by_hand.deliver(target(cluster, environment), answer["body"]["number"], "http://forge")
+    (made,) = cluster.created
+    assert made["spec"] == webhooks["spec"]
+    assert made["metadata"]["namespace"] == f"{environment}-ci"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(60, "60 s"), (119, "119 s"), (120, "2m"), (121, "3m"), (3600, "60m")])

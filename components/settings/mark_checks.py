@@ -50,8 +50,12 @@ def _shared(place: Location, environment: Environment, settings: Settings, text:
             yield f"{path((*place, 'mark', 'privateKey'))}: {problem}"
             return
     source = next((other for other in settings.environments if other.name == environment.promotes_from), None)
-    if text and source and source.mark.private_key and source is not environment:
+    if source and source.mark.private_key and source is not environment:
         believed, before = environment.mark.believed(settings.mark), source.mark.believed(settings.mark)
+        former = environment.mark.believed_before(settings.mark)
+        if any(same(key, before) for key in former):
+            whole = f"is the key by which {source.name} believes {source.promotes_from}, which has never been its own"
+            yield f"{path((*place, 'mark', 'formerPublicKeys'))}: {whole}; leave it out"
         if believed != before and same(believed, before):
             problem = f"is the key by which {source.name} believes {source.promotes_from}; name the public half of its own"
             yield f"{path((*place, 'mark', 'publicKey'))}: {problem}"
