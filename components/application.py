@@ -10,7 +10,7 @@ from components import pod
 from components.access import service_account
 from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, seconds, token
 from components.exposure import expose
-from components.settings.application import Container
+from components.settings.application import STEADY_SECONDS, Container
 from components.settings.environment import Autoscaling
 from components.settings.exposure import Exposure
 
@@ -90,6 +90,7 @@ class Application(pulumi.ComponentResource):
                 # Where the load decides, the number is the autoscaler's.
                 **({} if isinstance(args.scale, Autoscaling) else {"replicas": args.scale}),
                 "progressDeadlineSeconds": rollout_seconds,
+                **({} if args.container.ports else {"minReadySeconds": STEADY_SECONDS}),
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
                 # The old version serves until the new one is ready.
@@ -108,21 +109,8 @@ class Application(pulumi.ComponentResource):
             metadata=of_deployment | {"annotations": {LEASE_SECONDS: str(args.lease_seconds)}},
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
         )
-        # One without pods never gets ready.
-        unawaited = {"annotations": {"pulumi.com/skipAwait": "true"}} if args.scale == 0 else {}
-        k8s.core.v1.Service(
-            f"{name}-service",
-            metadata=metadata | unawaited,
-            spec={
-                "type": "NodePort" if args.node_port else "ClusterIP",
-                "selector": selector,
-                "ports": [
-                    {"name": "http", "port": SERVICE_PORT, "targetPort": "http"}
-                    | ({"nodePort": args.node_port} if args.node_port else {})
-                ],
-            },
-            opts=child,
-        )
+        if args.container.port:
+            self._service(name, args, metadata, selector)
         if args.several:
             k8s.policy.v1.PodDisruptionBudget(
                 f"{name}-budget",
@@ -151,6 +139,25 @@ class Application(pulumi.ComponentResource):
         if args.host and args.exposure:
             expose(f"{name}-exposure", args.host, args.exposure, metadata, SERVICE_PORT, child)
         self.register_outputs({})
+
+    def _service(
+        self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]], selector: Mapping[str, str]
+    ) -> None:
+        # One without pods never gets ready.
+        unawaited = {"annotations": {"pulumi.com/skipAwait": "true"}} if args.scale == 0 else {}
+        k8s.core.v1.Service(
+            f"{name}-service",
+            metadata={**metadata, **unawaited},
+            spec={
+                "type": "NodePort" if args.node_port else "ClusterIP",
+                "selector": selector,
+                "ports": [
+                    {"name": "http", "port": SERVICE_PORT, "targetPort": "http"}
+                    | ({"nodePort": args.node_port} if args.node_port else {})
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _secret(self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]]) -> dict[str, object]:
         """Declare the Secret, if there is anything for it. Returns what makes a changed one roll the pods.

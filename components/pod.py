@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import CONTAINER, Manifest, literal, restricted, seconds
+from components.conventions import CONTAINER, Manifest, limits, literal, restricted, seconds
 from components.settings.application import Container
 
 SECRET_FILES = "/run/secrets"
 FILES_VOLUME = "secret-files"
+# Where a container with a command of its own finds what runs it, and how that gets there from the tools image.
+STARTER_VOLUME, STARTER_FOLDER, STARTER = "starter", "/run/tekton-delivery", "run-delivered"
 # A container that does not answer for so long is started anew: LIVENESS_PERIOD times LIVENESS_FAILURES seconds.
 LIVENESS_PERIOD, LIVENESS_FAILURES = 10, 3
 
@@ -35,13 +37,15 @@ def spec(args: PodArgs) -> Manifest:
         "serviceAccountName": args.application,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 10,
+        "terminationGracePeriodSeconds": seconds(args.container.termination_grace_period),
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(args)],
     }
-    if args.secret_files:
-        items = [{"key": name, "path": name} for name in args.secret_files]
-        made["volumes"] = [{"name": FILES_VOLUME, "secret": {"secretName": args.secret, "items": items}}]
+    if args.container.command:
+        made["initContainers"] = [_starter(args)]
+    volumes = _volumes(args)
+    if volumes:
+        made["volumes"] = volumes
     if args.spread:
         made["topologySpreadConstraints"] = [
             {
@@ -57,14 +61,43 @@ def spec(args: PodArgs) -> Manifest:
     return made
 
 
+def _starter(args: PodArgs) -> Manifest:
+    """Return the container that brings what runs the application's command; before the first delivery, the placeholder.
+
+    The command is declared before there is an image that has it, and a delivery changes nothing but the image.
+    """
+    return {
+        "name": STARTER_VOLUME,
+        "image": args.image,
+        "command": ["cp", f"/usr/bin/{STARTER}", f"{STARTER_FOLDER}/"],
+        "volumeMounts": [{"name": STARTER_VOLUME, "mountPath": STARTER_FOLDER}],
+        "resources": limits(cpu="100m", memory="32Mi"),
+        "securityContext": restricted(args.container.user, args.container.group),
+    }
+
+
+def _volumes(args: PodArgs) -> list[Manifest]:
+    made: list[Manifest] = []
+    if args.container.command:
+        made.append({"name": STARTER_VOLUME, "emptyDir": {"sizeLimit": "8Mi"}})
+    if args.secret_files:
+        items = [{"key": name, "path": name} for name in args.secret_files]
+        made.append({"name": FILES_VOLUME, "secret": {"secretName": args.secret, "items": items}})
+    return made
+
+
+def _mounts(args: PodArgs) -> list[Manifest]:
+    made: list[Manifest] = []
+    if args.container.command:
+        made.append({"name": STARTER_VOLUME, "mountPath": STARTER_FOLDER, "readOnly": True})
+    if args.secret_files:
+        made.append({"name": FILES_VOLUME, "mountPath": SECRET_FILES, "readOnly": True})
+    return made
+
+
 def _container(args: PodArgs) -> Manifest:
     container = args.container
-    own = {"PORT": str(container.port), "HEALTH_PATH": container.health_path}
-    port = _probes_port(container)
-    if port:
-        own["PROBES_PORT"] = str(port)
-    variables = own | container.env | dict(args.env)
-    probed = [{"name": "probes", "containerPort": port}] if port else []
+    variables = _told(container) | container.env | dict(args.env)
     made: Manifest = {
         "name": CONTAINER,
         "image": args.image,
@@ -72,31 +105,42 @@ def _container(args: PodArgs) -> Manifest:
             *({"name": name, "value": literal(value)} for name, value in variables.items()),
             *({"name": name, "valueFrom": {"secretKeyRef": {"name": args.secret, "key": name}}} for name in args.secret_env),
         ],
-        "ports": [{"name": "http", "containerPort": container.port}, *probed],
         **_probes(container),
-        # Until the node has stopped sending requests here: a pod that is told to end is still among the Service's
-        # addresses for a moment.
-        "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
         "resources": {
             "requests": {"cpu": container.resources.requests.cpu, "memory": container.resources.requests.memory},
             "limits": {"cpu": container.resources.cpu, "memory": container.resources.memory},
         },
-        "securityContext": restricted(),
+        "securityContext": restricted(container.user, container.group),
     }
-    if args.secret_files:
-        made["volumeMounts"] = [{"name": FILES_VOLUME, "mountPath": SECRET_FILES, "readOnly": True}]
+    if container.command:
+        made["command"] = [f"{STARTER_FOLDER}/{STARTER}", *map(literal, container.command)]
+    if container.args:
+        made["args"] = [*map(literal, container.args)]
+    if container.ports:
+        made["ports"] = [{"name": name, "containerPort": port} for name, port in container.ports.items()]
+    if container.port:
+        # Until the node has stopped sending requests here: a pod that is told to end is still among the Service's
+        # addresses for a moment.
+        made["lifecycle"] = {"preStop": {"sleep": {"seconds": 2}}}
+    mounts = _mounts(args)
+    if mounts:
+        made["volumeMounts"] = mounts
     return made
 
 
-def _probes_port(container: Container) -> int | None:
-    """Return where probes are answered if that is another port than requests come to: one has one name."""
-    return None if container.probes.port == container.port else container.probes.port
+def _told(container: Container) -> dict[str, str]:
+    """Return what the program tells a container of itself."""
+    ports = {"http": "PORT", "probes": "PROBES_PORT"}
+    told = {ports[name]: str(port) for name, port in container.ports.items()}
+    return told | ({"HEALTH_PATH": container.health_path} if told else {})
 
 
 def _probes(container: Container) -> Manifest:
-    """Return the probes, all of them HTTP requests to one port."""
+    """Return the probes, all of them HTTP requests to one port; none where there is no port."""
+    if not container.ports:
+        return {}
     liveness, startup = container.probes.liveness, container.probes.startup
-    port = "probes" if _probes_port(container) else "http"
+    port = list(container.ports)[-1]
 
     def probe(path: str, period: int, failures: int) -> Manifest:
         return {"httpGet": {"path": path, "port": port}, "periodSeconds": period, "failureThreshold": failures}

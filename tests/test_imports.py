@@ -29,6 +29,7 @@ LAYERS = [
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.settings",),
     (
+        "components.settings.container_checks",
         "components.settings.contents",
         "components.settings.names",
         "components.settings.network_checks",

@@ -27,9 +27,12 @@ from components.settings.errors import SOURCE_ARM, TEXT_ARM
 class Form:
     """What a value has to look like: in words for people, in JSON schema for editors."""
 
-    def __init__(self, allowed: str, is_right: Callable[[Any], bool | str], schema: Mapping[str, Any]) -> None:
-        """`is_right` returns True, or what in particular is wrong."""
-        self.allowed = allowed
+    def __init__(
+        self, allowed: str, is_right: Callable[[Any], bool | str], schema: Mapping[str, Any], nothing: str | None = None
+    ) -> None:
+        """`is_right` returns True, or what in particular is wrong; `nothing` is the word for None."""
+        self.allowed = f"{allowed}, or `{nothing}`" if nothing else allowed
+        self._nothing = nothing
         self._is_right = is_right
         self._schema = schema
 
@@ -37,9 +40,13 @@ class Form:
         return core_schema.no_info_before_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        if self._nothing:
+            return {"anyOf": [{"type": "integer", **self._schema}, {"const": self._nothing}]}
         return {**handler(schema), **self._schema}
 
     def _check(self, value: Any) -> Any:
+        if self._nothing and value == self._nothing:
+            return None
         verdict = self._is_right(value)
         if verdict is not True:
             raise ValueError(f"{self.allowed}; {verdict}" if verdict else self.allowed)
@@ -83,11 +90,12 @@ def _wrong_path(value: str) -> str:
     return ""
 
 
-def _whole(lowest: int, highest: int) -> Form:
+def _whole(lowest: int, highest: int, nothing: str | None = None) -> Form:
     return Form(
         f"a whole number from {lowest} to {highest}, without quotes",
         lambda value: isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest,
         {"minimum": lowest, "maximum": highest},
+        nothing,
     )
 
 
@@ -195,8 +203,12 @@ ProxyUrl = Annotated[
 ProxyException = Annotated[str, _matching(r"[A-Za-z0-9.:/*-]+", "a host, an address range, or a domain after a `.`")]
 # A pod with pull-request code has users up to here: those of its own namespace.
 UserId = Annotated[int, _whole(1, 65535)]
+# Of an application, in the node's own user namespace.
+NodeUserId = Annotated[int, _whole(1, 2**31 - 1)]
 HttpStatus = Annotated[int, _whole(200, 599)]
 Port = Annotated[int, _whole(1, 65535)]
+# Not null, which a value that was forgotten is too.
+PortOrNone = Annotated[int | None, _whole(1, 65535, "none")]
 NodePort = Annotated[int, _whole(30000, 32767)]
 AppId = Annotated[
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9.]{0,39}", "a client ID such as `Iv23liAbCdEf`, or an App ID in quotes")

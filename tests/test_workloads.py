@@ -1,0 +1,121 @@
+"""What runs in an application's pods beyond a web server: a command, a user, a worker that nobody asks."""
+
+from typing import Any
+
+import pytest
+
+from components.application import Application, ApplicationArgs
+from components.conventions import restricted
+from components.pod import STARTER, STARTER_FOLDER
+from components.settings.application import Container
+from components.settings.environment import Autoscaling
+from tests.support import Declared, Object, declare, record_config, shipped_config
+
+IMAGE = "registry.example/tools@sha256:" + "0" * 64
+
+
+def shop(scale: int | Autoscaling = 1, **settings: Any) -> Declared:
+    """An application whose container has these settings, as a stack file names them."""
+    args = ApplicationArgs(
+        application="shop",
+        environment="staging",
+        namespace="staging",
+        placeholder_image=IMAGE,
+        container=Container.model_validate(settings),
+        scale=scale,
+    )
+    return declare(lambda: Application("shop", args))
+
+
+def spec(declared: Declared) -> Object:
+    found: Object = declared.one("Deployment")["spec"]
+    return found
+
+
+def pod(declared: Declared) -> Object:
+    found: Object = spec(declared)["template"]["spec"]
+    return found
+
+
+def container(declared: Declared) -> Object:
+    (found,) = pod(declared)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_arguments_arrive_as_they_are_written() -> None:
+    declared = shop(args=["worker", "--queue=$(HOME)", "a\nb"])
+    assert container(declared)["args"] == ["worker", "--queue=$$(HOME)", "a\nb"]
+    assert "command" not in container(declared)
+    assert "initContainers" not in pod(declared)
+
+
+def test_a_command_is_run_by_what_knows_the_placeholder() -> None:
+    declared = shop(command=["node", "worker.js"], args=["$HOME"], user=1000)
+    assert container(declared)["command"] == [f"{STARTER_FOLDER}/{STARTER}", "node", "worker.js"]
+    assert container(declared)["args"] == ["$$HOME"]
+    (starter,) = pod(declared)["initContainers"]
+    assert (starter["image"], starter["securityContext"]) == (IMAGE, restricted(1000))
+    (volume,) = pod(declared)["volumes"]
+    (written,), (read,) = starter["volumeMounts"], container(declared)["volumeMounts"]
+    assert volume["name"] == written["name"] == read["name"]
+    assert written["mountPath"] == read["mountPath"] == STARTER_FOLDER
+    assert "readOnly" not in written
+    assert read["readOnly"] is True
+
+
+def test_the_application_does_not_choose_what_pulumi_leaves_alone() -> None:
+    resource = shop(command=["node"]).resource("Deployment", "shop-pod")
+    assert resource.ignore_changes == ("spec.template.spec.containers[0].image",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({}, restricted()), ({"user": 1000}, restricted(1000)), ({"user": 999, "group": 33}, restricted(999, 33))],
+)
+def test_it_runs_as_a_user_and_group_that_are_numbers(settings: Object, expected: Object) -> None:
+    found = container(shop(**settings))["securityContext"]
+    assert found == expected
+    user = settings.get("user", 65532)
+    assert (found["runAsUser"], found["runAsGroup"]) == (user, settings.get("group", user))
+
+
+@pytest.mark.parametrize(("given", "seconds"), [({}, 10), ({"terminationGracePeriod": "2m"}, 120)])
+def test_it_may_go_on_for_a_while_when_it_is_told_to_end(given: Object, seconds: int) -> None:
+    assert pod(shop(**given))["terminationGracePeriodSeconds"] == seconds
+
+
+def test_a_worker_has_no_port_and_no_service() -> None:
+    declared = shop(port="none", env={"QUEUE": "mail"})
+    found = container(declared)
+    assert not {"ports", "lifecycle", "readinessProbe", "livenessProbe", "startupProbe"} & found.keys()
+    assert found["env"] == [{"name": "QUEUE", "value": "mail"}]
+    assert declared.names("Service") == []
+
+
+def test_one_that_nobody_can_ask_is_ready_when_it_has_run_for_a_while() -> None:
+    """`Available` is what a rollout waits for: one that ends at its start never is."""
+    assert spec(shop(port="none"))["minReadySeconds"] == 10
+    assert "minReadySeconds" not in spec(shop())
+
+
+def test_a_worker_may_answer_probes() -> None:
+    probes = {"port": 9000, "liveness": {"path": "/livez"}}
+    declared = shop(port="none", healthPath="/readyz", probes=probes)
+    found = container(declared)
+    assert found["ports"] == [{"name": "probes", "containerPort": 9000}]
+    assert found["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "probes"}
+    assert found["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "probes"}
+    assert found["env"] == [{"name": "PROBES_PORT", "value": "9000"}, {"name": "HEALTH_PATH", "value": "/readyz"}]
+    assert "minReadySeconds" not in spec(declared)
+    assert declared.names("Service") == []
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_nothing_is_opened_to_a_worker(stack: str) -> None:
+    config = shipped_config(stack)
+    worker = {"name": "worker", "repository": "acme/worker", "port": "none", "args": ["worker"]}
+    declared = record_config(config | {"applications": [*config["applications"], worker]})
+    policies = declared.names("NetworkPolicy")
+    assert "anyone-to-chespirito" in policies
+    assert "anyone-to-worker" not in policies
