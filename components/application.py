@@ -80,15 +80,15 @@ class Application(pulumi.ComponentResource):
         of_deployment = metadata | {"name": deployment_name(args.application)}
         rollout_seconds = seconds(args.rollout_timeout)
         selector = {"app.kubernetes.io/name": args.application}
+        scaled = args.scale if isinstance(args.scale, Autoscaling) else None
         child = pulumi.ResourceOptions(parent=self)
         service_account(f"{name}-account", metadata, args.pull_secret, child)
         notes = self._secret(name, args, metadata)
-        k8s.apps.v1.Deployment(
+        deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=of_deployment,
             spec={
-                # Where the load decides, the number is the autoscaler's.
-                **({} if isinstance(args.scale, Autoscaling) else {"replicas": args.scale}),
+                "replicas": scaled.min if scaled else args.scale,
                 "progressDeadlineSeconds": rollout_seconds,
                 **({} if args.container.ports else {"minReadySeconds": STEADY_SECONDS}),
                 "revisionHistoryLimit": 5,
@@ -99,7 +99,9 @@ class Application(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                ignore_changes=["spec.template.spec.containers[0].image"],
+                # Where the load decides, the number is the autoscaler's. It stays declared: what nobody declares any more
+                # is 1, until the autoscaler has seen that.
+                ignore_changes=["spec.template.spec.containers[0].image", *(["spec.replicas"] if scaled else [])],
                 # A Deployment that does not get ready ends `pulumi up` soon after its rollout has been given up.
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{rollout_seconds + 30}s", update=f"{rollout_seconds + 30}s"),
             ),
@@ -123,15 +125,16 @@ class Application(pulumi.ComponentResource):
                 },
                 opts=child,
             )
-        if isinstance(args.scale, Autoscaling):
-            target = {"type": "Utilization", "averageUtilization": args.scale.cpu}
+        if scaled:
+            deployment.spec.apply(lambda live: _awake(of_deployment["name"], live.replicas))
+            target = {"type": "Utilization", "averageUtilization": scaled.cpu}
             k8s.autoscaling.v2.HorizontalPodAutoscaler(
                 f"{name}-autoscaler",
                 metadata=metadata,
                 spec={
                     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": of_deployment["name"]},
-                    "minReplicas": args.scale.min,
-                    "maxReplicas": args.scale.max,
+                    "minReplicas": scaled.min,
+                    "maxReplicas": scaled.max,
                     "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
                 },
                 opts=child,
@@ -173,6 +176,14 @@ class Application(pulumi.ComponentResource):
         )
         version = secret.metadata.apply(lambda live: live.resource_version or "")
         return {"annotations": {SECRETS_VERSION: version}}
+
+
+def _awake(deployment: object, replicas: int | None) -> None:
+    """Warn of a Deployment that was scaled to nothing: an autoscaler takes that for its being switched off."""
+    if replicas == 0:
+        pulumi.log.warn(
+            f"{deployment} has no pods, and its autoscaler leaves it so: `kubectl scale` it to 1, or set `replicas: 1` once"
+        )
 
 
 def _pod(args: ApplicationArgs) -> pod.PodArgs:

@@ -112,7 +112,7 @@ def labels(*, environment: str, application: str | None = None) -> dict[str, str
 
 
 def restricted(user: int = NONROOT, group: int | None = None) -> Manifest:
-    """Return a container security context that Pod Security `restricted` admits; by default the group is the user's number."""
+    """Return a container security context that Pod Security `restricted` admits; the group is the user's by default."""
     return {
         "runAsNonRoot": True,
         "runAsUser": user,

@@ -86,7 +86,7 @@ def test_an_application_says_how_many_pods_it_has(everything: Declared) -> None:
         for item in everything.all("Deployment")
     }
     assert scales == {
-        ("test", "chespirito-pod"): None,
+        ("test", "chespirito-pod"): 2,
         ("live", "chespirito-pod"): 3,
     }
 

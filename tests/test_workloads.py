@@ -119,3 +119,12 @@ def test_nothing_is_opened_to_a_worker(stack: str) -> None:
     policies = declared.names("NetworkPolicy")
     assert "anyone-to-chespirito" in policies
     assert "anyone-to-worker" not in policies
+
+
+@pytest.mark.parametrize(("pods", "warns"), [(0, True), (1, False)])
+def test_an_autoscaler_that_would_wake_nothing_is_told_of(pods: int, warns: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Pulumi finds on the cluster is what it leaves there; here that is what is declared."""
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", told.append)
+    shop(Autoscaling.model_construct(min=pods, max=5, cpu=80))
+    assert [text.split()[0] for text in told] == (["shop-pod"] if warns else [])
