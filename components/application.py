@@ -1,6 +1,6 @@
 """An application in an environment: its Deployment, Service and Secret, how many pods it has, and its host name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -13,8 +13,14 @@ from components.exposure import expose
 from components.settings.application import STEADY_SECONDS, Container
 from components.settings.environment import Autoscaling
 from components.settings.exposure import Exposure
+from components.settings.volumes import EnvFrom, ValueFrom
 
 SERVICE_PORT = 80
+STRATEGIES = {
+    # The old version serves until the new one is ready.
+    "RollingUpdate": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+    "Recreate": {"type": "Recreate"},
+}
 SECRETS_VERSION = key("secrets-version")
 
 
@@ -40,8 +46,10 @@ class ApplicationArgs:
     container: Container
     scale: int | Autoscaling = 1
     """A number of pods, or between which numbers the load decides."""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str | ValueFrom] = field(default_factory=dict)
     """Variables of this environment, before those of the container."""
+    env_from: Sequence[EnvFrom] = ()
+    """Objects of this environment whose keys are variables, before those of the container."""
     secret_env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Environment variables from a Secret; the values are secret."""
     secret_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
@@ -93,8 +101,7 @@ class Application(pulumi.ComponentResource):
                 **({} if args.container.ports else {"minReadySeconds": STEADY_SECONDS}),
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
-                # The old version serves until the new one is ready.
-                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+                "strategy": STRATEGIES[args.container.strategy],
                 "template": {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
             },
             opts=pulumi.ResourceOptions(
@@ -192,6 +199,7 @@ def _pod(args: ApplicationArgs) -> pod.PodArgs:
         image=args.placeholder_image,
         container=args.container,
         env=args.env,
+        env_from=args.env_from,
         secret=args.application if args.secret_env or args.secret_files else None,
         secret_env=tuple(args.secret_env),
         secret_files=tuple(args.secret_files),

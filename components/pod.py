@@ -1,15 +1,15 @@
 """The pod of an application: one container, restricted, with the application's settings and secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.conventions import CONTAINER, Manifest, limits, literal, restricted, seconds
 from components.settings.application import Container
+from components.settings.volumes import SECRET_FILES, STARTER_FOLDER, EnvFrom, ValueFrom
 
-SECRET_FILES = "/run/secrets"
 FILES_VOLUME = "secret-files"
 # Where a container with a command of its own finds what runs it, and how that gets there from the tools image.
-STARTER_VOLUME, STARTER_FOLDER, STARTER = "starter", "/run/tekton-delivery", "run-delivered"
+STARTER_VOLUME, STARTER = "starter", "run-delivered"
 # A container that does not answer for so long is started anew: LIVENESS_PERIOD times LIVENESS_FAILURES seconds.
 LIVENESS_PERIOD, LIVENESS_FAILURES = 10, 3
 
@@ -21,8 +21,10 @@ class PodArgs:
     application: str
     image: str
     container: Container
-    env: Mapping[str, str]
+    env: Mapping[str, str | ValueFrom]
     """Variables of one environment, before those of the container."""
+    env_from: Sequence[EnvFrom] = ()
+    """Objects of one environment whose keys are variables, before those of the container."""
     secret: str | None
     """Secret of the variables and files below."""
     secret_env: tuple[str, ...] = ()
@@ -41,6 +43,10 @@ def spec(args: PodArgs) -> Manifest:
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(args)],
     }
+    if args.container.volumes:
+        # A disk belongs to root until it is given to somebody.
+        group = {"fsGroup": args.container.group or args.container.user, "fsGroupChangePolicy": "OnRootMismatch"}
+        made["securityContext"] |= group
     if args.container.command:
         made["initContainers"] = [_starter(args)]
     volumes = _volumes(args)
@@ -83,6 +89,8 @@ def _volumes(args: PodArgs) -> list[Manifest]:
     if args.secret_files:
         items = [{"key": name, "path": name} for name in args.secret_files]
         made.append({"name": FILES_VOLUME, "secret": {"secretName": args.secret, "items": items}})
+    for number, volume in enumerate(args.container.volumes):
+        made.append({"name": f"volume-{number}"} | volume.source)
     return made
 
 
@@ -92,17 +100,25 @@ def _mounts(args: PodArgs) -> list[Manifest]:
         made.append({"name": STARTER_VOLUME, "mountPath": STARTER_FOLDER, "readOnly": True})
     if args.secret_files:
         made.append({"name": FILES_VOLUME, "mountPath": SECRET_FILES, "readOnly": True})
+    for number, volume in enumerate(args.container.volumes):
+        part = {"subPath": volume.sub_path} if volume.sub_path else {}
+        shut = {"readOnly": True} if volume.read_only else {}
+        made.append({"name": f"volume-{number}", "mountPath": volume.mount_path} | part | shut)
     return made
+
+
+def _variable(name: str, value: str | ValueFrom) -> Manifest:
+    return {"name": name} | ({"value": literal(value)} if isinstance(value, str) else {"valueFrom": value.manifest})
 
 
 def _container(args: PodArgs) -> Manifest:
     container = args.container
-    variables = _told(container) | container.env | dict(args.env)
+    variables: dict[str, str | ValueFrom] = {**_told(container), **container.env, **args.env}
     made: Manifest = {
         "name": CONTAINER,
         "image": args.image,
         "env": [
-            *({"name": name, "value": literal(value)} for name, value in variables.items()),
+            *(_variable(name, value) for name, value in variables.items()),
             *({"name": name, "valueFrom": {"secretKeyRef": {"name": args.secret, "key": name}}} for name in args.secret_env),
         ],
         **_probes(container),
@@ -112,6 +128,9 @@ def _container(args: PodArgs) -> Manifest:
         },
         "securityContext": restricted(container.user, container.group),
     }
+    # Of several that have a key, Kubernetes takes the last one's.
+    if objects := [each.manifest for each in (*container.env_from, *args.env_from)]:
+        made["envFrom"] = objects
     if container.command:
         made["command"] = [f"{STARTER_FOLDER}/{STARTER}", *map(literal, container.command)]
     if container.args:

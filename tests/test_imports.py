@@ -18,7 +18,12 @@ LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
     ("components.settings.errors",),
     ("components.settings.types",),
-    ("components.settings.exposure", "components.settings.places", "components.settings.registry"),
+    (
+        "components.settings.exposure",
+        "components.settings.places",
+        "components.settings.registry",
+        "components.settings.volumes",
+    ),
     (
         "components.settings.application",
         "components.settings.cluster",

@@ -8,14 +8,15 @@ from components.application import Application, ApplicationArgs
 from components.conventions import restricted
 from components.pod import STARTER, STARTER_FOLDER
 from components.settings.application import Container
-from components.settings.environment import Autoscaling
+from components.settings.environment import Autoscaling, Workload
 from tests.support import Declared, Object, declare, record_config, shipped_config
 
 IMAGE = "registry.example/tools@sha256:" + "0" * 64
 
 
-def shop(scale: int | Autoscaling = 1, **settings: Any) -> Declared:
-    """An application whose container has these settings, as a stack file names them."""
+def shop(scale: int | Autoscaling = 1, here: Object | None = None, **settings: Any) -> Declared:
+    """An application whose container has these settings, as a stack file names them, and `here` those of its environment."""
+    workload = Workload.model_validate(here or {})
     args = ApplicationArgs(
         application="shop",
         environment="staging",
@@ -23,6 +24,8 @@ def shop(scale: int | Autoscaling = 1, **settings: Any) -> Declared:
         placeholder_image=IMAGE,
         container=Container.model_validate(settings),
         scale=scale,
+        env=workload.env,
+        env_from=workload.env_from,
     )
     return declare(lambda: Application("shop", args))
 
@@ -128,3 +131,53 @@ def test_an_autoscaler_that_would_wake_nothing_is_told_of(pods: int, warns: bool
     monkeypatch.setattr("pulumi.log.warn", told.append)
     shop(Autoscaling.model_construct(min=pods, max=5, cpu=80))
     assert [text.split()[0] for text in told] == (["shop-pod"] if warns else [])
+
+
+def test_volumes_are_declared_as_they_are_named() -> None:
+    claim, keys = {"claimName": "media"}, {"secretName": "keys"}
+    declared = shop(
+        user=1000,
+        group=33,
+        strategy="Recreate",
+        volumes=[
+            {"mountPath": "/tmp", "emptyDir": {"sizeLimit": "1Gi"}},  # the container's
+            {"mountPath": "/media", "persistentVolumeClaim": claim, "subPath": "shop"},
+            {"mountPath": "/etc/keys", "secret": keys, "readOnly": True},
+            {"mountPath": "/etc/shop", "configMap": {"name": "shop"}},
+        ],
+    )
+    assert pod(declared)["volumes"] == [
+        {"name": "volume-0", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "volume-1", "persistentVolumeClaim": claim},
+        {"name": "volume-2", "secret": keys},
+        {"name": "volume-3", "configMap": {"name": "shop"}},
+    ]
+    assert container(declared)["volumeMounts"] == [
+        {"name": "volume-0", "mountPath": "/tmp"},  # the container's
+        {"name": "volume-1", "mountPath": "/media", "subPath": "shop"},
+        {"name": "volume-2", "mountPath": "/etc/keys", "readOnly": True},
+        {"name": "volume-3", "mountPath": "/etc/shop"},
+    ]
+    assert pod(declared)["securityContext"]["fsGroup"] == 33, "what is mounted can be written to"
+    assert "fsGroup" not in pod(shop())["securityContext"]
+
+
+def test_what_ran_ends_first_where_it_holds_what_the_next_one_needs() -> None:
+    assert spec(shop(strategy="Recreate"))["strategy"] == {"type": "Recreate"}
+
+
+def test_variables_come_from_objects_that_are_there() -> None:
+    declared = shop(
+        env={"URL": {"secretKeyRef": {"name": "db", "key": "url"}}, "LEVEL": "info"},
+        envFrom=[{"secretRef": {"name": "settings"}}],
+        here={
+            "env": {"LEVEL": {"configMapKeyRef": {"name": "levels", "key": "shop"}}},
+            "envFrom": [{"configMapRef": {"name": "here"}}],
+        },
+    )
+    assert container(declared)["env"][2:] == [
+        {"name": "URL", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}},
+        {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "levels", "key": "shop"}}},
+    ]
+    assert container(declared)["envFrom"] == [{"secretRef": {"name": "settings"}}, {"configMapRef": {"name": "here"}}]
+    assert declared.names("Secret") == [], "nothing of them is in this stack"

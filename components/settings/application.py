@@ -1,6 +1,6 @@
 """What is delivered, and what runs beside its tests."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,7 @@ from components.settings import places
 from components.settings import types as form
 from components.settings.registry import User
 from components.settings.types import Limits, Model, Source, TextOrSource
+from components.settings.volumes import EnvFrom, Mount, Value
 
 # One that nobody can ask is ready when it has run for so long: one that ends at its start never is.
 STEADY_SECONDS = 10
@@ -197,10 +198,26 @@ class Container(Model):
     )
     probes: Probes = Field(default_factory=Probes, description="further probes")
     resources: Resources = Field(default_factory=Resources, description="limits of the container")
-    env: dict[form.ArgumentName, form.Line] = Field(
+    volumes: list[Mount] = Field(
+        default_factory=list,
+        description="what the container finds beside its image",
+        examples=[[{"mountPath": "/tmp", "emptyDir": {"sizeLimit": "1Gi"}}]],  # noqa: S108 # the container's
+    )
+    strategy: Literal["RollingUpdate", "Recreate"] = Field(
+        default="RollingUpdate",
+        description="`RollingUpdate`: what ran before serves until the new pod is ready; `Recreate`: it ends first, which a "
+        "claim takes that only one pod can have. With a claim this has to be said",
+        examples=["Recreate"],
+    )
+    env: dict[form.ArgumentName, Value] = Field(
         default_factory=dict,
         description="environment variables, the same everywhere; secrets are in `environments[].applications`",
         examples=[{"LOG_LEVEL": "info"}],
+    )
+    env_from: list[EnvFrom] = Field(
+        default_factory=list,
+        description="Secrets and ConfigMaps whose keys are environment variables, before those of `env`",
+        examples=[[{"secretRef": {"name": "shop-settings"}}]],
     )
 
     @property

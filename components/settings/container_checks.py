@@ -7,12 +7,25 @@ from components.settings.application import STEADY_SECONDS, Application
 from components.settings.environment import Environment
 from components.settings.errors import Location, contradiction, path
 from components.settings.settings import Settings
+from components.settings.volumes import SECRET_FILES, STARTER_FOLDER
+
+TAKEN = {
+    SECRET_FILES: "the files of `secrets` are there",
+    STARTER_FOLDER: "what starts a `command` is there",
+    "/proc": "belongs to the kernel",
+    "/sys": "belongs to the kernel",
+    "/dev": "belongs to the kernel",
+}
 
 
 def container_inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting that makes no sense beside another one of the container."""
     for number, application in enumerate(settings.applications):
-        yield from _unasked(("applications", number), application)
+        place: Location = ("applications", number)
+        yield from _unasked(place, application)
+        yield from _mounted(place, application)
+        if "strategy" not in application.model_fields_set:
+            yield from _unshared(place, application)
     for index, environment in enumerate(settings.environments):
         for application in settings.applications:
             yield from _unserved(("environments", index), environment, application)
@@ -33,6 +46,31 @@ def _unasked(place: Location, application: Application) -> Iterator[str]:
             yield contradiction((*place, "probes", name, "path"), probe.path, where)
 
 
+def _mounted(place: Location, application: Application) -> Iterator[str]:
+    """Each folder is somebody's: the application's once, or of the program, or of the kernel."""
+    seen: set[str] = set()
+    for number, volume in enumerate(application.volumes):
+        where, folder = (*place, "volumes", number, "mountPath"), volume.mount_path
+        if folder in seen:
+            yield contradiction(where, folder, "stands there twice; remove one of the two")
+        seen.add(folder)
+        for taken, whose in TAKEN.items():
+            if folder == taken or (folder.startswith(f"{taken}/") and taken != "/dev"):
+                yield contradiction(where, folder, f"{whose}; choose another")
+
+
+def _unshared(place: Location, application: Application) -> Iterator[str]:
+    """A new pod waits for a claim that the old one has, and the old one serves until the new one is ready."""
+    for number, volume in enumerate(application.volumes):
+        if claim := volume.persistent_volume_claim:
+            yield contradiction(
+                (*place, "volumes", number, "persistentVolumeClaim", "claimName"),
+                claim.claim_name,
+                "needs the application's `strategy`: `Recreate` for a claim that one pod or one node can have "
+                "(ReadWriteOncePod, ReadWriteOnce), `RollingUpdate` for one that several share",
+            )
+
+
 def _unserved(place: Location, environment: Environment, application: Application) -> Iterator[str]:
     """One without a port has no Service that anything could lead to."""
     if application.port is not None:
@@ -45,7 +83,10 @@ def _unserved(place: Location, environment: Environment, application: Applicatio
 
 
 def _impatient(place: Location, environment: Environment, application: Application) -> Iterator[str]:
-    where = (*place, "rolloutTimeout")
-    if not application.ports and seconds(environment.rollout_timeout) <= STEADY_SECONDS:
+    where, patience = (*place, "rolloutTimeout"), seconds(environment.rollout_timeout)
+    if application.strategy == "Recreate" and seconds(application.termination_grace_period) >= patience:
+        problem = f"{application.name} is started when what ran has ended, which may take its `terminationGracePeriod`"
+        yield contradiction(where, environment.rollout_timeout, f"{problem}; raise it above that")
+    if not application.ports and patience <= STEADY_SECONDS:
         problem = f"{application.name} has no port and is ready after {STEADY_SECONDS} s; raise it above that"
         yield contradiction(where, environment.rollout_timeout, problem)

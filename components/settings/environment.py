@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from components.settings import types as form
 from components.settings.exposure import Exposure
 from components.settings.types import Model, Source
+from components.settings.volumes import EnvFrom, Value
 
 
 class Approval(Model):
@@ -66,10 +67,16 @@ class Workload(Model):
     autoscaling: Autoscaling | None = Field(
         default=None, description="as many pods as the load takes, instead of `replicas`"
     )
-    env: dict[form.ArgumentName, form.Line] = Field(
+    env: dict[form.ArgumentName, Value] = Field(
         default_factory=dict,
         description="environment variables, beside those of the application and before them",
         examples=[{"LOG_LEVEL": "debug"}],
+    )
+    env_from: list[EnvFrom] = Field(
+        default_factory=list,
+        description="Secrets and ConfigMaps whose keys are environment variables, beside those of the application and "
+        "before them",
+        examples=[[{"configMapRef": {"name": "shop-settings"}}]],
     )
     secrets: Secrets = Field(default_factory=Secrets, description="values that only its pods see")
     host: form.HostName | None = Field(

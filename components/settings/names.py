@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from components.conventions import PULL_SECRET
+from components.conventions import FREEZE, PULL_SECRET
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
 from components.settings.errors import Location, contradiction
 from components.settings.settings import Settings
+from components.settings.volumes import references
 
 # What a name ends with that begins with an application's and its environment's: its Pipelines, and what runs them.
 PARTS = ("fork", "rebuild", "proof", "base-moved", "rejected")
@@ -39,7 +40,23 @@ def names_in_use(settings: Settings) -> Iterator[str]:
                     f"cert-manager would write its certificate to the Secret {certificate}, which is {secrets[certificate]}"
                 )
                 yield contradiction(place, application.name, f"{problem} in {environment.name}; set another `tlsSecret`")
+        yield from _borrowed(environment, ("environments", index), settings.applications)
         yield from _pipelines(environment, [application.name for application in settings.applications])
+
+
+def _borrowed(environment: Environment, place: Location, applications: list[Application]) -> Iterator[str]:
+    """What this program has made for a purpose of its own is nothing for an application's container."""
+    own = {"Secret": _secrets(environment, applications), "ConfigMap": {FREEZE: "the switch that freezes it"}}
+    for number, application in enumerate(applications):
+        here = environment.workload(application.name)
+        everywhere = references(application.env, application.env_from, application.volumes)
+        found = [(("applications", number, *where), kind, name) for where, kind, name in everywhere]
+        for where, kind, name in references(here.env, here.env_from):
+            found.append(((*place, "applications", application.name, *where), kind, name))
+        for where, kind, name in found:
+            if name in own[kind]:
+                problem = f"in {environment.name} that {kind} is {own[kind][name]}; name another one"
+                yield contradiction(where, name, problem)
 
 
 def _secrets(environment: Environment, applications: list[Application]) -> dict[str, str]:

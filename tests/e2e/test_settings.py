@@ -174,8 +174,32 @@ def changed(world: World, configured: Path, pulumi: Pulumi, folder: Path) -> tup
     def change(settings: dict[str, Any]) -> None:
         settings_of(folder)(settings)
         settings["build"]["storage"] = {"memory": "512Mi"}
-        settings["environments"][1]["applications"] = {"chespirito": {"autoscaling": {"min": 1, "max": 4}}}
+        qa, live = settings["environments"]
+        live["applications"] = {"chespirito": {"autoscaling": {"min": 1, "max": 4}}}
+        qa["applications"]["worker"] = {
+            "env": {"TOKEN": {"secretKeyRef": {"name": "broker", "key": "token"}}},
+            "envFrom": [{"configMapRef": {"name": "broker"}}],
+        }
+        worker = settings["applications"][-1]
+        script = (
+            'set -eu; id -u >/scratch/user; echo "$TOKEN $QUEUE" >>/data/told; cat "$0"; trap exit TERM; sleep 3600 & wait'
+        )
+        worker["args"] = [script, SCRIPT]
+        worker["strategy"] = "Recreate"
+        worker["volumes"] = [
+            {"mountPath": "/scratch", "emptyDir": {"sizeLimit": "1Mi"}},
+            {"mountPath": "/data", "persistentVolumeClaim": {"claimName": "worker"}},
+            {"mountPath": "/etc/broker", "secret": {"secretName": "broker"}, "readOnly": True},
+            {"mountPath": "/etc/queue", "configMap": {"name": "broker"}, "subPath": "QUEUE"},
+        ]
 
+    for namespace in ("qa", "live"):
+        objects = world.kubernetes.core
+        metadata = {"metadata": {"name": "broker"}}
+        objects.create_namespaced_secret(namespace, metadata | {"stringData": {"token": SECRET}})
+        objects.create_namespaced_config_map(namespace, metadata | {"data": {"QUEUE": "mail"}})
+        claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+        objects.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "worker"}, "spec": claim})
     assert altered("both", folder, change) == configured
     served, over = [len(pods(world, "live"))], threading.Event()
 
@@ -197,7 +221,7 @@ def changed(world: World, configured: Path, pulumi: Pulumi, folder: Path) -> tup
 def test_switching_autoscaling_on_takes_no_pod_away(world: World, changed: tuple[Object, list[int]]) -> None:
     """Its decisions come later: it takes away what was idle for five minutes."""
     scaler = client.AutoscalingV2Api(world.kubernetes.api).read_namespaced_horizontal_pod_autoscaler("chespirito", "live")
-    assert scaler.status.desired_replicas, "it has decided by now"
+    assert (bool(scaler.status.conditions), scaler.status.current_replicas) == (True, 3), "it has looked by now"
     assert min(changed[1]) == 3
 
 
@@ -208,6 +232,12 @@ def test_a_worker_runs_its_own_command_as_its_own_user(world: World, changed: tu
     said = world.kubernetes.core.read_namespaced_pod_log(pod.metadata.name, "qa", container="app")
     assert said.startswith("#!/bin/sh\n# Serve the site"), "it runs in its own image"
     assert "worker" not in {item.metadata.name for item in world.kubernetes.core.list_namespaced_service("qa").items}
+
+
+def test_a_worker_finds_what_is_there_already(world: World, changed: tuple[Object, list[int]]) -> None:
+    (pod,) = pods(world, "qa", "worker")
+    command = "cat /scratch/user /data/told /etc/broker/token; echo; cat /etc/queue"
+    assert read(world, pod, command) == ["1000", f"{SECRET} mail", SECRET, "mail"]
 
 
 def test_an_image_is_built_in_memory(world: World, changed: tuple[Object, list[int]]) -> None:
