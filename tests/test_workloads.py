@@ -181,3 +181,21 @@ def test_variables_come_from_objects_that_are_there() -> None:
     ]
     assert container(declared)["envFrom"] == [{"secretRef": {"name": "settings"}}, {"configMapRef": {"name": "here"}}]
     assert declared.names("Secret") == [], "nothing of them is in this stack"
+
+
+def test_an_environment_changes_what_it_names_of_the_resources_and_no_more() -> None:
+    config = shipped_config("both")
+    (application,) = config["applications"]
+    application |= {"resources": {"cpu": "1", "memory": "512Mi", "requests": {"cpu": "100m", "memory": "64Mi"}}}
+    qa, live = config["environments"]
+    here = {"resources": {"memory": "1Gi", "requests": {"cpu": "200m"}}}
+    environments = [qa, live | {"applications": {"chespirito": here}}]
+    declared = record_config(config | {"applications": [application], "environments": environments})
+    found = {}
+    for namespace in ("qa", "live"):
+        (container,) = declared.one("Deployment", "chespirito-pod", namespace)["spec"]["template"]["spec"]["containers"]
+        found[namespace] = (container["resources"]["limits"], container["resources"]["requests"])
+    assert found == {
+        "qa": ({"cpu": "1", "memory": "512Mi"}, {"cpu": "100m", "memory": "64Mi"}),
+        "live": ({"cpu": "1", "memory": "1Gi"}, {"cpu": "200m", "memory": "64Mi"}),
+    }

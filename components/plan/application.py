@@ -16,7 +16,7 @@ def application_args(delivery: Delivery, application: Application, namespace: pu
         environment=environment.name,
         namespace=namespace,
         placeholder_image=stack.tools_image,
-        container=application,
+        container=application.model_copy(update={"resources": here.resources_of(application.resources)}),
         scale=here.autoscaling or environment.pods(application.name),
         env=here.env,
         env_from=here.env_from,

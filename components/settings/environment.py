@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.settings import types as form
+from components.settings.application import Resources
 from components.settings.exposure import Exposure
 from components.settings.types import Model, Source
 from components.settings.volumes import EnvFrom, Value
@@ -58,6 +59,21 @@ class Secrets(Model):
     )
 
 
+class RequestsHere(Model):
+    """What of an application's `resources.requests` is otherwise in this environment."""
+
+    cpu: form.Cpu | None = Field(default=None, description="cores", examples=["100m"])
+    memory: form.Memory | None = Field(default=None, description="bytes", examples=["256Mi"])
+
+
+class ResourcesHere(Model):
+    """What of an application's `resources` is otherwise in this environment."""
+
+    cpu: form.Cpu | None = Field(default=None, description="cores, in place of the application's", examples=["2"])
+    memory: form.Memory | None = Field(default=None, description="bytes, in place of the application's", examples=["1Gi"])
+    requests: RequestsHere = Field(default_factory=RequestsHere, description="what it is sure to get here")
+
+
 class Workload(Model):
     """An application in this environment."""
 
@@ -79,11 +95,20 @@ class Workload(Model):
         examples=[[{"configMapRef": {"name": "shop-settings"}}]],
     )
     secrets: Secrets = Field(default_factory=Secrets, description="values that only its pods see")
+    resources: ResourcesHere = Field(
+        default_factory=ResourcesHere, description="limits and requests that are others here than the application's"
+    )
     host: form.HostName | None = Field(
         default=None,
         description="its host name outside the cluster, by the environment's `exposure`",
         examples=["shop.example"],
     )
+
+    def resources_of(self, application: Resources) -> Resources:
+        """Return an application's resources as they are here."""
+        here = self.resources.model_dump(exclude_none=True)
+        requests = application.requests.model_copy(update=here.pop("requests"))
+        return application.model_copy(update=here | {"requests": requests})
 
 
 class Environment(Model):

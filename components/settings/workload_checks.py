@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Iterator
 
 from components.conventions import go_duration, seconds
-from components.settings.application import Application
+from components.settings.application import Application, Resources
 from components.settings.build import Build
-from components.settings.environment import Environment, Workload
+from components.settings.environment import Environment, ResourcesHere, Workload
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
 
@@ -18,8 +18,9 @@ _UNITS = {"m": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 def workload_inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting of an application in an environment that contradicts another one."""
     names = [application.name for application in settings.applications]
+    limits = {application.name: application.resources for application in settings.applications}
     for number, application in enumerate(settings.applications):
-        yield from _requests(("applications", number), application)
+        yield from _requests(("applications", number), application.resources)
         yield from _reserved(("applications", number, "env"), application.env)
         yield from _services(("applications", number, "services"), application, settings.build)
     for index, environment in enumerate(settings.environments):
@@ -28,6 +29,8 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
             where = (*place, "applications", name)
             if name in names:
                 yield from _workload(where, environment, workload)
+                if workload.resources != ResourcesHere():
+                    yield from _requests(where, workload.resources_of(limits[name]))
             else:
                 yield f"{path(where)}: no such application; rename the key to one of {', '.join(names)}, or remove it"
         yield from _too_many_pods(place, environment, names)
@@ -65,8 +68,7 @@ def _reserved(where: Location, names: Iterable[str]) -> Iterator[str]:
         yield f"{path((*where, name))}: the program sets it, from `{RESERVED[name]}`; remove it here"
 
 
-def _requests(place: Location, application: Application) -> Iterator[str]:
-    resources = application.resources
+def _requests(place: Location, resources: Resources) -> Iterator[str]:
     for name in ("cpu", "memory"):
         request, limit = getattr(resources.requests, name), getattr(resources, name)
         if _quantity(request) > _quantity(limit):
