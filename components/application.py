@@ -10,9 +10,11 @@ from components import pod
 from components.access import service_account
 from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, seconds, token
 from components.exposure import expose
+from components.patch import patched
 from components.settings.application import STEADY_SECONDS, Container
 from components.settings.environment import Autoscaling
 from components.settings.exposure import Exposure
+from components.settings.pod_template import PodTemplate
 from components.settings.volumes import EnvFrom, ValueFrom
 
 SERVICE_PORT = 80
@@ -54,6 +56,8 @@ class ApplicationArgs:
     """Environment variables from a Secret; the values are secret."""
     secret_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Files in /run/secrets from the same Secret."""
+    pod_template: PodTemplate = field(default_factory=PodTemplate)
+    """What this environment adds to the pods, after what the container's own says."""
     pull_secret: str | None = None
     node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
@@ -102,7 +106,10 @@ class Application(pulumi.ComponentResource):
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
                 "strategy": STRATEGIES[args.container.strategy],
-                "template": {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
+                "template": patched(
+                    {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
+                    [args.container.pod_template, args.pod_template],
+                ),
             },
             opts=pulumi.ResourceOptions(
                 parent=self,

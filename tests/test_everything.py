@@ -62,7 +62,7 @@ def pod(declared: Declared, namespace: str, name: str = "chespirito-pod") -> Obj
 
 def test_variables_of_an_environment_come_before_those_of_the_application(everything: Declared) -> None:
     for namespace, level in (("test", "debug"), ("live", "info")):
-        (container,) = pod(everything, namespace)["containers"]
+        container, *_ = pod(everything, namespace)["containers"]
         plain = {item["name"]: item["value"] for item in container["env"] if "value" in item}
         assert plain == {
             "PORT": "8000",

@@ -21,6 +21,7 @@ LAYERS = [
     (
         "components.settings.exposure",
         "components.settings.places",
+        "components.settings.pod_template",
         "components.settings.registry",
         "components.settings.volumes",
     ),
@@ -44,7 +45,7 @@ LAYERS = [
     ),
     ("components.settings.checks",),
     ("components.settings.stack",),
-    ("components.credential", "components.pod", "components.exposure"),
+    ("components.credential", "components.pod", "components.exposure", "components.patch"),
     (
         "components.access",
         "components.application",

@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from components.application import Application, ApplicationArgs
 from components.conventions import restricted
 from components.pod import STARTER, STARTER_FOLDER
 from components.settings.application import Container
 from components.settings.environment import Autoscaling, Workload
+from components.settings.pod_template import PodTemplate
 from tests.support import Declared, Object, declare, record_config, shipped_config
 
 IMAGE = "registry.example/tools@sha256:" + "0" * 64
@@ -26,6 +28,7 @@ def shop(scale: int | Autoscaling = 1, here: Object | None = None, **settings: A
         scale=scale,
         env=workload.env,
         env_from=workload.env_from,
+        pod_template=workload.pod_template,
     )
     return declare(lambda: Application("shop", args))
 
@@ -199,3 +202,84 @@ def test_an_environment_changes_what_it_names_of_the_resources_and_no_more() -> 
         "qa": ({"cpu": "1", "memory": "512Mi"}, {"cpu": "100m", "memory": "64Mi"}),
         "live": ({"cpu": "1", "memory": "1Gi"}, {"cpu": "200m", "memory": "64Mi"}),
     }
+
+
+PROXY = "registry.example/proxy@sha256:" + "1" * 64
+
+
+def test_a_patch_is_merged_last_and_one_of_the_environment_after_it() -> None:
+    everywhere = {
+        "metadata": {"labels": {"team": "shop"}},
+        "spec": {
+            "nodeSelector": {"disk": "ssd", "zone": "a"},
+            "enableServiceLinks": None,
+            "containers": [
+                {"name": "proxy", "image": PROXY, "securityContext": {"runAsUser": 7}},
+                {
+                    "name": "app",
+                    "env": [{"name": "LEVEL", "value": "patched"}, {"name": "MORE", "value": "1"}],
+                    "securityContext": {"readOnlyRootFilesystem": True},
+                    "livenessProbe": {"exec": {"command": ["true"]}},
+                },
+            ],
+        },
+    }
+    here = {"podTemplate": {"spec": {"nodeSelector": {"zone": "b"}, "tolerations": [{"operator": "Exists"}]}}}
+    declared, plain = shop(env={"LEVEL": "info"}, podTemplate=everywhere, here=here), shop(env={"LEVEL": "info"})
+    assert spec(declared)["template"]["metadata"]["labels"] == spec(plain)["template"]["metadata"]["labels"] | {
+        "team": "shop"
+    }
+    assert pod(declared)["nodeSelector"] == {"disk": "ssd", "zone": "b"}
+    assert pod(declared)["tolerations"] == [{"operator": "Exists"}]
+    assert "enableServiceLinks" not in pod(declared)
+    app, proxy = pod(declared)["containers"]
+    assert app["env"] == [
+        *container(plain)["env"][:2],
+        {"name": "LEVEL", "value": "patched"},
+        {"name": "MORE", "value": "1"},
+    ]
+    assert app["securityContext"] == restricted() | {"readOnlyRootFilesystem": True}
+    assert (app["image"], app["readinessProbe"]) == (IMAGE, container(plain)["readinessProbe"])
+    assert proxy == {"name": "proxy", "image": PROXY, "securityContext": restricted() | {"runAsUser": 7}}
+    assert declared.resource("Deployment", "shop-pod").ignore_changes == ("spec.template.spec.containers[0].image",)
+
+
+@pytest.mark.parametrize(
+    ("patch", "problem"),
+    [
+        ({"containers": [{"name": "app", "image": PROXY}]}, "`spec.containers[0].image` is what deliveries bring"),
+        ({"containers": [{"name": "app", "command": ["x"]}]}, "`spec.containers[0].command` is the application's setting"),
+        ({"containers": [{"name": "p", "image": "proxy:1"}]}, "`spec.containers[0].image` must be named by its digest"),
+        ({"containers": {"app": {}}}, "`spec.containers` is a list"),
+        ({"containers": None}, "`spec.containers` is a list"),
+        ({"initContainers": [{"image": PROXY}]}, "`spec.initContainers[0]` needs `name`"),
+        ({"containers": [{"name": "app", "env": {"A": "b"}}]}, "`spec.containers[0].env` is a list"),
+        ({"containers": [{"name": "app", "$patch": "delete"}]}, "`spec.containers[0].$patch`"),
+        ({"containers": [{"name": "app", "ports": [{"containerPort": 1, "hostPort": 1}]}]}, "hostPort` is the program's"),
+        ({"containers": [{"name": "app", "securityContext": {"privileged": True}}]}, "securityContext` may hold"),
+        ({"containers": [{"name": "app", "securityContext": {"runAsUser": 0}}]}, "securityContext` may hold"),
+        ({"securityContext": {"runAsNonRoot": False}}, "`spec.securityContext` may hold"),
+        ({"securityContext": None}, "`spec.securityContext` may hold"),
+        ({"serviceAccountName": "deployer"}, "`spec.serviceAccountName` is the program's"),
+        ({"automountServiceAccountToken": True}, "`spec.automountServiceAccountToken` is the program's"),
+        ({"hostNetwork": True}, "`spec.hostNetwork` is the program's"),
+        ({"volumes": [{"name": "disk", "hostPath": {"path": "/"}}]}, "`spec.volumes[0].hostPath` is none of"),
+    ],
+)
+def test_a_patch_changes_nothing_that_deliveries_or_pod_security_rest_on(patch: Object, problem: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        PodTemplate.model_validate({"spec": patch})
+    assert problem in str(refused.value)
+
+
+def test_a_label_may_be_called_as_a_list_is() -> None:
+    """What is refused in a list's place is none elsewhere."""
+    PodTemplate.model_validate({"spec": {"nodeSelector": {"env": "prod", "ports": "many"}}})
+
+
+@pytest.mark.parametrize("kind", ["labels", "annotations"])
+@pytest.mark.parametrize("key", ["app.kubernetes.io/name", "tekton-delivery/secrets-version"])
+def test_a_patch_leaves_what_the_program_labels(kind: str, key: str) -> None:
+    PodTemplate.model_validate({"metadata": {kind: {"app.kubernetes.io/version": "1"}}})
+    with pytest.raises(ValidationError, match=key):
+        PodTemplate.model_validate({"metadata": {kind: {key: "x"}}})

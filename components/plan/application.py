@@ -20,6 +20,7 @@ def application_args(delivery: Delivery, application: Application, namespace: pu
         scale=here.autoscaling or environment.pods(application.name),
         env=here.env,
         env_from=here.env_from,
+        pod_template=here.pod_template,
         secret_env={name: stack.secret(source) for name, source in here.secrets.env.items()},
         secret_files={name: stack.secret(source) for name, source in here.secrets.files.items()},
         pull_secret=delivery.pull_secret,

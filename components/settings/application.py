@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from components.conventions import NONROOT, seconds
 from components.settings import places
 from components.settings import types as form
+from components.settings.pod_template import PodTemplate
 from components.settings.registry import User
 from components.settings.types import Limits, Model, Source, TextOrSource
 from components.settings.volumes import EnvFrom, Mount, Value
@@ -218,6 +219,12 @@ class Container(Model):
         default_factory=list,
         description="Secrets and ConfigMaps whose keys are environment variables, before those of `env`",
         examples=[[{"secretRef": {"name": "shop-settings"}}]],
+    )
+
+    pod_template: PodTemplate = Field(
+        default_factory=PodTemplate,
+        description="a patch of the pod template, for what there is no setting for",
+        examples=[{"spec": {"nodeSelector": {"disk": "ssd"}}}],
     )
 
     @property

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from components.settings import types as form
 from components.settings.application import Resources
 from components.settings.exposure import Exposure
+from components.settings.pod_template import PodTemplate
 from components.settings.types import Model, Source
 from components.settings.volumes import EnvFrom, Value
 
@@ -97,6 +98,11 @@ class Workload(Model):
     secrets: Secrets = Field(default_factory=Secrets, description="values that only its pods see")
     resources: ResourcesHere = Field(
         default_factory=ResourcesHere, description="limits and requests that are others here than the application's"
+    )
+    pod_template: PodTemplate = Field(
+        default_factory=PodTemplate,
+        description="a patch of the pod template, after that of the application",
+        examples=[{"spec": {"nodeSelector": {"disk": "ssd"}}}],
     )
     host: form.HostName | None = Field(
         default=None,

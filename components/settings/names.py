@@ -7,7 +7,7 @@ from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
 from components.settings.errors import Location, contradiction
 from components.settings.settings import Settings
-from components.settings.volumes import references
+from components.settings.volumes import objects, references
 
 # What a name ends with that begins with an application's and its environment's: its Pipelines, and what runs them.
 PARTS = ("fork", "rebuild", "proof", "base-moved", "rejected")
@@ -49,14 +49,17 @@ def _borrowed(environment: Environment, place: Location, applications: list[Appl
     own = {"Secret": _secrets(environment, applications), "ConfigMap": {FREEZE: "the switch that freezes it"}}
     for number, application in enumerate(applications):
         here = environment.workload(application.name)
+        patch: Location = ("podTemplate", "spec")
         everywhere = references(application.env, application.env_from, application.volumes)
-        found = [(("applications", number, *where), kind, name) for where, kind, name in everywhere]
-        for where, kind, name in references(here.env, here.env_from):
-            found.append(((*place, "applications", application.name, *where), kind, name))
-        for where, kind, name in found:
-            if name in own[kind]:
-                problem = f"in {environment.name} that {kind} is {own[kind][name]}; name another one"
-                yield contradiction(where, name, problem)
+        only_here = references(here.env, here.env_from)
+        for above, found in (
+            (("applications", number), [*everywhere, *objects(application.pod_template.spec, patch)]),
+            ((*place, "applications", application.name), [*only_here, *objects(here.pod_template.spec, patch)]),
+        ):
+            for where, kind, name in found:
+                if name in own[kind]:
+                    problem = f"in {environment.name} that {kind} is {own[kind][name]}; name another one"
+                    yield contradiction((*above, *where), name, problem)
 
 
 def _secrets(environment: Environment, applications: list[Application]) -> dict[str, str]:

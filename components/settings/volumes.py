@@ -125,27 +125,39 @@ class Mount(Model):
 
 
 Reference = tuple[tuple[int | str, ...], str, str]
+# The keys below which a pod names an object.
+NAMING = {
+    "secretKeyRef": "Secret",
+    "secretRef": "Secret",
+    "secret": "Secret",
+    "configMapKeyRef": "ConfigMap",
+    "configMapRef": "ConfigMap",
+    "configMap": "ConfigMap",
+}
 
 
 def references(
     env: Mapping[str, str | ValueFrom], env_from: Sequence[EnvFrom], volumes: Sequence[Mount] = ()
 ) -> Iterator[Reference]:
     """Yield each Secret and ConfigMap that is named: where, what it is, and its name."""
-    for variable, value in env.items():
-        if isinstance(value, ValueFrom):
-            for key, what in (("secretKeyRef", value.secret_key_ref), ("configMapKeyRef", value.config_map_key_ref)):
-                if what:
-                    yield ("env", variable, key, "name"), _kind(key), what.name
-    for number, each in enumerate(env_from):
-        for key, whole in (("secretRef", each.secret_ref), ("configMapRef", each.config_map_ref)):
-            if whole:
-                yield ("envFrom", number, key, "name"), _kind(key), whole.name
-    for number, volume in enumerate(volumes):
-        if volume.secret:
-            yield ("volumes", number, "secret", "secretName"), "Secret", volume.secret.secret_name
-        if volume.config_map:
-            yield ("volumes", number, "configMap", "name"), "ConfigMap", volume.config_map.name
+    found: list[tuple[tuple[int | str, ...], dict[str, Any]]] = [
+        *((("env", name), value.manifest) for name, value in env.items() if isinstance(value, ValueFrom)),
+        *((("envFrom", number), each.manifest) for number, each in enumerate(env_from)),
+        *((("volumes", number), volume.source) for number, volume in enumerate(volumes)),
+    ]
+    for place, manifest in found:
+        yield from objects(manifest, place)
 
 
-def _kind(key: str) -> str:
-    return "Secret" if key.startswith("secret") else "ConfigMap"
+def objects(value: Any, place: tuple[int | str, ...]) -> Iterator[Reference]:
+    """Yield each Secret and ConfigMap that part of a pod names."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in NAMING and isinstance(item, Mapping):
+                for name in ("name", "secretName"):
+                    if isinstance(item.get(name), str):
+                        yield (*place, key, name), NAMING[key], item[name]
+            yield from objects(item, (*place, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from objects(item, (*place, number))

@@ -108,4 +108,6 @@ def allowed(annotation: Any, metadata: typing.Sequence[Any] = ()) -> str:
         return ", or ".join(allowed(argument) for argument in arguments if argument is not type(None))
     if annotation is ValueFrom:
         return "`secretKeyRef` or `configMapKeyRef`, with `name` and `key`"
+    if annotation is Any:
+        return "anything"
     return {str: "text", bool: "`true` or `false`", int: "a whole number", Source: "a source"}[annotation]

@@ -186,6 +186,8 @@ def changed(world: World, configured: Path, pulumi: Pulumi, folder: Path) -> tup
         )
         worker["args"] = [script, SCRIPT]
         worker["strategy"] = "Recreate"
+        shut = {"name": "app", "securityContext": {"readOnlyRootFilesystem": True}}
+        worker["podTemplate"] = {"spec": {"containers": [shut], "terminationGracePeriodSeconds": 7}}
         worker["volumes"] = [
             {"mountPath": "/scratch", "emptyDir": {"sizeLimit": "1Mi"}},
             {"mountPath": "/data", "persistentVolumeClaim": {"claimName": "worker"}},
@@ -238,6 +240,8 @@ def test_a_worker_finds_what_is_there_already(world: World, changed: tuple[Objec
     (pod,) = pods(world, "qa", "worker")
     command = "cat /scratch/user /data/told /etc/broker/token; echo; cat /etc/queue"
     assert read(world, pod, command) == ["1000", f"{SECRET} mail", SECRET, "mail"]
+    assert read(world, pod, "touch /tmp/x 2>/dev/null || echo shut") == ["shut"], "as the patch of its pod has it"
+    assert pod.spec.termination_grace_period_seconds == 7
 
 
 def test_an_image_is_built_in_memory(world: World, changed: tuple[Object, list[int]]) -> None:
