@@ -12,6 +12,8 @@ from components.settings.settings import Settings
 
 # What the program tells every container of itself, and by which setting.
 RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath", "PROBES_PORT": "probes.port"}
+# Seconds after which a pod that was told to end is still there while the next ones start.
+LINGERS = 10
 _UNITS = {"m": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -33,7 +35,7 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
                     yield from _requests(where, workload.resources_of(limits[name]))
             else:
                 yield f"{path(where)}: no such application; rename the key to one of {', '.join(names)}, or remove it"
-        yield from _too_many_pods(place, environment, names)
+        yield from _too_many_pods(place, environment, settings.applications)
         yield from _unanswered(environment, settings.applications)
     yield from _shared_hosts(settings)
     yield from _crowded_memory(settings.build)
@@ -100,17 +102,23 @@ def _quantity(text: str) -> float:
     return float(text.removesuffix(unit)) * (_UNITS[unit] if unit else 1000)
 
 
-def _too_many_pods(place: Location, environment: Environment, names: list[str]) -> Iterator[str]:
-    """A rollout has one pod more than it began with, unless there are none, and stops at the quota."""
-    needed = 0
-    for name in names:
-        here = environment.workload(name)
-        most = here.autoscaling.max if here.autoscaling else environment.pods(name)
-        needed += most + 1 if most else 0
+def _too_many_pods(place: Location, environment: Environment, applications: Iterable[Application]) -> Iterator[str]:
+    """A rollout has one pod more than it began with, unless there are none, and stops at the quota.
+
+    What was told to end counts until it has: of one that may take its time, all that ran before may still be there.
+    """
+    needed, rolling = 0, "one more each during a rollout"
+    for application in applications:
+        here = environment.workload(application.name)
+        most = here.autoscaling.max if here.autoscaling else environment.pods(application.name)
+        lingers = seconds(application.termination_grace_period) > LINGERS
+        needed += most + (most if lingers else 1) if most else 0
+        if lingers:
+            rolling = f"one more each during a rollout, twice as many where `terminationGracePeriod` is above {LINGERS}s"
     if needed > environment.max_pods:
         yield (
-            f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, one more each "
-            "during a rollout; raise it, or lower their replicas"
+            f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, {rolling}; "
+            "raise it, or lower their replicas"
         )
 
 
