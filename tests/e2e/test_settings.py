@@ -105,6 +105,9 @@ def delivered(world: World, pull_request: PullRequest, application: str) -> Obje
 
 
 def test_the_autoscaler_decides_how_many_pods_there_are(world: World, configured: Path, pulumi: Pulumi) -> None:
+    apps = client.AppsV1Api(world.kubernetes.api)
+    apps.patch_namespaced_deployment_scale("chespirito-pod", "qa", {"spec": {"replicas": 1}})
+    wait_until(lambda: len(pods(world, "qa")) == 1, 30, "the second pod did not end")
     wait_until(lambda: len(pods(world, "qa")) == 2, 90, "the autoscaler did not bring the second pod")
     assert world.kubernetes.deployment("qa", "chespirito-pod").spec.replicas == 2
     pulumi("preview", "--stack", "both", "--config-file", str(configured), "--expect-no-changes")
