@@ -137,14 +137,14 @@ def test_an_autoscaler_that_would_wake_nothing_is_told_of(pods: int, warns: bool
 
 
 def test_volumes_are_declared_as_they_are_named() -> None:
-    claim, keys = {"claimName": "media"}, {"secretName": "keys"}
+    claim, keys = {"claimName": "media"}, {"secretName": "keys", "optional": True}
     declared = shop(
         user=1000,
         group=33,
         strategy="Recreate",
         volumes=[
             {"mountPath": "/tmp", "emptyDir": {"sizeLimit": "1Gi"}},  # the container's
-            {"mountPath": "/media", "persistentVolumeClaim": claim, "subPath": "shop"},
+            {"mountPath": "/media", "persistentVolumeClaim": claim, "subPath": "shop/media"},
             {"mountPath": "/etc/keys", "secret": keys, "readOnly": True},
             {"mountPath": "/etc/shop", "configMap": {"name": "shop"}},
         ],
@@ -157,7 +157,7 @@ def test_volumes_are_declared_as_they_are_named() -> None:
     ]
     assert container(declared)["volumeMounts"] == [
         {"name": "volume-0", "mountPath": "/tmp"},  # the container's
-        {"name": "volume-1", "mountPath": "/media", "subPath": "shop"},
+        {"name": "volume-1", "mountPath": "/media", "subPath": "shop/media"},
         {"name": "volume-2", "mountPath": "/etc/keys", "readOnly": True},
         {"name": "volume-3", "mountPath": "/etc/shop"},
     ]
@@ -171,7 +171,7 @@ def test_what_ran_ends_first_where_it_holds_what_the_next_one_needs() -> None:
 
 def test_variables_come_from_objects_that_are_there() -> None:
     declared = shop(
-        env={"URL": {"secretKeyRef": {"name": "db", "key": "url"}}, "LEVEL": "info"},
+        env={"URL": {"secretKeyRef": {"name": "db", "key": "url", "optional": True}}, "LEVEL": "info"},
         envFrom=[{"secretRef": {"name": "settings"}}],
         here={
             "env": {"LEVEL": {"configMapKeyRef": {"name": "levels", "key": "shop"}}},
@@ -179,7 +179,7 @@ def test_variables_come_from_objects_that_are_there() -> None:
         },
     )
     assert container(declared)["env"][2:] == [
-        {"name": "URL", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url"}}},
+        {"name": "URL", "valueFrom": {"secretKeyRef": {"name": "db", "key": "url", "optional": True}}},
         {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "levels", "key": "shop"}}},
     ]
     assert container(declared)["envFrom"] == [{"secretRef": {"name": "settings"}}, {"configMapRef": {"name": "here"}}]

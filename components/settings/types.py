@@ -186,6 +186,9 @@ HostName = Annotated[
 ]
 ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
 ObjectKey = Annotated[str, _matching(r"[\w.-]{1,253}", "a key of letters, digits, `_`, `.` and `-`")]
+SubPath = Annotated[
+    str, _matching(r"\w[\w.-]*(/\w[\w.-]*)*", "a path of letters, digits, `_`, `.` and `-`, no `/` first and no `..`")
+]
 FileName = Annotated[
     str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file's name of letters, digits, `_`, `.` and `-`, no folder")
 ]

@@ -15,6 +15,8 @@ from components.settings.types import Model
 # Where the files of `secrets` are, and what runs an application's command.
 SECRET_FILES, STARTER_FOLDER = "/run/secrets", "/run/tekton-delivery"
 
+_OPTIONAL = "whether the container starts without it too"
+
 
 class _OneKey(Model):
     """A mapping with one key."""
@@ -39,12 +41,14 @@ class KeyOf(Model):
 
     name: form.ObjectName = Field(description="the object's name", examples=["shop-database"])
     key: form.ObjectKey = Field(description="what of it", examples=["url"])
+    optional: bool | None = Field(default=None, description=_OPTIONAL, examples=[True])
 
 
 class Named(Model):
     """An object in the environment's workload namespace."""
 
     name: form.ObjectName = Field(description="the object's name", examples=["shop-database"])
+    optional: bool | None = Field(default=None, description=_OPTIONAL, examples=[True])
 
 
 class ValueFrom(_OneKey):
@@ -92,6 +96,7 @@ class SecretVolume(Model):
     """A Secret of the environment's workload namespace."""
 
     secret_name: form.ObjectName = Field(description="its name", examples=["shop-keys"])
+    optional: bool | None = Field(default=None, description=_OPTIONAL, examples=[True])
 
 
 class Mount(Model):
@@ -104,7 +109,7 @@ class Mount(Model):
     )
     secret: SecretVolume | None = Field(default=None, description="the keys of a Secret that is there already, as files")
     config_map: Named | None = Field(default=None, description="the keys of a ConfigMap that is there already, as files")
-    sub_path: form.FileName | None = Field(
+    sub_path: form.SubPath | None = Field(
         default=None, description="one file or folder of it, in place of all", examples=["nginx.conf"]
     )
     read_only: bool = Field(default=False, description="keeps the container from writing to it", examples=[True])
