@@ -1,6 +1,6 @@
 """An application in an environment: its Deployment, Service and Secret, how many pods it has, and its host name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -10,11 +10,19 @@ from components import pod
 from components.access import service_account
 from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, seconds, token
 from components.exposure import expose
-from components.settings.application import Container
+from components.patch import patched
+from components.settings.application import STEADY_SECONDS, Container
 from components.settings.environment import Autoscaling
 from components.settings.exposure import Exposure
+from components.settings.pod_template import PodTemplate
+from components.settings.volumes import EnvFrom, ValueFrom
 
 SERVICE_PORT = 80
+STRATEGIES = {
+    # The old version serves until the new one is ready.
+    "RollingUpdate": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+    "Recreate": {"type": "Recreate"},
+}
 SECRETS_VERSION = key("secrets-version")
 
 
@@ -40,12 +48,16 @@ class ApplicationArgs:
     container: Container
     scale: int | Autoscaling = 1
     """A number of pods, or between which numbers the load decides."""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str | ValueFrom] = field(default_factory=dict)
     """Variables of this environment, before those of the container."""
+    env_from: Sequence[EnvFrom] = ()
+    """Objects of this environment whose keys are variables, before those of the container."""
     secret_env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Environment variables from a Secret; the values are secret."""
     secret_files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Files in /run/secrets from the same Secret."""
+    pod_template: PodTemplate = field(default_factory=PodTemplate)
+    """What this environment adds to the pods, after what the container's own says."""
     pull_secret: str | None = None
     node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
@@ -80,25 +92,30 @@ class Application(pulumi.ComponentResource):
         of_deployment = metadata | {"name": deployment_name(args.application)}
         rollout_seconds = seconds(args.rollout_timeout)
         selector = {"app.kubernetes.io/name": args.application}
+        scaled = args.scale if isinstance(args.scale, Autoscaling) else None
         child = pulumi.ResourceOptions(parent=self)
         service_account(f"{name}-account", metadata, args.pull_secret, child)
         notes = self._secret(name, args, metadata)
-        k8s.apps.v1.Deployment(
+        deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=of_deployment,
             spec={
-                # Where the load decides, the number is the autoscaler's.
-                **({} if isinstance(args.scale, Autoscaling) else {"replicas": args.scale}),
+                "replicas": scaled.min if scaled else args.scale,
                 "progressDeadlineSeconds": rollout_seconds,
+                **({} if args.container.ports else {"minReadySeconds": STEADY_SECONDS}),
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
-                # The old version serves until the new one is ready.
-                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-                "template": {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
+                "strategy": STRATEGIES[args.container.strategy],
+                "template": patched(
+                    {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
+                    [args.container.pod_template, args.pod_template],
+                ),
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
-                ignore_changes=["spec.template.spec.containers[0].image"],
+                # Where the load decides, the number is the autoscaler's. It stays declared: what nobody declares any more
+                # is 1, until the autoscaler has seen that.
+                ignore_changes=["spec.template.spec.containers[0].image", *(["spec.replicas"] if scaled else [])],
                 # A Deployment that does not get ready ends `pulumi up` soon after its rollout has been given up.
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{rollout_seconds + 30}s", update=f"{rollout_seconds + 30}s"),
             ),
@@ -108,21 +125,8 @@ class Application(pulumi.ComponentResource):
             metadata=of_deployment | {"annotations": {LEASE_SECONDS: str(args.lease_seconds)}},
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
         )
-        # One without pods never gets ready.
-        unawaited = {"annotations": {"pulumi.com/skipAwait": "true"}} if args.scale == 0 else {}
-        k8s.core.v1.Service(
-            f"{name}-service",
-            metadata=metadata | unawaited,
-            spec={
-                "type": "NodePort" if args.node_port else "ClusterIP",
-                "selector": selector,
-                "ports": [
-                    {"name": "http", "port": SERVICE_PORT, "targetPort": "http"}
-                    | ({"nodePort": args.node_port} if args.node_port else {})
-                ],
-            },
-            opts=child,
-        )
+        if args.container.port:
+            self._service(name, args, metadata, selector)
         if args.several:
             k8s.policy.v1.PodDisruptionBudget(
                 f"{name}-budget",
@@ -135,15 +139,16 @@ class Application(pulumi.ComponentResource):
                 },
                 opts=child,
             )
-        if isinstance(args.scale, Autoscaling):
-            target = {"type": "Utilization", "averageUtilization": args.scale.cpu}
+        if scaled:
+            deployment.spec.apply(lambda live: _awake(of_deployment["name"], live.replicas))
+            target = {"type": "Utilization", "averageUtilization": scaled.cpu}
             k8s.autoscaling.v2.HorizontalPodAutoscaler(
                 f"{name}-autoscaler",
                 metadata=metadata,
                 spec={
                     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": of_deployment["name"]},
-                    "minReplicas": args.scale.min,
-                    "maxReplicas": args.scale.max,
+                    "minReplicas": scaled.min,
+                    "maxReplicas": scaled.max,
                     "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
                 },
                 opts=child,
@@ -151,6 +156,25 @@ class Application(pulumi.ComponentResource):
         if args.host and args.exposure:
             expose(f"{name}-exposure", args.host, args.exposure, metadata, SERVICE_PORT, child)
         self.register_outputs({})
+
+    def _service(
+        self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]], selector: Mapping[str, str]
+    ) -> None:
+        # One without pods never gets ready.
+        unawaited = {"annotations": {"pulumi.com/skipAwait": "true"}} if args.scale == 0 else {}
+        k8s.core.v1.Service(
+            f"{name}-service",
+            metadata={**metadata, **unawaited},
+            spec={
+                "type": "NodePort" if args.node_port else "ClusterIP",
+                "selector": selector,
+                "ports": [
+                    {"name": "http", "port": SERVICE_PORT, "targetPort": "http"}
+                    | ({"nodePort": args.node_port} if args.node_port else {})
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _secret(self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]]) -> dict[str, object]:
         """Declare the Secret, if there is anything for it. Returns what makes a changed one roll the pods.
@@ -168,12 +192,21 @@ class Application(pulumi.ComponentResource):
         return {"annotations": {SECRETS_VERSION: version}}
 
 
+def _awake(deployment: object, replicas: int | None) -> None:
+    """Warn of a Deployment that was scaled to nothing: an autoscaler takes that for its being switched off."""
+    if replicas == 0:
+        pulumi.log.warn(
+            f"{deployment} has no pods, and its autoscaler leaves it so: `kubectl scale` it to 1, or set `replicas: 1` once"
+        )
+
+
 def _pod(args: ApplicationArgs) -> pod.PodArgs:
     return pod.PodArgs(
         application=args.application,
         image=args.placeholder_image,
         container=args.container,
         env=args.env,
+        env_from=args.env_from,
         secret=args.application if args.secret_env or args.secret_files else None,
         secret_env=tuple(args.secret_env),
         secret_files=tuple(args.secret_files),

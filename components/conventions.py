@@ -111,12 +111,12 @@ def labels(*, environment: str, application: str | None = None) -> dict[str, str
     return common | ({"app.kubernetes.io/name": application} if application else {})
 
 
-def restricted(user: int = NONROOT) -> Manifest:
-    """Return a container security context that Pod Security `restricted` admits."""
+def restricted(user: int = NONROOT, group: int | None = None) -> Manifest:
+    """Return a container security context that Pod Security `restricted` admits; the group is the user's by default."""
     return {
         "runAsNonRoot": True,
         "runAsUser": user,
-        "runAsGroup": user,
+        "runAsGroup": group or user,
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},

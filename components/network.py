@@ -78,7 +78,7 @@ class NetworkArgs:
     listener: str | None
     """Name of the EventListener; None where it lives in another environment's delivery namespace."""
     ports: Mapping[str, int]
-    """Application to the port that its pods serve on."""
+    """Application to the port that its pods serve on, if they do."""
 
 
 class Network(pulumi.ComponentResource):

@@ -1,13 +1,15 @@
 """The pod of an application: one container, restricted, with the application's settings and secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.conventions import CONTAINER, Manifest, literal, restricted, seconds
+from components.conventions import CONTAINER, Manifest, limits, literal, restricted, seconds
 from components.settings.application import Container
+from components.settings.volumes import SECRET_FILES, STARTER_FOLDER, EnvFrom, ValueFrom
 
-SECRET_FILES = "/run/secrets"
 FILES_VOLUME = "secret-files"
+# Where a container with a command of its own finds what runs it, and how that gets there from the tools image.
+STARTER_VOLUME, STARTER = "starter", "run-delivered"
 # A container that does not answer for so long is started anew: LIVENESS_PERIOD times LIVENESS_FAILURES seconds.
 LIVENESS_PERIOD, LIVENESS_FAILURES = 10, 3
 
@@ -19,8 +21,10 @@ class PodArgs:
     application: str
     image: str
     container: Container
-    env: Mapping[str, str]
+    env: Mapping[str, str | ValueFrom]
     """Variables of one environment, before those of the container."""
+    env_from: Sequence[EnvFrom] = ()
+    """Objects of one environment whose keys are variables, before those of the container."""
     secret: str | None
     """Secret of the variables and files below."""
     secret_env: tuple[str, ...] = ()
@@ -35,13 +39,19 @@ def spec(args: PodArgs) -> Manifest:
         "serviceAccountName": args.application,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 10,
+        "terminationGracePeriodSeconds": seconds(args.container.termination_grace_period),
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(args)],
     }
-    if args.secret_files:
-        items = [{"key": name, "path": name} for name in args.secret_files]
-        made["volumes"] = [{"name": FILES_VOLUME, "secret": {"secretName": args.secret, "items": items}}]
+    if args.container.volumes:
+        # A disk belongs to root until it is given to somebody.
+        group = {"fsGroup": args.container.group or args.container.user, "fsGroupChangePolicy": "OnRootMismatch"}
+        made["securityContext"] |= group
+    if args.container.command:
+        made["initContainers"] = [_starter(args)]
+    volumes = _volumes(args)
+    if volumes:
+        made["volumes"] = volumes
     if args.spread:
         made["topologySpreadConstraints"] = [
             {
@@ -57,46 +67,99 @@ def spec(args: PodArgs) -> Manifest:
     return made
 
 
+def _starter(args: PodArgs) -> Manifest:
+    """Return the container that brings what runs the application's command; before the first delivery, the placeholder.
+
+    The command is declared before there is an image that has it, and a delivery changes nothing but the image.
+    """
+    return {
+        "name": STARTER_VOLUME,
+        "image": args.image,
+        "command": ["cp", f"/usr/bin/{STARTER}", f"{STARTER_FOLDER}/"],
+        "volumeMounts": [{"name": STARTER_VOLUME, "mountPath": STARTER_FOLDER}],
+        "resources": limits(cpu="100m", memory="32Mi"),
+        "securityContext": restricted(args.container.user, args.container.group),
+    }
+
+
+def _volumes(args: PodArgs) -> list[Manifest]:
+    made: list[Manifest] = []
+    if args.container.command:
+        made.append({"name": STARTER_VOLUME, "emptyDir": {"sizeLimit": "8Mi"}})
+    if args.secret_files:
+        items = [{"key": name, "path": name} for name in args.secret_files]
+        made.append({"name": FILES_VOLUME, "secret": {"secretName": args.secret, "items": items}})
+    for number, volume in enumerate(args.container.volumes):
+        made.append({"name": f"volume-{number}"} | volume.source)
+    return made
+
+
+def _mounts(args: PodArgs) -> list[Manifest]:
+    made: list[Manifest] = []
+    if args.container.command:
+        made.append({"name": STARTER_VOLUME, "mountPath": STARTER_FOLDER, "readOnly": True})
+    if args.secret_files:
+        made.append({"name": FILES_VOLUME, "mountPath": SECRET_FILES, "readOnly": True})
+    for number, volume in enumerate(args.container.volumes):
+        part = {"subPath": volume.sub_path} if volume.sub_path else {}
+        shut = {"readOnly": True} if volume.read_only else {}
+        made.append({"name": f"volume-{number}", "mountPath": volume.mount_path} | part | shut)
+    return made
+
+
+def _variable(name: str, value: str | ValueFrom) -> Manifest:
+    return {"name": name} | ({"value": literal(value)} if isinstance(value, str) else {"valueFrom": value.manifest})
+
+
 def _container(args: PodArgs) -> Manifest:
     container = args.container
-    own = {"PORT": str(container.port), "HEALTH_PATH": container.health_path}
-    port = _probes_port(container)
-    if port:
-        own["PROBES_PORT"] = str(port)
-    variables = own | container.env | dict(args.env)
-    probed = [{"name": "probes", "containerPort": port}] if port else []
+    variables: dict[str, str | ValueFrom] = {**_told(container), **container.env, **args.env}
     made: Manifest = {
         "name": CONTAINER,
         "image": args.image,
         "env": [
-            *({"name": name, "value": literal(value)} for name, value in variables.items()),
+            *(_variable(name, value) for name, value in variables.items()),
             *({"name": name, "valueFrom": {"secretKeyRef": {"name": args.secret, "key": name}}} for name in args.secret_env),
         ],
-        "ports": [{"name": "http", "containerPort": container.port}, *probed],
         **_probes(container),
-        # Until the node has stopped sending requests here: a pod that is told to end is still among the Service's
-        # addresses for a moment.
-        "lifecycle": {"preStop": {"sleep": {"seconds": 2}}},
         "resources": {
             "requests": {"cpu": container.resources.requests.cpu, "memory": container.resources.requests.memory},
             "limits": {"cpu": container.resources.cpu, "memory": container.resources.memory},
         },
-        "securityContext": restricted(),
+        "securityContext": restricted(container.user, container.group),
     }
-    if args.secret_files:
-        made["volumeMounts"] = [{"name": FILES_VOLUME, "mountPath": SECRET_FILES, "readOnly": True}]
+    # Of several that have a key, Kubernetes takes the last one's.
+    if objects := [each.manifest for each in (*container.env_from, *args.env_from)]:
+        made["envFrom"] = objects
+    if container.command:
+        made["command"] = [f"{STARTER_FOLDER}/{STARTER}", *map(literal, container.command)]
+    if container.args:
+        made["args"] = [*map(literal, container.args)]
+    if container.ports:
+        made["ports"] = [{"name": name, "containerPort": port} for name, port in container.ports.items()]
+    if container.port:
+        # Until the node has stopped sending requests here: a pod that is told to end is still among the Service's
+        # addresses for a moment.
+        made["lifecycle"] = {"preStop": {"sleep": {"seconds": 2}}}
+    mounts = _mounts(args)
+    if mounts:
+        made["volumeMounts"] = mounts
     return made
 
 
-def _probes_port(container: Container) -> int | None:
-    """Return where probes are answered if that is another port than requests come to: one has one name."""
-    return None if container.probes.port == container.port else container.probes.port
+def _told(container: Container) -> dict[str, str]:
+    """Return what the program tells a container of itself."""
+    ports = {name: str(port) for name, port in container.ports.items()}
+    told = {"PORT": ports.get("http"), "HEALTH_PATH": container.health_path, "PROBES_PORT": ports.get("probes")}
+    return {name: value for name, value in told.items() if value and ports}
 
 
 def _probes(container: Container) -> Manifest:
-    """Return the probes, all of them HTTP requests to one port."""
+    """Return the probes, all of them HTTP requests to one port; none where there is no port."""
+    if not container.ports:
+        return {}
     liveness, startup = container.probes.liveness, container.probes.startup
-    port = "probes" if _probes_port(container) else "http"
+    port = list(container.ports)[-1]
 
     def probe(path: str, period: int, failures: int) -> Manifest:
         return {"httpGet": {"path": path, "port": port}, "periodSeconds": period, "failureThreshold": failures}

@@ -14,6 +14,7 @@ TOOLS = HERE / "tools"
 BASE_FILES = HERE / "base" / "files"
 BUILDER_FILES = HERE / "builder" / "files"
 PAUSE_SOURCE = HERE / "pause" / "pause.c"
+RUN_DELIVERED_SOURCE = TOOLS / "run-delivered.c"
 USER = "65532:65532"
 
 TEKTON_COMMANDS = {
@@ -81,7 +82,15 @@ def tools(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
     clients = Layer()
     for path in TOOLS_BINARIES:
         clients.file(f"usr/bin/{Path(path).name}", workshop.binary(path), 0o755)
-    return [system, clients], Config(USER, command=["/usr/bin/serve-placeholder"], labels=workshop.versions())
+    starter = workshop.scratch / RUN_DELIVERED_SOURCE.stem
+    _compile(RUN_DELIVERED_SOURCE, starter)
+    clients.file(f"usr/bin/{starter.name}", starter, 0o755)
+    # The entrypoint: an application's `args` are declared before there is anything that knows them.
+    return [system, clients], Config(USER, entrypoint=["/usr/bin/serve-placeholder"], labels=workshop.versions())
+
+
+def _compile(source: Path, binary: Path) -> None:
+    run(["gcc", "-Os", "-static", "-s", "-o", binary, source], f"compile {source}")
 
 
 def _busybox(workshop: Workshop) -> Layer:
@@ -124,7 +133,7 @@ def builder(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
 def pause(workshop: Workshop) -> tuple[Sequence[Layer], Config]:
     """Process 1 of every pod."""
     binary = workshop.scratch / "pause"
-    run(["gcc", "-Os", "-static", "-s", "-o", binary, PAUSE_SOURCE], f"compile {PAUSE_SOURCE}")
+    _compile(PAUSE_SOURCE, binary)
     layer = Layer()
     layer.file("pause", binary, 0o755)
     return [layer], Config(USER, entrypoint=["/pause"])
@@ -153,7 +162,7 @@ RECIPES: dict[str, Recipe] = {
         binaries=BUILDER_BINARIES,
         packages=["mmdebstrap"],
     ),
-    "tools": Recipe(tools, sources=[TOOLS], binaries=TOOLS_BINARIES, packages=["mmdebstrap"]),
+    "tools": Recipe(tools, sources=[TOOLS], binaries=TOOLS_BINARIES, packages=["mmdebstrap", "gcc", "libc6-dev"]),
     "pause": Recipe(pause, sources=[PAUSE_SOURCE], packages=["gcc", "libc6-dev"]),
     "coredns": go_command("coredns/coredns"),
     "local-path-provisioner": go_command("local-path-provisioner/local-path-provisioner"),

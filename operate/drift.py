@@ -106,9 +106,6 @@ def replacement(declared: Declared, live: Manifest) -> Manifest:
             metadata[name] = there[name]
     if "status" in live:
         made["status"] = live["status"]
-    if made["kind"] == "Deployment" and "replicas" not in made["spec"]:
-        # An autoscaler's.
-        made["spec"]["replicas"] = live["spec"]["replicas"]
     for path in declared.ignored:
         _copy(path, live, made)
     return made

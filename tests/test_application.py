@@ -216,9 +216,14 @@ def test_several_pods_are_spread_and_drained_one_by_one(scale: Any) -> None:
     assert {item["whenUnsatisfiable"] for item in constraints} == {"ScheduleAnyway"}
 
 
-def test_where_the_load_decides_pulumi_does_not_own_the_number() -> None:
+def test_where_the_load_decides_pulumi_declares_the_number_once_and_leaves_it_alone() -> None:
+    """A number that is no longer declared would become 1 until the autoscaler has seen that."""
     made = other(scale=Autoscaling(min=2, max=5, cpu=70))
-    assert "replicas" not in made.one("Deployment")["spec"]
+    assert made.one("Deployment")["spec"]["replicas"] == 2
+    assert made.resource("Deployment", "shop-pod").ignore_changes == (
+        "spec.template.spec.containers[0].image",
+        "spec.replicas",
+    )
     spec = made.one("HorizontalPodAutoscaler")["spec"]
     assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-pod"}
     assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 5)

@@ -17,8 +17,15 @@ SIZE = 300
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
     ("components.credential", "components.settings.errors"),
+    ("components.settings.form",),
     ("components.settings.types",),
-    ("components.settings.exposure", "components.settings.places", "components.settings.registry"),
+    (
+        "components.settings.exposure",
+        "components.settings.places",
+        "components.settings.pod_template",
+        "components.settings.registry",
+        "components.settings.volumes",
+    ),
     ("components.settings.tests",),
     (
         "components.settings.application",
@@ -31,6 +38,7 @@ LAYERS = [
     ("components.settings.settings",),
     (
         "components.settings.base_image_checks",
+        "components.settings.container_checks",
         "components.settings.contents",
         "components.settings.names",
         "components.settings.neighbours",
@@ -42,7 +50,7 @@ LAYERS = [
     ),
     ("components.settings.checks",),
     ("components.settings.stack",),
-    ("components.pod", "components.exposure"),
+    ("components.pod", "components.exposure", "components.patch"),
     (
         "components.access",
         "components.application",

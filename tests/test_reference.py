@@ -29,6 +29,9 @@ BEYOND_A_SCHEMA = {
     "autoscaling_upside_down",
     "kubeconfig_of_nobody",
     "registry_port_that_is_none",
+    "volume_of_two_kinds",
+    "patch_of_a_label",
+    "patch_of_an_image",
     "smoke_check_of_an_answer_without_body",
 }
 

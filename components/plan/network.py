@@ -28,9 +28,9 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         source=_destination(source) if source else None,
         api_server=settings.cluster.api_server_addresses,
         own=settings.cluster.own_addresses,
-        smoke_checked={application.name: application.port for application in applications if application.smoke_check},
+        smoke_checked={each.name: each.port for each in applications if each.smoke_check and each.port},
         listener=listener,
-        ports={application.name: application.port for application in applications},
+        ports={application.name: application.port for application in applications if application.port},
     )
 
 

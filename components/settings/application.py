@@ -1,15 +1,20 @@
 """What is delivered, and what runs beside its tests."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.conventions import seconds
+from components.conventions import NONROOT, seconds
 from components.settings import places
 from components.settings import types as form
+from components.settings.pod_template import PodTemplate
 from components.settings.registry import User
 from components.settings.tests import Tests
 from components.settings.types import Limits, Model, Source, TextOrSource
+from components.settings.volumes import EnvFrom, Mount, Value
+
+# One that nobody can ask is ready when it has run for so long: one that ends at its start never is.
+STEADY_SECONDS = 10
 
 
 class Requests(Model):
@@ -160,8 +165,34 @@ class Origin(Model):
 class Container(Model):
     """How an application's container runs, the same in every environment."""
 
-    port: form.Port = Field(default=8080, description="where the container listens; also given to it as $PORT")
+    command: list[str] = Field(
+        default_factory=list,
+        description="instead of the image's entrypoint; where the image has none, `args` alone says the same with one "
+        "container less (docs/workloads.md)",
+        examples=[["node", "worker.js"]],
+    )
+    args: list[str] = Field(
+        default_factory=list,
+        description="instead of the image's command",
+        examples=[["celery", "--app", "shop", "worker"]],
+    )
+    port: form.PortOrNone = Field(
+        default=8080,
+        description="where the container listens; also given to it as $PORT; `none` for a worker (docs/workloads.md)",
+    )
     health_path: places.HttpPath = Field(default="/", description="readiness probe's path; also given to it as $HEALTH_PATH")
+    user: form.NodeUserId = Field(
+        default=NONROOT,
+        description="numeric user that it runs as, whatever the image says, and never root: that of an image with "
+        "`USER node`, which may be the only one that can read its files, is `1000`",
+        examples=[1000],
+    )
+    group: form.NodeUserId | None = Field(
+        default=None, description="numeric group; default that with the user's number", examples=[1000]
+    )
+    termination_grace_period: form.Duration = Field(
+        default="10s", description="how long it may go on after SIGTERM", examples=["2m"]
+    )
     smoke_check: SmokeCheck | None = Field(
         default=None,
         description="a question to the application after each rollout; none by default",
@@ -169,11 +200,39 @@ class Container(Model):
     )
     probes: Probes = Field(default_factory=Probes, description="further probes")
     resources: Resources = Field(default_factory=Resources, description="limits of the container")
-    env: dict[form.ArgumentName, form.Line] = Field(
+    volumes: list[Mount] = Field(
+        default_factory=list,
+        description="what the container finds beside its image",
+        examples=[[{"mountPath": "/tmp", "emptyDir": {"sizeLimit": "1Gi"}}]],  # noqa: S108 # the container's
+    )
+    strategy: Literal["RollingUpdate", "Recreate"] = Field(
+        default="RollingUpdate",
+        description="`RollingUpdate`: what ran before serves until the new pod is ready; `Recreate`: it ends first, which a "
+        "claim takes that only one pod can have. With a claim this has to be said",
+        examples=["Recreate"],
+    )
+    env: dict[form.ArgumentName, Value] = Field(
         default_factory=dict,
         description="environment variables, the same everywhere; secrets are in `environments[].applications`",
         examples=[{"LOG_LEVEL": "info"}],
     )
+    env_from: list[EnvFrom] = Field(
+        default_factory=list,
+        description="Secrets and ConfigMaps whose keys are environment variables, before those of `env`",
+        examples=[[{"secretRef": {"name": "shop-settings"}}]],
+    )
+
+    pod_template: PodTemplate = Field(
+        default_factory=PodTemplate,
+        description="a patch of the pod template, for what there is no setting for",
+        examples=[{"spec": {"nodeSelector": {"disk": "ssd"}}}],
+    )
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where it listens, by name; one port has one name."""
+        probes = None if self.probes.port == self.port else self.probes.port
+        return {name: port for name, port in (("http", self.port), ("probes", probes)) if port}
 
     @property
     def smoke_check_seconds(self) -> int:

@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from components.settings.errors import Location, path
+from components.settings.form import wrong_text
 from components.settings.registry import ReadRegistry, User
 from components.settings.settings import Settings
-from components.settings.types import Source, wrong_text
+from components.settings.types import Source
 
 # MaxSecretSize, https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size
 _SECRET = 1024 * 1024

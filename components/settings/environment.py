@@ -5,9 +5,12 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.settings import types as form
+from components.settings.application import Resources
 from components.settings.exposure import Exposure
 from components.settings.mark import EnvironmentMark
+from components.settings.pod_template import PodTemplate
 from components.settings.types import Model, Source
+from components.settings.volumes import EnvFrom, Value
 
 
 class Approval(Model):
@@ -58,6 +61,21 @@ class Secrets(Model):
     )
 
 
+class RequestsHere(Model):
+    """What of an application's `resources.requests` is otherwise in this environment."""
+
+    cpu: form.Cpu | None = Field(default=None, description="cores", examples=["100m"])
+    memory: form.Memory | None = Field(default=None, description="bytes", examples=["256Mi"])
+
+
+class ResourcesHere(Model):
+    """What of an application's `resources` is otherwise in this environment."""
+
+    cpu: form.Cpu | None = Field(default=None, description="cores, in place of the application's", examples=["2"])
+    memory: form.Memory | None = Field(default=None, description="bytes, in place of the application's", examples=["1Gi"])
+    requests: RequestsHere = Field(default_factory=RequestsHere, description="what it is sure to get here")
+
+
 class Workload(Model):
     """An application in this environment."""
 
@@ -67,17 +85,37 @@ class Workload(Model):
     autoscaling: Autoscaling | None = Field(
         default=None, description="as many pods as the load takes, instead of `replicas`"
     )
-    env: dict[form.ArgumentName, form.Line] = Field(
+    env: dict[form.ArgumentName, Value] = Field(
         default_factory=dict,
         description="environment variables, beside those of the application and before them",
         examples=[{"LOG_LEVEL": "debug"}],
     )
+    env_from: list[EnvFrom] = Field(
+        default_factory=list,
+        description="Secrets and ConfigMaps whose keys are environment variables, beside those of the application and "
+        "before them",
+        examples=[[{"configMapRef": {"name": "shop-settings"}}]],
+    )
     secrets: Secrets = Field(default_factory=Secrets, description="values that only its pods see")
+    resources: ResourcesHere = Field(
+        default_factory=ResourcesHere, description="limits and requests that are others here than the application's"
+    )
+    pod_template: PodTemplate = Field(
+        default_factory=PodTemplate,
+        description="a patch of the pod template, after that of the application",
+        examples=[{"spec": {"nodeSelector": {"disk": "ssd"}}}],
+    )
     host: form.HostName | None = Field(
         default=None,
         description="its host name outside the cluster, by the environment's `exposure`",
         examples=["shop.example"],
     )
+
+    def resources_of(self, application: Resources) -> Resources:
+        """Return an application's resources as they are here."""
+        here = self.resources.model_dump(exclude_none=True)
+        requests = application.requests.model_copy(update=here.pop("requests"))
+        return application.model_copy(update=here | {"requests": requests})
 
 
 class Environment(Model):

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from components.conventions import PULL_SECRET, WEBHOOK_SECRET
+from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET
 from components.credential import BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
 from components.settings.errors import Location, contradiction
 from components.settings.settings import Settings
+from components.settings.volumes import objects, references
 
 # What a name ends with that begins with an application's and its environment's: its Pipelines, and what runs them.
 PARTS = ("fork", "rebuild", "proof", "base-moved", "rejected")
@@ -42,6 +43,7 @@ def names_in_use(settings: Settings) -> Iterator[str]:
                     f"cert-manager would write its certificate to the Secret {certificate}, which is {secrets[certificate]}"
                 )
                 yield contradiction(place, application.name, f"{problem} in {environment.name}; set another `tlsSecret`")
+        yield from _borrowed(environment, ("environments", index), settings.applications)
         yield from _pipelines(environment, [application.name for application in settings.applications])
 
 
@@ -54,6 +56,24 @@ def _listener(settings: Settings) -> Iterator[str]:
     if certificate and (certificate in own or re.fullmatch(rf"{WEBHOOK_SECRET}(-[0-9]+)?", certificate)):
         problem = "is a Secret of the delivery namespace with something else in it; choose another"
         yield contradiction(("listener", "exposure", "ingress", "tlsSecret"), certificate, problem)
+
+
+def _borrowed(environment: Environment, place: Location, applications: list[Application]) -> Iterator[str]:
+    """What this program has made for a purpose of its own is nothing for an application's container."""
+    own = {"Secret": _secrets(environment, applications), "ConfigMap": {FREEZE: "the switch that freezes it"}}
+    for number, application in enumerate(applications):
+        here = environment.workload(application.name)
+        patch: Location = ("podTemplate", "spec")
+        everywhere = references(application.env, application.env_from, application.volumes)
+        only_here = references(here.env, here.env_from)
+        for above, found in (
+            (("applications", number), [*everywhere, *objects(application.pod_template.spec, patch)]),
+            ((*place, "applications", application.name), [*only_here, *objects(here.pod_template.spec, patch)]),
+        ):
+            for where, kind, name in found:
+                if name in own[kind]:
+                    problem = f"in {environment.name} that {kind} is {own[kind][name]}; name another one"
+                    yield contradiction((*above, *where), name, problem)
 
 
 def _secrets(environment: Environment, applications: list[Application]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from components.settings.types import Form
+from components.settings.form import Form
 
 _PATTERN = r"(?!/)(?!(?:.*/)?\.{1,2}(?:/|$))[\w.*?/ -]*[\w.*?-]"
 # What a part of a path may consist of: printable ASCII but these four.

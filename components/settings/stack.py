@@ -10,6 +10,7 @@ from pulumi.runtime.config import CONFIG
 from pydantic import BaseModel, ValidationError
 
 from components.settings.checks import inconsistencies
+from components.settings.container_checks import container_inconsistencies
 from components.settings.contents import wrong_contents
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
 from components.settings.mark_checks import mark_inconsistencies
@@ -56,6 +57,7 @@ class Stack:
         mistakes += promotion_inconsistencies(settings, elsewhere)
         mistakes += mark_inconsistencies(settings)
         mistakes += workload_inconsistencies(settings)
+        mistakes += container_inconsistencies(settings)
         stack = cls(settings, texts, elsewhere)
         if not mistakes:
             mistakes += _images_without_digest(stack)

@@ -1,197 +1,100 @@
 """The forms that single settings have. Each says in words what is allowed, whatever the mistake is."""
 
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    Tag,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 from components.addresses import is_nameable
 from components.settings.errors import SOURCE_ARM, TEXT_ARM
-
-
-class Form:
-    """What a value has to look like: in words for people, in JSON schema for editors."""
-
-    def __init__(self, allowed: str, is_right: Callable[[Any], bool | str], schema: Mapping[str, Any]) -> None:
-        """`is_right` returns True, or what in particular is wrong."""
-        self.allowed = allowed
-        self._is_right = is_right
-        self._schema = schema
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {**handler(schema), **self._schema}
-
-    def _check(self, value: Any) -> Any:
-        verdict = self._is_right(value)
-        if verdict is not True:
-            raise ValueError(f"{self.allowed}; {verdict}" if verdict else self.allowed)
-        return value
-
-
-def _matching(pattern: str, allowed: str, wrong: Callable[[str], str] = lambda value: "") -> Form:
-    """Return the form of texts. `wrong` says what in particular is wrong, where it knows; also of what the pattern takes."""
-    compiled = re.compile(pattern, re.ASCII)
-
-    def is_right(value: Any) -> bool | str:
-        if not isinstance(value, str):
-            return False
-        return wrong(value) or compiled.fullmatch(value) is not None
-
-    return Form(allowed, is_right, {"pattern": f"^(?:{pattern})$", "patternErrorMessage": f"must be {allowed}"})
-
-
-def _wrong_address(value: str) -> str:
-    """Return what is wrong with where an address leads."""
-    if "://" not in value and "@" in value:
-        return ""
-    try:
-        found = urlsplit(value if "://" in value else f"//{value}")
-        return "a port is from 1 to 65535" if found.port == 0 else ""
-    except ValueError as error:
-        return "a port is from 1 to 65535" if str(error).startswith("Port") else "the host is none"
-
-
-def _wrong_duration(value: str) -> str:
-    if re.fullmatch(r"(\d+[smh]){2,}", value):
-        return "one unit only: `90m` for an hour and a half"
-    return "the number is from 1 to 99999" if re.fullmatch(r"\d+[smh]", value) and not 0 < int(value[:-1]) < 100_000 else ""
-
-
-def _wrong_path(value: str) -> str:
-    try:
-        Path(value).expanduser()
-    except RuntimeError:
-        return "there is no such user with a home folder"
-    return ""
-
-
-# A container takes no longer text as a variable (MAX_ARG_STRLEN of Linux is 128 KiB), nor one with a NUL.
-_LONGEST = 100_000
-
-
-def wrong_text(value: str) -> str:
-    """Return what keeps a container from taking a text as a variable or an argument, or an empty text."""
-    if "\0" in value:
-        return "there is a NUL character in it"
-    return f"it is longer than {_LONGEST} characters" if len(value) > _LONGEST else ""
-
-
-def _wrong_memory(value: str) -> str:
-    """Say that no process starts in what runc and a shell take by themselves."""
-    found = re.fullmatch(r"(\d+)(Ki|Mi)", value)
-    too_few = found and int(found[1]) < 8 * {"Ki": 1024, "Mi": 1}[found[2]]
-    return "nothing starts in less than 8Mi" if too_few else ""
-
-
-def _wrong_approver(value: str) -> str:
-    everybody = ("system:authenticated", "system:unauthenticated", "system:anonymous", "system:serviceaccounts")
-    return "that is everybody, or every pod" if value.startswith(everybody) else ""
-
-
-def _wrong_host(value: str) -> str:
-    return "an Ingress takes no address" if re.fullmatch(r"[0-9.]+", value) else ""
-
-
-def _whole(lowest: int, highest: int) -> Form:
-    return Form(
-        f"a whole number from {lowest} to {highest}, without quotes",
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest,
-        {"minimum": lowest, "maximum": highest},
-    )
-
+from components.settings.form import (
+    Form,
+    matching,
+    whole,
+    wrong_address,
+    wrong_approver,
+    wrong_duration,
+    wrong_host,
+    wrong_memory,
+    wrong_path,
+    wrong_text,
+)
 
 _LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at most {} characters"
 
-Name = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", _LABEL.format(40))]
-ShortName = Annotated[str, _matching(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", _LABEL.format(20))]
+Name = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", _LABEL.format(40))]
+ShortName = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", _LABEL.format(20))]
 RepositoryName = Annotated[
-    str, _matching(r"[\w.-]+/(?!.*\.git$|\.\.?$)[\w.-]+", "owner/name, without a host and without `.git`")
+    str, matching(r"[\w.-]+/(?!.*\.git$|\.\.?$)[\w.-]+", "owner/name, without a host and without `.git`")
 ]
 # As webhooks have it, and as `git check-ref-format --branch` takes it.
 Branch = Annotated[
     str,
-    _matching(
+    matching(
         r"(?!refs/heads/|HEAD$|-)(?!.*(?:\.\.|\.lock(?:/|$)|\.(?:/|$)))\w[\w.-]*(/[\w-][\w.-]*)*",
         "a branch's name of letters, digits, `.`, `_`, `-` and `/`, as git takes it, without `refs/heads/`",
     ),
 ]
 Host = Annotated[
-    str, _matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path", _wrong_address)
+    str, matching(r"[a-z0-9.-]+(:[0-9]+)?", "host or host:port, without `https://` and without a path", wrong_address)
 ]
 # What else has no `.` and no port is no registry in the name of an image, but a part of one of docker.io's.
 RegistryName = Annotated[
     str,
-    _matching(
+    matching(
         r"(?!index\.docker\.io$)(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:[0-9]+)?|[a-z0-9-]+:[0-9]+",
         "a registry as FROM names it, `registry.example` or `registry:5000`; `docker.io` for short names such as `node:22`",
-        _wrong_address,
+        wrong_address,
     ),
 ]
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 ImagePath = Annotated[
     str,
-    _matching(
+    matching(
         rf"/?(?:{_PART}(?:/{_PART})*/?)?",
         "lower-case letters and digits, with `.`, `_`, `-` and `/` between them, as in the name of an image",
     ),
 ]
 Url = Annotated[
     str,
-    _matching(
+    matching(
         r"https?://[^/@\s$?#]+(/[^\s$?#]*[^/\s$?#])?",
         "an http(s) URL without a user, a query and `$`, and without a `/` at the end",
-        _wrong_address,
+        wrong_address,
     ),
 ]
 SshUrl = Annotated[
     str,
-    _matching(r"ssh://[^@/\s$]+@[^/\s$]+", "ssh://user@host or ssh://user@host:port, without a path", _wrong_address),
+    matching(r"ssh://[^@/\s$]+@[^/\s$]+", "ssh://user@host or ssh://user@host:port, without a path", wrong_address),
 ]
 GitUrl = Annotated[
     str,
-    _matching(
+    matching(
         r"https?://[^/@\s$]+(/[^@\s$]*[^/@\s$])?",
         "an http(s) URL without a user and without a `/` at the end",
-        _wrong_address,
+        wrong_address,
     ),
 ]
 # A colon would end it: what follows were the password's.
-RegistryUser = Annotated[str, _matching(r"[^:\r\n]+", "a name in one line, without `:`")]
-GitUser = Annotated[str, _matching(r"[\w.-]+", "letters, digits, `.`, `_` and `-`")]
+RegistryUser = Annotated[str, matching(r"[^:\r\n]+", "a name in one line, without `:`")]
+GitUser = Annotated[str, matching(r"[\w.-]+", "letters, digits, `.`, `_` and `-`")]
 Folder = Annotated[
     str,
-    _matching(
+    matching(
         r"(?!/(?:proc|sys|tekton|dev(?!/shm$))(?:/|$))(/\.?\w[\w.-]*)+",
         "an absolute path of a folder, without `..` and no `/` last, and not in /proc, /sys, /dev (but /dev/shm) or /tekton",
     ),
 ]
-ArgumentName = Annotated[str, _matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
-Line = Annotated[str, _matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)", wrong_text)]
-Command = Annotated[str, _matching(r"[\s\S]+", "text that a shell runs", wrong_text)]
-Reason = Annotated[str, _matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
+ArgumentName = Annotated[str, matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
+Line = Annotated[str, matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)", wrong_text)]
+Command = Annotated[str, matching(r"[\s\S]+", "text that a shell runs", wrong_text)]
+Reason = Annotated[str, matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Who = Annotated[
-    str, _matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces, quotes and `\\`", _wrong_approver)
+    str, matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces, quotes and `\\`", wrong_approver)
 ]
-Count = Annotated[int, _whole(1, 20)]
-Duration = Annotated[str, _matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h", _wrong_duration)]
+Count = Annotated[int, whole(1, 20)]
+Duration = Annotated[str, matching(r"[1-9][0-9]{0,4}[smh]", "a number and s, m or h", wrong_duration)]
 AddressRange = Annotated[
     str,
     Form(
@@ -201,84 +104,92 @@ AddressRange = Annotated[
         {"pattern": "^[0-9a-f.:]+(/[0-9]+)?$", "patternErrorMessage": "must be a range of addresses such as 10.20.0.0/16"},
     ),
 ]
-Cpu = Annotated[str, _matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
-Memory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
-ContainerMemory = Annotated[str, _matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi", _wrong_memory)]
-Depth = Annotated[int, _whole(0, 1_000_000)]
+Cpu = Annotated[str, matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]
+Memory = Annotated[str, matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi")]
+ContainerMemory = Annotated[str, matching(r"[1-9][0-9]*(Ki|Mi|Gi)", "a number and Ki, Mi or Gi", wrong_memory)]
+Depth = Annotated[int, whole(0, 1_000_000)]
 # Less than 64Mi is not enough for git itself.
 FetchMemory = Annotated[
     str,
-    _matching(
+    matching(
         r"(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,3})Mi|([1-9]|[1-5][0-9]|6[0-4])Gi",
         "from `64Mi` to `9999Mi`, or from `1Gi` to `64Gi`",
     ),
 ]
 Platform = Annotated[
     str,
-    _matching(
+    matching(
         r"linux/(386|amd64|arm|arm64|loong64|mips64le|ppc64le|riscv64|s390x)(/v[0-9]+)?",
         "an OCI platform such as `linux/amd64`, `linux/arm64` or `linux/arm/v7`",
     ),
 ]
 HostName = Annotated[
     str,
-    _matching(
+    matching(
         r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+",
         "a host name, without `https://` and port",
-        _wrong_host,
+        wrong_host,
     ),
 ]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/#syntax-and-character-set
 AnnotationName = Annotated[
     str,
-    _matching(
+    matching(
         r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?",
         "an annotation's name: letters, digits, `.`, `_` and `-`, after a domain and `/` if it has one",
     ),
 ]
-ObjectName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
+ObjectName = Annotated[str, matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
+ObjectKey = Annotated[str, matching(r"[\w.-]{1,253}", "a key of letters, digits, `_`, `.` and `-`")]
+SubPath = Annotated[
+    str, matching(r"\w[\w.-]*(/\w[\w.-]*)*", "a path of letters, digits, `_`, `.` and `-`, no `/` first and no `..`")
+]
 FileName = Annotated[
     str,
-    _matching(
+    matching(
         r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}",
         "a file's name of at most 253 letters, digits, `_`, `.` and `-`, no folder",
     ),
 ]
 StageName = Annotated[
     str,
-    _matching(
+    matching(
         r"[A-Za-z][A-Za-z0-9_.-]*",
         "a stage's name as in `FROM … AS <name>`: letters, digits, `_`, `.` and `-`, a letter first",
     ),
 ]
 FilePath = Annotated[
     str,
-    _matching(
-        r"(?!\s*[{[])(?!.*: )[^\r\n]+", "a file's path in one line; what a kubeconfig holds stays in its file", _wrong_path
+    matching(
+        r"(?!\s*[{[])(?!.*: )[^\r\n]+", "a file's path in one line; what a kubeconfig holds stays in its file", wrong_path
     ),
 ]
 ProxyUrl = Annotated[
     str,
-    _matching(
-        r"http://[A-Za-z0-9.-]+:[0-9]+", "http://host:port, without a user (tests and builds could read it)", _wrong_address
+    matching(
+        r"http://[A-Za-z0-9.-]+:[0-9]+", "http://host:port, without a user (tests and builds could read it)", wrong_address
     ),
 ]
-ProxyException = Annotated[str, _matching(r"[A-Za-z0-9.:/*-]+", "a host, an address range, or a domain after a `.`")]
+ProxyException = Annotated[str, matching(r"[A-Za-z0-9.:/*-]+", "a host, an address range, or a domain after a `.`")]
 # A pod with pull-request code has users up to here: those of its own namespace.
-UserId = Annotated[int, _whole(1, 65535)]
-HttpStatus = Annotated[int, _whole(200, 599)]
-Port = Annotated[int, _whole(1, 65535)]
-NodePort = Annotated[int, _whole(30000, 32767)]
+UserId = Annotated[int, whole(1, 65535)]
+# Of an application, in the node's own user namespace.
+NodeUserId = Annotated[int, whole(1, 2**31 - 1)]
+HttpStatus = Annotated[int, whole(200, 599)]
+Port = Annotated[int, whole(1, 65535)]
+# Not null, which a value that was forgotten is too.
+PortOrNone = Annotated[int | None, whole(1, 65535, "none")]
+NodePort = Annotated[int, whole(30000, 32767)]
 AppId = Annotated[
-    str, _matching(r"[A-Za-z0-9][A-Za-z0-9.]{0,39}", "a client ID such as `Iv23liAbCdEf`, or an App ID in quotes")
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9.]{0,39}", "a client ID such as `Iv23liAbCdEf`, or an App ID in quotes")
 ]
-InstallationId = Annotated[int, _whole(1, 2**53 - 1)]
-RepositoryId = Annotated[int, _whole(1, 2**53 - 1)]
-Replicas = Annotated[int, _whole(0, 100)]
-Pods = Annotated[int, _whole(1, 10000)]
-Runs = Annotated[int, _whole(1, 10000)]
-Generation = Annotated[int, _whole(1, 10000)]
-Percent = Annotated[int, _whole(1, 100)]
+InstallationId = Annotated[int, whole(1, 2**53 - 1)]
+RepositoryId = Annotated[int, whole(1, 2**53 - 1)]
+Replicas = Annotated[int, whole(0, 100)]
+Pods = Annotated[int, whole(1, 10000)]
+Runs = Annotated[int, whole(1, 10000)]
+Generation = Annotated[int, whole(1, 10000)]
+Percent = Annotated[int, whole(1, 100)]
 
 IMAGE_BY_DIGEST = re.compile(r"[\w.:/-]+@sha256:[0-9a-f]{64}", re.ASCII)
 

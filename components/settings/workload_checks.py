@@ -4,22 +4,25 @@ import json
 from collections.abc import Iterable, Iterator
 
 from components.conventions import go_duration, seconds
-from components.settings.application import Application
+from components.settings.application import Application, Resources
 from components.settings.build import Build
-from components.settings.environment import Environment, Workload
+from components.settings.environment import Environment, ResourcesHere, Workload
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
 
 # What the program tells every container of itself, and by which setting.
 RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath", "PROBES_PORT": "probes.port"}
+# Seconds after which a pod that was told to end is still there while the next ones start.
+LINGERS = 10
 _UNITS = {"m": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 def workload_inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting of an application in an environment that contradicts another one."""
     names = [application.name for application in settings.applications]
+    limits = {application.name: application.resources for application in settings.applications}
     for number, application in enumerate(settings.applications):
-        yield from _requests(("applications", number), application)
+        yield from _requests(("applications", number), application.resources)
         yield from _reserved(("applications", number, "env"), application.env)
         yield from _services(("applications", number, "services"), application, settings.build)
     for index, environment in enumerate(settings.environments):
@@ -28,9 +31,11 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
             where = (*place, "applications", name)
             if name in names:
                 yield from _workload(where, environment, workload)
+                if workload.resources != ResourcesHere():
+                    yield from _requests(where, workload.resources_of(limits[name]))
             else:
                 yield f"{path(where)}: no such application; rename the key to one of {', '.join(names)}, or remove it"
-        yield from _too_many_pods(place, environment, names)
+        yield from _too_many_pods(place, environment, settings.applications)
         yield from _unanswered(environment, settings.applications)
     yield from _shared_hosts(settings)
     yield from _crowded_memory(settings.build)
@@ -65,8 +70,7 @@ def _reserved(where: Location, names: Iterable[str]) -> Iterator[str]:
         yield f"{path((*where, name))}: the program sets it, from `{RESERVED[name]}`; remove it here"
 
 
-def _requests(place: Location, application: Application) -> Iterator[str]:
-    resources = application.resources
+def _requests(place: Location, resources: Resources) -> Iterator[str]:
     for name in ("cpu", "memory"):
         request, limit = getattr(resources.requests, name), getattr(resources, name)
         if _quantity(request) > _quantity(limit):
@@ -98,17 +102,23 @@ def _quantity(text: str) -> float:
     return float(text.removesuffix(unit)) * (_UNITS[unit] if unit else 1000)
 
 
-def _too_many_pods(place: Location, environment: Environment, names: list[str]) -> Iterator[str]:
-    """A rollout has one pod more than it began with, unless there are none, and stops at the quota."""
-    needed = 0
-    for name in names:
-        here = environment.workload(name)
-        most = here.autoscaling.max if here.autoscaling else environment.pods(name)
-        needed += most + 1 if most else 0
+def _too_many_pods(place: Location, environment: Environment, applications: Iterable[Application]) -> Iterator[str]:
+    """A rollout has one pod more than it began with, unless there are none, and stops at the quota.
+
+    What was told to end counts until it has: of one that may take its time, all that ran before may still be there.
+    """
+    needed, rolling = 0, "one more each during a rollout"
+    for application in applications:
+        here = environment.workload(application.name)
+        most = here.autoscaling.max if here.autoscaling else environment.pods(application.name)
+        lingers = seconds(application.termination_grace_period) > LINGERS
+        needed += most + (most if lingers else 1) if most else 0
+        if lingers:
+            rolling = f"one more each during a rollout, twice as many where `terminationGracePeriod` is above {LINGERS}s"
     if needed > environment.max_pods:
         yield (
-            f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, one more each "
-            "during a rollout; raise it, or lower their replicas"
+            f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, {rolling}; "
+            "raise it, or lower their replicas"
         )
 
 

@@ -11,8 +11,10 @@ from pydantic.fields import FieldInfo
 
 from components.conventions import PROJECT
 from components.settings.errors import example
+from components.settings.form import Form
 from components.settings.settings import Settings
-from components.settings.types import Form, Source
+from components.settings.types import Source
+from components.settings.volumes import ValueFrom
 
 HEAD = f"""# Settings
 
@@ -61,9 +63,9 @@ def _step(key: str, annotation: Any) -> tuple[Place, type[BaseModel] | None]:
         return (f"{key}[]",), _step(key, arguments[0])[1]
     if origin is dict:
         return (key, "<name>"), _step(key, arguments[1])[1]
-    found = [_step(key, argument) for argument in arguments if not isinstance(argument, str)]
+    found = [_step(key, argument) for argument in arguments if origin is not Literal]
     alternatives = [argument for argument in arguments if argument is not type(None)]
-    return found[0] if len(alternatives) == 1 and found[0][1] else ((key,), None)
+    return found[0] if len(alternatives) == 1 and found and found[0][1] else ((key,), None)
 
 
 def _row(place: Place, field: FieldInfo, within: Place) -> str:
@@ -105,4 +107,8 @@ def allowed(annotation: Any, metadata: typing.Sequence[Any] = ()) -> str:
         return f"a mapping: {allowed(arguments[0])} → {allowed(arguments[1])}"
     if arguments:
         return ", or ".join(allowed(argument) for argument in arguments if argument is not type(None))
+    if annotation is ValueFrom:
+        return "`secretKeyRef` or `configMapKeyRef`, with `name` and `key`"
+    if annotation is Any:
+        return "anything"
     return {str: "text", bool: "`true` or `false`", int: "a whole number", Source: "a source"}[annotation]

@@ -1,7 +1,9 @@
 """Settings that the shipped stacks leave at their defaults, seen on the cluster: one stack that uses them, one delivery."""
 
 import base64
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,15 @@ import pytest
 from kubernetes import client
 from kubernetes.stream import stream as execute
 
-from local.kubernetes_api import wait_until
+from local.follow import follow
+from local.forge.client import PullRequest
+from local.kubernetes_api import Object, wait_until
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
+BUILT_FROM = ["Dockerfile", "render.sh", "serve.sh", "test.sh"]
+# In the application's image alone.
+SCRIPT = "/opt/chespirito/serve.sh"
 SECRET, OTHER = "a-secret-of-the-application", "another-secret-of-it"
 
 
@@ -37,14 +44,19 @@ def settings_of(folder: Path) -> Callable[[dict[str, Any]], None]:
                 "host": "chespirito.qa.example",
             }
         }
-        live["applications"] = {"chespirito": {"replicas": 2}}
+        live["applications"] = {"chespirito": {"replicas": 3}}
         (application,) = settings["applications"]
+        application["paths"] = [*BUILT_FROM, "message.txt"]
+        worker = {"name": "worker", "paths": [*BUILT_FROM, "worker.txt"], "port": "none", "user": 1000, "group": 1001}
+        # What stands for it until the first delivery has a shell too, and nothing below /opt.
+        command = {"command": ["sh", "-c"], "args": ['set -eu; cat "$0"; trap exit TERM; sleep 3600 & wait', SCRIPT]}
+        common = {key: application[key] for key in ("repository", "testCommand", "buildArgs")}
         application["probes"] = {"liveness": {"path": "/healthz"}, "startup": {"path": "/healthz", "timeout": "30s"}}
         application["resources"] = {"memory": "128Mi", "requests": {"cpu": "20m", "memory": "32Mi"}}
         # Nothing of it is ever delivered here, and what runs in its place is asked all the same.
         probes = {"port": 8081, "liveness": {"path": "/livez/deep"}, "startup": {"path": "/livez?full=1"}}
         waiting = {"name": "waiting", "repository": "acme/waiting", "healthPath": "/readyz", "probes": probes}
-        settings["applications"].append(waiting | {"env": {"PATH": "/app/bin"}})
+        settings["applications"] += [waiting | {"env": {"PATH": "/app/bin"}}, common | worker | command]
         settings["build"] |= {"storage": {"volume": {"size": "1Gi"}}, "imageResources": {"memory": "3Gi"}}
 
     return change
@@ -58,8 +70,9 @@ def configured(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Path]:
         yield file
 
 
-def pods(world: World, namespace: str) -> list[Any]:
-    found = world.kubernetes.core.list_namespaced_pod(namespace, label_selector="app.kubernetes.io/name=chespirito").items
+def pods(world: World, namespace: str, application: str = "chespirito") -> list[Any]:
+    label = f"app.kubernetes.io/name={application}"
+    found = world.kubernetes.core.list_namespaced_pod(namespace, label_selector=label).items
     return [pod for pod in found if pod.metadata.deletion_timestamp is None]
 
 
@@ -77,7 +90,24 @@ def read(world: World, pod: Any, command: str) -> list[str]:
         session.sock.shutdown()
 
 
+def delivered(world: World, pull_request: PullRequest, application: str) -> Object:
+    """The run that delivers an application, once it has succeeded; the other one's finds nothing that concerns it."""
+
+    def runs() -> list[Object]:
+        found = world.kubernetes.runs("qa-ci", pull_request=str(pull_request.number))
+        return [run for run in found if run["metadata"]["labels"]["app.kubernetes.io/name"] == application]
+
+    wait_until(lambda: len(runs()) == 1, 30, f"no run of {application} was started")
+    (run,) = runs()
+    succeeded, told = follow(world.kubernetes, run, world.log.append)
+    assert succeeded, told
+    return run
+
+
 def test_the_autoscaler_decides_how_many_pods_there_are(world: World, configured: Path, pulumi: Pulumi) -> None:
+    apps = client.AppsV1Api(world.kubernetes.api)
+    apps.patch_namespaced_deployment_scale("chespirito-pod", "qa", {"spec": {"replicas": 1}})
+    wait_until(lambda: len(pods(world, "qa")) == 1, 30, "the second pod did not end")
     wait_until(lambda: len(pods(world, "qa")) == 2, 90, "the autoscaler did not bring the second pod")
     assert world.kubernetes.deployment("qa", "chespirito-pod").spec.replicas == 2
     pulumi("preview", "--stack", "both", "--config-file", str(configured), "--expect-no-changes")
@@ -88,13 +118,13 @@ def test_the_autoscaler_decides_how_many_pods_there_are(world: World, configured
 
 def test_what_was_never_delivered_is_ready_whatever_its_probes_ask(world: World, configured: Path) -> None:
     for namespace in ("qa", "live"):
-        world.kubernetes.wait_for_deployment(namespace, "waiting-pod", seconds=30)
+        for name in ("waiting-pod", "worker-pod"):
+            world.kubernetes.wait_for_deployment(namespace, name, seconds=30)
 
 
 def test_an_image_is_built_on_a_volume_of_the_runs_own(world: World, configured: Path) -> None:
     pull_request = world.open({"message.txt": "Built on a volume\n"})
-    run, succeeded, told = world.run("qa", pull_request)
-    assert succeeded, told
+    run = delivered(world, pull_request, "chespirito")
     (task_run,) = [
         item
         for item in world.kubernetes.task_runs("qa-ci", run["metadata"]["name"])
@@ -140,15 +170,85 @@ def test_a_changed_secret_rolls_the_pods_and_stays_secret(
         assert base64.b64encode(value.encode()).decode() not in state
 
 
-def test_an_image_is_built_in_memory(world: World, configured: Path, pulumi: Pulumi, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def changed(world: World, configured: Path, pulumi: Pulumi, folder: Path) -> tuple[Object, list[int]]:
+    """What is set otherwise later, and a delivery of the worker: its run, and how many pods served `live` all the while."""
+
     def change(settings: dict[str, Any]) -> None:
         settings_of(folder)(settings)
         settings["build"]["storage"] = {"memory": "512Mi"}
+        qa, live = settings["environments"]
+        live["applications"] = {"chespirito": {"autoscaling": {"min": 1, "max": 4}}}
+        qa["applications"]["worker"] = {
+            "env": {"TOKEN": {"secretKeyRef": {"name": "broker", "key": "token"}}},
+            "envFrom": [{"configMapRef": {"name": "broker"}}],
+        }
+        worker = settings["applications"][-1]
+        script = (
+            'set -eu; id -u >/scratch/user; echo "$TOKEN $QUEUE" >>/data/told; cat "$0"; trap exit TERM; sleep 3600 & wait'
+        )
+        worker["args"] = [script, SCRIPT]
+        worker["strategy"] = "Recreate"
+        shut = {"name": "app", "securityContext": {"readOnlyRootFilesystem": True}}
+        worker["podTemplate"] = {"spec": {"containers": [shut], "terminationGracePeriodSeconds": 7}}
+        worker["volumes"] = [
+            {"mountPath": "/scratch", "emptyDir": {"sizeLimit": "1Mi"}},
+            {"mountPath": "/data", "persistentVolumeClaim": {"claimName": "worker"}},
+            {"mountPath": "/etc/broker", "secret": {"secretName": "broker"}, "readOnly": True},
+            {"mountPath": "/etc/queue", "configMap": {"name": "broker"}, "subPath": "QUEUE"},
+        ]
 
+    for namespace in ("qa", "live"):
+        objects = world.kubernetes.core
+        metadata = {"metadata": {"name": "broker"}}
+        objects.create_namespaced_secret(namespace, metadata | {"stringData": {"token": SECRET}})
+        objects.create_namespaced_config_map(namespace, metadata | {"data": {"QUEUE": "mail"}})
+        claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+        objects.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "worker"}, "spec": claim})
     assert altered("both", folder, change) == configured
-    pulumi("up", "--stack", "both", "--config-file", str(configured), "--yes", "--skip-preview")
-    run, succeeded, told = world.run("qa", world.open({"message.txt": "Built in memory\n"}))
-    assert succeeded, told
+    served, over = [len(pods(world, "live"))], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            served.append(len(pods(world, "live")))
+
+    with ThreadPoolExecutor() as aside:
+        watching = aside.submit(watch)
+        try:
+            pulumi("up", "--stack", "both", "--config-file", str(configured), "--yes", "--skip-preview")
+            run = delivered(world, world.open({"worker.txt": "Built in memory\n"}), "worker")
+        finally:
+            over.set()
+        watching.result()
+    return run, served
+
+
+def test_switching_autoscaling_on_takes_no_pod_away(world: World, changed: tuple[Object, list[int]]) -> None:
+    """Its decisions come later: it takes away what was idle for five minutes."""
+    scaler = client.AutoscalingV2Api(world.kubernetes.api).read_namespaced_horizontal_pod_autoscaler("chespirito", "live")
+    assert (bool(scaler.status.conditions), scaler.status.current_replicas) == (True, 3), "it has looked by now"
+    assert min(changed[1]) == 3
+
+
+def test_a_worker_runs_its_own_command_as_its_own_user(world: World, changed: tuple[Object, list[int]]) -> None:
+    (pod,) = pods(world, "qa", "worker")
+    assert pod.spec.containers[0].image.startswith("registry.internal:5000/both/worker@sha256:")
+    assert read(world, pod, "id -u; id -g; tr '\\0' ' ' </proc/1/cmdline")[:2] == ["1000", "1001"]
+    said = world.kubernetes.core.read_namespaced_pod_log(pod.metadata.name, "qa", container="app")
+    assert said.startswith("#!/bin/sh\n# Serve the site"), "it runs in its own image"
+    assert "worker" not in {item.metadata.name for item in world.kubernetes.core.list_namespaced_service("qa").items}
+
+
+def test_a_worker_finds_what_is_there_already(world: World, changed: tuple[Object, list[int]]) -> None:
+    (pod,) = pods(world, "qa", "worker")
+    command = "cat /scratch/user /data/told /etc/broker/token; echo; cat /etc/queue"
+    assert read(world, pod, command) == ["1000", f"{SECRET} mail", SECRET, "mail"]
+    assert read(world, pod, "touch /tmp/x 2>/dev/null || echo shut") == ["shut"], "as the patch of its pod has it"
+    assert pod.spec.termination_grace_period_seconds == 7
+
+
+def test_an_image_is_built_in_memory(world: World, changed: tuple[Object, list[int]]) -> None:
+    run, _ = changed
     pods_of_it = world.kubernetes.core.list_namespaced_pod(
         "qa-ci", label_selector=f"tekton.dev/pipelineRun={run['metadata']['name']},tekton.dev/pipelineTask=build"
     )

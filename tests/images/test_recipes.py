@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from images.recipes import BASE_FILES, BUILDER_FILES, HERE, PAUSE_SOURCE, TOOLS, USER
+from images.recipes import BASE_FILES, BUILDER_FILES, HERE, PAUSE_SOURCE, RUN_DELIVERED_SOURCE, TOOLS, USER
 
 SCRIPTS = [TOOLS / "rootfs.sh", BUILDER_FILES / "usr/bin/buildkit-runc"]
 
@@ -74,6 +74,29 @@ def test_process_one_reaps_and_ends_on_term(tmp_path: Path) -> None:
     assert _eventually(lambda: not children.read_text()), "the ended child was not reaped"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=5) == 0
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc makes the tools image; make up installs it")
+def test_a_command_runs_as_it_is_unless_the_placeholder_is_there(tmp_path: Path) -> None:
+    placeholder, text = tmp_path / "serve-placeholder", RUN_DELIVERED_SOURCE.read_text()
+    assert text.count("/usr/bin/serve-placeholder") == 1
+    binary, source = tmp_path / "run", tmp_path / "run.c"
+    source.write_text(text.replace("/usr/bin/serve-placeholder", str(placeholder)))
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-Os", "-o", binary, source], check=True)
+
+    def started(*command: str) -> tuple[int, str]:
+        done = subprocess.run([binary, *command], capture_output=True, text=True, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    (tmp_path / "inside").write_text("#!/bin/sh\necho inside\n")
+    (tmp_path / "inside").chmod(0o755)
+    assert started("sh", "-c", 'echo "$0"; exit 3', "a  b") == (3, "a  b\n"), "by the image's PATH, exit code and all"
+    assert started("./inside") == (0, "inside\n"), "below the image's working directory"
+    assert started("no-such-command") == (127, "no-such-command: No such file or directory\n")
+    assert started(str(tmp_path)) == (126, f"{tmp_path}: Permission denied\n")
+    placeholder.write_text("#!/bin/sh\necho nothing delivered $#\n")
+    placeholder.chmod(0o755)
+    assert started("sh", "-c", "exit 3") == (0, "nothing delivered 0\n")
 
 
 def _eventually(holds: Callable[[], bool]) -> bool:

@@ -115,13 +115,13 @@ def test_what_is_left_to_others_stays_theirs() -> None:
     manifest = {
         "kind": "Deployment",
         "metadata": {"name": "app", "annotations": {"ours": "1"}},
-        "spec": {"template": {"spec": {"containers": containers}}},
+        "spec": {"replicas": 2, "template": {"spec": {"containers": containers}}},
     }
     there = copy.deepcopy(manifest)
     there["metadata"] |= {"annotations": {"ours": "2", "theirs": "3"}, "resourceVersion": "7"}
     there["spec"] |= {"replicas": 3}
     there["spec"]["template"]["spec"]["containers"][0] |= {"image": "delivered", "env": [{"name": "ADDED"}]}
-    sent = drift.replacement(Declared(manifest, ("spec.template.spec.containers[0].image",)), there)
+    sent = drift.replacement(Declared(manifest, ("spec.template.spec.containers[0].image", "spec.replicas")), there)
     assert sent["metadata"] == {"name": "app", "annotations": {"ours": "1", "theirs": "3"}, "resourceVersion": "7"}
     assert sent["spec"]["replicas"] == 3
     assert sent["spec"]["template"]["spec"]["containers"] == [{"name": "app", "image": "delivered"}]

@@ -1,0 +1,92 @@
+"""What settings of an application's container mean for each other, and for the environments it runs in."""
+
+from collections.abc import Iterator
+
+from components.conventions import seconds
+from components.settings.application import STEADY_SECONDS, Application
+from components.settings.environment import Environment
+from components.settings.errors import Location, contradiction, path
+from components.settings.settings import Settings
+from components.settings.volumes import SECRET_FILES, STARTER_FOLDER
+
+TAKEN = {
+    SECRET_FILES: "the files of `secrets` are there",
+    STARTER_FOLDER: "what starts a `command` is there",
+    "/proc": "belongs to the kernel",
+    "/sys": "belongs to the kernel",
+    "/dev": "belongs to the kernel",
+}
+
+
+def container_inconsistencies(settings: Settings) -> Iterator[str]:
+    """Yield a line for each setting that makes no sense beside another one of the container."""
+    for number, application in enumerate(settings.applications):
+        place: Location = ("applications", number)
+        yield from _unasked(place, application)
+        yield from _mounted(place, application)
+        if "strategy" not in application.model_fields_set:
+            yield from _unshared(place, application)
+    for index, environment in enumerate(settings.environments):
+        for application in settings.applications:
+            yield from _unserved(("environments", index), environment, application)
+            yield from _impatient(("environments", index), environment, application)
+
+
+def _unasked(place: Location, application: Application) -> Iterator[str]:
+    """A container without a port answers no question."""
+    if application.port is None and application.smoke_check:
+        yield f"{path((*place, 'smokeCheck'))}: `port` is none, and it is asked of the Service; remove it, or set `port`"
+    if application.ports:
+        return
+    where = "nobody asks it where `port` is none; remove it, or set `probes.port`"
+    if "health_path" in application.model_fields_set:
+        yield contradiction((*place, "healthPath"), application.health_path, where)
+    for name in ("liveness", "startup"):
+        if probe := getattr(application.probes, name):
+            yield contradiction((*place, "probes", name, "path"), probe.path, where)
+
+
+def _mounted(place: Location, application: Application) -> Iterator[str]:
+    """Each folder is somebody's: the application's once, or of the program, or of the kernel."""
+    seen: set[str] = set()
+    for number, volume in enumerate(application.volumes):
+        where, folder = (*place, "volumes", number, "mountPath"), volume.mount_path
+        if folder in seen:
+            yield contradiction(where, folder, "stands there twice; remove one of the two")
+        seen.add(folder)
+        for taken, whose in TAKEN.items():
+            if folder == taken or (folder.startswith(f"{taken}/") and taken != "/dev"):
+                yield contradiction(where, folder, f"{whose}; choose another")
+
+
+def _unshared(place: Location, application: Application) -> Iterator[str]:
+    """A new pod waits for a claim that the old one has, and the old one serves until the new one is ready."""
+    for number, volume in enumerate(application.volumes):
+        if claim := volume.persistent_volume_claim:
+            yield contradiction(
+                (*place, "volumes", number, "persistentVolumeClaim", "claimName"),
+                claim.claim_name,
+                "needs the application's `strategy`: `Recreate` for a claim that one pod or one node can have "
+                "(ReadWriteOncePod, ReadWriteOnce), `RollingUpdate` for one that several share",
+            )
+
+
+def _unserved(place: Location, environment: Environment, application: Application) -> Iterator[str]:
+    """One without a port has no Service that anything could lead to."""
+    if application.port is not None:
+        return
+    problem = "there is no Service where `port` is none; remove it, or set the application's `port`"
+    if host := environment.workload(application.name).host:
+        yield contradiction((*place, "applications", application.name, "host"), host, problem)
+    if node_port := environment.node_ports.get(application.name):
+        yield contradiction((*place, "nodePorts", application.name), node_port, problem)
+
+
+def _impatient(place: Location, environment: Environment, application: Application) -> Iterator[str]:
+    where, patience = (*place, "rolloutTimeout"), seconds(environment.rollout_timeout)
+    if application.strategy == "Recreate" and seconds(application.termination_grace_period) >= patience:
+        problem = f"{application.name} is started when what ran has ended, which may take its `terminationGracePeriod`"
+        yield contradiction(where, environment.rollout_timeout, f"{problem}; raise it above that")
+    if not application.ports and patience <= STEADY_SECONDS:
+        problem = f"{application.name} has no port and is ready after {STEADY_SECONDS} s; raise it above that"
+        yield contradiction(where, environment.rollout_timeout, problem)
