@@ -133,7 +133,7 @@ def build_step(declared: Declared, name: str) -> Object:
 def test_tests_and_builds_leave_by_the_proxy_and_nobody_else(everything: Declared) -> None:
     direct = "localhost,127.0.0.1,.svc,.cluster.local,quarantine.example,.corp.example,10.0.0.0/8"
     for step in ("test", "image"):
-        env = {item["name"]: item["value"] for item in build_step(everything, step)["env"]}
+        env = {item["name"]: item.get("value") for item in build_step(everything, step)["env"]}
         for name in ("HTTP_PROXY", "https_proxy"):
             assert env[name] == "http://proxy.example:3128"
         assert env["NO_PROXY"] == env["no_proxy"] == direct
