@@ -128,7 +128,7 @@ def _tests(image_step: ImageStep) -> list[Manifest]:
         validation(
             f"the images that the stack declares for tests run in {TEST} alone, and it runs no other",
             f"!variables.untrusted || variables.containers.all(c, c.name == {quote(TEST)} ? c.image in {every} : "
-            f"!c.name.startsWith({quote(STEP)}) || !(c.image in {alone}))",
+            f"!c.name.startsWith({quote(STEP)}) || !has(c.image) || !(c.image in {alone}))",
         )
     ]
 
