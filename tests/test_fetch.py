@@ -56,7 +56,7 @@ def test_a_run_of_the_last_release_is_fetched_as_it_was(staging: Declared) -> No
     defaults = {
         param["name"]: param["default"] for param in staging.one("Task", "build")["spec"]["params"] if "default" in param
     }
-    assert defaults == {"fetch-depth": "1", "fetch-tags": "false", "paths": ""}
+    assert defaults == {"fetch-depth": "1", "fetch-tags": "false", "paths": "", "source-url": "", "target": ""}
     assert [param["default"] for param in staging.one("Task", "stage")["spec"]["params"] if param["name"] == "ref"] == [""]
 
 
