@@ -17,8 +17,9 @@ MADE_LATER = {("ConfigMap", "freeze")}
 
 # Objects that tests/settings/everything.yaml names as there already, for an application's volumes and variables.
 THERE_ALREADY = {f"Deployment chespirito-pod: no {name}" for name in (
-    "Secret live/queue", "Secret test/queue", "Secret live/keys", "Secret test/keys", "ConfigMap live/shop",
-    "ConfigMap test/shop", "ConfigMap test/flags",
+    *(each for where in ("test", "live", "later")
+      for each in (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop")),
+    "ConfigMap test/flags",
 )}  # fmt: skip
 CERTIFICATES_FROM_ELSEWHERE = ("Ingress", "Gateway")
 

@@ -12,9 +12,6 @@ from components.settings.volumes import SECRET_FILES, STARTER_FOLDER
 TAKEN = {
     SECRET_FILES: "the files of `secrets` are there",
     STARTER_FOLDER: "what starts a `command` is there",
-    "/proc": "belongs to the kernel",
-    "/sys": "belongs to the kernel",
-    "/dev": "belongs to the kernel",
 }
 
 
@@ -47,7 +44,7 @@ def _unasked(place: Location, application: Application) -> Iterator[str]:
 
 
 def _mounted(place: Location, application: Application) -> Iterator[str]:
-    """Each folder is somebody's: the application's once, or of the program, or of the kernel."""
+    """Each folder is somebody's: the application's once, or of the program."""
     seen: set[str] = set()
     for number, volume in enumerate(application.volumes):
         where, folder = (*place, "volumes", number, "mountPath"), volume.mount_path
@@ -55,7 +52,7 @@ def _mounted(place: Location, application: Application) -> Iterator[str]:
             yield contradiction(where, folder, "stands there twice; remove one of the two")
         seen.add(folder)
         for taken, whose in TAKEN.items():
-            if folder == taken or (folder.startswith(f"{taken}/") and taken != "/dev"):
+            if folder == taken or folder.startswith(f"{taken}/"):
                 yield contradiction(where, folder, f"{whose}; choose another")
 
 

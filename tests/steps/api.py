@@ -204,9 +204,8 @@ class Cluster:
         kept, version = _KEPT[name], query["resourceVersion"]
         end = time.monotonic() + int(query["timeoutSeconds"])
         self.calls.append(f"WATCH {name}")
-        self.hang({"lease": "wait", "approvals": "approvals"}.get(name, ""))
+        self.hang({"lease": "wait", "approvals": "approvals", "deployment": "rollout"}[name])
         if name == "deployment":
-            self.hang("rollout")
             self._reconcile()
         while not self.ended and time.monotonic() < end:
             with self.changed:

@@ -94,7 +94,7 @@ def test_too_few_are_refused_after_a_while(sandbox: Sandbox, cluster: Cluster, g
 
 
 def test_what_waits_is_noted_for_people_and_forgotten_at_the_end(sandbox: Sandbox, cluster: Cluster) -> None:
-    assert approve(sandbox, seconds=1).code == 1
+    assert approve(sandbox, seconds=2).code == 1
     notes = cluster.get("meanwhile.json")["metadata"]["annotations"]
     waiting = json.loads(notes[f"tekton-delivery/{NOTE}"])
     assert waiting.pop("until").endswith("Z")
@@ -135,7 +135,7 @@ def test_forged_notes_leave_room_for_its_own(sandbox: Sandbox, ends_in: int | No
         image="old",
         notes={f"tekton-delivery/awaits-approval-{number}": text for number, text in there.items()} | {"mine": "stays"},
     )
-    assert approve(sandbox, seconds=1).code == 1
+    assert approve(sandbox, seconds=2).code == 1
     assert waits(cluster) == ({"7"} | set(there)) - {goes}
     assert cluster.notes["mine"] == "stays"
 
@@ -161,7 +161,7 @@ def test_an_approval_ends_the_wait_as_it_comes(sandbox: Sandbox, cluster: Cluste
 
 def test_a_note_that_is_refused_ends_no_wait(sandbox: Sandbox, cluster: Cluster) -> None:
     cluster.behave(refused_notes=(f"tekton-delivery/{NOTE}",))
-    result = approve(sandbox, seconds=1)
+    result = approve(sandbox, seconds=2)
     assert (sandbox.root / "reason").read_text().startswith("refused: 0 of 1 approvals came")
     assert "could not be noted on shop-pod; trying again" in result.out
     assert "denied the request" in result.err
