@@ -14,7 +14,8 @@ from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
 FORGE, REGISTRY, QUARANTINE = "forge.internal", "registry.internal", "quarantine.internal"
-# One line of the certificate stands for all of it.
+# It is merged, and other tests build from the repository's own one. One line of the certificate stands for all of it.
+OWN = "company.Dockerfile"
 DOCKERFILE = """ARG BASE
 FROM ${{BASE}} AS page
 ARG REVISION=unknown
@@ -62,7 +63,7 @@ def configured(world: World, tls: Front, folder: Path, bundle: Path | None) -> P
         # A mirror of docker.io that wants a login.
         mirror = {"host": tls.addresses[REGISTRY], "path": "platform", "addresses": settings["registry"]["addresses"]}
         settings["build"]["baseImages"] = {"docker.io": mirror | {"read": settings["registry"]["read"]}}
-        settings["applications"][0] |= {"buildArgs": {"BASE": "base:1"}, "target": "page"}
+        settings["applications"][0] |= {"dockerfile": OWN, "buildArgs": {"BASE": "base:1"}, "target": "page"}
         if bundle:
             settings["caBundle"] = {"file": str(bundle)}
 
@@ -82,7 +83,7 @@ def test_a_delivery_meets_certificates_of_the_companys_authority_alone(
 ) -> None:
     line = company.certificate.read_text().splitlines()[2]
     dockerfile = DOCKERFILE.format(line=line)
-    pull_request = world.open({"message.txt": "By TLS\n", "Dockerfile": dockerfile})
+    pull_request = world.open({"message.txt": "By TLS\n", OWN: dockerfile})
     run, succeeded, _ = world.run("qa", pull_request)
     assert not succeeded
     assert "server certificate verification failed" in world.logs(run, "build", "fetch")
