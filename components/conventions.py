@@ -60,6 +60,7 @@ LABEL_LIMIT = 63
 Manifest = dict[str, Any]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_UNITS = {"m": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 def token(component: str) -> str:
@@ -70,6 +71,12 @@ def token(component: str) -> str:
 def seconds(duration: str) -> int:
     """Return a duration such as `5m`, or as Go writes it, in seconds."""
     return sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([smh])", duration))
+
+
+def quantity(text: str) -> float:
+    """Return a quantity of CPU in thousandths, or of memory in bytes."""
+    unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
+    return float(text.removesuffix(unit)) * (_UNITS[unit] if unit else 1000)
 
 
 def go_duration(duration: str) -> str:

@@ -14,7 +14,7 @@ from offline.policy import violations
 from offline.render import program
 from offline.run import PLACEHOLDER_DIGEST, ROOT, placeholder, run
 from policy.pack import POLICIES
-from tests.support import record_config, shipped_config, stack_config_text
+from tests.support import Declared, record_config, shipped_config, stack_config_text
 
 README = (ROOT / "README.md").read_text()
 REAL_CLUSTERS = (ROOT / "docs" / "real-clusters.md").read_text()
@@ -51,25 +51,24 @@ def test_the_stack_file_for_real_clusters_is_accepted(lines: Callable[[], dict[s
     assert recording.of_type("kubernetes:apps/v1:Deployment")
 
 
-def test_the_services_that_the_document_shows_are_accepted() -> None:
-    document = (ROOT / "docs" / "services.md").read_text()
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", document, re.M | re.S)
+def shown_in(page: str) -> Declared:
+    """Staging with the applications of a page's one block."""
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / f"{page}.md").read_text(), re.M | re.S)
     shown = yaml.safe_load(block.replace("sha256:…", PLACEHOLDER_DIGEST))
     environment = {"name": "staging", "deliverOn": "pull-request"}
     applications = shown["tekton-delivery:applications"]
-    declared = record_config(shipped_config("staging") | {"applications": applications, "environments": [environment]})
+    return record_config(shipped_config("staging") | {"applications": applications, "environments": [environment]})
+
+
+def test_the_services_that_the_document_shows_are_accepted() -> None:
+    declared = shown_in("services")
     (service,) = declared.one("Task", "build-shop")["spec"]["sidecars"]
     assert service["name"] == "db"
     assert [f"{found.policy}: {found.message}" for found in violations(declared.recording)] == []
 
 
 def test_the_tests_that_the_document_shows_are_accepted() -> None:
-    document = (ROOT / "docs" / "tests.md").read_text()
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", document, re.M | re.S)
-    shown = yaml.safe_load(block.replace("sha256:…", PLACEHOLDER_DIGEST))
-    environment = {"name": "staging", "deliverOn": "pull-request"}
-    applications = shown["tekton-delivery:applications"]
-    declared = record_config(shipped_config("staging") | {"applications": applications, "environments": [environment]})
+    declared = shown_in("tests")
     assert [step["name"] for step in declared.one("Task", "build-shop")["spec"]["steps"]][1:3] == ["test", "reports"]
     assert [f"{found.policy}: {found.message}" for found in violations(declared.recording)] == []
 

@@ -24,7 +24,7 @@ BODIES: dict[str, dict[str, tuple[str, ...]]] = {
     "title edited": {"github": ("edited_title",), "gitea": ("edited_title",)},
     "text edited": {"gitea": ("edited_body",)},
     "merged": {"github": ("closed_merged",), "gitea": ("closed_merged", "closed_squashed", "closed_rebased")},
-    # test_chain.py
+    # tests/steps/chains/test_chain.py
     "merged where another environment comes before production": {},
     "merged and overtaken on the base branch before production asks": {},
     "merged after the base branch had moved": {},

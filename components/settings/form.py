@@ -10,6 +10,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from components.conventions import quantity
+
 
 class Form:
     """What a value has to look like: in words for people, in JSON schema for editors."""
@@ -90,8 +92,7 @@ def wrong_text(value: str) -> str:
 
 def wrong_memory(value: str) -> str:
     """Say that no process starts in what runc and a shell take by themselves."""
-    found = re.fullmatch(r"(\d+)(Ki|Mi)", value)
-    too_few = found and int(found[1]) < 8 * {"Ki": 1024, "Mi": 1}[found[2]]
+    too_few = re.fullmatch(r"\d+(Ki|Mi)", value) and quantity(value) < quantity("8Mi")
     return "nothing starts in less than 8Mi" if too_few else ""
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
-from components.conventions import go_duration, seconds
+from components.conventions import go_duration, quantity, seconds
 from components.settings.application import Application, Resources
 from components.settings.build import Build
 from components.settings.environment import Environment, ResourcesHere, Workload
@@ -14,7 +14,6 @@ from components.settings.settings import Settings
 RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath", "PROBES_PORT": "probes.port"}
 # Seconds after which a pod that was told to end is still there while the next ones start.
 LINGERS = 10
-_UNITS = {"m": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 def workload_inconsistencies(settings: Settings) -> Iterator[str]:
@@ -44,7 +43,7 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
 def _crowded_memory(build: Build | None) -> Iterator[str]:
     """Layers in memory count as memory of the step that writes them."""
     memory = build.storage.memory if build and build.storage else None
-    if build and memory and _quantity(memory) >= _quantity(build.image_resources.memory):
+    if build and memory and quantity(memory) >= quantity(build.image_resources.memory):
         yield (
             f"{path(('build', 'storage', 'memory'))} = {json.dumps(memory)}: counts as memory of the image step, limited "
             f"to {build.image_resources.memory}; lower it, or raise `imageResources.memory`"
@@ -73,7 +72,7 @@ def _reserved(where: Location, names: Iterable[str]) -> Iterator[str]:
 def _requests(place: Location, resources: Resources) -> Iterator[str]:
     for name in ("cpu", "memory"):
         request, limit = getattr(resources.requests, name), getattr(resources, name)
-        if _quantity(request) > _quantity(limit):
+        if quantity(request) > quantity(limit):
             where = path((*place, "resources", "requests", name))
             yield f"{where} = {json.dumps(request)}: more than the limit {limit}; lower it, or raise `resources.{name}`"
 
@@ -94,12 +93,6 @@ def _services(place: Location, application: Application, build: Build | None) ->
             if folder in service.writable[:number]:
                 where = path((*place, name, "writable", number))
                 yield f"{where} = {json.dumps(folder)}: stands there twice; remove one of the two"
-
-
-def _quantity(text: str) -> float:
-    """Return a quantity of CPU in thousandths, or of memory in bytes."""
-    unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
-    return float(text.removesuffix(unit)) * (_UNITS[unit] if unit else 1000)
 
 
 def _too_many_pods(place: Location, environment: Environment, applications: Iterable[Application]) -> Iterator[str]:

@@ -1,28 +1,12 @@
 """A chain of environments: each that delivers on merge believes the one before alone, and waits for its rollout."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from tests.steps.chain import OWN, STAGINGS, Chain, Clock, nothing
 from tests.steps.commit import DIGEST, IMAGE
-from tests.steps.conftest import Sandbox
 from tests.steps.deploy.step import reason
-from tests.steps.test_merges import Shop
-
-
-@pytest.fixture
-def chain(sandbox: Sandbox, tmp_path: Path) -> Chain:
-    return Chain(sandbox, Shop(tmp_path / "shop"))
-
-
-@pytest.fixture
-def merged(chain: Chain) -> tuple[str, str]:
-    """A merge and its head."""
-    head = chain.shop.branch("change", "one")
-    return chain.shop.merge("merge", "change"), head
-
 
 LATE = "preproduction has not vouched for it within 0 s, see its status; then: python -m operate retry production shop 7"
 

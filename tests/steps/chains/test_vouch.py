@@ -7,21 +7,8 @@ import pytest
 
 from tests.steps.chain import STAGINGS, Chain
 from tests.steps.commit import DIGEST, IMAGE, MARK_TYPE
-from tests.steps.conftest import Result, Sandbox
+from tests.steps.conftest import Result
 from tests.steps.deploy.step import reason
-from tests.steps.test_merges import Shop
-
-
-@pytest.fixture
-def chain(sandbox: Sandbox, tmp_path: Path) -> Chain:
-    return Chain(sandbox, Shop(tmp_path / "shop"))
-
-
-@pytest.fixture
-def merged(chain: Chain) -> tuple[str, str]:
-    """A merge and its head."""
-    head = chain.shop.branch("change", "one")
-    return chain.shop.merge("merge", "change"), head
 
 
 def vouch(chain: Chain, merge: str, **changed: str | Path) -> Result:
