@@ -38,6 +38,8 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
             "verbs": ["get", "watch", "update"],
         },
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [FREEZE], "verbs": ["get"]},
+        # Why a rollout does not get ready. What a probe was answered is in events alone.
+        {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
     ]
 
 

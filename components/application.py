@@ -58,6 +58,8 @@ class ApplicationArgs:
     """Files in /run/secrets from the same Secret."""
     pod_template: PodTemplate = field(default_factory=PodTemplate)
     """What this environment adds to the pods, after what the container's own says."""
+    quotes_logs: bool = False
+    """Whether deliveries may quote what a container printed that ended with an error."""
     pull_secret: str | None = None
     node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
@@ -211,4 +213,5 @@ def _pod(args: ApplicationArgs) -> pod.PodArgs:
         secret_env=tuple(args.secret_env),
         secret_files=tuple(args.secret_files),
         spread=args.several,
+        quotes_logs=args.quotes_logs,
     )

@@ -31,6 +31,8 @@ class PodArgs:
     secret_files: tuple[str, ...] = ()
     spread: bool = False
     """Asks for other nodes and zones than those of its siblings."""
+    quotes_logs: bool = False
+    """Whether the end of a container's log is kept in its status, where deliveries read it (steps/pods.py)."""
 
 
 def spec(args: PodArgs) -> Manifest:
@@ -128,6 +130,8 @@ def _container(args: PodArgs) -> Manifest:
         },
         "securityContext": restricted(container.user, container.group),
     }
+    if args.quotes_logs:
+        made["terminationMessagePolicy"] = "FallbackToLogsOnError"
     # Of several that have a key, Kubernetes takes the last one's.
     if objects := [each.manifest for each in (*container.env_from, *args.env_from)]:
         made["envFrom"] = objects

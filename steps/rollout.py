@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from steps import kubernetes, lease, notes, signals
+from steps import kubernetes, lease, notes, pods, signals
 from steps.inputs import StepError, given
 from steps.kubernetes import ApiError, ConflictError, Kubernetes
 from steps.notes import ROLLING_OUT, Noted, Object
@@ -51,6 +51,8 @@ class Rollout:
         self._proposed: str | None = None
         self.former = ""
         """What served before, and serves again if this fails."""
+        self.why = ""
+        """Why what was waited for is not ready."""
 
     def live(self) -> Object:
         """Return the Deployment."""
@@ -154,6 +156,8 @@ class Rollout:
         """
         end = time.monotonic() + self._target.seconds
         shown, changes = "", self._changes(live, end)
+        target, image = self._target, notes.image(live, self._target.container)
+        look = pods.Look(self._api, target.namespace, target.container, image, target.timeout)
         while True:
             waits = _waits(live)
             if waits is None:
@@ -162,15 +166,16 @@ class Rollout:
             if waits != shown:
                 log(f"{self._target.deployment}: {waits}")
                 shown = waits
-            if time.monotonic() >= end:
-                warn(f"error: {self._target.deployment} did not get ready within {self._target.timeout}")
+            self.why = look.why(live, over=time.monotonic() >= end)
+            if self.why:
+                warn(f"error: {self._target.deployment}: {self.why}")
                 return False
             live = next(changes)
 
     def _changes(self, live: Object, end: float) -> Iterator[Object]:
         """Yield the Deployment each time that it has changed, and as it is whenever a watch ends."""
         while True:
-            seconds = min(end - time.monotonic(), _WATCHED)
+            seconds = min(end - time.monotonic(), pods.LOOKED)
             yield from self._api.watch(self._path, live["metadata"]["resourceVersion"], seconds)
             live = self._anew(self._path, live)
             yield live

@@ -172,6 +172,12 @@ class Environment(Model):
         description="when a pull request is closed unmerged: `restore` what was served before it, or `keep` what it left",
         examples=["keep"],
     )
+    quote_logs: bool | None = Field(
+        default=None,
+        description="whether a commit status may quote a line of what a container printed that ended at its start; "
+        "it may have printed its secrets. Default: where it delivers on pull-request",
+        examples=[False],
+    )
     keep_runs: form.Runs = Field(
         default=50,
         description="ended runs of each application that stay; older ones "
@@ -187,6 +193,11 @@ class Environment(Model):
         """Return how many pods of an application are declared here; autoscaling may want others."""
         own = self.workload(application).replicas
         return self.replicas if own is None else own
+
+    @property
+    def quotes_logs(self) -> bool:
+        """Whether what containers print may be told."""
+        return self.deliver_on == "pull-request" if self.quote_logs is None else self.quote_logs
 
     @property
     def delivery_namespace(self) -> str:
