@@ -17,7 +17,7 @@ SIZE = 300
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
     ("components.credential", "components.settings.errors"),
-    ("components.settings.form",),
+    ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
     (
         "components.settings.exposure",

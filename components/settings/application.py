@@ -165,13 +165,13 @@ class Origin(Model):
 class Container(Model):
     """How an application's container runs, the same in every environment."""
 
-    command: list[str] = Field(
+    command: list[form.Argument] = Field(
         default_factory=list,
         description="instead of the image's entrypoint; where the image has none, `args` alone says the same with one "
         "container less (docs/workloads.md)",
         examples=[["node", "worker.js"]],
     )
-    args: list[str] = Field(
+    args: list[form.Argument] = Field(
         default_factory=list,
         description="instead of the image's command",
         examples=[["celery", "--app", "shop", "worker"]],

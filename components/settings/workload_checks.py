@@ -12,6 +12,8 @@ from components.settings.settings import Settings
 
 # What the program tells every container of itself, and by which setting.
 RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath", "PROBES_PORT": "probes.port"}
+# What the program tells every build, and by what (docs/builds.md).
+OF_BUILDS = {"REVISION": "the commit", "SOURCE_DATE_EPOCH": "the commit's date", "BUILDKIT_SYNTAX": "the builder it has"}
 # Seconds after which a pod that was told to end is still there while the next ones start.
 LINGERS = 10
 
@@ -23,6 +25,9 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
     for number, application in enumerate(settings.applications):
         yield from _requests(("applications", number), application.resources)
         yield from _reserved(("applications", number, "env"), application.env)
+        for name in sorted(set(application.build_args) & OF_BUILDS.keys()):
+            argument = path(("applications", number, "buildArgs", name))
+            yield f"{argument}: the program sets it, by {OF_BUILDS[name]}; remove it here"
         yield from _services(("applications", number, "services"), application, settings.build)
     for index, environment in enumerate(settings.environments):
         place: Location = ("environments", index)

@@ -106,8 +106,9 @@ def test_what_the_middle_one_does_not_roll_out_goes_no_further_until_it_does(
     try:
         world.merge(pull_request)
         assert not ended(world, "pre", pull_request)
-        told = world.status("pre", pull_request.head_sha)[1]
-        assert told.startswith("not ready within 15s: its pods are refused: ") and "exceeded quota: pods" in told
+        refused = world.status("pre", pull_request.head_sha)[1]
+        assert refused.startswith("not ready within 15s: its pods are refused: ")
+        assert "exceeded quota: pods" in refused
         told = world.status("live", pull_request.head_sha)
         assert told == ("pending", "waits for pre to roll it out and vouch for it, up to 6m")
         (waiting,) = world.runs("live", pull_request.number)
