@@ -69,8 +69,9 @@ class Deploy:
                     raise SystemExit(1)
                 changed = rollout.propose(live, delivery.image)
             former = rollout.former
-            reason = f"{_digest(delivery.image)} was not ready within {target.timeout}"
-            if rollout.ready(changed):
+            if not rollout.ready(changed):
+                reason = f"{_digest(delivery.image)} was not ready within {target.timeout}{rollout.late}"
+            else:
                 wrong = smoke.wrong(self._check)
                 if wrong is None:
                     rollout.settle(lambda live: self._noted(live, delivery, former))
