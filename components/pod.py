@@ -19,6 +19,9 @@ class PodArgs:
     """What an application's pod needs."""
 
     application: str
+    """What its pods are labelled as."""
+    account: str
+    """The service account that they run as."""
     image: str
     container: Container
     env: Mapping[str, str | ValueFrom]
@@ -38,7 +41,7 @@ class PodArgs:
 def spec(args: PodArgs) -> Manifest:
     """Return a pod's spec that Pod Security `restricted` admits."""
     made: Manifest = {
-        "serviceAccountName": args.application,
+        "serviceAccountName": args.account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": seconds(args.container.termination_grace_period),

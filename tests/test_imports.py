@@ -35,6 +35,7 @@ LAYERS = [
         "components.settings.mark",
     ),
     ("components.settings.build", "components.settings.environment"),
+    ("components.settings.workloads",),
     ("components.settings.settings",),
     (
         "components.settings.base_image_checks",

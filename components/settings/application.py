@@ -241,8 +241,14 @@ class Container(Model):
 
 
 class Application(Container, Origin):
-    """A repository that becomes one image and one Deployment."""
+    """A repository that becomes one image and one Deployment, or several."""
 
+    workloads: dict[form.ShortName, Container] = Field(
+        default_factory=dict,
+        description="further Deployments of its image, `<name>-<key>-pod`: they go forward and back with its own "
+        "(docs/workloads.md)",
+        examples=[{"worker": {"args": ["celery", "--app", "shop", "worker"], "port": "none"}}],
+    )
     test_command: form.Command = Field(
         default="true",
         description="run by sh in the root of the repository, in the tools image; short for `tests.command`",
