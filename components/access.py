@@ -18,6 +18,20 @@ Rule = dict[str, Any]
 Subject = dict[str, str]
 
 
+def before_rollout_rules(templates: Sequence[str]) -> list[Rule]:
+    """Return the rights of a deployer to run Jobs by these PodTemplates before rollouts, and to see what came of them.
+
+    Names of Jobs have digests. An admission policy holds those that it creates and deletes.
+    """
+    if not templates:
+        return []
+    return [
+        {"apiGroups": [""], "resources": ["podtemplates"], "resourceNames": list(templates), "verbs": ["get"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    ]
+
+
 def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
     """Return the rights of a deployer: read, watch and patch the named Deployments, hold the Leases of those names, and see
     whether the environment is frozen.
@@ -86,6 +100,8 @@ class AccessArgs:
     delivery_namespace: pulumi.Input[str]
     deployments: tuple[str, ...]
     """Names of the Deployments that the deployer may patch."""
+    before_rollouts: tuple[str, ...] = ()
+    """Names of the PodTemplates by which it runs Jobs."""
     pull_secret: str | None
     """Secret by which images of steps are pulled; None for a registry that needs none."""
     runs_untrusted_code: bool
@@ -129,7 +145,7 @@ class Access(pulumi.ComponentResource):
             DEPLOYER,
             args.workload_namespace,
             args.delivery_namespace,
-            deployer_rules(args.deployments),
+            deployer_rules(args.deployments) + before_rollout_rules(args.before_rollouts),
             common,
             child,
         )

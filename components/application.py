@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import pod
+from components import before_rollout, pod
 from components.access import service_account
-from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, seconds, token
+from components.conventions import BEFORE_ROLLOUT, LEASE_SECONDS, key, labels, lease_seconds, seconds, token
 from components.exposure import expose
 from components.patch import patched
 from components.settings.application import STEADY_SECONDS, Container
@@ -69,7 +69,7 @@ class ApplicationArgs:
     @property
     def lease_seconds(self) -> int:
         """How long a deploy holds the Lease at most."""
-        return lease_seconds(seconds(self.rollout_timeout), self.container.smoke_check_seconds)
+        return lease_seconds(seconds(self.rollout_timeout), self.container.besides_seconds)
 
     @property
     def several(self) -> bool:
@@ -96,9 +96,13 @@ class Application(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         service_account(f"{name}-account", metadata, args.pull_secret, child)
         notes = self._secret(name, args, metadata)
+        patches, before = [args.container.pod_template, args.pod_template], args.container.before_rollout
+        if before:
+            template = before_rollout.template(_pod(args), args.environment, before, patches)
+            before_rollout.declare(name, args.application, args.namespace, template, common, child)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=of_deployment,
+            metadata=of_deployment | ({"annotations": {BEFORE_ROLLOUT: args.application}} if before else {}),
             spec={
                 "replicas": scaled.min if scaled else args.scale,
                 "progressDeadlineSeconds": rollout_seconds,
@@ -108,7 +112,7 @@ class Application(pulumi.ComponentResource):
                 "strategy": STRATEGIES[args.container.strategy],
                 "template": patched(
                     {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
-                    [args.container.pod_template, args.pod_template],
+                    patches,
                 ),
             },
             opts=pulumi.ResourceOptions(

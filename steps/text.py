@@ -5,10 +5,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+# Of a commit status: GitHub refuses a description of more than 140 characters.
+LONGEST = 139
 # Control characters and line ends of every kind, and what turns the direction of writing.
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
 # How many of several texts a sentence names.
 _SHOWN = 3
+# What ends or opens something within a sentence, or makes a mention or a link of what stands beside it.
+_TELLING = re.compile(r"[^\w .,:;()/'=+-]+|(?<=/)/+|\bwww\.", re.IGNORECASE)
+_LOGIN = re.compile(r"(?<=//)\S*@")
 # Half of a character: JSON can say it, UTF-8 cannot.
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -20,6 +25,14 @@ def plain(text: str, *, lines: bool = False) -> str:
     """
     shown = _UNPRINTABLE.sub(lambda found: "\n" if lines and found[0] == "\n" else " ", text)
     return _HALVES.sub("\ufffd", shown)
+
+
+def quoted(text: str, longest: int) -> str:
+    """Return the end of what a program printed within a sentence: in quotes, without mentions, links and logins of URLs."""
+    harmless = _TELLING.sub(" ", _LOGIN.sub("", plain(text).replace('"', "'")))
+    said, room = " ".join(harmless.split()), longest - 2
+    shown = said if len(said) <= room else "\u2026" + said[len(said) - room + 1 :]
+    return f'"{shown}"' if said and room > 1 else ""
 
 
 def compact(value: Any) -> str:

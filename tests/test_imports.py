@@ -20,6 +20,7 @@ LAYERS = [
     ("components.settings.form",),
     ("components.settings.types",),
     (
+        "components.settings.before_rollout",
         "components.settings.exposure",
         "components.settings.places",
         "components.settings.pod_template",
@@ -51,6 +52,7 @@ LAYERS = [
     ("components.settings.checks",),
     ("components.settings.stack",),
     ("components.pod", "components.exposure", "components.patch"),
+    ("components.before_rollout",),
     (
         "components.access",
         "components.application",

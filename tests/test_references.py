@@ -16,7 +16,9 @@ INTERCEPTORS = {"github", "cel"}
 MADE_LATER = {("ConfigMap", "freeze")}
 
 # Objects that tests/settings/everything.yaml names as there already, for an application's volumes and variables.
-THERE_ALREADY = {f"Deployment chespirito-pod: no {name}" for name in (
+THERE_ALREADY = {f"{who}: no {name}" for who in (
+    "Deployment chespirito-pod", "PodTemplate chespirito-before-rollout",
+) for name in (
     *(each for where in ("test", "live", "later")
       for each in (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop")),
     "ConfigMap test/flags",
@@ -93,12 +95,20 @@ def _by_kind(item: Object, names: Names) -> Iterator[str]:
                 yield from names.missing("ServiceAccount", subject["namespace"], subject["name"])
     elif kind == "Role":
         for rule in item["rules"]:
-            for resource, named in (("deployments", "Deployment"), ("leases", "Lease"), ("secrets", "Secret")):
+            for resource, named in (
+                ("deployments", "Deployment"),
+                ("leases", "Lease"),
+                ("podtemplates", "PodTemplate"),
+                ("secrets", "Secret"),
+            ):
                 if resource in rule["resources"]:
                     for name in rule.get("resourceNames", []):
                         yield from names.missing(named, namespace, name)
     elif kind == "ValidatingAdmissionPolicyBinding":
         yield from names.missing("ValidatingAdmissionPolicy", "", item["spec"]["policyName"])
+        if "paramRef" in item["spec"]:
+            where = item["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+            yield from names.missing("PodTemplate", where, item["spec"]["paramRef"]["name"])
     elif kind == "HorizontalPodAutoscaler":
         target = item["spec"]["scaleTargetRef"]
         yield from names.missing(target["kind"], namespace, target["name"])

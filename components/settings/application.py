@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from components.conventions import NONROOT, seconds
 from components.settings import places
 from components.settings import types as form
+from components.settings.before_rollout import BeforeRollout, longest
 from components.settings.pod_template import PodTemplate
 from components.settings.registry import User
 from components.settings.tests import Tests
@@ -221,7 +222,7 @@ class Container(Model):
         description="Secrets and ConfigMaps whose keys are environment variables, before those of `env`",
         examples=[[{"secretRef": {"name": "shop-settings"}}]],
     )
-
+    before_rollout: BeforeRollout | None = Field(default=None, description="what has to succeed before each rollout")
     pod_template: PodTemplate = Field(
         default_factory=PodTemplate,
         description="a patch of the pod template, for what there is no setting for",
@@ -238,6 +239,11 @@ class Container(Model):
     def smoke_check_seconds(self) -> int:
         """How long a wrong answer to the smoke check is asked again; 0 without one."""
         return seconds(self.smoke_check.timeout) if self.smoke_check else 0
+
+    @property
+    def besides_seconds(self) -> int:
+        """How long a rollout may take besides getting ready: what is to succeed before it, and the smoke check."""
+        return longest(self.before_rollout) + self.smoke_check_seconds
 
 
 class Application(Container, Origin):

@@ -106,6 +106,7 @@ def _too_many_pods(place: Location, environment: Environment, applications: Iter
         most = here.autoscaling.max if here.autoscaling else environment.pods(application.name)
         lingers = seconds(application.termination_grace_period) > LINGERS
         needed += most + (most if lingers else 1) if most else 0
+        needed += 1 if application.before_rollout else 0
         if lingers:
             rolling = f"one more each during a rollout, twice as many where `terminationGracePeriod` is above {LINGERS}s"
     if needed > environment.max_pods:
