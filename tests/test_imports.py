@@ -16,7 +16,8 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
-    ("components.credential", "components.settings.errors"),
+    ("components.credential", "components.settings.origins"),
+    ("components.settings.errors",),
     ("components.settings.form",),
     ("components.settings.types",),
     (
@@ -35,7 +36,8 @@ LAYERS = [
         "components.settings.mark",
     ),
     ("components.settings.build", "components.settings.environment"),
-    ("components.settings.settings",),
+    ("components.settings.defaults", "components.settings.files"),
+    ("components.settings.complete", "components.settings.settings"),
     (
         "components.settings.base_image_checks",
         "components.settings.container_checks",

@@ -139,7 +139,7 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
         at = first.setdefault(application.repository.lower(), index)
         other = applications[at]
         if application.base_branch != other.base_branch:
-            problem = f"is {json.dumps(other.base_branch)} for applications[{at}]"
+            problem = f"is {json.dumps(other.base_branch)} for {other.name}"
             yield contradiction(
                 ("applications", index, "baseBranch"),
                 application.base_branch,
@@ -149,7 +149,7 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
             yield contradiction(
                 ("applications", index, "repositoryId"),
                 application.repository_id,
-                f"is {other.repository_id} for applications[{at}], of the same repository; "
+                f"is {other.repository_id} for {other.name}, of the same repository; "
                 "name the same number, or leave it out here",
             )
         inside = any(

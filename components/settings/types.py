@@ -164,6 +164,15 @@ FilePath = Annotated[
         r"(?!\s*[{[])(?!.*: )[^\r\n]+", "a file's path in one line; what a kubeconfig holds stays in its file", wrong_path
     ),
 ]
+ProjectFile = Annotated[
+    str,
+    matching(
+        r"(?!(?:.*/)?\.{1,2}(?:/|$))(?:[\w.-]+/)+[\w.-]+",
+        "a path below the project of letters, digits, `.`, `_` and `-`, in a folder and without `..`",
+    ),
+]
+RepositoryPattern = Annotated[str, matching(r"[\w.*-]+/[\w.*-]+", "owner/name, with `*` for any part of it")]
+ConfigName = Annotated[str, matching(r"\w[\w.-]*", "a key of the stack's configuration, without the project's name")]
 ProxyUrl = Annotated[
     str,
     matching(
