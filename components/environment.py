@@ -23,7 +23,8 @@ class EnvironmentArgs:
     frozen: str | None
     """Why nothing is rolled out here for now."""
     max_pods: int
-    """Quota of each of the two namespaces."""
+    """Quota of the workload namespace, and of the delivery namespace unless that has its own."""
+    max_delivery_pods: int | None = None
     max_runs: int
     """Quota of the delivery namespace: runs, those included that have ended and not been pruned."""
 
@@ -40,7 +41,7 @@ class Environment(pulumi.ComponentResource):
 
         common = labels(environment=args.name)
 
-        def namespace(role: str, kubernetes_name: str, level: str) -> pulumi.Output[str]:
+        def namespace(role: str, kubernetes_name: str, level: str, max_pods: int) -> pulumi.Output[str]:
             """Declare one namespace with its quota. Returns its name, known once it exists."""
             levels = {f"{POD_SECURITY}/enforce": level} | {
                 f"{POD_SECURITY}/{mode}": "restricted" for mode in ("audit", "warn")
@@ -52,7 +53,7 @@ class Environment(pulumi.ComponentResource):
             k8s.core.v1.ResourceQuota(
                 f"{name}-{role}-quota",
                 metadata={"name": "pods", "namespace": namespace_name, "labels": common},
-                spec={"hard": {"pods": str(args.max_pods)}},
+                spec={"hard": {"pods": str(max_pods)}},
                 opts=child,
             )
             k8s.core.v1.LimitRange(
@@ -71,9 +72,12 @@ class Environment(pulumi.ComponentResource):
             )
             return namespace_name
 
-        self.workload_namespace = namespace("workload", args.name, "restricted")
+        self.workload_namespace = namespace("workload", args.name, "restricted", args.max_pods)
         self.delivery_namespace = namespace(
-            "delivery", args.delivery_namespace, "baseline" if args.builds_images else "restricted"
+            "delivery",
+            args.delivery_namespace,
+            "baseline" if args.builds_images else "restricted",
+            args.max_delivery_pods or args.max_pods,
         )
         # Who has stolen the listener's token starts no more than these. The pruner makes room.
         k8s.core.v1.ResourceQuota(

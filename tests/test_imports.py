@@ -36,7 +36,7 @@ LAYERS = [
         "components.settings.mark",
     ),
     ("components.settings.build", "components.settings.environment"),
-    ("components.settings.defaults", "components.settings.files"),
+    ("components.settings.defaults", "components.settings.files", "components.settings.pods"),
     ("components.settings.complete", "components.settings.settings"),
     (
         "components.settings.base_image_checks",

@@ -21,6 +21,7 @@ from components.plan.pipelines import pipelines_args
 from components.plan.policies import policies_args
 from components.policies.component import PoliciesArgs
 from components.pruning import PruningArgs
+from components.settings import pods
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack
 
@@ -49,7 +50,8 @@ class EnvironmentPlan:
             delivery_namespace=self.settings.delivery_namespace,
             builds_images=self._delivery.builds is not None,
             frozen=self.settings.frozen,
-            max_pods=self.settings.max_pods,
+            max_pods=pods.of_workloads(self.settings, self.stack.settings.applications),
+            max_delivery_pods=pods.of_deliveries(self.settings, self.stack.settings.applications),
             max_runs=runs.most(self._delivery),
         )
 

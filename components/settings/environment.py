@@ -177,7 +177,13 @@ class Environment(Model):
         description="ended runs of each application that stay; older ones "
         "are deleted. A quota counts runs: twice as many for each application, and 100 more",
     )
-    max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
+    max_pods: form.Pods | None = Field(
+        default=None,
+        description="quota of the workload namespace and of the delivery namespace, beyond which pods wait; default what is "
+        "declared: of workloads all pods that the applications may have during rollouts, of deliveries two runs of each "
+        "application with two pods each; at least 20",
+        examples=[50],
+    )
 
     def workload(self, application: str) -> Workload:
         """Return how an application runs here."""

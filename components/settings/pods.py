@@ -1,0 +1,45 @@
+"""How many pods what is declared may need at once, and the quotas of an environment's namespaces."""
+
+from collections.abc import Sequence
+
+from components.conventions import seconds
+from components.settings.application import Application
+from components.settings.environment import Environment
+
+# Seconds after which a pod that was told to end is still there while the next ones start.
+LINGERS = 10
+# Of each namespace, unless more is needed.
+FEWEST = 20
+# Of an application at once, before further runs wait: runs, and pods of each (what builds, and what watches it).
+RUNS, PODS_OF_A_RUN = 2, 2
+# What every delivery namespace may have beside runs: the listener and the hourly job.
+_BESIDE = 2
+
+
+def needed(environment: Environment, applications: Sequence[Application]) -> int:
+    """Return how many pods the applications may have at once.
+
+    A rollout has one pod more than it began with, unless there are none, and stops at the quota. What was told to end counts
+    until it has: of one that may take its time, all that ran before may still be there.
+    """
+    together = 0
+    for application in applications:
+        here = environment.workload(application.name)
+        most = here.autoscaling.max if here.autoscaling else environment.pods(application.name)
+        together += most + (most if lingers(application) else 1) if most else 0
+    return together
+
+
+def lingers(application: Application) -> bool:
+    """Return whether pods that were told to end may still be there while the next ones run."""
+    return seconds(application.termination_grace_period) > LINGERS
+
+
+def of_workloads(environment: Environment, applications: Sequence[Application]) -> int:
+    """Return the quota of the workload namespace."""
+    return environment.max_pods or max(FEWEST, needed(environment, applications))
+
+
+def of_deliveries(environment: Environment, applications: Sequence[Application]) -> int:
+    """Return the quota of the delivery namespace."""
+    return environment.max_pods or max(FEWEST, _BESIDE + RUNS * PODS_OF_A_RUN * len(applications))
