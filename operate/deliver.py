@@ -40,7 +40,8 @@ def values(binding: Manifest, found: Manifest, target: Target, number: int) -> d
     body = {"number": number, "pull_request": found | {"merged_by": found.get("merged_by") or {"login": NOBODY}}}
     made = {
         "application": target.application,
-        "run": f"{target.application}-{target.environment}-{number}-{found['head']['sha'][:8]}-{moment()}",
+        "prefix": target.prefix,
+        "run": f"{target.prefix}-{number}-{found['head']['sha'][:8]}-{moment()}",
     }
     for param in binding["spec"]["params"]:
         if path := _BODY.fullmatch(_WORKED_OUT.get(param["value"], param["value"])):

@@ -63,7 +63,7 @@ def declared(target: Target, way_out: str) -> dict[str, str]:
 
 
 def _pipeline(target: Target) -> str:
-    return f"{target.application}-{target.environment}-proof-pipeline"
+    return f"{target.prefix}-proof-pipeline"
 
 
 def _require_promotion(target: Target, entry: Served) -> None:
@@ -87,7 +87,7 @@ def _run(target: Target, entry: Served) -> Manifest:
         "apiVersion": TEKTON,
         "kind": "PipelineRun",
         "metadata": {
-            "name": f"{target.application}-{target.environment}-proof-{moment()}-{secrets.token_hex(2)}",
+            "name": f"{target.prefix}-proof-{moment()}-{secrets.token_hex(2)}",
             "namespace": delivery_namespace(target.environment),
             "labels": labels(environment=target.environment, application=target.application) | {key("event"): "proof"},
             "annotations": {key("started-by"): target.cluster.whoami()},

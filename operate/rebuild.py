@@ -113,7 +113,7 @@ def start(source: Target, merge: dict[str, str]) -> str:
         "apiVersion": TEKTON,
         "kind": "PipelineRun",
         "metadata": {
-            "name": f"{source.application}-{source.environment}-{number}-closed-{moment()}",
+            "name": f"{source.prefix}-{number}-closed-{moment()}",
             "namespace": delivery_namespace(source.environment),
             "labels": labels(environment=source.environment, application=source.application) | about,
             "annotations": {key("retried-by"): source.cluster.whoami()},
@@ -129,4 +129,4 @@ def start(source: Target, merge: dict[str, str]) -> str:
 
 
 def _pipeline(source: Target) -> str:
-    return f"{source.application}-{source.environment}-rebuild-pipeline"
+    return f"{source.prefix}-rebuild-pipeline"

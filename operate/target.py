@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kubernetes import client
 
-from components.conventions import Manifest, key, plain
+from components.conventions import Manifest, key, plain, prefix
 from operate.cluster import APPLICATION_LABEL, Cluster
 from operate.errors import OperateError
 from operate.records import Hold
@@ -25,6 +25,11 @@ class Target:
     def deployment(self) -> Manifest:
         """Return its Deployment as it is now."""
         return self.cluster.deployment(self.environment, self.name)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its runs and Pipelines begin with."""
+        return prefix(self.application, self.environment)
 
     def __str__(self) -> str:
         return f"{self.environment} {self.application}"

@@ -22,6 +22,7 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
             trigger.event: template(trigger, EVENTS[trigger.event])["resourcetemplates"][0]
             for trigger in runs.triggers(delivery, environment.delivery_namespace)
         },
+        shortened=runs.shortened(delivery),
         container=CONTAINER,
         repositories={
             deployment_name(application.name): settings.registry.image(application.name)

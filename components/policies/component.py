@@ -1,7 +1,7 @@
 """An environment's admission policies with their bindings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -27,6 +27,8 @@ class PoliciesArgs:
     applications: tuple[str, ...]
     runs: Mapping[str, Manifest]
     """The PipelineRun that each event starts, as its TriggerTemplate says."""
+    shortened: Mapping[str, str] = field(default_factory=dict)
+    """What names of runs begin with, by application, where its name and the environment's are too long."""
     container: str
     repositories: Mapping[str, str]
     """Deployment to the repository of its images."""
@@ -74,6 +76,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             environment=args.environment,
             applications=args.applications,
             templates=args.runs,
+            shortened=args.shortened,
         ),
         deploys(
             namespace=args.workload_namespace,
@@ -82,6 +85,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             container=args.container,
             repositories=args.repositories,
             placeholder_repository=args.placeholder_repository,
+            shortened=args.shortened,
         ),
         leases(namespace=args.workload_namespace, account=deployer, longest=args.lease_seconds),
         endings(namespace=args.delivery_namespace),

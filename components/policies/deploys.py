@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.cel import lookup, quote
+from components.cel import dashed, lookup, prefixed, quote
 from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, LABEL_LIMIT, PROJECT, ROLLING_OUT, key
 from components.listener.payload import LOGIN, SHA
 from components.policies import ownership
@@ -43,6 +43,7 @@ _FORMS = {
 _KEPT = 20
 # How much of a run's name is left in that of its pod, where both together are longer than 63 characters.
 _LEGIBLE = 20
+_APPLICATION = "object.metadata.labels['app.kubernetes.io/name']"
 
 
 def deploys(
@@ -53,6 +54,7 @@ def deploys(
     container: str,
     repositories: Mapping[str, str],
     placeholder_repository: str,
+    shortened: Mapping[str, str],
 ) -> Policy:
     """Return the policy for a deployer.
 
@@ -109,7 +111,7 @@ def deploys(
             # The token names the pod that it was made for, whose name begins as its run's does.
             "pod": f"has(request.userInfo.extra) && {_POD} in request.userInfo.extra ? "
             f"request.userInfo.extra[{_POD}].join('') : ''",
-            "own": f"object.metadata.labels['app.kubernetes.io/name'] + {quote(f'-{environment}-')} + "
+            "own": f"{dashed(prefixed(_APPLICATION, environment, shortened))} + "
             "variables.held.split('\"pullRequest\":\"')[1].split('\"')[0] + '-'",
             **ownership.variables(fields),
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "

@@ -18,10 +18,6 @@ from components.settings.network_checks import network_inconsistencies
 from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
 
-# A PipelineRun is named application-environment-number-sha8-timestamp14 and must fit a label value of 63 characters;
-# with pull request numbers of up to 7 digits, 30 characters are left for application and environment together.
-NAMES_TOGETHER = 30
-
 
 def inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting that contradicts another one."""
@@ -66,14 +62,6 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"
-        for number, name in enumerate(names):
-            if len(name) + len(environment.name) > NAMES_TOGETHER:
-                yield contradiction(
-                    ("applications", number, "name"),
-                    name,
-                    f"has {len(name)} characters and its environment {environment.name!r} {len(environment.name)}, together "
-                    f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
-                )
     yield from _forge(settings)
     yield from network_inconsistencies(settings)
     rotation = settings.listener.webhook_secret

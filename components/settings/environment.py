@@ -121,12 +121,12 @@ class Workload(Model):
 class Environment(Model):
     """Where applications run, and what brings them there."""
 
-    name: form.ShortName = Field(description="also the workload namespace's name", examples=["staging"])
+    name: form.EnvironmentName = Field(description="also the workload namespace's name", examples=["staging"])
     deliver_on: Literal["pull-request", "merge"] = Field(
         description="`pull-request`: build and roll out when one is opened or updated; `merge`: promote when merged",
         examples=["merge"],
     )
-    promotes_from: form.ShortName = Field(
+    promotes_from: form.EnvironmentName = Field(
         default="staging",
         description="where it delivers on merge: the environment whose mark it demands, here or in another stack: one that "
         "delivers on pull-request, or on merge with a `mark.privateKey` of its own; several may promote from one",
@@ -162,7 +162,7 @@ class Environment(Model):
         description="how host names lead to applications",
         examples=[{"ingress": {"className": "nginx", "clusterIssuer": "letsencrypt"}}],
     )
-    applications: dict[form.Name, Workload] = Field(
+    applications: dict[form.ApplicationName, Workload] = Field(
         default_factory=dict,
         description="how single applications run here",
         examples=[{"shop": {"replicas": 3, "host": "shop.example"}}],

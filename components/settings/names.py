@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET
+from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET, prefix
 from components.credential import BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
@@ -23,6 +23,7 @@ def names_in_use(settings: Settings) -> Iterator[str]:
             yield contradiction(("applications", number, "name"), application.name, problem)
     yield from _listener(settings)
     joined: dict[str, str] = {}
+    begun: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(settings.environments):
         if environment.name in ("default", "tekton-pipelines") or environment.name.startswith("kube-"):
             problem = "is a namespace of the cluster itself; choose another"
@@ -31,6 +32,10 @@ def names_in_use(settings: Settings) -> Iterator[str]:
         for number, application in enumerate(settings.applications):
             name, pair = f"{environment.name}-{application.name}", f"{application.name} in {environment.name}"
             place: Location = ("applications", number, "name")
+            begins = prefix(application.name, environment.name)
+            if begun.setdefault((environment.name, begins), pair) != pair:
+                problem = f"in {environment.name} has runs called {begins}-…, as {begun[environment.name, begins]} has"
+                yield contradiction(place, application.name, f"{problem}; rename one of the applications")
             if joined.setdefault(name, pair) != pair:
                 problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
                 yield contradiction(place, application.name, problem)
@@ -94,6 +99,6 @@ def _pipelines(environment: Environment, names: list[str]) -> Iterator[str]:
     if environment.name in PARTS:
         for number, name in enumerate(names):
             for other in names:
-                if name == f"{other}-{environment.name}":
+                if prefix(name, environment.name) == f"{prefix(other, environment.name)}-{environment.name}":
                     problem = f"and {other} would have Pipelines of one name in {environment.name}; rename one of the three"
                     yield contradiction(("applications", number, "name"), name, problem)
