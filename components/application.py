@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from components import pod
 from components.access import service_account
-from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, seconds, token
+from components.conventions import DELIVERY_NAMESPACE, LEASE_SECONDS, key, labels, lease_seconds, seconds, token
 from components.exposure import expose
 from components.patch import patched
 from components.settings.application import STEADY_SECONDS, Container
@@ -58,6 +58,10 @@ class ApplicationArgs:
     """Files in /run/secrets from the same Secret."""
     pod_template: PodTemplate = field(default_factory=PodTemplate)
     """What this environment adds to the pods, after what the container's own says."""
+    shared: bool = False
+    """Whether pods of somebody else may be in the namespace, perhaps with this application's name as their label."""
+    delivery_namespace: str | None = None
+    """Where its runs are, if that is not `<environment>-ci`."""
     pull_secret: str | None = None
     node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
@@ -89,9 +93,13 @@ class Application(pulumi.ComponentResource):
         super().__init__(token("Application"), name, None, opts)
         common = labels(environment=args.environment, application=args.application)
         metadata = {"name": args.application, "namespace": args.namespace, "labels": common}
-        of_deployment = metadata | {"name": deployment_name(args.application)}
+        # People who roll back find the runs by it; no deploy changes a label.
+        runs = {DELIVERY_NAMESPACE: args.delivery_namespace} if args.delivery_namespace else {}
+        of_deployment = metadata | {"name": deployment_name(args.application), "labels": common | runs}
         rollout_seconds = seconds(args.rollout_timeout)
         selector = {"app.kubernetes.io/name": args.application}
+        if args.shared:
+            selector[key("environment")] = args.environment
         scaled = args.scale if isinstance(args.scale, Autoscaling) else None
         child = pulumi.ResourceOptions(parent=self)
         service_account(f"{name}-account", metadata, args.pull_secret, child)

@@ -122,6 +122,9 @@ def key(name: str) -> str:
     return f"{PROJECT}/{name}"
 
 
+# On a Deployment: where its runs are, if their namespace is not called as the environment.
+DELIVERY_NAMESPACE = key("delivery-namespace")
+
 # On a webhook secret: which it is, counted from 1.
 WEBHOOK_GENERATION = key("webhook-generation")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.conventions import Manifest, delivery_namespace, key, plain
+from components.conventions import Manifest, key, plain
 from components.listener.payload import NOBODY
 from components.policies.runs import FORMS
 from operate import forge
@@ -57,10 +57,11 @@ def values(binding: Manifest, found: Manifest, target: Target, number: int) -> d
 
 def _trigger(target: Target) -> tuple[Manifest, Manifest]:
     """Return what starts deliveries to an environment: the run's template, and the binding that fills it."""
+    there = target.cluster.delivery_namespace(target.environment)
     for template in target.cluster.triggers("triggertemplates"):
         (run,) = template["spec"]["resourcetemplates"]
         event = run["metadata"]["labels"].get(key("event"))
-        if run["metadata"]["namespace"] == delivery_namespace(target.environment) and event in ("pull-request", "merge"):
+        if run["metadata"]["namespace"] == there and event in ("pull-request", "merge"):
             wanted = template["metadata"]["name"].removesuffix("template") + "binding"
             where = template["metadata"]["namespace"]
             for binding in target.cluster.triggers("triggerbindings"):

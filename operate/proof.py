@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from kubernetes import client
 
-from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
+from components.conventions import DEPLOYER, TEKTON, Manifest, key, labels
 from components.pipelines import proof
 from operate.errors import OperateError
 from operate.records import Served
@@ -88,7 +88,7 @@ def _run(target: Target, entry: Served) -> Manifest:
         "kind": "PipelineRun",
         "metadata": {
             "name": f"{target.prefix}-proof-{moment()}-{secrets.token_hex(2)}",
-            "namespace": delivery_namespace(target.environment),
+            "namespace": target.cluster.delivery_namespace(target.environment),
             "labels": labels(environment=target.environment, application=target.application) | {key("event"): "proof"},
             "annotations": {key("started-by"): target.cluster.whoami()},
         },

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kubernetes import client
 
-from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
+from components.conventions import DEPLOYER, TEKTON, Manifest, key, labels
 from components.pipelines import rebuild
 from operate import proof
 from operate.cluster import Cluster
@@ -114,7 +114,7 @@ def start(source: Target, merge: dict[str, str]) -> str:
         "kind": "PipelineRun",
         "metadata": {
             "name": f"{source.prefix}-{number}-closed-{moment()}",
-            "namespace": delivery_namespace(source.environment),
+            "namespace": source.cluster.delivery_namespace(source.environment),
             "labels": labels(environment=source.environment, application=source.application) | about,
             "annotations": {key("retried-by"): source.cluster.whoami()},
         },

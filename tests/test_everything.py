@@ -91,7 +91,7 @@ def test_an_application_says_how_many_pods_it_has(everything: Declared) -> None:
     assert scales == {
         ("test", "chespirito-pod"): 2,
         ("live", "chespirito-pod"): 3,
-        ("later", "chespirito-pod"): 1,
+        ("later-applications", "chespirito-pod"): 1,
     }
 
 

@@ -43,6 +43,7 @@ LAYERS = [
         "components.settings.container_checks",
         "components.settings.contents",
         "components.settings.names",
+        "components.settings.namespace_checks",
         "components.settings.neighbours",
         "components.settings.mark_checks",
         "components.settings.network_checks",

@@ -33,6 +33,16 @@ LABELS = (
 )
 
 
+def largest() -> Declared:
+    """Two environments and 40 applications of such names."""
+    both = shipped_config("both")
+    for environment, name in zip(both["environments"], ENVIRONMENTS, strict=True):
+        environment["name"] = name
+    both["environments"][1]["promotesFrom"] = ENVIRONMENTS[0]
+    both["applications"] = [{"name": f"{'a' * 51}{number}", "repository": REPOSITORY} for number in range(10, 50)]
+    return record_config(both)
+
+
 _PARTS = re.compile(r"(containers|initContainers|volumes|steps|sidecars|tasks|workspaces)\[\]$")
 
 

@@ -45,9 +45,16 @@ class EnvironmentPlan:
     @property
     def environment(self) -> EnvironmentArgs:
         """Namespaces and quotas."""
+        spaces = self.settings.namespaces
         return EnvironmentArgs(
             name=self.name,
+            workload_namespace=self.settings.workload_namespace,
             delivery_namespace=self.settings.delivery_namespace,
+            existing=[
+                role
+                for role, own in (("workload", spaces.workload), ("delivery", spaces.delivery))
+                if own is not None and own.existing
+            ],
             builds_images=self._delivery.builds is not None,
             frozen=self.settings.frozen,
             max_pods=pods.of_workloads(self.settings, self.stack.settings.applications),

@@ -82,7 +82,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         shares_repository=len(settings.by_repository[application.repository.lower()]) > 1,
         image=settings.registry.image(application.name),
         source_image=delivery.source.image(application.name) if delivery.source else None,
-        namespace=environment.name,
+        namespace=environment.workload_namespace,
         deployment=deployment_name(application.name),
         container=CONTAINER,
         repository_url=f"{settings.forge.git_url}/{application.repository}.git",
@@ -90,7 +90,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         base_branch=application.base_branch,
         rollout_timeout=environment.rollout_timeout,
         fetch=application.fetch,
-        service_url=service_url(application.name, environment.name),
+        service_url=service_url(application.name, environment.workload_namespace),
         smoke_check=application.smoke_check,
         waits=delivery.waits + (seconds(environment.approval.timeout) if environment.approval else 0),
     )

@@ -14,7 +14,7 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
     stack, settings, environment, builds = delivery.stack, delivery.settings, delivery.environment, delivery.builds
     return PoliciesArgs(
         environment=environment.name,
-        workload_namespace=environment.name,
+        workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
         listener=listener,
         applications=tuple(application.name for application in settings.applications),

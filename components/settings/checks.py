@@ -14,6 +14,7 @@ from components.settings.errors import Location, contradiction, path
 from components.settings.forge import Forge
 from components.settings.mark import Mark
 from components.settings.names import names_in_use
+from components.settings.namespace_checks import namespace_inconsistencies
 from components.settings.network_checks import network_inconsistencies
 from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
@@ -29,14 +30,11 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _tests(settings)
     yield from _pages(settings.forge)
     yield from names_in_use(settings)
+    yield from namespace_inconsistencies(environments)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
     for index, environment in enumerate(environments):
         place = ("environments", index)
-        if environment.name in delivery_namespaces:
-            yield contradiction(
-                (*place, "name"), environment.name, "is another environment's delivery namespace; choose another"
-            )
         if environment.deliver_on == "pull-request" and settings.build is None:
             needed = f"needs the key `{path(('build',))}`; add it, with `quarantine`"
             yield contradiction((*place, "deliverOn"), environment.deliver_on, needed)

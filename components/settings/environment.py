@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.conventions import delivery_namespace
 from components.settings import types as form
 from components.settings.application import Resources
 from components.settings.exposure import Exposure
@@ -118,10 +119,37 @@ class Workload(Model):
         return application.model_copy(update=here | {"requests": requests})
 
 
+class Namespace(Model):
+    """A namespace that is called otherwise, or is somebody else's."""
+
+    name: form.NamespaceName = Field(description="its name", examples=["shop-prod"])
+    existing: bool = Field(
+        default=False,
+        description="whether it is there already: it is read, and neither made, changed nor deleted (docs/namespaces.md)",
+        examples=[True],
+    )
+
+
+class Namespaces(Model):
+    """Where an environment is on the cluster."""
+
+    workload: Namespace | None = Field(
+        default=None, description="where its applications run; default its own, called as the environment"
+    )
+    delivery: Namespace | None = Field(
+        default=None, description="where its listener and its runs are; default its own, `<environment>-ci`"
+    )
+
+
 class Environment(Model):
     """Where applications run, and what brings them there."""
 
-    name: form.EnvironmentName = Field(description="also the workload namespace's name", examples=["staging"])
+    name: form.EnvironmentName = Field(
+        description="also the workload namespace's name, unless `namespaces` has another one", examples=["staging"]
+    )
+    namespaces: Namespaces = Field(
+        default_factory=Namespaces, description="namespaces that are called otherwise, or are there already"
+    )
     deliver_on: Literal["pull-request", "merge"] = Field(
         description="`pull-request`: build and roll out when one is opened or updated; `merge`: promote when merged",
         examples=["merge"],
@@ -185,6 +213,11 @@ class Environment(Model):
         examples=[50],
     )
 
+    @property
+    def shared(self) -> bool:
+        """Whether its applications run where somebody else's may, too."""
+        return self.namespaces.workload is not None and self.namespaces.workload.existing
+
     def workload(self, application: str) -> Workload:
         """Return how an application runs here."""
         return self.applications.get(application, Workload())
@@ -195,6 +228,11 @@ class Environment(Model):
         return self.replicas if own is None else own
 
     @property
+    def workload_namespace(self) -> str:
+        """The namespace of this environment's applications, e.g. `staging`."""
+        return self.namespaces.workload.name if self.namespaces.workload else self.name
+
+    @property
     def delivery_namespace(self) -> str:
         """The namespace of this environment's listener and runs, e.g. `staging-ci`."""
-        return f"{self.name}-ci"
+        return self.namespaces.delivery.name if self.namespaces.delivery else delivery_namespace(self.name)

@@ -25,9 +25,6 @@ def names_in_use(settings: Settings) -> Iterator[str]:
     joined: dict[str, str] = {}
     begun: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(settings.environments):
-        if environment.name in ("default", "tekton-pipelines") or environment.name.startswith("kube-"):
-            problem = "is a namespace of the cluster itself; choose another"
-            yield contradiction(("environments", index, "name"), environment.name, problem)
         secrets = _secrets(environment, settings.applications)
         for number, application in enumerate(settings.applications):
             name, pair = f"{environment.name}-{application.name}", f"{application.name} in {environment.name}"

@@ -23,6 +23,7 @@ from components.settings.form import (
 
 _LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at most {} characters"
 
+NamespaceName = Annotated[str, matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "the name of a namespace")]
 # A Task of an application's own is `build-<name>`, which is a label; as with Helm ten characters are left.
 ApplicationName = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?", _LABEL.format(53))]
 # A Trigger is called as its event, a number and the environment, which is a label too.
