@@ -4,15 +4,20 @@ import re
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes as k8s
 import pytest
 import yaml
 from kubernetes import client
 
 from components.environment import _fit
 from components.settings.errors import SettingsError
+from components.settings.stack import Stack
+from offline.policy import violations
+from offline.render import program
+from offline.run import placeholder, run
 from operate.cluster import Cluster
 from operate.errors import OperateError
-from tests.support import ROOT, Declared, Object, record_config, shipped_config, texts
+from tests.support import ROOT, Declared, Object, record_config, shipped_config, stack_config_text, texts
 
 NAMES = {"qa": ("shop-qa", "builds"), "live": ("shop-prod", "releases")}
 
@@ -133,6 +138,24 @@ def test_the_listeners_address_and_its_runs_are_in_the_delivery_namespaces(stack
     assert stack.recording.outputs["listener"] == "http://el-both-github-el.builds.svc.cluster.local:8080"
     spaces = {item["spec"]["resourcetemplates"][0]["metadata"]["namespace"] for item in stack.all("TriggerTemplate")}
     assert spaces == {"builds", "releases"}
+
+
+def test_the_policy_pack_knows_where_pull_requests_run() -> None:
+    """By what is declared there: a namespace of somebody else is none of the stack's resources."""
+    main = program()
+
+    def found(environment: str) -> list[str]:
+        def beside() -> None:
+            main(Stack.load(read=placeholder))
+            labels = {"tekton-delivery/environment": environment}
+            metadata = {"name": "stray", "namespace": "builds", "labels": labels}
+            k8s.core.v1.Secret("stray", metadata=metadata, string_data={"token": "t"})
+
+        return [violation.message for violation in violations(run(beside, config=stack_config_text(config())))]
+
+    assert [message for message in found("qa") if "builds" in message] == []
+    (told,) = [message for message in found("live") if "builds" in message]
+    assert "builds runs pull requests of qa, and this Secret is of live" in told
 
 
 def test_the_pages_example_is_right() -> None:
