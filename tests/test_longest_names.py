@@ -48,6 +48,10 @@ _PARTS = re.compile(r"(containers|initContainers|volumes|steps|sidecars|tasks|wo
 
 @pytest.fixture(scope="module")
 def stack() -> Declared:
+    return longest()
+
+
+def longest() -> Declared:
     """Two environments in one stack, with applications of one repository, all that may have services, secrets and users."""
     staging, production = shipped_config("staging"), shipped_config("production")
     user = {"username": "a", "password": {"file": "secrets/a"}}
