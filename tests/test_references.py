@@ -17,7 +17,7 @@ MADE_LATER = {("ConfigMap", "freeze")}
 
 # Objects that tests/settings/everything.yaml names as there already, for an application's volumes and variables.
 THERE_ALREADY = {f"Deployment chespirito-pod: no {name}" for name in (
-    *(each for where in ("test", "live", "later")
+    *(each for where in ("test", "live", "later-applications")
       for each in (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop")),
     "ConfigMap test/flags",
 )}  # fmt: skip
