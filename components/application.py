@@ -8,7 +8,17 @@ import pulumi_kubernetes as k8s
 
 from components import before_rollout, pod
 from components.access import service_account
-from components.conventions import BEFORE_ROLLOUT, FOLLOWS, LEASE_SECONDS, key, labels, lease_seconds, seconds, token
+from components.conventions import (
+    BEFORE_ROLLOUT,
+    DELIVERY_NAMESPACE,
+    FOLLOWS,
+    LEASE_SECONDS,
+    key,
+    labels,
+    lease_seconds,
+    seconds,
+    token,
+)
 from components.exposure import expose
 from components.patch import patched
 from components.settings.application import STEADY_SECONDS, Container
@@ -61,6 +71,10 @@ class ApplicationArgs:
     """What this environment adds to the pods, after what the container's own says."""
     quotes_logs: bool = False
     """Whether deliveries may quote what a container printed that ended with an error."""
+    shared: bool = False
+    """Whether pods of somebody else may be in the namespace, perhaps with this application's name as their label."""
+    delivery_namespace: str | None = None
+    """Where its runs are, if that is not `<environment>-ci`."""
     pull_secret: str | None = None
     node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
@@ -88,11 +102,15 @@ class ApplicationArgs:
         return self.follows or self.application
 
     @property
+    def labels(self) -> dict[str, str]:
+        """Of what belongs to the workload."""
+        common = labels(environment=self.environment, application=self.application)
+        return common | ({FOLLOWS: self.follows} if self.follows else {})
+
+    @property
     def metadata(self) -> dict[str, pulumi.Input[object]]:
         """Of the objects that are called as the workload is."""
-        common = labels(environment=self.environment, application=self.application)
-        follows = {FOLLOWS: self.follows} if self.follows else {}
-        return {"name": self.application, "namespace": self.namespace, "labels": common | follows}
+        return {"name": self.application, "namespace": self.namespace, "labels": self.labels}
 
     @property
     def several(self) -> bool:
@@ -132,22 +150,19 @@ class Application(pulumi.ComponentResource):
     def _workload(self, name: str, args: ApplicationArgs, notes: dict[str, object]) -> None:
         """Declare a Deployment, how many pods it has, and a Service where it has a port."""
         metadata = args.metadata
-        of_deployment = metadata | {"name": deployment_name(args.application)}
+        # People who roll back find the runs by it; no deploy changes a label.
+        runs = {DELIVERY_NAMESPACE: args.delivery_namespace} if args.delivery_namespace else {}
+        of_deployment = metadata | {"name": deployment_name(args.application), "labels": args.labels | runs}
         rollout_seconds = seconds(args.rollout_timeout)
         selector = {"app.kubernetes.io/name": args.application}
+        if args.shared:
+            selector[key("environment")] = args.environment
         scaled = args.scale if isinstance(args.scale, Autoscaling) else None
         child = pulumi.ResourceOptions(parent=self)
         patches, before = [args.container.pod_template, args.pod_template], args.before_rollout
         if before:
             template = before_rollout.template(_pod(args), args.environment, before, patches)
-            before_rollout.declare(
-                name,
-                args.application,
-                args.namespace,
-                template,
-                labels(environment=args.environment, application=args.application),
-                child,
-            )
+            before_rollout.declare(name, args.application, args.namespace, template, args.labels, child)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=of_deployment | ({"annotations": {BEFORE_ROLLOUT: args.application}} if before else {}),
@@ -158,9 +173,7 @@ class Application(pulumi.ComponentResource):
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
                 "strategy": STRATEGIES[args.container.strategy],
-                "template": patched(
-                    {"metadata": {"labels": metadata["labels"]} | notes, "spec": pod.spec(_pod(args))}, patches
-                ),
+                "template": patched({"metadata": {"labels": args.labels} | notes, "spec": pod.spec(_pod(args))}, patches),
             },
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -19,6 +19,20 @@ def one_of(value: str, names: Iterable[str]) -> str:
     return f"{value} in [{', '.join(quote(name) for name in sorted(names))}]"
 
 
+def prefixed(application: str, environment: str, shortened: Mapping[str, str]) -> str:
+    """Return the expression for what names of an application's runs begin with.
+
+    `shortened` has the applications whose own name and the environment's are too long for that.
+    """
+    both = f"{application} + {quote(f'-{environment}')}"
+    return f"({one_of(application, shortened)} ? {lookup(shortened, application)} : {both})" if shortened else both
+
+
+def dashed(expression: str) -> str:
+    """Return the expression for a text and a dash; a text that ends an expression takes the dash with it."""
+    return f"{expression[:-1]}-'" if expression.endswith("'") else f"{expression} + '-'"
+
+
 def every(conditions: Iterable[str]) -> str:
     """Join conditions: all must hold."""
     return " && ".join(conditions)

@@ -1,5 +1,6 @@
 """Names, labels, API versions and security contexts that every component shares. Declares no resource."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -101,6 +102,23 @@ def delivery_namespace(environment: str) -> str:
     return f"{environment}-ci"
 
 
+# A run is named <prefix>-number-sha8-timestamp14 and must fit a label's 63 characters, with numbers of up to 7 digits.
+_LONGEST_PREFIX = 31
+_OF_APPLICATION, _OF_ENVIRONMENT = 9, 11
+
+
+def prefix(application: str, environment: str) -> str:
+    """Return what names of an application's Pipelines and runs begin with: both names, or what stands for long ones.
+
+    What tells these from others comes early: a pod may have no more than the beginning of its run's name.
+    """
+    both = f"{application}-{environment}"
+    if len(both) <= _LONGEST_PREFIX:
+        return both
+    told = hashlib.sha256(f"{environment}/{application}".encode()).hexdigest()[:8]
+    return f"{application[:_OF_APPLICATION].rstrip('-')}-{told}-{environment[:_OF_ENVIRONMENT].rstrip('-')}"
+
+
 def key(name: str) -> str:
     """Return a label or annotation key of this project, e.g. `tekton-delivery/commit`."""
     return f"{PROJECT}/{name}"
@@ -108,6 +126,8 @@ def key(name: str) -> str:
 
 # On what runs the image of an application beside the Deployment that leads: the application.
 FOLLOWS = key("follows")
+# On a Deployment: where its runs are, if their namespace is not called as the environment.
+DELIVERY_NAMESPACE = key("delivery-namespace")
 
 # On a webhook secret: which it is, counted from 1.
 WEBHOOK_GENERATION = key("webhook-generation")

@@ -1,6 +1,8 @@
 """An environment's two namespaces: one where applications run, one where its listener and its runs live."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -15,17 +17,35 @@ class EnvironmentArgs:
     """What an environment needs to know."""
 
     name: str
-    """The environment's name and its workload namespace's."""
+    """The environment's name, and its workload namespace's unless that has another one."""
+    workload_namespace: str | None = None
     delivery_namespace: str
+    existing: Collection[str] = ()
+    """Which of the two, `workload` and `delivery`, are there already and somebody else's."""
     builds_images: bool
     """Whether pods with pull-request code run here. Image builds need Pod Security `baseline` instead of `restricted`:
     BuildKit gets a user namespace of its own, whose id maps take SETUID and SETGID in the pod's."""
     frozen: str | None
     """Why nothing is rolled out here for now."""
     max_pods: int
-    """Quota of each of the two namespaces."""
+    """Quota of the workload namespace, and of the delivery namespace unless that has its own."""
+    max_delivery_pods: int | None = None
     max_runs: int
     """Quota of the delivery namespace: runs, those included that have ended and not been pruned."""
+
+
+def _fit(name: str, metadata: Any, role: str, level: str) -> str:
+    """Return the name of a namespace that somebody else made. Raises an error if it does not admit what is to run there."""
+    found = (metadata.labels or {}).get(f"{POD_SECURITY}/enforce")
+    # What builds nothing is admitted by `baseline` too; pull-request code is held to that, and needs no less.
+    right = ("baseline", "restricted") if role == "delivery" and level == "restricted" else (level,)
+    if found not in right:
+        raise pulumi.RunError(
+            f"the {role} namespace {name} has {f'`{found}`' if found else 'no level'} as its label {POD_SECURITY}/enforce, "
+            f"and it takes {' or '.join(f'`{each}`' for each in right)}: have whoever owns it set "
+            f"`kubectl label namespace {name} --overwrite {POD_SECURITY}/enforce={level}`"
+        )
+    return name
 
 
 class Environment(pulumi.ComponentResource):
@@ -40,8 +60,12 @@ class Environment(pulumi.ComponentResource):
 
         common = labels(environment=args.name)
 
-        def namespace(role: str, kubernetes_name: str, level: str) -> pulumi.Output[str]:
-            """Declare one namespace with its quota. Returns its name, known once it exists."""
+        def namespace(role: str, kubernetes_name: str, level: str, max_pods: int) -> pulumi.Output[str]:
+            """Declare one namespace with its quota, or read it. Returns its name, known once it exists."""
+            if role in args.existing:
+                there = k8s.core.v1.Namespace.get(f"{name}-{role}", kubernetes_name, opts=child)
+                fit: pulumi.Output[str] = there.metadata.apply(lambda meta: _fit(kubernetes_name, meta, role, level))
+                return fit
             levels = {f"{POD_SECURITY}/enforce": level} | {
                 f"{POD_SECURITY}/{mode}": "restricted" for mode in ("audit", "warn")
             }
@@ -52,7 +76,7 @@ class Environment(pulumi.ComponentResource):
             k8s.core.v1.ResourceQuota(
                 f"{name}-{role}-quota",
                 metadata={"name": "pods", "namespace": namespace_name, "labels": common},
-                spec={"hard": {"pods": str(args.max_pods)}},
+                spec={"hard": {"pods": str(max_pods)}},
                 opts=child,
             )
             k8s.core.v1.LimitRange(
@@ -71,9 +95,12 @@ class Environment(pulumi.ComponentResource):
             )
             return namespace_name
 
-        self.workload_namespace = namespace("workload", args.name, "restricted")
+        self.workload_namespace = namespace("workload", args.workload_namespace or args.name, "restricted", args.max_pods)
         self.delivery_namespace = namespace(
-            "delivery", args.delivery_namespace, "baseline" if args.builds_images else "restricted"
+            "delivery",
+            args.delivery_namespace,
+            "baseline" if args.builds_images else "restricted",
+            args.max_delivery_pods or args.max_pods,
         )
         # Who has stolen the listener's token starts no more than these. The pruner makes room.
         k8s.core.v1.ResourceQuota(

@@ -75,6 +75,8 @@ class NetworkArgs:
     """Public ranges that are closed like private ones."""
     smoke_checked: Mapping[str, int]
     """Applications with a smoke check, and the port that their pods serve on."""
+    shared: bool = False
+    """Whether the workload namespace may hold pods of somebody else, which are none of this environment's business."""
     listener: str | None
     """Name of the EventListener; None where it lives in another environment's delivery namespace."""
     ports: Mapping[str, int]
@@ -98,27 +100,33 @@ class Network(pulumi.ComponentResource):
                     opts=child,
                 )
 
-        declare("workload", args.workload_namespace, closed() | applications(args.ports))
+        ours = labels(environment=args.environment) if args.shared else {}
+        everybody = closed({"matchLabels": ours} if ours else None)
+        declare("workload", args.workload_namespace, everybody | applications(args.ports, ours))
         heard = listener(args.listener, args.api_server) if args.listener else {}
         declare("delivery", args.delivery_namespace, closed() | tasks(args) | pruner(args.api_server) | heard)
         self.register_outputs({})
 
 
-def closed() -> dict[str, Manifest]:
-    """Return what holds for every pod of a namespace: nothing passes but questions to the cluster's DNS."""
+def closed(pods: Manifest | None = None) -> dict[str, Manifest]:
+    """Return what holds for pods of a namespace, by default for all: nothing passes but questions to the cluster's DNS."""
     kube_system = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
     dns = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     return {
-        "default-deny": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
-        "all-to-dns": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [kube_system], "ports": dns}]},
+        "default-deny": {"podSelector": pods or {}, "policyTypes": ["Ingress", "Egress"]},
+        "all-to-dns": {
+            "podSelector": pods or {},
+            "policyTypes": ["Egress"],
+            "egress": [{"to": [kube_system], "ports": dns}],
+        },
     }
 
 
-def applications(ports: Mapping[str, int]) -> dict[str, Manifest]:
+def applications(ports: Mapping[str, int], ours: Mapping[str, str]) -> dict[str, Manifest]:
     """Return the openings of applications: each is reached on its port, from anywhere."""
     return {
         f"anyone-to-{application}": {
-            "podSelector": {"matchLabels": {"app.kubernetes.io/name": application}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": application, **ours}},
             "policyTypes": ["Ingress"],
             "ingress": [{"ports": tcp(port)}],
         }

@@ -25,6 +25,7 @@ SECRET_KEY, SECRET_MARK = rpc._special_sig_key, rpc._special_secret_sig
 # Where a stack names a file that is not there: a run without a cluster needs its place, not its content.
 PLACEHOLDER_DIGEST = "sha256:" + "0" * 64
 HIDDEN = "[secret]"
+NAMESPACE = "kubernetes:core/v1:Namespace"
 RANDOM_PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
@@ -130,6 +131,12 @@ def placeholder(path: str) -> str:
     return f"content-of-{Path(path).name}"
 
 
+def _somebody_elses(name: str, kubernetes_name: str) -> dict[str, Any]:
+    """Return a namespace that is only read, as whoever made it should have."""
+    level = "baseline" if name.endswith("-delivery") else "restricted"
+    return {"metadata": {"name": kubernetes_name, "labels": {"pod-security.kubernetes.io/enforce": level}}}
+
+
 class _Echo(mocks.Mocks):
     """Resources whose outputs are their inputs."""
 
@@ -138,6 +145,8 @@ class _Echo(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         made = self._passwords.get(args.name, f"result-of-{args.name}")
+        if args.resource_id and args.typ == NAMESPACE:
+            return args.resource_id, _somebody_elses(args.name, args.resource_id)
         extra = {"result": made} if args.typ == RANDOM_PASSWORD else {}
         return f"{args.name}-id", dict(args.inputs) | extra
 

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("application", metavar="APPLICATION")
         if reason:
             command.add_argument("--reason", type=_line, help="why; it is told on pull requests that have to wait")
+        command.add_argument("--namespace", help="where its applications run, if that is not called as the environment")
         command.add_argument("--context", help="a context of the kubeconfig; default its current one")
         return command
 
@@ -149,7 +150,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.verb == "drift":
             return drifted(given.stack, repair=given.repair)
-        run(given, Cluster(given.context))
+        run(given, Cluster(given.context, given.namespace))
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read it has enough, `head` for example; the interpreter would tell it once more as it ends.

@@ -5,6 +5,7 @@ from typing import Any
 from kubernetes import client, config
 
 from components.conventions import (
+    DELIVERY_NAMESPACE,
     FIELD_MANAGER,
     FREEZE,
     PROJECT,
@@ -12,10 +13,11 @@ from components.conventions import (
     RUNS_QUOTA,
     Manifest,
     delivery_namespace,
+    key,
 )
 from operate.errors import OperateError
 
-APPLICATION_LABEL = "app.kubernetes.io/name"
+APPLICATION_LABEL, ENVIRONMENT_LABEL = "app.kubernetes.io/name", key("environment")
 PART = f"app.kubernetes.io/part-of={PROJECT}"
 OURS = f"{PART},{APPLICATION_LABEL}"
 
@@ -23,7 +25,7 @@ _DEPLOYMENTS = ("apps", "v1", "deployments")
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 _TEKTON = ("tekton.dev", "v1")
 _TRIGGERS = ("triggers.tekton.dev", "v1beta1")
-_CONFLICT = 409
+_CONFLICT, _FORBIDDEN = 409, 403
 _STRATEGIC = "application/strategic-merge-patch+json"
 
 
@@ -34,7 +36,10 @@ class ConflictError(Exception):
 class Cluster:
     """What the commands ask of a cluster. A kubeconfig is found as kubectl does; in a pod its service account serves."""
 
-    def __init__(self, context: str | None) -> None:
+    def __init__(self, context: str | None, namespace: str | None = None) -> None:
+        """`namespace` is where an environment's applications run, for who may not look for that in the whole cluster."""
+        self._namespace = namespace
+        self._places: dict[str, tuple[str, str]] = {}
         try:
             self._api = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call]
         except OSError as error:
@@ -53,64 +58,113 @@ class Cluster:
 
     def environments(self) -> list[str]:
         """Return the environments that have applications. It takes a right over the whole cluster."""
+        return sorted({item["metadata"]["labels"][ENVIRONMENT_LABEL] for item in self._anywhere(OURS)})
+
+    def workload_namespace(self, environment: str) -> str:
+        """Return where an environment's applications run."""
+        return self._place(environment)[0]
+
+    def delivery_namespace(self, environment: str) -> str:
+        """Return where an environment's runs are."""
+        return self._place(environment)[1]
+
+    def _place(self, environment: str) -> tuple[str, str]:
+        """Return an environment's two namespaces: those of its name, unless its Deployments are elsewhere."""
+        if environment not in self._places:
+            selector = f"{OURS},{ENVIRONMENT_LABEL}={environment}"
+            found = self._in(self._namespace, selector) if self._namespace else []
+            found = found or self._in(environment, selector)
+            if not found:
+                try:
+                    found = self._anywhere(selector)
+                except client.ApiException as error:
+                    if error.status != _FORBIDDEN:
+                        raise
+            usual = delivery_namespace(environment)
+            places = {
+                (item["metadata"]["namespace"], item["metadata"]["labels"].get(DELIVERY_NAMESPACE, usual)) for item in found
+            }
+            if len(places) > 1:
+                there = ", ".join(sorted(workload for workload, _ in places))
+                raise OperateError(f"there are several environments {environment}; name one by --namespace: {there}")
+            self._places[environment] = places.pop() if places else (environment, usual)
+        return self._places[environment]
+
+    def _in(self, namespace: str, selector: str) -> list[Manifest]:
         group, version, plural = _DEPLOYMENTS
-        found = self._objects.list_cluster_custom_object(group, version, plural, label_selector=OURS)
-        return sorted({item["metadata"]["namespace"] for item in found["items"]})
+        try:
+            found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
+        except client.ApiException as error:
+            if error.status == _FORBIDDEN and namespace != self._namespace:
+                return []  # perhaps another one is meant
+            raise
+        return list(found["items"])
+
+    def _anywhere(self, selector: str) -> list[Manifest]:
+        group, version, plural = _DEPLOYMENTS
+        return list(self._objects.list_cluster_custom_object(group, version, plural, label_selector=selector)["items"])
 
     def deployments(self, environment: str) -> list[Manifest]:
         """Return the Deployments of an environment's applications."""
         group, version, plural = _DEPLOYMENTS
-        found = self._objects.list_namespaced_custom_object(group, version, environment, plural, label_selector=OURS)
+        namespace, selector = self.workload_namespace(environment), f"{OURS},{ENVIRONMENT_LABEL}={environment}"
+        found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
         return list(found["items"])
 
     def deployment(self, environment: str, name: str) -> Manifest:
         """Return a Deployment."""
-        return self._get(_DEPLOYMENTS, environment, name)
+        return self._get(_DEPLOYMENTS, self.workload_namespace(environment), name)
 
     def patch_deployment(self, environment: str, name: str, body: Manifest) -> None:
         """Change a Deployment as deploys do. Raises ConflictError if it is not the version that the change names."""
         group, version, plural = _DEPLOYMENTS
+        namespace = self.workload_namespace(environment)
         _checked(
             lambda: self._objects.patch_namespaced_custom_object(
-                group, version, environment, plural, name, body, field_manager=FIELD_MANAGER, _content_type=_STRATEGIC
+                group, version, namespace, plural, name, body, field_manager=FIELD_MANAGER, _content_type=_STRATEGIC
             )
         )
 
     def lease(self, environment: str, name: str) -> Manifest:
         """Return the Lease of a Deployment."""
-        return self._get(_LEASES, environment, name)
+        return self._get(_LEASES, self.workload_namespace(environment), name)
 
     def replace_lease(self, environment: str, name: str, body: Manifest) -> None:
         """Change a Lease. Raises ConflictError if somebody was faster."""
         group, version, plural = _LEASES
+        namespace = self.workload_namespace(environment)
         _checked(
             lambda: self._objects.replace_namespaced_custom_object(
-                group, version, environment, plural, name, body, field_manager=FIELD_MANAGER
+                group, version, namespace, plural, name, body, field_manager=FIELD_MANAGER
             )
         )
 
     def freeze(self, environment: str) -> Manifest:
         """Return the switch that freezes an environment."""
-        return self._manifest(self._core.read_namespaced_config_map(FREEZE, environment))
+        return self._manifest(self._core.read_namespaced_config_map(FREEZE, self.workload_namespace(environment)))
 
     def patch_freeze(self, environment: str, data: Manifest) -> None:
         """Set or remove what the switch says."""
         self._core.patch_namespaced_config_map(
-            FREEZE, environment, {"data": data}, field_manager=FIELD_MANAGER, _content_type=_STRATEGIC
+            FREEZE,
+            self.workload_namespace(environment),
+            {"data": data},
+            field_manager=FIELD_MANAGER,
+            _content_type=_STRATEGIC,
         )
 
     def runs(self, environment: str, plural: str, application: str) -> list[Manifest]:
         """Return an application's PipelineRuns (`pipelineruns`) or TaskRuns (`taskruns`), oldest first."""
         selector = f"{APPLICATION_LABEL}={application}"
         found = self._objects.list_namespaced_custom_object(
-            *_TEKTON, delivery_namespace(environment), plural, label_selector=selector
+            *_TEKTON, self.delivery_namespace(environment), plural, label_selector=selector
         )
         return sorted(found["items"], key=lambda run: (run["metadata"]["creationTimestamp"], run["metadata"]["name"]))
 
     def quota(self, environment: str) -> tuple[int, int] | None:
         """Return how many runs there are, and may be; None where nobody counts, or the person may not see it."""
         try:
-            found: Any = self._core.read_namespaced_resource_quota(RUNS_QUOTA, delivery_namespace(environment))
+            found: Any = self._core.read_namespaced_resource_quota(RUNS_QUOTA, self.delivery_namespace(environment))
         except client.ApiException as error:
             if error.status in (403, 404):
                 return None
@@ -119,7 +173,7 @@ class Cluster:
 
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
         """Return a Pipeline (`pipelines`), Task (`tasks`) or TaskRun (`taskruns`) of an environment."""
-        return self._get((*_TEKTON, plural), delivery_namespace(environment), name)
+        return self._get((*_TEKTON, plural), self.delivery_namespace(environment), name)
 
     def triggers(self, plural: str) -> list[Manifest]:
         """Return this project's `triggertemplates` or `triggerbindings`, wherever its listeners live."""
@@ -128,12 +182,12 @@ class Cluster:
 
     def create_run(self, environment: str, body: Manifest) -> None:
         """Start a PipelineRun. Raises ConflictError if there is one of that name."""
-        namespace = delivery_namespace(environment)
+        namespace = self.delivery_namespace(environment)
         _checked(lambda: self._objects.create_namespaced_custom_object(*_TEKTON, namespace, "pipelineruns", body))
 
     def create_config_map(self, environment: str, body: Manifest) -> None:
         """Create a ConfigMap in an environment's delivery namespace. Raises ConflictError if there is one of that name."""
-        _checked(lambda: self._core.create_namespaced_config_map(delivery_namespace(environment), body))
+        _checked(lambda: self._core.create_namespaced_config_map(self.delivery_namespace(environment), body))
 
     def _get(self, kind: tuple[str, str, str], namespace: str, name: str) -> Manifest:
         group, version, plural = kind

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.conventions import Manifest, delivery_namespace, key, plain
+from components.conventions import Manifest, key, plain
 from components.listener.payload import NOBODY
 from components.policies.runs import FORMS
 from operate import forge
@@ -40,7 +40,8 @@ def values(binding: Manifest, found: Manifest, target: Target, number: int) -> d
     body = {"number": number, "pull_request": found | {"merged_by": found.get("merged_by") or {"login": NOBODY}}}
     made = {
         "application": target.application,
-        "run": f"{target.application}-{target.environment}-{number}-{found['head']['sha'][:8]}-{moment()}",
+        "prefix": target.prefix,
+        "run": f"{target.prefix}-{number}-{found['head']['sha'][:8]}-{moment()}",
     }
     for param in binding["spec"]["params"]:
         if path := _BODY.fullmatch(_WORKED_OUT.get(param["value"], param["value"])):
@@ -56,10 +57,11 @@ def values(binding: Manifest, found: Manifest, target: Target, number: int) -> d
 
 def _trigger(target: Target) -> tuple[Manifest, Manifest]:
     """Return what starts deliveries to an environment: the run's template, and the binding that fills it."""
+    there = target.cluster.delivery_namespace(target.environment)
     for template in target.cluster.triggers("triggertemplates"):
         (run,) = template["spec"]["resourcetemplates"]
         event = run["metadata"]["labels"].get(key("event"))
-        if run["metadata"]["namespace"] == delivery_namespace(target.environment) and event in ("pull-request", "merge"):
+        if run["metadata"]["namespace"] == there and event in ("pull-request", "merge"):
             wanted = template["metadata"]["name"].removesuffix("template") + "binding"
             where = template["metadata"]["namespace"]
             for binding in target.cluster.triggers("triggerbindings"):

@@ -162,7 +162,9 @@ def _undeclared(cluster: DynamicClient, declaration: Declaration) -> Iterator[Dr
     """Yield what opens a namespace of the stack and is not the stack's."""
     manifests = [declared.manifest for declared in declaration.objects]
     known = {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in manifests}
-    for namespace in (each["metadata"]["name"] for each in manifests if each["kind"] == "Namespace"):
+    made = {each["metadata"]["name"] for each in manifests if each["kind"] == "Namespace"}
+    # Where deliveries run in a namespace that was there already, that is for them alone.
+    for namespace in sorted(made | {each["metadata"]["namespace"] for each in manifests if each["kind"] == "Task"}):
         for api_version, kind in EXACT_IN_NAMESPACES:
             listed = cluster.resources.get(api_version=api_version, kind=kind).get(namespace=namespace).to_dict()["items"]
             for name in sorted(item["metadata"]["name"] for item in listed):

@@ -27,10 +27,10 @@ def lease(target: Target, holder: str, seconds: int, say: Callable[[str], None])
         found = target.cluster.lease(target.environment, target.name)
         patience = 3 * protocol.longest(found, _LONGEST)
         if time.monotonic() - begun >= patience:
-            held_by = plain(protocol.holder(found))
+            held_by, namespace = plain(protocol.holder(found)), target.cluster.workload_namespace(target.environment)
             raise OperateError(
                 f"{target} was not free within {patience} s: its Lease is held by {held_by!r}; if that is no deploy: "
-                f"kubectl --namespace {target.environment} patch lease {target.name} --type merge --patch "
+                f"kubectl --namespace {namespace} patch lease {target.name} --type merge --patch "
                 "'{\"spec\": null}'"
             )
         if not waiting:

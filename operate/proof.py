@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from kubernetes import client
 
-from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
+from components.conventions import DEPLOYER, TEKTON, Manifest, key, labels
 from components.pipelines import proof
 from operate.errors import OperateError
 from operate.records import Served
@@ -63,7 +63,7 @@ def declared(target: Target, way_out: str) -> dict[str, str]:
 
 
 def _pipeline(target: Target) -> str:
-    return f"{target.application}-{target.environment}-proof-pipeline"
+    return f"{target.prefix}-proof-pipeline"
 
 
 def _require_promotion(target: Target, entry: Served) -> None:
@@ -87,8 +87,8 @@ def _run(target: Target, entry: Served) -> Manifest:
         "apiVersion": TEKTON,
         "kind": "PipelineRun",
         "metadata": {
-            "name": f"{target.application}-{target.environment}-proof-{moment()}-{secrets.token_hex(2)}",
-            "namespace": delivery_namespace(target.environment),
+            "name": f"{target.prefix}-proof-{moment()}-{secrets.token_hex(2)}",
+            "namespace": target.cluster.delivery_namespace(target.environment),
             "labels": labels(environment=target.environment, application=target.application) | {key("event"): "proof"},
             "annotations": {key("started-by"): target.cluster.whoami()},
         },

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from kubernetes import client
 
-from components.conventions import DEPLOYER, TEKTON, Manifest, delivery_namespace, key, labels
+from components.conventions import DEPLOYER, TEKTON, Manifest, key, labels
 from components.pipelines import rebuild
 from operate import proof
 from operate.cluster import Cluster
@@ -113,8 +113,8 @@ def start(source: Target, merge: dict[str, str]) -> str:
         "apiVersion": TEKTON,
         "kind": "PipelineRun",
         "metadata": {
-            "name": f"{source.application}-{source.environment}-{number}-closed-{moment()}",
-            "namespace": delivery_namespace(source.environment),
+            "name": f"{source.prefix}-{number}-closed-{moment()}",
+            "namespace": source.cluster.delivery_namespace(source.environment),
             "labels": labels(environment=source.environment, application=source.application) | about,
             "annotations": {key("retried-by"): source.cluster.whoami()},
         },
@@ -129,4 +129,4 @@ def start(source: Target, merge: dict[str, str]) -> str:
 
 
 def _pipeline(source: Target) -> str:
-    return f"{source.application}-{source.environment}-rebuild-pipeline"
+    return f"{source.prefix}-rebuild-pipeline"

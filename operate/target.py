@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kubernetes import client
 
-from components.conventions import FOLLOWS, Manifest, key, plain
+from components.conventions import FOLLOWS, Manifest, key, plain, prefix
 from operate.cluster import APPLICATION_LABEL, Cluster
 from operate.errors import OperateError
 from operate.records import Hold
@@ -33,6 +33,11 @@ class Target:
             for item in self.cluster.deployments(self.environment)
             if item["metadata"]["labels"].get(FOLLOWS) == self.application
         ]
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its runs and Pipelines begin with."""
+        return prefix(self.application, self.environment)
 
     def __str__(self) -> str:
         return f"{self.environment} {self.application}"

@@ -37,6 +37,9 @@ class Cluster:
         self.objects = _declared(stack)
         self.created: list[Manifest] = []
 
+    def delivery_namespace(self, environment: str) -> str:
+        return f"{environment}-ci"
+
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
         (found,) = [one for one in self.triggers(plural) if one["metadata"]["name"] == name]
         assert found["metadata"]["namespace"] == f"{environment}-ci"

@@ -16,7 +16,8 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
-    ("components.credential", "components.settings.errors"),
+    ("components.credential", "components.settings.origins"),
+    ("components.settings.errors",),
     ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
     (
@@ -38,12 +39,14 @@ LAYERS = [
     ),
     ("components.settings.build", "components.settings.environment"),
     ("components.settings.workloads",),
-    ("components.settings.settings",),
+    ("components.settings.defaults", "components.settings.files", "components.settings.pods"),
+    ("components.settings.complete", "components.settings.settings"),
     (
         "components.settings.base_image_checks",
         "components.settings.container_checks",
         "components.settings.contents",
         "components.settings.names",
+        "components.settings.namespace_checks",
         "components.settings.neighbours",
         "components.settings.mark_checks",
         "components.settings.network_checks",

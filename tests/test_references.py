@@ -18,7 +18,7 @@ MADE_LATER = {("ConfigMap", "freeze")}
 # Objects that tests/settings/everything.yaml names as there already, for an application's volumes and variables.
 THERE_ALREADY = {
     f"{name}: no {there}"
-    for where in ("test", "live", "later")
+    for where in ("test", "live", "later-applications")
     for name, kinds in {
         "Deployment chespirito-pod": (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop"),
         "PodTemplate chespirito-before-rollout": (

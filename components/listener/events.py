@@ -108,6 +108,8 @@ class Trigger:
     """The delivery namespace, where its runs are created."""
     run: Manifest
     """What its PipelineRuns hold beside pipelineRef, params and timeouts."""
+    shortened: Mapping[str, str] = field(default_factory=dict)
+    """What names of runs begin with, by application, where its name and the environment's are too long."""
     timeouts: Manifest = field(default_factory=lambda: {"pipeline": "1h10m0s", "tasks": "1h0m0s"})
     """How long they may take."""
 
@@ -121,19 +123,23 @@ def named(triggers: Iterable[Trigger]) -> Iterator[tuple[Trigger, Event]]:
         heard.add(trigger.event)
 
 
-def binding(event: Event) -> Manifest:
+def binding(trigger: Trigger, event: Event) -> Manifest:
     """Return a TriggerBinding's spec: all that a run gets to know of an event."""
     values = {"application": "$(extensions.application)", "run": "$(extensions.run)"} | dict(event.params)
+    if trigger.shortened:
+        values["prefix"] = "$(extensions.prefix)"
     return {"params": [{"name": name, "value": value} for name, value in values.items()]}
 
 
 def template(trigger: Trigger, event: Event) -> Manifest:
     """Return a TriggerTemplate's spec: one PipelineRun, whose name makes a redelivery harmless."""
     application = "$(tt.params.application)"
+    names = ("prefix",) if trigger.shortened else ()
+    begins = "$(tt.params.prefix)" if names else f"{application}-{trigger.environment}"
     carried = {"pull-request": "pull-request", "commit": "head-sha"}
     about = {key(label): f"$(tt.params.{param})" for label, param in carried.items() if param in event.params}
     return {
-        "params": [{"name": name} for name in ("application", "run", *event.params)],
+        "params": [{"name": name} for name in ("application", "run", *event.params, *names)],
         "resourcetemplates": [
             {
                 "apiVersion": TEKTON,
@@ -147,7 +153,7 @@ def template(trigger: Trigger, event: Event) -> Manifest:
                     | about,
                 },
                 "spec": {
-                    "pipelineRef": {"name": f"{application}-{trigger.environment}-{event.pipeline}"},
+                    "pipelineRef": {"name": f"{begins}-{event.pipeline}"},
                     "params": [{"name": name, "value": f"$(tt.params.{name})"} for name in event.params],
                     # An admission policy holds the listener to them: without any, a run might never end.
                     "timeouts": trigger.timeouts,

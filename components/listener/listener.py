@@ -87,7 +87,7 @@ class Listener(pulumi.ComponentResource):
         routes: list[pulumi.Resource] = []
         for trigger, event in named(args.triggers):
             parts: list[pulumi.Resource] = [
-                declare("TriggerBinding", event.binding, binding(event), {}, []),
+                declare("TriggerBinding", event.binding, binding(trigger, event), {}, []),
                 declare("TriggerTemplate", event.template, template(trigger, event), {}, []),
             ]
             selected = group_labels(args, event.webhook)
@@ -211,7 +211,9 @@ def trigger_spec(trigger: Trigger, event: Event, args: ListenerArgs, number: int
     if number:
         condition = f"{cel.one_of(payload.REPOSITORY, applications)} && ({condition})"
     application = [{"key": "application", "expression": cel.lookup(applications, payload.REPOSITORY)}]
-    overlays = [{"key": "run", "expression": payload.run_name(trigger.environment, trigger.event)}]
+    overlays = [{"key": "run", "expression": payload.run_name(trigger.environment, trigger.event, trigger.shortened)}]
+    if trigger.shortened:
+        overlays.append({"key": "prefix", "expression": payload.prefix(trigger.environment, trigger.shortened)})
     if "merged-by" in event.params:
         overlays.append({"key": "mergedBy", "expression": payload.MERGED_BY})
     if event.webhook == "issue_comment":

@@ -5,9 +5,10 @@ The fields are those of GitHub's `pull_request` and `issue_comment` webhooks
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
-from components.cel import every, lookup, one_of, quote
+from components.cel import dashed, every, lookup, one_of, prefixed, quote
 
 T = TypeVar("T")
 
@@ -216,7 +217,12 @@ _NAMED_BY = {
 }
 
 
-def run_name(environment: str, event: str) -> str:
+def prefix(environment: str, shortened: Mapping[str, str]) -> str:
+    """Return the expression for what names of a run and of its Pipeline begin with."""
+    return prefixed("extensions.application", environment, shortened)
+
+
+def run_name(environment: str, event: str, shortened: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the expression for a run's name, the same for a redelivery and another for every new event.
 
     Its time is part of the signed body: a redelivery repeats it, so the second PipelineRun is refused as one that exists;
@@ -225,7 +231,7 @@ def run_name(environment: str, event: str) -> str:
     number, what, when = _NAMED_BY[event]
     return " + ".join(
         [
-            f"extensions.application + '-{environment}-'",
+            dashed(prefix(environment, shortened)),
             f"{number} + '-'",
             f"{what} + '-'",
             # To the second: what may follow is a fraction, or the zone of the forge's server.

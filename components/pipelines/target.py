@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.conventions import Manifest, literal, seconds
+from components.conventions import Manifest, literal, prefix, seconds
 from components.settings.application import Fetch, SmokeCheck
 
 
@@ -46,27 +46,27 @@ class Target:
     @property
     def pipeline(self) -> str:
         """The Pipeline's name, e.g. `chespirito-staging-pipeline`."""
-        return f"{self.application}-{self.environment}-pipeline"
+        return f"{prefix(self.application, self.environment)}-pipeline"
 
     @property
     def fork_pipeline(self) -> str:
         """The name of the Pipeline for a fork's pull request."""
-        return f"{self.application}-{self.environment}-fork-pipeline"
+        return f"{prefix(self.application, self.environment)}-fork-pipeline"
 
     @property
     def rebuild_pipeline(self) -> str:
         """The name of the Pipeline that rebuilds what a merge made."""
-        return f"{self.application}-{self.environment}-rebuild-pipeline"
+        return f"{prefix(self.application, self.environment)}-rebuild-pipeline"
 
     @property
     def proof_pipeline(self) -> str:
         """The name of the Pipeline that tells whether an image may come back."""
-        return f"{self.application}-{self.environment}-proof-pipeline"
+        return f"{prefix(self.application, self.environment)}-proof-pipeline"
 
     @property
     def moved_pipeline(self) -> str:
         """The name of the Pipeline for a base branch that has moved."""
-        return f"{self.application}-{self.environment}-base-moved-pipeline"
+        return f"{prefix(self.application, self.environment)}-base-moved-pipeline"
 
     @property
     def context_suffix(self) -> str:
@@ -76,7 +76,7 @@ class Target:
     @property
     def rejected_pipeline(self) -> str:
         """The name of the Pipeline for a pull request closed unmerged."""
-        return f"{self.application}-{self.environment}-rejected-pipeline"
+        return f"{prefix(self.application, self.environment)}-rejected-pipeline"
 
 
 MERGE_PARAMS = {

@@ -29,6 +29,8 @@ def application_args(delivery: Delivery, application: Application, namespace: pu
         secret_env={name: stack.secret(source) for name, source in here.secrets.env.items()},
         secret_files={name: stack.secret(source) for name, source in here.secrets.files.items()},
         quotes_logs=environment.quotes_logs,
+        shared=environment.shared,
+        delivery_namespace=environment.delivery_namespace if environment.namespaces.delivery else None,
         pull_secret=delivery.pull_secret,
         node_port=environment.node_ports.get(application.name),
         host=here.host,

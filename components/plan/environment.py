@@ -22,6 +22,7 @@ from components.plan.pipelines import pipelines_args
 from components.plan.policies import policies_args
 from components.policies.component import PoliciesArgs
 from components.pruning import PruningArgs
+from components.settings import pods
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack
 from components.settings.workloads import parts
@@ -51,12 +52,20 @@ class EnvironmentPlan:
     @property
     def environment(self) -> EnvironmentArgs:
         """Namespaces and quotas."""
+        spaces = self.settings.namespaces
         return EnvironmentArgs(
             name=self.name,
+            workload_namespace=self.settings.workload_namespace,
             delivery_namespace=self.settings.delivery_namespace,
+            existing=[
+                role
+                for role, own in (("workload", spaces.workload), ("delivery", spaces.delivery))
+                if own is not None and own.existing
+            ],
             builds_images=self._delivery.builds is not None,
             frozen=self.settings.frozen,
-            max_pods=self.settings.max_pods,
+            max_pods=pods.of_workloads(self.settings, self.stack.settings.applications),
+            max_delivery_pods=pods.of_deliveries(self.settings, self.stack.settings.applications),
             max_runs=runs.most(self._delivery),
         )
 

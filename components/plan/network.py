@@ -30,6 +30,7 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         api_server=settings.cluster.api_server_addresses,
         own=settings.cluster.own_addresses,
         smoke_checked={each.name: each.port for each in applications if each.smoke_check and each.port},
+        shared=delivery.environment.shared,
         listener=listener,
         ports={part.name: part.container.port for each in applications for part in parts(each) if part.container.port},
     )

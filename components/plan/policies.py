@@ -16,7 +16,7 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
     stack, settings, environment, builds = delivery.stack, delivery.settings, delivery.environment, delivery.builds
     return PoliciesArgs(
         environment=environment.name,
-        workload_namespace=environment.name,
+        workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
         listener=listener,
         applications=tuple(application.name for application in settings.applications),
@@ -24,6 +24,7 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
             trigger.event: template(trigger, EVENTS[trigger.event])["resourcetemplates"][0]
             for trigger in runs.triggers(delivery, environment.delivery_namespace)
         },
+        shortened=runs.shortened(delivery),
         container=CONTAINER,
         repositories={
             deployment_name(part.name): settings.registry.image(application.name)

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from components.conventions import prefix
 from components.listener.events import EVENTS, Trigger
 from components.pipelines import fork, moved, promotion, pull_request, rebuild, timeouts
 from components.plan.delivery import Delivery
@@ -27,7 +28,7 @@ def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
             runs["ok-to-test"] = fork.run(git_credential)
     made = {application.name: pipelines(delivery, application) for application in settings.applications}
     started = {
-        event: [specs[f"{name}-{environment.name}-{EVENTS[event].pipeline}"] for name, specs in made.items()]
+        event: [specs[f"{prefix(name, environment.name)}-{EVENTS[event].pipeline}"] for name, specs in made.items()]
         for event in runs
     }
     return [
@@ -37,9 +38,17 @@ def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
             namespace=namespace,
             run=run,
             timeouts=timeouts.of_run(*started[event]),
+            shortened=shortened(delivery),
         )
         for event, run in runs.items()
     ]
+
+
+def shortened(delivery: Delivery) -> dict[str, str]:
+    """Return what names of runs begin with, by application, where both names are too long."""
+    environment = delivery.environment.name
+    begin = {application.name: prefix(application.name, environment) for application in delivery.settings.applications}
+    return {name: made for name, made in begin.items() if made != f"{name}-{environment}"}
 
 
 def most(delivery: Delivery) -> int:

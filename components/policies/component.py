@@ -28,15 +28,17 @@ class PoliciesArgs:
     applications: tuple[str, ...]
     runs: Mapping[str, Manifest]
     """The PipelineRun that each event starts, as its TriggerTemplate says."""
+    shortened: Mapping[str, str] = field(default_factory=dict)
+    """What names of runs begin with, by application, where its name and the environment's are too long."""
     container: str
     repositories: Mapping[str, str]
     """Deployment to the repository of its images."""
-    followers: tuple[str, ...]
-    """Those of them that run what another one runs, and that nothing is noted on."""
     lease_seconds: Mapping[str, int]
     """Deployment to how long its Lease is held at most."""
     placeholder_repository: str
     """Repository of the image that runs before the first delivery."""
+    followers: tuple[str, ...] = ()
+    """Those of them that run what another one runs, and that nothing is noted on."""
     before_rollouts: Mapping[str, Before] = field(default_factory=dict)
     """What applications run before their rollouts, where they do."""
     approval: Approval | None
@@ -80,6 +82,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             environment=args.environment,
             applications=args.applications,
             templates=args.runs,
+            shortened=args.shortened,
         ),
         deploys(
             namespace=args.workload_namespace,
@@ -89,6 +92,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             repositories=args.repositories,
             followers=args.followers,
             placeholder_repository=args.placeholder_repository,
+            shortened=args.shortened,
         ),
         leases(namespace=args.workload_namespace, account=deployer, longest=args.lease_seconds),
         endings(namespace=args.delivery_namespace),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.cel import lookup, quote
+from components.cel import dashed, lookup, prefixed, quote
 from components.conventions import AWAITS, BEFORE, FOLLOWS, HISTORY, HOLD, LABEL_LIMIT, PROJECT, ROLLING_OUT, Manifest, key
 from components.listener.payload import LOGIN, SHA
 from components.policies import ownership
@@ -43,6 +43,7 @@ _FORMS = {
 _KEPT = 20
 # How much of a run's name is left in that of its pod, where both together are longer than 63 characters.
 _LEGIBLE = 20
+_APPLICATION = "object.metadata.labels['app.kubernetes.io/name']"
 
 
 def deploys(
@@ -54,12 +55,13 @@ def deploys(
     repositories: Mapping[str, str],
     followers: Sequence[str] = (),
     placeholder_repository: str,
+    shortened: Mapping[str, str],
 ) -> Policy:
     """Return the policy for a deployer.
 
     `repositories` maps a Deployment to the repository whose images it runs; of `followers` nothing changes but that. The
-    placeholder is what it ran before the first
-    delivery: restoring may return to it.
+    placeholder is what it ran before the first delivery: restoring may return to it. `shortened` has the beginnings of runs'
+    names that are not both names.
     """
 
     def image(spec: str) -> str:
@@ -71,7 +73,7 @@ def deploys(
     served = texts((BEFORE, ROLLING_OUT))
     notes = texts((*_FORMS, HISTORY, HOLD, ROLLING_OUT))  # a hold has its own message
     forms = ", ".join(f"{quote(name)}: {quote(form)}" for name, form in _FORMS.items())
-    label = "object.metadata.labels['app.kubernetes.io/name']"
+    label = _APPLICATION
     if followers:
         label = f"({quote(FOLLOWS)} in object.metadata.labels ? object.metadata.labels[{quote(FOLLOWS)}] : {label})"
     here: ownership.Fields = {f'k:{{"name":"{container}"}}': {"f:image": None}}
@@ -114,7 +116,7 @@ def deploys(
             # The token names the pod that it was made for, whose name begins as its run's does.
             "pod": f"has(request.userInfo.extra) && {_POD} in request.userInfo.extra ? "
             f"request.userInfo.extra[{_POD}].join('') : ''",
-            "own": f"{label} + {quote(f'-{environment}-')} + "
+            "own": f"{dashed(prefixed(label, environment, shortened))} + "
             "variables.held.split('\"pullRequest\":\"')[1].split('\"')[0] + '-'",
             **ownership.variables(fields),
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.cel import quote
+from components.cel import dashed, prefixed, quote
 from components.conventions import Manifest, key
 from components.listener.payload import LOGIN, NO_NUMBER, PERSON, SHA
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, literal, optional, rule, same_but, texts, validation
@@ -29,7 +29,13 @@ OVERTAKEN = "^([0-9a-f]{40}|closed|reopened|moved)$"
 
 
 def runs(
-    *, namespace: str, account: str, environment: str, applications: Sequence[str], templates: Mapping[str, Manifest]
+    *,
+    namespace: str,
+    account: str,
+    environment: str,
+    applications: Sequence[str],
+    templates: Mapping[str, Manifest],
+    shortened: Mapping[str, str],
 ) -> Policy:
     """Return the policy for a listener: it creates what its TriggerTemplates say, and nothing else.
 
@@ -38,6 +44,9 @@ def runs(
     carried = sorted({param["name"] for template in templates.values() for param in template["spec"]["params"]})
     given = {name: f"variables.params.filter(p, p.name == {quote(name)}).map(p, p.value).join('')" for name in carried}
     given |= {"application": "string(variables.application)", "run": "string(object.metadata.name)"}
+    begins = prefixed("variables.application", environment, shortened)
+    if shortened:
+        given["prefix"] = begins
     nothing = {"labels": {"": ""}, "spec": {"": ""}}
     declared = literal(nothing)
     for event, template in sorted(templates.items(), reverse=True):
@@ -81,7 +90,7 @@ def runs(
                 "a run has no annotations, finalizers or owners, and is named <application>-<environment>-<number>-…",
                 "!has(object.metadata.annotations) && !has(object.metadata.finalizers) && "
                 "!has(object.metadata.ownerReferences) && "
-                f"object.metadata.name.startsWith(variables.application + {quote(f'-{environment}-')} + {number} + '-')",
+                f"object.metadata.name.startsWith({dashed(begins)} + {number} + '-')",
             ),
             validation(
                 "the spec of a run is what its TriggerTemplate declares, nothing more and nothing less",

@@ -95,8 +95,8 @@ class Fetch(Model):
 class Origin(Model):
     """Where an application comes from: its name, and what of which repository it is."""
 
-    name: form.Name = Field(
-        description="also the image's; its Deployment is `<name>-pod`; with the environment's name at most 30 characters",
+    name: form.ApplicationName = Field(
+        description="also the image's; its Deployment is `<name>-pod`",
         examples=["shop"],
     )
     repository: form.RepositoryName = Field(description="the repository on the forge", examples=["acme/shop"])

@@ -14,13 +14,10 @@ from components.settings.errors import Location, contradiction, path
 from components.settings.forge import Forge
 from components.settings.mark import Mark
 from components.settings.names import names_in_use
+from components.settings.namespace_checks import namespace_inconsistencies
 from components.settings.network_checks import network_inconsistencies
 from components.settings.registry import ReadRegistry, Registry
 from components.settings.settings import Settings
-
-# A PipelineRun is named application-environment-number-sha8-timestamp14 and must fit a label value of 63 characters;
-# with pull request numbers of up to 7 digits, 30 characters are left for application and environment together.
-NAMES_TOGETHER = 30
 
 
 def inconsistencies(settings: Settings) -> Iterator[str]:
@@ -33,14 +30,11 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _tests(settings)
     yield from _pages(settings.forge)
     yield from names_in_use(settings)
+    yield from namespace_inconsistencies(environments)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
     for index, environment in enumerate(environments):
         place = ("environments", index)
-        if environment.name in delivery_namespaces:
-            yield contradiction(
-                (*place, "name"), environment.name, "is another environment's delivery namespace; choose another"
-            )
         if environment.deliver_on == "pull-request" and settings.build is None:
             needed = f"needs the key `{path(('build',))}`; add it, with `quarantine`"
             yield contradiction((*place, "deliverOn"), environment.deliver_on, needed)
@@ -66,14 +60,6 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"
-        for number, name in enumerate(names):
-            if len(name) + len(environment.name) > NAMES_TOGETHER:
-                yield contradiction(
-                    ("applications", number, "name"),
-                    name,
-                    f"has {len(name)} characters and its environment {environment.name!r} {len(environment.name)}, together "
-                    f"more than {NAMES_TOGETHER}: their runs' names would not fit a label; shorten one of them",
-                )
     yield from _forge(settings)
     yield from network_inconsistencies(settings)
     rotation = settings.listener.webhook_secret
@@ -139,7 +125,7 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
         at = first.setdefault(application.repository.lower(), index)
         other = applications[at]
         if application.base_branch != other.base_branch:
-            problem = f"is {json.dumps(other.base_branch)} for applications[{at}]"
+            problem = f"is {json.dumps(other.base_branch)} for {other.name}"
             yield contradiction(
                 ("applications", index, "baseBranch"),
                 application.base_branch,
@@ -149,7 +135,7 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
             yield contradiction(
                 ("applications", index, "repositoryId"),
                 application.repository_id,
-                f"is {other.repository_id} for applications[{at}], of the same repository; "
+                f"is {other.repository_id} for {other.name}, of the same repository; "
                 "name the same number, or leave it out here",
             )
         inside = any(

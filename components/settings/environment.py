@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.conventions import delivery_namespace
 from components.settings import types as form
 from components.settings.application import Resources
 from components.settings.exposure import Exposure
@@ -130,15 +131,42 @@ class Workload(Pods):
     )
 
 
+class Namespace(Model):
+    """A namespace that is called otherwise, or is somebody else's."""
+
+    name: form.NamespaceName = Field(description="its name", examples=["shop-prod"])
+    existing: bool = Field(
+        default=False,
+        description="whether it is there already: it is read, and neither made, changed nor deleted (docs/namespaces.md)",
+        examples=[True],
+    )
+
+
+class Namespaces(Model):
+    """Where an environment is on the cluster."""
+
+    workload: Namespace | None = Field(
+        default=None, description="where its applications run; default its own, called as the environment"
+    )
+    delivery: Namespace | None = Field(
+        default=None, description="where its listener and its runs are; default its own, `<environment>-ci`"
+    )
+
+
 class Environment(Model):
     """Where applications run, and what brings them there."""
 
-    name: form.ShortName = Field(description="also the workload namespace's name", examples=["staging"])
+    name: form.EnvironmentName = Field(
+        description="also the workload namespace's name, unless `namespaces` has another one", examples=["staging"]
+    )
+    namespaces: Namespaces = Field(
+        default_factory=Namespaces, description="namespaces that are called otherwise, or are there already"
+    )
     deliver_on: Literal["pull-request", "merge"] = Field(
         description="`pull-request`: build and roll out when one is opened or updated; `merge`: promote when merged",
         examples=["merge"],
     )
-    promotes_from: form.ShortName = Field(
+    promotes_from: form.EnvironmentName = Field(
         default="staging",
         description="where it delivers on merge: the environment whose mark it demands, here or in another stack: one that "
         "delivers on pull-request, or on merge with a `mark.privateKey` of its own; several may promote from one",
@@ -174,7 +202,7 @@ class Environment(Model):
         description="how host names lead to applications",
         examples=[{"ingress": {"className": "nginx", "clusterIssuer": "letsencrypt"}}],
     )
-    applications: dict[form.Name, Workload] = Field(
+    applications: dict[form.ApplicationName, Workload] = Field(
         default_factory=dict,
         description="how single applications run here",
         examples=[{"shop": {"replicas": 3, "host": "shop.example"}}],
@@ -195,7 +223,18 @@ class Environment(Model):
         description="ended runs of each application that stay; older ones "
         "are deleted. A quota counts runs: twice as many for each application, and 100 more",
     )
-    max_pods: form.Pods = Field(default=20, description="quota of the workload namespace and of the delivery namespace")
+    max_pods: form.Pods | None = Field(
+        default=None,
+        description="quota of the workload namespace and of the delivery namespace, beyond which pods wait; default what is "
+        "declared: of workloads all pods that the applications may have during rollouts, of deliveries two runs of each "
+        "application with two pods each; at least 20",
+        examples=[50],
+    )
+
+    @property
+    def shared(self) -> bool:
+        """Whether its applications run where somebody else's may, too."""
+        return self.namespaces.workload is not None and self.namespaces.workload.existing
 
     def workload(self, application: str) -> Workload:
         """Return how an application runs here."""
@@ -207,6 +246,11 @@ class Environment(Model):
         return self.deliver_on == "pull-request" if self.quote_logs is None else self.quote_logs
 
     @property
+    def workload_namespace(self) -> str:
+        """The namespace of this environment's applications, e.g. `staging`."""
+        return self.namespaces.workload.name if self.namespaces.workload else self.name
+
+    @property
     def delivery_namespace(self) -> str:
         """The namespace of this environment's listener and runs, e.g. `staging-ci`."""
-        return f"{self.name}-ci"
+        return self.namespaces.delivery.name if self.namespaces.delivery else delivery_namespace(self.name)

@@ -11,11 +11,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from components.settings.origins import Location as Location
+from components.settings.origins import origin
+
 PREFIX = "tekton-delivery"
 # Arms of a union; part of pydantic's locations, but no keys.
 TEXT_ARM, SOURCE_ARM = "<text>", "<source>"
-
-Location = tuple[int | str, ...]
 
 # Somebody's name and password in a URL.
 _PASSWORD = re.compile(r"//[^/@:\s]*:[^/@\s]*@")
@@ -39,7 +40,24 @@ class SettingsError(Exception):
 
 def refusal(stack: str, lines: Iterable[str]) -> SettingsError:
     """Return the error for a stack whose settings have these mistakes."""
-    return SettingsError("\n".join([f"Pulumi.{stack}.yaml cannot be used:", *(f"  {line}" for line in lines)]))
+    return SettingsError("\n".join([f"Pulumi.{stack}.yaml cannot be used:", *(f"  {line}" for line in _once(lines))]))
+
+
+# The place of a default, and whose setting it has become.
+_SHARED = re.compile(rf"({PREFIX}:defaults\S*) \(of ([^)]*)\)")
+
+
+def _once(lines: Iterable[str]) -> list[str]:
+    """Say once what is wrong with what many have from one default."""
+    owners: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        shared = _SHARED.match(line)
+        place, rest, owner = (shared[1], line[shared.end() :], shared[2]) if shared else ("", line, "")
+        owners.setdefault((place, rest), []).append(owner)
+    return [
+        (f"{place} (of {first}{f' and {len(others)} more' if others else ''})" if place else "") + rest
+        for (place, rest), (first, *others) in owners.items()
+    ]
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -55,11 +73,14 @@ def unknown(location: Location, known: Sequence[str]) -> str:
 
 
 def path(location: Location) -> str:
-    """Return a key's place as people write it, e.g. `tekton-delivery:applications[0].port`."""
-    text = PREFIX
-    for part in _keys(location):
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text != PREFIX else f":{part}"
-    return text
+    """Return a key's place as people wrote it, e.g. `tekton-delivery:applications[0].port` or `teams/shop.yaml: port`."""
+    at = origin(tuple(_keys(location)))
+    text = ""
+    for part in at.location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    if at.file:
+        return f"{at.file}: {text}" if text else at.file
+    return f"{PREFIX}:{text}" + (f" (of {at.of})" if at.of else "")
 
 
 def contradiction(location: Location, value: str | int, problem: str) -> str:
@@ -81,7 +102,7 @@ def _line(finding: Any, model: type[BaseModel]) -> str:
         allowed = str(finding["ctx"]["expected"]).replace("'", "`")
     subject = "the key must be" if "[key]" in location else "must be"
     value = _shown(finding["input"]) if field is None or field.repr else ""
-    if field is not None and _model_in(field.annotation, "Source") and not {SOURCE_ARM, TEXT_ARM, "[key]"} & set(location):
+    if field is not None and model_in(field.annotation, "Source") and not {SOURCE_ARM, TEXT_ARM, "[key]"} & set(location):
         # What stands in a secret's place may be one, so it is not shown.
         is_text = not isinstance(finding["input"], dict | list)
         value, subject = "", "no secret belongs into this file: must be" if is_text else subject
@@ -108,11 +129,11 @@ def _locate(model: type[BaseModel], location: Location) -> tuple[type[BaseModel]
     for part in _keys(location):
         if isinstance(part, int):
             continue
-        values = _values_of(within)
+        values = values_of(within)
         if values is not None:  # a key that the user chose; what stands there belongs to the same field
             within = values
             continue
-        owner = _model_in(within)
+        owner = model_in(within)
         found = owner.model_fields.items() if owner else ()
         field = next((info for name, info in found if part in (name, info.alias)), None)
         if field is None:
@@ -121,17 +142,17 @@ def _locate(model: type[BaseModel], location: Location) -> tuple[type[BaseModel]
     return owner, field
 
 
-def _values_of(annotation: Any) -> Any:
+def values_of(annotation: Any) -> Any:
     """Return what the values of a mapping such as `dict[str, Model]` are, or None where keys are fixed."""
     arguments = typing.get_args(annotation)
     return arguments[1] if typing.get_origin(annotation) is dict else None
 
 
-def _model_in(annotation: Any, name: str = "") -> type[BaseModel] | None:
+def model_in(annotation: Any, name: str = "") -> type[BaseModel] | None:
     """Return the model in an annotation such as `list[Model] | None`, if it has one (of that name)."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation if name in ("", annotation.__name__) else None
-    return next((found for arm in typing.get_args(annotation) if (found := _model_in(arm, name))), None)
+    return next((found for arm in typing.get_args(annotation) if (found := model_in(arm, name))), None)
 
 
 def _fix(location: Location, field: FieldInfo | None) -> str:
@@ -140,7 +161,7 @@ def _fix(location: Location, field: FieldInfo | None) -> str:
     if field is None or not names:
         return ""
     right = example(field)
-    if _values_of(field.annotation) is not None and isinstance(right, dict) and names[-1] != field.alias:
+    if values_of(field.annotation) is not None and isinstance(right, dict) and names[-1] != field.alias:
         ((name, value),) = right.items()
         return f"`{name}: {_flow(value)}`"
     if isinstance(location[-1], int) and isinstance(right, list):
@@ -161,7 +182,7 @@ def example(field: FieldInfo) -> Any:
         return field.examples[0]
     if isinstance(field.default, str | int):
         return field.default
-    model = _model_in(field.annotation)
+    model = model_in(field.annotation)
     if model is None:
         return {}
     inner = {info.alias or name: example(info) for name, info in model.model_fields.items() if info.is_required()}

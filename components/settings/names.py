@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET
+from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET, prefix
 from components.credential import BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
@@ -12,6 +12,8 @@ from components.settings.settings import Settings
 from components.settings.volumes import objects, references
 from components.settings.workloads import parts
 
+# As of an application (`types.ApplicationName`).
+LONGEST_PART = 53
 # What a name ends with that begins with an application's and its environment's: its Pipelines, and what runs them.
 PARTS = ("fork", "rebuild", "proof", "base-moved", "rejected")
 
@@ -25,13 +27,16 @@ def names_in_use(settings: Settings) -> Iterator[str]:
     yield from _workloads(settings)
     yield from _listener(settings)
     joined: dict[str, str] = {}
+    begun: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(settings.environments):
-        if environment.name in ("default", "tekton-pipelines") or environment.name.startswith("kube-"):
-            problem = "is a namespace of the cluster itself; choose another"
-            yield contradiction(("environments", index, "name"), environment.name, problem)
         secrets = _secrets(environment, settings.applications)
         for number, application in enumerate(settings.applications):
             place: Location = ("applications", number, "name")
+            pair = f"{application.name} in {environment.name}"
+            begins = prefix(application.name, environment.name)
+            if begun.setdefault((environment.name, begins), pair) != pair:
+                problem = f"in {environment.name} has runs called {begins}-…, as {begun[environment.name, begins]} has"
+                yield contradiction(place, application.name, f"{problem}; rename one of the applications")
             for part in parts(application):
                 name, pair = f"{environment.name}-{part.name}", f"{part.name} in {environment.name}"
                 if joined.setdefault(name, pair) != pair:
@@ -57,6 +62,9 @@ def _workloads(settings: Settings) -> Iterator[str]:
         for part in parts(application):
             if part.key is None:
                 continue
+            if len(part.name) > LONGEST_PART:
+                problem = f"its objects would be called {part.name}, more than {LONGEST_PART} characters; shorten a name"
+                yield f"{path(('applications', number, *part.below))}: {problem}"
             if part.name in whose:
                 problem = f"its Deployment would be that of {whose[part.name]}, {part.name}-pod; rename one of the two"
                 yield f"{path(('applications', number, *part.below))}: {problem}"
@@ -111,6 +119,6 @@ def _pipelines(environment: Environment, names: list[str]) -> Iterator[str]:
     if environment.name in PARTS:
         for number, name in enumerate(names):
             for other in names:
-                if name == f"{other}-{environment.name}":
+                if prefix(name, environment.name) == f"{prefix(other, environment.name)}-{environment.name}":
                     problem = f"and {other} would have Pipelines of one name in {environment.name}; rename one of the three"
                     yield contradiction(("applications", number, "name"), name, problem)

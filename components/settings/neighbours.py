@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from components.settings.complete import completed
 from components.settings.environment import Environment
 from components.settings.errors import PREFIX
 from components.settings.settings import Settings
@@ -57,6 +58,7 @@ def _declared(file: Path) -> Iterator[tuple[str, Neighbour]]:
     if not isinstance(config, dict):
         return
     raw = {str(key).removeprefix(f"{PREFIX}:"): value for key, value in config.items() if str(key).startswith(f"{PREFIX}:")}
+    raw = completed(raw).raw
     environments = raw.get("environments")
     for each in environments if isinstance(environments, list) else []:
         if isinstance(each, dict) and isinstance(each.get("name"), str):

@@ -5,6 +5,7 @@ from pydantic import Field
 from components.settings.application import Application
 from components.settings.build import Build
 from components.settings.cluster import Cluster
+from components.settings.defaults import Defaults
 from components.settings.environment import Environment
 from components.settings.forge import Forge
 from components.settings.listener import Listener
@@ -51,6 +52,12 @@ class Settings(Model):
         examples=[{"file": "company-ca.pem"}],
     )
     listener: Listener = Field(default_factory=Listener, description="the stack's EventListener")
+    defaults: Defaults = Field(
+        default_factory=Defaults,
+        description="what applications, or environments, have in common: mappings are merged key by key with an own value, "
+        "others are replaced by it, and null takes a default away",
+        examples=[{"applications": {"healthPath": "/healthz"}}],
+    )
     environments: list[Environment] = Field(min_length=1, description="where applications run")
     applications: list[Application] = Field(min_length=1, description="what is delivered")
 

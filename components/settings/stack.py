@@ -10,11 +10,14 @@ from pulumi.runtime.config import CONFIG
 from pydantic import BaseModel, ValidationError
 
 from components.settings.checks import inconsistencies
+from components.settings.complete import Completed, completed
 from components.settings.container_checks import container_inconsistencies
 from components.settings.contents import wrong_contents
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
+from components.settings.files import beyond, other_repositories
 from components.settings.mark_checks import mark_inconsistencies
 from components.settings.neighbours import Neighbours, neighbours
+from components.settings.origins import written
 from components.settings.promotion_checks import promotion_inconsistencies
 from components.settings.settings import Settings
 from components.settings.types import IMAGE_BY_DIGEST, Source
@@ -40,18 +43,26 @@ class Stack:
         """
         config = pulumi.Config()
         known = [field.alias or name for name, field in Settings.model_fields.items()]
-        raw = {name: value for name in known if (value := _parsed(config.get(name))) is not None}
-        mistakes = list(_unknown_keys(known, raw))
+        made = completed({name: value for name in known if (value := _parsed(config.get(name))) is not None})
+        with written(made.origins):
+            return cls._checked(made, [*_unknown_keys(known, made), *made.mistakes], config, read)
+
+    @classmethod
+    def _checked(cls, made: Completed, mistakes: list[str], config: pulumi.Config, read: Reader | None) -> "Stack":
         try:
-            settings = Settings.model_validate(raw)
+            settings = Settings.model_validate(made.raw)
         except ValidationError as error:
             raise refusal(pulumi.get_stack(), [*mistakes, *describe(error, Settings)]) from None
         texts: dict[Source, str] = {}
         for location, source in _sources(settings, ()):
+            if problem := beyond(location, source, made.origins, made.files):
+                mistakes.append(problem)
+                continue
             try:
                 texts[source] = _content(source, config, read or _read_file)
             except (OSError, ValueError, LookupError) as error:
                 mistakes.append(_unusable(location, source, error))
+        mistakes += other_repositories(settings.applications, made.origins, made.files)
         mistakes += inconsistencies(settings)
         elsewhere = neighbours(Path())
         mistakes += promotion_inconsistencies(settings, elsewhere)
@@ -117,9 +128,9 @@ def _parsed(text: str | None) -> Any:
         return text
 
 
-def _unknown_keys(known: list[str], raw: Any) -> Iterator[str]:
-    """Yield a line for each key of the project that is neither a setting nor named by a `config` source."""
-    named = set(_config_keys(raw))
+def _unknown_keys(known: list[str], made: Completed) -> Iterator[str]:
+    """Yield a line for each key of the project that is neither a setting nor named by, or for, a `config` source."""
+    named = {*_config_keys(made.raw), *(name for file in made.files.values() for name in file.config)}
     for key in CONFIG.get():
         namespace, _, name = key.partition(":")
         if namespace == PREFIX and name not in known and name not in named:

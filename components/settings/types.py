@@ -23,6 +23,11 @@ from components.settings.form import (
 
 _LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at most {} characters"
 
+NamespaceName = Annotated[str, matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "the name of a namespace")]
+# A Task of an application's own is `build-<name>`, which is a label; as with Helm ten characters are left.
+ApplicationName = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?", _LABEL.format(53))]
+# A Trigger is called as its event, a number and the environment, which is a label too.
+EnvironmentName = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", _LABEL.format(40))]
 Name = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", _LABEL.format(40))]
 ShortName = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", _LABEL.format(20))]
 RepositoryName = Annotated[
@@ -165,6 +170,15 @@ FilePath = Annotated[
         r"(?!\s*[{[])(?!.*: )[^\r\n]+", "a file's path in one line; what a kubeconfig holds stays in its file", wrong_path
     ),
 ]
+ProjectFile = Annotated[
+    str,
+    matching(
+        r"(?!(?:.*/)?\.{1,2}(?:/|$))(?:[\w.-]+/)+[\w.-]+",
+        "a path below the project of letters, digits, `.`, `_` and `-`, in a folder and without `..`",
+    ),
+]
+RepositoryPattern = Annotated[str, matching(r"[\w.*-]+/[\w.*-]+", "owner/name, with `*` for any part of it")]
+ConfigName = Annotated[str, matching(r"\w[\w.-]*", "a key of the stack's configuration, without the project's name")]
 ProxyUrl = Annotated[
     str,
     matching(

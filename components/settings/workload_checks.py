@@ -1,9 +1,10 @@
 """What quantities and names of applications and builds mean for each other. Each mistake is one line."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from components.conventions import go_duration, quantity, seconds
+from components.settings import pods
 from components.settings.application import Application, Resources
 from components.settings.build import Build
 from components.settings.environment import Environment, ResourcesHere, Workload
@@ -15,8 +16,6 @@ from components.settings.workloads import Part, parts
 RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath", "PROBES_PORT": "probes.port"}
 # What the program tells every build, and by what (docs/builds.md).
 OF_BUILDS = {"REVISION": "the commit", "SOURCE_DATE_EPOCH": "the commit's date", "BUILDKIT_SYNTAX": "the builder it has"}
-# Seconds after which a pod that was told to end is still there while the next ones start.
-LINGERS = 10
 
 
 def workload_inconsistencies(settings: Settings) -> Iterator[str]:
@@ -118,24 +117,16 @@ def _services(place: Location, application: Application, build: Build | None) ->
                 yield f"{where} = {json.dumps(folder)}: stands there twice; remove one of the two"
 
 
-def _too_many_pods(place: Location, environment: Environment, applications: Iterable[Application]) -> Iterator[str]:
-    """A rollout has one pod more than it began with, unless there are none, and stops at the quota.
-
-    What was told to end counts until it has: of one that may take its time, all that ran before may still be there.
-    """
-    applications = list(applications)
-    needed, rolling = sum(1 for application in applications if application.before_rollout), "one more each during a rollout"
-    for part in (part for application in applications for part in parts(application)):
-        here = part.here(environment)
-        most = here.autoscaling.max if here.autoscaling else part.pods(environment)
-        lingers = seconds(part.container.termination_grace_period) > LINGERS
-        needed += most + (most if lingers else 1) if most else 0
-        if lingers:
-            rolling = f"one more each during a rollout, twice as many where `terminationGracePeriod` is above {LINGERS}s"
-    if needed > environment.max_pods:
+def _too_many_pods(place: Location, environment: Environment, applications: Sequence[Application]) -> Iterator[str]:
+    """A rollout stops at the quota."""
+    needed = pods.needed(environment, applications)
+    if environment.max_pods is not None and needed > environment.max_pods:
+        rolling = "one more each during a rollout"
+        if any(pods.lingers(each.container) and each.pods(environment) for each in pods.all_parts(applications)):
+            rolling += f", twice as many where `terminationGracePeriod` is above {pods.LINGERS}s"
         yield (
             f"{path((*place, 'maxPods'))} = {environment.max_pods}: the applications may need {needed} pods, {rolling}; "
-            "raise it, or lower their replicas"
+            f"raise it, lower their replicas, or leave it out"
         )
 
 

@@ -1,9 +1,15 @@
 """The command line: see the package."""
 
+from collections.abc import Callable
+
 from offline.reference import page, schema
 from offline.run import ROOT
 
-FILES = {"docs/settings.md": page.text, "docs/settings.schema.json": schema.text}
+FILES: dict[str, Callable[[], str]] = {
+    "docs/settings.md": page.text,
+    "docs/settings.schema.json": lambda: schema.text(schema.document()),
+    "docs/applications.schema.json": lambda: schema.text(schema.of_applications()),
+}
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from components.conventions import PROJECT
 from components.settings.errors import example
+from components.settings.files import ApplicationsFile
 from components.settings.form import Form
 from components.settings.settings import Settings
 from components.settings.types import Source
@@ -27,6 +28,11 @@ with `pulumi config set --secret NAME`.
 """
 COLUMNS = "| key | allowed | default | example | meaning |\n|---|---|---|---|---|\n"
 
+FILE = """
+In the place of an application, the file that holds one or a list of them ([many applications](applications.md)):
+
+"""
+
 Place = tuple[str, ...]
 
 
@@ -37,6 +43,8 @@ def text() -> str:
         field = next(field for name, field in Settings.model_fields.items() if (field.alias or name) == key.rstrip("[]"))
         parts.append(f"\n## {key.rstrip('[]')}\n\n{_sentence(field)}\n\n{COLUMNS}")
         parts += [_row(place, field, within) for place, field, within in group]
+        if key == "applications[]":
+            parts += [FILE, COLUMNS, *(_row(*row) for row in rows(ApplicationsFile, (key,), (key,)))]
     return "".join(parts)
 
 

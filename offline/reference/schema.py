@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from components.conventions import PROJECT
+from components.settings.files import ApplicationsFile
 from components.settings.settings import Settings
 
 
@@ -38,6 +39,13 @@ def document() -> dict[str, Any]:
     """Return the schema."""
     made = Settings.model_json_schema(schema_generator=_Generator)
     settings, required = made["properties"], made["required"]
+    of_file = ApplicationsFile.model_json_schema(schema_generator=_Generator)
+    made["$defs"] |= {ApplicationsFile.__name__: of_file}
+    settings["applications"]["items"] = {
+        "if": {"type": "object", "required": ["file"]},
+        "then": {"$ref": f"#/$defs/{ApplicationsFile.__name__}"},
+        "else": settings["applications"]["items"],
+    }
     others = f"^{PROJECT}:(?!({'|'.join(settings)})$)"
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -64,6 +72,18 @@ def document() -> dict[str, Any]:
     }
 
 
-def text() -> str:
-    """Return the schema as it stands in docs/settings.schema.json."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+def of_applications() -> dict[str, Any]:
+    """Return the schema of a file of applications, beside that of stack files."""
+    application = {"$ref": "settings.schema.json#/$defs/Application"}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": f"applications of {PROJECT} in a file of their own",
+        "if": {"type": "array"},
+        "then": {"items": application},
+        "else": application,
+    }
+
+
+def text(schema: dict[str, Any]) -> str:
+    """Return a schema as it stands in a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

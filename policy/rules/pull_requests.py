@@ -23,6 +23,10 @@ def credentials(stack: Sequence[Declared]) -> Iterator[tuple[str, str]]:
     environments = {
         item.name: str(item.labels.get(ENVIRONMENT, "")) for item in stack if item.kind == "Namespace" and item.group == ""
     }
+    # A namespace that was there already is known by what is declared in it.
+    for item in stack:
+        if item.kind == "Task" and item.namespace not in environments:
+            environments[item.namespace] = str(item.labels.get(ENVIRONMENT, ""))
     exposed = {
         environments.get(item.namespace, "")
         for item in stack

@@ -26,6 +26,7 @@ from tests.support import (
     with_services,
 )
 from tests.test_fork import comment
+from tests.test_longest_names import longest
 from tests.test_pushes import CHANGES as PUSH_CHANGES
 from tests.test_routing import CHANGES, FIXTURES, payload, push
 
@@ -44,6 +45,7 @@ def shapes() -> Iterator[tuple[str, Callable[[dict[str, Declared]], Declared]]]:
     yield "public repositories", lambda stacks: over_https("production", public=True)
     yield "several applications", lambda stacks: several_applications()
     yield "services", lambda stacks: with_services()
+    yield "the longest names", lambda stacks: longest()
     yield "texts with a dollar", lambda stacks: texts.awkward_staging()
     yield "people with a dollar", lambda stacks: texts.awkward_production()
 

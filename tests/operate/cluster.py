@@ -76,6 +76,12 @@ def task_run(of: Manifest, reason: str, account: str = "deployer") -> Manifest:
 class Memory(Cluster):
     """An environment with the application shop."""
 
+    def workload_namespace(self, environment: str) -> str:
+        return environment
+
+    def delivery_namespace(self, environment: str) -> str:
+        return f"{environment}-ci"
+
     def __init__(self, environment: str = "production", *history: Manifest, user: str = "ana") -> None:
         self.user, self.environment = user, environment
         self.broken: set[str] = set()

@@ -27,7 +27,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Memory:
     waits = run(3, "12:01:00")
     made.pipeline_runs.append(waits)
     made.task_runs += [task_run(waits, "queued: production is held by ana: by hand")]
-    monkeypatch.setattr(command, "Cluster", lambda context: made)
+    monkeypatch.setattr(command, "Cluster", lambda context, namespace=None: made)
     return made
 
 
@@ -209,7 +209,7 @@ def test_what_others_wrote_is_shown_plainly_and_makes_no_lines(
 
 
 def test_who_has_read_enough_is_told_nothing_more() -> None:
-    program = "import sys, operate.__main__ as m; m.run = lambda *_: print('x' * 10**6); m.Cluster = lambda _: None"
+    program = "import sys, operate.__main__ as m; m.run = lambda *_: print('x' * 10**6); m.Cluster = lambda *_: None"
     ask = f"{program}; sys.exit(m.main(['history', 'staging', 'shop']))"
     with subprocess.Popen([sys.executable, "-c", ask], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as asked:
         assert asked.stdout

@@ -101,6 +101,16 @@ def test_an_object_that_opens_a_namespace_and_is_not_declared_is_told() -> None:
     ]
 
 
+def test_what_opens_a_delivery_namespace_that_was_there_already_is_told_too() -> None:
+    """It is for deliveries alone. Where applications run beside those of somebody else, theirs is theirs."""
+    task = {"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": {"name": "build", "namespace": "builds"}}
+    found = {name: live(metadata={"name": name, "namespace": name}) for name in ("builds", "shop-prod")}
+    there = cluster(Role=Kind(found), Task=Kind({"build": copy.deepcopy(task)}))
+    assert [str(each) for each in drift.find(there, declaration(task))] == [
+        "Role builds/builds: is not declared; delete it, or declare it"
+    ]
+
+
 def test_a_change_in_between_is_tried_again_and_not_for_ever() -> None:
     kind = Kind({"deployer": live()})
     kind.conflicts = 2

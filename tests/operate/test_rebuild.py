@@ -119,7 +119,9 @@ def test_it_is_rebuilt_in_the_environment_that_the_stack_promotes_from(
     wanted: str,
 ) -> None:
     production.declared["vouched-by"] = "preview"
-    monkeypatch.setattr(command, "Cluster", lambda context: Staging(wanted) if context == "other" else production)
+    monkeypatch.setattr(
+        command, "Cluster", lambda context, namespace=None: Staging(wanted) if context == "other" else production
+    )
     code = command.main(["rebuild", "production", "shop", "3", *named, "--in-context", "other"])
     said = capsys.readouterr()
     assert code == 0, said.err
@@ -130,7 +132,7 @@ def test_what_a_stack_of_an_older_version_promotes_from_has_to_be_named(
     production: Memory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     production.declared = {}
-    monkeypatch.setattr(command, "Cluster", lambda context: production)
+    monkeypatch.setattr(command, "Cluster", lambda context, namespace=None: production)
     assert command.main(["rebuild", "production", "shop", "3"]) == 1
     assert "name the environment that it promotes from with --in" in capsys.readouterr().err
 
@@ -186,7 +188,7 @@ def clusters(monkeypatch: pytest.MonkeyPatch, *there: Memory) -> None:
 
     monkeypatch.setattr(command, "target", found)
     monkeypatch.setattr(rebuild, "target", found)
-    monkeypatch.setattr(command, "Cluster", lambda context: there[0])
+    monkeypatch.setattr(command, "Cluster", lambda context, namespace=None: there[0])
 
 
 def test_in_a_chain_it_is_rebuilt_where_it_is_built_and_goes_through_each_environment(
