@@ -29,10 +29,10 @@ POD = ("spec", "template", "spec")
 APP = (*POD, "containers", 0)
 
 
-def _more(kind: str) -> Change:
+def _more(kind: str, **fields: Any) -> Change:
     def change(item: Any) -> None:
         pod = item["spec"]["template"]["spec"]
-        pod[kind] = [*(pod.get(kind) or []), {"name": "more", "image": IMAGE}]
+        pod[kind] = [*(pod.get(kind) or []), {"name": "more", **(fields or {"image": IMAGE})}]
 
     return change
 
@@ -62,7 +62,7 @@ ATTEMPTS: dict[str, tuple[str, Change]] = {
     "log": ("job-pods", put(*APP, "terminationMessagePolicy", value="File")),
     "service-account": ("job-pods", put(*POD, "serviceAccountName", value="default")),
     "token": ("job-pods", put(*POD, "automountServiceAccountToken", value=True)),
-    "host-path": ("job-pods", put(*POD, "volumes", value=[{"name": "node", "hostPath": {"path": "/"}}])),
+    "host-path": ("job-pods", _more("volumes", hostPath={"path": "/"})),
     "host-network": ("job-pods", put(*POD, "hostNetwork", value=True)),
     "node": ("job-pods", put(*POD, "nodeName", value="node")),
     "pod-time": ("job-pods", put(*POD, "activeDeadlineSeconds", value=86400)),
