@@ -18,9 +18,9 @@ Rule = dict[str, Any]
 Subject = dict[str, str]
 
 
-def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
-    """Return the rights of a deployer: read, watch and patch the named Deployments, hold the Leases of those names, and see
-    whether the environment is frozen.
+def deployer_rules(deployments: Sequence[str], followers: Sequence[str] = ()) -> list[Rule]:
+    """Return the rights of a deployer: read, watch and patch the named Deployments, hold the Leases of those that lead, and
+    see whether the environment is frozen.
 
     A watch has a field selector on the name, which RBAC matches by resourceNames. A run of the last release lists as well.
     """
@@ -28,7 +28,7 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
         {
             "apiGroups": ["apps"],
             "resources": ["deployments"],
-            "resourceNames": list(deployments),
+            "resourceNames": [*deployments, *followers],
             "verbs": ["get", "list", "watch", "patch"],
         },
         {
@@ -38,6 +38,8 @@ def deployer_rules(deployments: Sequence[str]) -> list[Rule]:
             "verbs": ["get", "watch", "update"],
         },
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [FREEZE], "verbs": ["get"]},
+        # Why a rollout does not get ready. What a probe was answered is in events alone.
+        {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
     ]
 
 
@@ -85,7 +87,9 @@ class AccessArgs:
     workload_namespace: pulumi.Input[str]
     delivery_namespace: pulumi.Input[str]
     deployments: tuple[str, ...]
-    """Names of the Deployments that the deployer may patch."""
+    """Names of the Deployments that the deployer may patch, and of their Leases."""
+    followers: tuple[str, ...] = ()
+    """Those of further Deployments, which run what one of the others does."""
     pull_secret: str | None
     """Secret by which images of steps are pulled; None for a registry that needs none."""
     runs_untrusted_code: bool
@@ -129,7 +133,7 @@ class Access(pulumi.ComponentResource):
             DEPLOYER,
             args.workload_namespace,
             args.delivery_namespace,
-            deployer_rules(args.deployments),
+            deployer_rules(args.deployments, args.followers),
             common,
             child,
         )

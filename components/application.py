@@ -1,4 +1,4 @@
-"""An application in an environment: its Deployment, Service and Secret, how many pods it has, and its host name."""
+"""An application in an environment: its Deployments, Service and Secret, how many pods it has, and its host name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from components import pod
 from components.access import service_account
-from components.conventions import LEASE_SECONDS, key, labels, lease_seconds, seconds, token
+from components.conventions import FOLLOWS, LEASE_SECONDS, key, labels, lease_seconds, seconds, token
 from components.exposure import expose
 from components.patch import patched
 from components.settings.application import STEADY_SECONDS, Container
@@ -58,11 +58,17 @@ class ApplicationArgs:
     """Files in /run/secrets from the same Secret."""
     pod_template: PodTemplate = field(default_factory=PodTemplate)
     """What this environment adds to the pods, after what the container's own says."""
+    quotes_logs: bool = False
+    """Whether deliveries may quote what a container printed that ended with an error."""
     pull_secret: str | None = None
     node_port: int | None = None
     """Exposes the Service on this port of every node; None for a Service inside the cluster."""
     host: str | None = None
     """The host name that `exposure` leads here; None for none."""
+    follows: str | None = None
+    """The application whose image, account and Secret these pods have; None for its own."""
+    followers: "Mapping[str, ApplicationArgs]" = field(default_factory=dict)
+    """Further workloads of its image, by what the application calls them."""
     exposure: Exposure | None = None
     rollout_timeout: str = "5m"
 
@@ -72,13 +78,27 @@ class ApplicationArgs:
         return lease_seconds(seconds(self.rollout_timeout), self.container.smoke_check_seconds)
 
     @property
+    def owner(self) -> str:
+        """The application."""
+        return self.follows or self.application
+
+    @property
+    def metadata(self) -> dict[str, pulumi.Input[object]]:
+        """Of the objects that are called as the workload is."""
+        common = labels(environment=self.environment, application=self.application)
+        follows = {FOLLOWS: self.follows} if self.follows else {}
+        return {"name": self.application, "namespace": self.namespace, "labels": common | follows}
+
+    @property
     def several(self) -> bool:
         """Whether it ever has more than one pod."""
         return (self.scale.max if isinstance(self.scale, Autoscaling) else self.scale) > 1
 
 
 class Application(pulumi.ComponentResource):
-    """A Deployment whose image belongs to the pipeline, the Lease that its deploys hold, and a Service in front of it.
+    """Deployments whose image belongs to the pipeline, the Lease that its deploys hold, and a Service in front of each.
+
+    The application's own leads; further ones have its image, its account and its Secret.
 
     Pulumi owns everything of the Deployment but the image: the path is ignored, the stack refreshes before each update
     (`options.refresh` in Pulumi.yaml), and the pipeline writes under a field manager of its own. With all three, an
@@ -87,15 +107,31 @@ class Application(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(token("Application"), name, None, opts)
-        common = labels(environment=args.environment, application=args.application)
-        metadata = {"name": args.application, "namespace": args.namespace, "labels": common}
+        metadata = args.metadata
+        child = pulumi.ResourceOptions(parent=self)
+        service_account(f"{name}-account", metadata, args.pull_secret, child)
+        notes = self._secret(name, args, metadata)
+        self._workload(name, args, notes)
+        k8s.coordination.v1.Lease(
+            f"{name}-lease",
+            metadata=metadata
+            | {"name": deployment_name(args.application), "annotations": {LEASE_SECONDS: str(args.lease_seconds)}},
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
+        )
+        for key_of, follower in args.followers.items():
+            self._workload(f"{name}-{key_of}", follower, notes)
+        if args.host and args.exposure:
+            expose(f"{name}-exposure", args.host, args.exposure, metadata, SERVICE_PORT, child)
+        self.register_outputs({})
+
+    def _workload(self, name: str, args: ApplicationArgs, notes: dict[str, object]) -> None:
+        """Declare a Deployment, how many pods it has, and a Service where it has a port."""
+        metadata = args.metadata
         of_deployment = metadata | {"name": deployment_name(args.application)}
         rollout_seconds = seconds(args.rollout_timeout)
         selector = {"app.kubernetes.io/name": args.application}
         scaled = args.scale if isinstance(args.scale, Autoscaling) else None
         child = pulumi.ResourceOptions(parent=self)
-        service_account(f"{name}-account", metadata, args.pull_secret, child)
-        notes = self._secret(name, args, metadata)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=of_deployment,
@@ -107,7 +143,7 @@ class Application(pulumi.ComponentResource):
                 "selector": {"matchLabels": selector},
                 "strategy": STRATEGIES[args.container.strategy],
                 "template": patched(
-                    {"metadata": {"labels": common} | notes, "spec": pod.spec(_pod(args))},
+                    {"metadata": {"labels": metadata["labels"]} | notes, "spec": pod.spec(_pod(args))},
                     [args.container.pod_template, args.pod_template],
                 ),
             },
@@ -119,11 +155,6 @@ class Application(pulumi.ComponentResource):
                 # A Deployment that does not get ready ends `pulumi up` soon after its rollout has been given up.
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{rollout_seconds + 30}s", update=f"{rollout_seconds + 30}s"),
             ),
-        )
-        k8s.coordination.v1.Lease(
-            f"{name}-lease",
-            metadata=of_deployment | {"annotations": {LEASE_SECONDS: str(args.lease_seconds)}},
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
         )
         if args.container.port:
             self._service(name, args, metadata, selector)
@@ -153,9 +184,6 @@ class Application(pulumi.ComponentResource):
                 },
                 opts=child,
             )
-        if args.host and args.exposure:
-            expose(f"{name}-exposure", args.host, args.exposure, metadata, SERVICE_PORT, child)
-        self.register_outputs({})
 
     def _service(
         self, name: str, args: ApplicationArgs, metadata: Mapping[str, pulumi.Input[object]], selector: Mapping[str, str]
@@ -203,12 +231,14 @@ def _awake(deployment: object, replicas: int | None) -> None:
 def _pod(args: ApplicationArgs) -> pod.PodArgs:
     return pod.PodArgs(
         application=args.application,
+        account=args.owner,
         image=args.placeholder_image,
         container=args.container,
         env=args.env,
         env_from=args.env_from,
-        secret=args.application if args.secret_env or args.secret_files else None,
+        secret=args.owner if args.secret_env or args.secret_files else None,
         secret_env=tuple(args.secret_env),
         secret_files=tuple(args.secret_files),
         spread=args.several,
+        quotes_logs=args.quotes_logs,
     )

@@ -104,6 +104,9 @@ def key(name: str) -> str:
     return f"{PROJECT}/{name}"
 
 
+# On what runs the image of an application beside the Deployment that leads: the application.
+FOLLOWS = key("follows")
+
 # On a webhook secret: which it is, counted from 1.
 WEBHOOK_GENERATION = key("webhook-generation")
 

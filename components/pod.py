@@ -19,6 +19,9 @@ class PodArgs:
     """What an application's pod needs."""
 
     application: str
+    """What its pods are labelled as."""
+    account: str
+    """The service account that they run as."""
     image: str
     container: Container
     env: Mapping[str, str | ValueFrom]
@@ -31,12 +34,14 @@ class PodArgs:
     secret_files: tuple[str, ...] = ()
     spread: bool = False
     """Asks for other nodes and zones than those of its siblings."""
+    quotes_logs: bool = False
+    """Whether the end of a container's log is kept in its status, where deliveries read it (steps/pods.py)."""
 
 
 def spec(args: PodArgs) -> Manifest:
     """Return a pod's spec that Pod Security `restricted` admits."""
     made: Manifest = {
-        "serviceAccountName": args.application,
+        "serviceAccountName": args.account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": seconds(args.container.termination_grace_period),
@@ -128,6 +133,8 @@ def _container(args: PodArgs) -> Manifest:
         },
         "securityContext": restricted(container.user, container.group),
     }
+    if args.quotes_logs:
+        made["terminationMessagePolicy"] = "FallbackToLogsOnError"
     # Of several that have a key, Kubernetes takes the last one's.
     if objects := [each.manifest for each in (*container.env_from, *args.env_from)]:
         made["envFrom"] = objects

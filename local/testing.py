@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Run every test; further arguments go to the end-to-end tests, e.g. `-k webhook`. Returns the exit code."""
     progress = Progress()
     try:
-        debian.ensure(("jq", "openssl", "busybox-static"), progress)
+        debian.ensure(("jq", "openssl", "busybox-static", "gcc"), progress)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

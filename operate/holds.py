@@ -24,17 +24,20 @@ def take(target: Target, say: Callable[[str], None], *, reason: str | None, pull
         there = hold(target.deployment())
         if there:
             raise OperateError(f"{target} is held already, {there}\nlift it first: operate lift {target}")
-        _annotate(target, made.text())
+        # The one that leads last: a hold that was cut off is none, and is taken or lifted as a whole.
+        for name in (*_followers(target), target.name):
+            _annotate(target, name, made.text())
     return made
 
 
 def lift(target: Target, say: Callable[[str], None]) -> Hold:
     """End a hold; return what it was."""
     with lease(target, f"lift by {target.cluster.whoami()}", _LEASE_SECONDS, say):
-        there = hold(target.deployment())
+        there = next(filter(None, map(hold, [target.deployment(), *target.followers()])), None)
         if not there:
             raise OperateError(f"{target} is not held")
-        _annotate(target, None)
+        for name in (*_followers(target), target.name):
+            _annotate(target, name, None)
     return there
 
 
@@ -61,11 +64,15 @@ def unfreeze(cluster: Cluster, environment: str) -> Hold:
     return there
 
 
-def _annotate(target: Target, value: str | None) -> None:
+def _followers(target: Target) -> list[str]:
+    return [item["metadata"]["name"] for item in target.followers()]
+
+
+def _annotate(target: Target, name: str, value: str | None) -> None:
     while True:
-        live = target.deployment()
+        live = target.cluster.deployment(target.environment, name)
         metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": {HOLD: value}}
         try:
-            return target.cluster.patch_deployment(target.environment, target.name, {"metadata": metadata})
+            return target.cluster.patch_deployment(target.environment, name, {"metadata": metadata})
         except ConflictError:
             continue

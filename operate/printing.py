@@ -16,6 +16,7 @@ def data(target: Target) -> Manifest:
         "environment": target.environment,
         "application": target.application,
         "running": running(live),
+        "workloads": {item["metadata"]["name"]: running(item) for item in target.followers()},
         "served": [entry.data() for entry in reversed(history(live))],
         "hold": held.data() if held else None,
         "frozen": {"reason": settings, "by": "settings"} if settings else freeze.data() if freeze else None,
@@ -34,6 +35,7 @@ def lines(target: Target) -> list[str]:
         told += _facts(served[-1])
     elif served:
         told.append("  which no delivery put there: the record below ends before it")
+    told += [_following(item, now) for item in target.followers()]
     settings, freeze = frozen(target.cluster, target.environment)
     held = hold(live)
     if settings:
@@ -53,6 +55,11 @@ def lines(target: Target) -> list[str]:
     told += ["", _COLUMNS.format("served since", "digest", "commit", "PR", "merged by", "run")]
     told += [_row(entry) for entry in reversed(served)]
     return told if served else [*told[:-2], "nothing is recorded to have been delivered here"]
+
+
+def _following(item: Manifest, leading: str) -> str:
+    name, own = item["metadata"]["name"], running(item)
+    return f"with it {name}" if own == leading else f"NOT WITH IT {name}, which runs {own}"
 
 
 # Of the quota.

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from components.conventions import CONTAINER, HISTORY, HOLD, ROLLING_OUT, Manifest, key
@@ -29,6 +29,10 @@ class Rollback:
     to: Served
     patch: Manifest
     undo: Manifest
+    name: str
+    """The Deployment's."""
+    followers: tuple["Rollback", ...] = ()
+    """The same for what follows it."""
 
 
 def roll_back(
@@ -47,7 +51,7 @@ def roll_back(
     with lease(target, f"rollback by {by}", 2 * deadline + 30, say):
         while True:
             live = target.deployment()
-            made = plan(live, to, by=by, reason=reason or NO_REASON)
+            made = plan(live, to, by=by, reason=reason or NO_REASON, followers=target.followers())
             try:
                 target.cluster.patch_deployment(target.environment, target.name, made.patch)
                 break
@@ -55,14 +59,16 @@ def roll_back(
                 continue
         say(f"rolling out {made.to.digest}")
         try:
+            for follower in made.followers:
+                target.cluster.patch_deployment(target.environment, follower.name, follower.patch)
             ready = _served(target, deadline)
         except BaseException:  # whatever ends this program
-            target.cluster.patch_deployment(target.environment, target.name, made.undo)
+            _undo(target, made)
             say(f"{made.to.digest} was not ready yet; going back")
             raise
         if not ready:
             say(f"{made.to.digest} does not get ready; going back")
-            target.cluster.patch_deployment(target.environment, target.name, made.undo)
+            _undo(target, made)
             back = "restored" if _served(target, deadline) else "restoring it failed as well:"
             raise OperateError(
                 f"{made.to.digest} was not ready within {deadline} s; {back} {running(live)}, held as before or not at all"
@@ -111,8 +117,14 @@ def _names(entry: Served, length: int) -> set[str]:
     return {name[:length] for name in full}
 
 
-def plan(live: Manifest, to: Served, *, by: str, reason: str) -> Rollback:
-    """Return the change that rolls a Deployment back to `to` and holds it there."""
+def _undo(target: Target, made: Rollback) -> None:
+    """Take all back, that which leads last."""
+    for each in (*made.followers, made):
+        target.cluster.patch_deployment(target.environment, each.name, each.undo)
+
+
+def plan(live: Manifest, to: Served, *, by: str, reason: str, followers: Sequence[Manifest] = ()) -> Rollback:
+    """Return the change that rolls a Deployment back to `to` and holds it there, and all that follow it."""
     now = timestamp()
     entry = to.model_copy(update={"at": now, "rolled_back_by": by, "reason": reason})
     noted = {
@@ -127,11 +139,22 @@ def plan(live: Manifest, to: Served, *, by: str, reason: str) -> Rollback:
         ROLLING_OUT: None,
         HOLD: Hold(by=by, reason=f"rolled back: {reason}", since=now).text(),
     }
+    held = {HOLD: noted[HOLD]}
+    version = live["metadata"]["resourceVersion"]
     return Rollback(
+        name=live["metadata"]["name"],
         to=entry,
-        patch=_patch(to.image, noted, version=live["metadata"]["resourceVersion"]),
-        undo=_patch(running(live), {name: all_of(live).get(name) for name in noted}),
+        patch=_patch(to.image, noted, version=version),
+        undo=_undoing(live, noted),
+        followers=tuple(
+            Rollback(name=each["metadata"]["name"], to=entry, patch=_patch(to.image, held), undo=_undoing(each, held))
+            for each in followers
+        ),
     )
+
+
+def _undoing(live: Manifest, noted: Iterable[str]) -> Manifest:
+    return _patch(running(live), {name: all_of(live).get(name) for name in noted})
 
 
 def _patch(image: str, noted: dict[str, str | None], version: str | None = None) -> Manifest:
@@ -140,13 +163,16 @@ def _patch(image: str, noted: dict[str, str | None], version: str | None = None)
 
 
 def _served(target: Target, seconds: int) -> bool:
-    """Wait until all pods of a Deployment are of its latest version and ready."""
+    """Wait until all pods of its Deployments are of the latest version and ready."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        live = target.deployment()
-        status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
-        counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
-        if status.get("observedGeneration") == live["metadata"]["generation"] and counts == [wanted] * 3:
+        if all(map(_serves, [target.deployment(), *target.followers()])):
             return True
         time.sleep(POLL_SECONDS)
     return False
+
+
+def _serves(live: Manifest) -> bool:
+    status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
+    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    return status.get("observedGeneration") == live["metadata"]["generation"] and counts == [wanted] * 3

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kubernetes import client
 
-from components.conventions import Manifest, key, plain
+from components.conventions import FOLLOWS, Manifest, key, plain
 from operate.cluster import APPLICATION_LABEL, Cluster
 from operate.errors import OperateError
 from operate.records import Hold
@@ -26,6 +26,14 @@ class Target:
         """Return its Deployment as it is now."""
         return self.cluster.deployment(self.environment, self.name)
 
+    def followers(self) -> list[Manifest]:
+        """Return the further Deployments that run its image."""
+        return [
+            item
+            for item in self.cluster.deployments(self.environment)
+            if item["metadata"]["labels"].get(FOLLOWS) == self.application
+        ]
+
     def __str__(self) -> str:
         return f"{self.environment} {self.application}"
 
@@ -35,6 +43,7 @@ def applications(cluster: Cluster, environment: str) -> list[Target]:
     found = [
         Target(cluster, environment, item["metadata"]["labels"][APPLICATION_LABEL], item["metadata"]["name"])
         for item in cluster.deployments(environment)
+        if FOLLOWS not in item["metadata"]["labels"]
     ]
     if not found:
         known: list[str] = []

@@ -33,7 +33,8 @@ class Inputs:
     registry: Reading
     pull_request: str = given("PARAM_PULL_REQUEST")
     namespace: str = given("NAMESPACE")
-    deployment: str = given("PARAM_DEPLOYMENT")
+    deployments: tuple[str, ...] = given("PARAM_DEPLOYMENT")
+    """Those that run its image; all is noted on the first one."""
     image: str = given("PARAM_IMAGE")
     quarantine: str | None = given("PARAM_QUARANTINE_IMAGE")
     """Repository in the quarantine registry; None to delete nothing there."""
@@ -69,21 +70,23 @@ def kept(inputs: Inputs) -> set[str] | None:
 
     That is what runs, what it would return to, and what its history tells of other pull requests.
     """
+    paths = [kubernetes.deployment(inputs.namespace, name) for name in inputs.deployments]
+    named = ", ".join(inputs.deployments)
     try:
         with Kubernetes(inputs.access) as api:
-            live = api.get(kubernetes.deployment(inputs.namespace, inputs.deployment))
+            live, *followers = map(api.get, paths)
     except ApiError as error:
         warn(str(error))
-        log(f"what {inputs.deployment} needs cannot be told: nothing is deleted")
+        log(f"what {named} needs cannot be told: nothing is deleted")
         return None
     try:
-        pod = live["spec"]["template"]["spec"]
-        images = [container["image"] for container in [*pod["containers"], *(pod.get("initContainers") or [])]]
+        pods = [each["spec"]["template"]["spec"] for each in (live, *followers)]
+        images = [each["image"] for pod in pods for each in [*pod["containers"], *(pod.get("initContainers") or [])]]
         images += [entry.get("image") for entry in _noted(live, "before")]
         history = _noted(live, "history")
         images += [entry.get("image") for entry in history if entry.get("pullRequest") != inputs.pull_request]
     except (ValueError, TypeError, KeyError, AttributeError):
-        log(f"what {inputs.deployment} has noted cannot be read: nothing is deleted")
+        log(f"what {named} has noted cannot be read: nothing is deleted")
         return None
     return {image.split("@")[1] for image in images if isinstance(image, str) and "@" in image}
 

@@ -69,7 +69,6 @@ class Deploy:
                     raise SystemExit(1)
                 changed = rollout.propose(live, delivery.image)
             former = rollout.former
-            reason = f"{_digest(delivery.image)} was not ready within {target.timeout}"
             if rollout.ready(changed):
                 wrong = smoke.wrong(self._check)
                 if wrong is None:
@@ -77,6 +76,8 @@ class Deploy:
                     target.outcome.say(f"serves on {target.namespace}: {_digest(delivery.image)}")
                     return True
                 reason = f"smoke check of {_digest(delivery.image)} got {wrong}"
+            else:
+                reason = rollout.why
             self._go_back(delivery.image, reason)
             raise SystemExit(1)
 

@@ -119,6 +119,11 @@ def image(deployment: Object, container: str) -> str:
     raise UnreadableError(f"the Deployment has no container {container}")
 
 
+def with_image(container: str, image: str) -> Object:
+    """Return the change of a Deployment that has a container run an image."""
+    return {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}
+
+
 def rolling(deployment: Object, container: str) -> Object | None:
     """Return what is noted about a rollout that was neither settled nor taken back, if it is of the image that runs."""
     found = _parsed(deployment, "rolling-out")

@@ -64,7 +64,7 @@ def _restore(rollout: Rollout, target: Target) -> None:
             target.outcome.say("nothing to restore")
             return
         if not rollout.ready(changed):
-            target.outcome.say(f"{wanted.rpartition('@')[2]} was not ready within {target.timeout}")
+            target.outcome.say(rollout.why)
             raise SystemExit(1)
         rollout.settle(noted)
         target.outcome.say(f"restored {wanted}")

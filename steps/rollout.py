@@ -1,4 +1,4 @@
-"""One change of a Deployment at a time, which is refused if anything else changed it since it was read.
+"""One change of what runs an image at a time, which is refused if anything else changed it since it was read.
 
 A rollout is two changes. The first one brings the image and notes beside it what served before (`rolling-out`); all else
 that is noted is about what served before until the image is ready, and the second change says so. A step that ends in
@@ -9,27 +9,24 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from steps import kubernetes, lease, notes, signals
+from steps import kubernetes, lease, notes, pods, signals
+from steps.followers import Followers
 from steps.inputs import StepError, given
 from steps.kubernetes import ApiError, ConflictError, Kubernetes
 from steps.notes import ROLLING_OUT, Noted, Object
+from steps.readiness import GRACE, PATIENCE, WATCHED, Asking
 from steps.result import Outcome, log, warn
 from steps.text import compact
-
-# A watch that brings nothing is begun anew after this long: its connection may be dead.
-_WATCHED = 30.0
-# For how long an API server that does not answer is asked again. A cancelled pod has half a minute for its way back.
-_PATIENCE, _GRACE = 20.0, 25.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Which Deployment to change, and as whom."""
+    """Which Deployments to change, and as whom."""
 
     namespace: str = given("NAMESPACE")
-    deployment: str = given("PARAM_DEPLOYMENT")
+    deployments: tuple[str, ...] = given("PARAM_DEPLOYMENT")
+    """Those that run one image. The first one leads: all is noted on it, and the Lease is its."""
     container: str = given("PARAM_CONTAINER")
     pull_request: str = given("PARAM_PULL_REQUEST")
     run: str = given("RUN")
@@ -39,22 +36,31 @@ class Target:
     """The same in seconds."""
     outcome: Outcome
 
+    @property
+    def deployment(self) -> str:
+        """The one that leads."""
+        return self.deployments[0]
+
 
 class Rollout:
-    """A change of what a Deployment runs."""
+    """A change of what an application's Deployments run."""
 
     def __init__(self, api: Kubernetes, target: Target, *, smoke_seconds: int = 0) -> None:
         self._api, self._target, self._outcome = api, target, target.outcome
         self._path = kubernetes.deployment(target.namespace, target.deployment)
         self._lease = kubernetes.lease(target.namespace, target.deployment)
         self._seconds = lease.seconds(target.seconds, smoke_seconds)
+        self._asking = Asking(api)
+        self._followers = Followers(api, target.namespace, target.deployments[1:], target.container)
         self._proposed: str | None = None
         self.former = ""
         """What served before, and serves again if this fails."""
+        self.why = ""
+        """Why what was waited for is not ready."""
 
     def live(self) -> Object:
-        """Return the Deployment."""
-        return self._asked(self._path)
+        """Return the Deployment that leads."""
+        return self._asking.now(self._path)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -71,7 +77,7 @@ class Rollout:
                 signals.shield()
         finally:
             signals.shield()
-            with self._api.within(_GRACE):
+            with self._api.within(GRACE):
                 try:
                     self._end(ended)
                 finally:
@@ -79,29 +85,34 @@ class Rollout:
         signals.unshield()
 
     def respect_people(self, live: Object, pull_request: str) -> None:
-        """End the step if people want the Deployment left alone, but for this pull request.
+        """End the step if people want one of the Deployments left alone, but for this pull request.
 
         `python -m operate lift` and `unfreeze` start what was queued anew.
         """
-        freeze = self._asked(kubernetes.core(self._target.namespace, "configmaps", notes.FREEZE))
-        queued = notes.queued(live, freeze, pull_request)
+        freeze = self._asking.now(kubernetes.core(self._target.namespace, "configmaps", notes.FREEZE))
+        of_each = (notes.queued(each, freeze, pull_request) for each in (live, *self._followers.read()))
+        queued = next(filter(None, of_each), None)
         if queued:
             self._outcome.say(f"{notes.QUEUED}{self._target.namespace} {queued}")
             raise SystemExit(1)
 
     def propose(self, live: Object, image: str) -> Object | None:
-        """Make the first change of a rollout, and return the Deployment; None if it was another one by now."""
+        """Make the first change of a rollout, and return the leading Deployment; None if it was another one by now."""
         self.former = notes.served(live, self._target.container)
         note = compact({"image": image, "former": self.former, "run": self._target.run})
         self._proposed = image
-        return self.change(live, {ROLLING_OUT: note}, image)
+        changed = self.change(live, {ROLLING_OUT: note}, image)
+        if changed:
+            with self._api.within(PATIENCE):
+                self._followers.bring(image)
+        return changed
 
     def change(self, live: Object, annotations: Mapping[str, str | None], image: str | None = None) -> Object | None:
         """Make a change of the Deployment that was read, and return it; None if it was another one by now."""
         metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": dict(annotations)}
         try:
-            with self._api.within(_PATIENCE):
-                return self._api.patch(self._path, {"metadata": metadata} | (self._with(image) if image else {}))
+            with self._api.within(PATIENCE):
+                return self._api.patch(self._path, {"metadata": metadata} | self._with(image))
         except ConflictError:
             return None
 
@@ -138,70 +149,44 @@ class Rollout:
         return served == self._proposed and all(there.get(name) == value for name, value in tried.items())
 
     def go_back(self) -> Object | None:
-        """Take the first change back, and return the Deployment; None if that is refused."""
+        """Take the first change back, and return the leading Deployment; None if that is refused."""
         try:
-            with self._api.within(_PATIENCE):
+            with self._api.within(PATIENCE):
+                followed = self._followers.take_back(self._proposed or "", self.former)
                 change = {"metadata": {"annotations": {ROLLING_OUT: None}}} | self._with(self.former)
-                return self._api.patch(self._path, change)
+                changed = self._api.patch(self._path, change)
+                return changed if followed else None
         except ApiError as error:
             warn(str(error))
             return None
 
     def ready(self, live: Object) -> bool:
-        """Wait until the Deployment serves what it is to run, and return whether it does in time.
-
-        That its progress deadline is over, it says of a rollout that failed until its controller has looked at the next one.
-        """
+        """Wait until all serve what they are to run, and return whether they do in time."""
         end = time.monotonic() + self._target.seconds
-        shown, changes = "", self._changes(live, end)
-        while True:
-            waits = _waits(live)
-            if waits is None:
-                log(f"deployment {self._target.deployment!r} successfully rolled out")
-                return True
-            if waits != shown:
-                log(f"{self._target.deployment}: {waits}")
-                shown = waits
-            if time.monotonic() >= end:
-                warn(f"error: {self._target.deployment} did not get ready within {self._target.timeout}")
+        target = self._target
+        waited_for = [(self._path, live), *((each.path, each.live) for each in self._followers.changed)]
+        for path, known in waited_for:
+            image = notes.image(known, target.container)
+            look = pods.Look(self._api, target.namespace, target.container, image, target.timeout)
+            self.why = self._asking.ready(path, known, end, look)
+            if self.why:
+                self.why = f"{path.rpartition('/')[2]}: {self.why}" if len(waited_for) > 1 else self.why
                 return False
-            live = next(changes)
-
-    def _changes(self, live: Object, end: float) -> Iterator[Object]:
-        """Yield the Deployment each time that it has changed, and as it is whenever a watch ends."""
-        while True:
-            seconds = min(end - time.monotonic(), _WATCHED)
-            yield from self._api.watch(self._path, live["metadata"]["resourceVersion"], seconds)
-            live = self._anew(self._path, live)
-            yield live
-
-    def _asked(self, path: str) -> Object:
-        with self._api.within(_PATIENCE):
-            return self._api.get(path)
-
-    def _anew(self, path: str, known: Object) -> Object:
-        """Return an object as it is now; as it is known where the API server does not answer."""
-        try:
-            return self._asked(path)
-        except ApiError as error:
-            if not error.passing:
-                raise
-            warn(str(error))
-            return known
+        return True
 
     def _acquire(self) -> None:
         patience = lease.PATIENCE * self._seconds
         end = time.monotonic() + patience
-        found = self._asked(self._lease)
+        found = self._asking.now(self._lease)
         while True:
             free_in = lease.free_in(found, self._target.run, self._seconds)
             if free_in == 0:
                 try:
-                    with self._api.within(_PATIENCE):
+                    with self._api.within(PATIENCE):
                         self._api.replace(self._lease, lease.taken(found, self._target.run, self._seconds))
                     return
                 except ConflictError:
-                    found = self._asked(self._lease)
+                    found = self._asking.now(self._lease)
                     continue
             left = end - time.monotonic()
             if left <= 0:
@@ -211,19 +196,19 @@ class Rollout:
                 )
                 raise SystemExit(1)
             log(f"waiting for another deploy of {self._target.deployment} to end")
-            seconds = min(left, free_in + 0.1, _WATCHED)
+            seconds = min(left, free_in + 0.1, WATCHED)
             for changed in self._api.watch(self._lease, found["metadata"]["resourceVersion"], seconds):
                 found = changed
                 break
             else:
-                found = self._anew(self._lease, found)
+                found = self._asking.anew(self._lease, found)
 
     def _end(self, ended: BaseException | None) -> None:
         """Take back what is not settled, and write the reason of what ended the step if that did not."""
         proposed, restored, failed = self._proposed, False, False
         if proposed is not None:
             try:
-                with self._api.within(_PATIENCE):
+                with self._api.within(PATIENCE):
                     ours = self.is_ours(self.live())
                     restored = ours and self.go_back() is not None
                 failed = ours and not restored
@@ -256,25 +241,9 @@ class Rollout:
         except ApiError as error:  # it will run out
             warn(str(error))
 
-    def _with(self, image: str) -> dict[str, Any]:
-        container = {"name": self._target.container, "image": image}
-        return {"spec": {"template": {"spec": {"containers": [container]}}}}
+    def _with(self, image: str | None) -> Object:
+        return notes.with_image(self._target.container, image) if image else {}
 
 
 def _digest(image: str | None) -> str:
     return (image or "").rpartition("@")[2]
-
-
-def _waits(deployment: Object) -> str | None:
-    """Return what a Deployment waits for before it serves what it is to run, as `kubectl rollout status` does."""
-    status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
-    updated, there = status.get("updatedReplicas", 0), status.get("replicas", 0)
-    if deployment["metadata"].get("generation", 0) > status.get("observedGeneration", 0):
-        return "its controller has not looked at it"
-    if updated < wanted:
-        return f"{updated} of {wanted} replicas are new"
-    if there > updated:
-        return f"{there - updated} old replicas are about to end"
-    if status.get("availableReplicas", 0) < updated:
-        return f"{status.get('availableReplicas', 0)} of {updated} new replicas are available"
-    return None

@@ -9,6 +9,8 @@ from typing import Any
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
 # How many of several texts a sentence names.
 _SHOWN = 3
+# What forges make mentions, references and links of, what ends a quotation, and more than one space.
+_CALLING = re.compile('[@#"`<>|]|//+')
 # Half of a character: JSON can say it, UTF-8 cannot.
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -20,6 +22,12 @@ def plain(text: str, *, lines: bool = False) -> str:
     """
     shown = _UNPRINTABLE.sub(lambda found: "\n" if lines and found[0] == "\n" else " ", text)
     return _HALVES.sub("\ufffd", shown)
+
+
+def quoted(text: str, longest: int) -> str:
+    """Return what somebody's program printed within a sentence, in quotes: in one line, so long at most, calling nobody."""
+    told = " ".join(_CALLING.sub(" ", plain(text[: 8 * longest])).split())
+    return f'"{told if len(told) <= longest else told[: longest - 1].rstrip() + "…"}"'
 
 
 def compact(value: Any) -> str:

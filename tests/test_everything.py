@@ -92,6 +92,9 @@ def test_an_application_says_how_many_pods_it_has(everything: Declared) -> None:
         ("test", "chespirito-pod"): 2,
         ("live", "chespirito-pod"): 3,
         ("later", "chespirito-pod"): 1,
+        ("test", "chespirito-worker-pod"): 3,
+        **{(name, "chespirito-worker-pod"): 1 for name in ("live", "later")},
+        **{(name, "chespirito-admin-pod"): 1 for name in ("test", "live", "later")},
     }
 
 

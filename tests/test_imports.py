@@ -17,7 +17,7 @@ SIZE = 300
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
     ("components.credential", "components.settings.errors"),
-    ("components.settings.form",),
+    ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
     (
         "components.settings.exposure",
@@ -35,6 +35,7 @@ LAYERS = [
         "components.settings.mark",
     ),
     ("components.settings.build", "components.settings.environment"),
+    ("components.settings.workloads",),
     ("components.settings.settings",),
     (
         "components.settings.base_image_checks",

@@ -16,11 +16,16 @@ INTERCEPTORS = {"github", "cel"}
 MADE_LATER = {("ConfigMap", "freeze")}
 
 # Objects that tests/settings/everything.yaml names as there already, for an application's volumes and variables.
-THERE_ALREADY = {f"Deployment chespirito-pod: no {name}" for name in (
-    *(each for where in ("test", "live", "later")
-      for each in (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop")),
-    "ConfigMap test/flags",
-)}  # fmt: skip
+THERE_ALREADY = {
+    f"Deployment {name}: no {there}"
+    for where in ("test", "live", "later")
+    for name, kinds in {
+        "chespirito-pod": (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop"),
+        "chespirito-worker-pod": (f"Secret {where}/queue",),
+        "chespirito-admin-pod": (f"Secret {where}/queue",),
+    }.items()
+    for there in (*kinds, *(["ConfigMap test/flags"] if where == "test" else []))
+}
 CERTIFICATES_FROM_ELSEWHERE = ("Ingress", "Gateway")
 
 

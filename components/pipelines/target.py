@@ -30,6 +30,7 @@ class Target:
     base_branch: str
     namespace: str
     deployment: str
+    """Those that run its image, one a line; the first one leads."""
     container: str
     rollout_timeout: str
     fetch: Fetch

@@ -23,6 +23,7 @@ from components.policies.component import PoliciesArgs
 from components.pruning import PruningArgs
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack
+from components.settings.workloads import parts
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class EnvironmentPlan:
             workload_namespace=environment.workload_namespace,
             delivery_namespace=environment.delivery_namespace,
             deployments=tuple(deployment_name(application.name) for application in self.stack.settings.applications),
+            followers=tuple(
+                deployment_name(part.name)
+                for application in self.stack.settings.applications
+                for part in parts(application)
+                if part.key
+            ),
             pull_secret=self._delivery.pull_secret,
             runs_untrusted_code=self._delivery.builds is not None,
             approval=self.settings.approval,

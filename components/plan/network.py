@@ -7,6 +7,7 @@ from components.plan.delivery import Delivery
 from components.plan.tasks import tasks
 from components.settings.build import Proxy
 from components.settings.registry import ReadRegistry
+from components.settings.workloads import parts
 
 
 def network_args(delivery: Delivery, environment: Environment, listener: str | None) -> NetworkArgs:
@@ -30,7 +31,7 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         own=settings.cluster.own_addresses,
         smoke_checked={each.name: each.port for each in applications if each.smoke_check and each.port},
         listener=listener,
-        ports={application.name: application.port for application in applications if application.port},
+        ports={part.name: part.container.port for each in applications for part in parts(each) if part.container.port},
     )
 
 

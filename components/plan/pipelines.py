@@ -13,6 +13,7 @@ from components.plan.delivery import Delivery
 from components.plan.tasks import tasks
 from components.settings.application import Application
 from components.settings.build import Build
+from components.settings.workloads import parts
 from components.tasks import build
 from components.tasks import tests as tests_task
 
@@ -83,7 +84,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         image=settings.registry.image(application.name),
         source_image=delivery.source.image(application.name) if delivery.source else None,
         namespace=environment.name,
-        deployment=deployment_name(application.name),
+        deployment="\n".join(deployment_name(part.name) for part in parts(application)),
         container=CONTAINER,
         repository_url=f"{settings.forge.git_url}/{application.repository}.git",
         git_credential=delivery.git.credential.name if delivery.git.credential else None,

@@ -7,6 +7,7 @@ from components.plan import runs
 from components.plan.build import image_step
 from components.plan.delivery import Delivery
 from components.policies.component import PoliciesArgs
+from components.settings.workloads import parts
 
 
 def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
@@ -24,9 +25,13 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
         },
         container=CONTAINER,
         repositories={
-            deployment_name(application.name): settings.registry.image(application.name)
+            deployment_name(part.name): settings.registry.image(application.name)
             for application in settings.applications
+            for part in parts(application)
         },
+        followers=tuple(
+            deployment_name(part.name) for application in settings.applications for part in parts(application) if part.key
+        ),
         lease_seconds={
             deployment_name(application.name): lease_seconds(
                 seconds(environment.rollout_timeout), application.smoke_check_seconds

@@ -30,6 +30,8 @@ class PoliciesArgs:
     container: str
     repositories: Mapping[str, str]
     """Deployment to the repository of its images."""
+    followers: tuple[str, ...]
+    """Those of them that run what another one runs, and that nothing is noted on."""
     lease_seconds: Mapping[str, int]
     """Deployment to how long its Lease is held at most."""
     placeholder_repository: str
@@ -81,6 +83,7 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             account=deployer,
             container=args.container,
             repositories=args.repositories,
+            followers=args.followers,
             placeholder_repository=args.placeholder_repository,
         ),
         leases(namespace=args.workload_namespace, account=deployer, longest=args.lease_seconds),

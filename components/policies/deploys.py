@@ -1,9 +1,9 @@
 """What the deployer may change: an image by digest, what is noted about deliveries, and who holds a Lease for how long."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from components.cel import lookup, quote
-from components.conventions import AWAITS, BEFORE, HISTORY, HOLD, LABEL_LIMIT, PROJECT, ROLLING_OUT, key
+from components.conventions import AWAITS, BEFORE, FOLLOWS, HISTORY, HOLD, LABEL_LIMIT, PROJECT, ROLLING_OUT, Manifest, key
 from components.listener.payload import LOGIN, SHA
 from components.policies import ownership
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, texts, validation
@@ -52,11 +52,13 @@ def deploys(
     account: str,
     container: str,
     repositories: Mapping[str, str],
+    followers: Sequence[str] = (),
     placeholder_repository: str,
 ) -> Policy:
     """Return the policy for a deployer.
 
-    `repositories` maps a Deployment to the repository whose images it runs. The placeholder is what it ran before the first
+    `repositories` maps a Deployment to the repository whose images it runs; of `followers` nothing changes but that. The
+    placeholder is what it ran before the first
     delivery: restoring may return to it.
     """
 
@@ -69,6 +71,9 @@ def deploys(
     served = texts((BEFORE, ROLLING_OUT))
     notes = texts((*_FORMS, HISTORY, HOLD, ROLLING_OUT))  # a hold has its own message
     forms = ", ".join(f"{quote(name)}: {quote(form)}" for name, form in _FORMS.items())
+    label = "object.metadata.labels['app.kubernetes.io/name']"
+    if followers:
+        label = f"({quote(FOLLOWS)} in object.metadata.labels ? object.metadata.labels[{quote(FOLLOWS)}] : {label})"
     here: ownership.Fields = {f'k:{{"name":"{container}"}}': {"f:image": None}}
     fields: ownership.Fields = {
         "f:metadata": {"f:annotations": None},
@@ -109,7 +114,7 @@ def deploys(
             # The token names the pod that it was made for, whose name begins as its run's does.
             "pod": f"has(request.userInfo.extra) && {_POD} in request.userInfo.extra ? "
             f"request.userInfo.extra[{_POD}].join('') : ''",
-            "own": f"object.metadata.labels['app.kubernetes.io/name'] + {quote(f'-{environment}-')} + "
+            "own": f"{label} + {quote(f'-{environment}-')} + "
             "variables.held.split('\"pullRequest\":\"')[1].split('\"')[0] + '-'",
             **ownership.variables(fields),
             "changed": "variables.notes.filter(k, !(k in variables.former) || variables.notes[k] != variables.former[k]) + "
@@ -183,6 +188,7 @@ def deploys(
                 f"(size(variables.pod) == {LABEL_LIMIT} && size(variables.own) > {_LEGIBLE} && "
                 f"variables.pod.startsWith(variables.own.substring(0, {_LEGIBLE})))))",
             ),
+            *_of_followers(followers),
             validation(
                 "the deployer changes no metadata but annotations",
                 same_but("object.metadata", "oldObject.metadata", "annotations", *KEPT_BY_THE_SERVER),
@@ -203,6 +209,18 @@ def deploys(
             ownership.kept("the deployer", "apps/v1", once_taken=f"f:spec/f:template/f:spec/f:containers/{mine}/f:image"),
         ],
     )
+
+
+def _of_followers(names: Sequence[str]) -> list[Manifest]:
+    if not names:
+        return []
+    return [
+        validation(
+            "the deployer notes nothing on a workload that follows another one",
+            f"!(object.metadata.name in {texts(names)}) || variables.changed.size() == 0",
+            "variables.changed.join(', ')",
+        )
+    ]
 
 
 def leases(*, namespace: str, account: str, longest: Mapping[str, int]) -> Policy:

@@ -165,13 +165,13 @@ class Origin(Model):
 class Container(Model):
     """How an application's container runs, the same in every environment."""
 
-    command: list[str] = Field(
+    command: list[form.Argument] = Field(
         default_factory=list,
         description="instead of the image's entrypoint; where the image has none, `args` alone says the same with one "
         "container less (docs/workloads.md)",
         examples=[["node", "worker.js"]],
     )
-    args: list[str] = Field(
+    args: list[form.Argument] = Field(
         default_factory=list,
         description="instead of the image's command",
         examples=[["celery", "--app", "shop", "worker"]],
@@ -241,8 +241,14 @@ class Container(Model):
 
 
 class Application(Container, Origin):
-    """A repository that becomes one image and one Deployment."""
+    """A repository that becomes one image and one Deployment, or several."""
 
+    workloads: dict[form.ShortName, Container] = Field(
+        default_factory=dict,
+        description="further Deployments of its image, `<name>-<key>-pod`: they go forward and back with its own "
+        "(docs/workloads.md)",
+        examples=[{"worker": {"args": ["celery", "--app", "shop", "worker"], "port": "none"}}],
+    )
     test_command: form.Command = Field(
         default="true",
         description="run by sh in the root of the repository, in the tools image; short for `tests.command`",

@@ -76,8 +76,8 @@ class ResourcesHere(Model):
     requests: RequestsHere = Field(default_factory=RequestsHere, description="what it is sure to get here")
 
 
-class Workload(Model):
-    """An application in this environment."""
+class Pods(Model):
+    """How many pods of a workload there are in this environment, and what they are given."""
 
     replicas: form.Replicas | None = Field(
         default=None, description="pods of this application instead of the environment's `replicas`", examples=[3]
@@ -96,7 +96,6 @@ class Workload(Model):
         "before them",
         examples=[[{"configMapRef": {"name": "shop-settings"}}]],
     )
-    secrets: Secrets = Field(default_factory=Secrets, description="values that only its pods see")
     resources: ResourcesHere = Field(
         default_factory=ResourcesHere, description="limits and requests that are others here than the application's"
     )
@@ -105,17 +104,30 @@ class Workload(Model):
         description="a patch of the pod template, after that of the application",
         examples=[{"spec": {"nodeSelector": {"disk": "ssd"}}}],
     )
-    host: form.HostName | None = Field(
-        default=None,
-        description="its host name outside the cluster, by the environment's `exposure`",
-        examples=["shop.example"],
-    )
 
     def resources_of(self, application: Resources) -> Resources:
         """Return an application's resources as they are here."""
         here = self.resources.model_dump(exclude_none=True)
         requests = application.requests.model_copy(update=here.pop("requests"))
         return application.model_copy(update=here | {"requests": requests})
+
+
+class Workload(Pods):
+    """An application in this environment."""
+
+    secrets: Secrets = Field(
+        default_factory=Secrets, description="values that only its pods see, those of its `workloads` too"
+    )
+    host: form.HostName | None = Field(
+        default=None,
+        description="its host name outside the cluster, by the environment's `exposure`",
+        examples=["shop.example"],
+    )
+    workloads: dict[form.ShortName, Pods] = Field(
+        default_factory=dict,
+        description="how its further `workloads` run here",
+        examples=[{"worker": {"replicas": 2}}],
+    )
 
 
 class Environment(Model):
@@ -141,7 +153,7 @@ class Environment(Model):
         "it, or `rebuild` it where pull requests are delivered and wait for that where merges are (both say the same)",
     )
     rollout_timeout: form.Duration = Field(default="5m", description="how long a rollout may take to get ready")
-    replicas: form.Replicas = Field(default=1, description="pods of each application")
+    replicas: form.Replicas = Field(default=1, description="pods of each application, and of each of its `workloads`")
     node_ports: dict[str, form.NodePort] = Field(
         default_factory=dict,
         description="applications that are exposed on a port of every node",
@@ -172,6 +184,12 @@ class Environment(Model):
         description="when a pull request is closed unmerged: `restore` what was served before it, or `keep` what it left",
         examples=["keep"],
     )
+    quote_logs: bool | None = Field(
+        default=None,
+        description="whether a commit status may quote a line of what a container printed that ended at its start; "
+        "it may have printed its secrets. Default: where it delivers on pull-request",
+        examples=[False],
+    )
     keep_runs: form.Runs = Field(
         default=50,
         description="ended runs of each application that stay; older ones "
@@ -183,10 +201,10 @@ class Environment(Model):
         """Return how an application runs here."""
         return self.applications.get(application, Workload())
 
-    def pods(self, application: str) -> int:
-        """Return how many pods of an application are declared here; autoscaling may want others."""
-        own = self.workload(application).replicas
-        return self.replicas if own is None else own
+    @property
+    def quotes_logs(self) -> bool:
+        """Whether what containers print may be told."""
+        return self.deliver_on == "pull-request" if self.quote_logs is None else self.quote_logs
 
     @property
     def delivery_namespace(self) -> str:

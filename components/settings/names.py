@@ -7,9 +7,10 @@ from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET
 from components.credential import BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
-from components.settings.errors import Location, contradiction
+from components.settings.errors import Location, contradiction, path
 from components.settings.settings import Settings
 from components.settings.volumes import objects, references
+from components.settings.workloads import parts
 
 # What a name ends with that begins with an application's and its environment's: its Pipelines, and what runs them.
 PARTS = ("fork", "rebuild", "proof", "base-moved", "rejected")
@@ -21,6 +22,7 @@ def names_in_use(settings: Settings) -> Iterator[str]:
         if application.name == "default":
             problem = "is the service account that each namespace has for pods without one; choose another"
             yield contradiction(("applications", number, "name"), application.name, problem)
+    yield from _workloads(settings)
     yield from _listener(settings)
     joined: dict[str, str] = {}
     for index, environment in enumerate(settings.environments):
@@ -29,11 +31,12 @@ def names_in_use(settings: Settings) -> Iterator[str]:
             yield contradiction(("environments", index, "name"), environment.name, problem)
         secrets = _secrets(environment, settings.applications)
         for number, application in enumerate(settings.applications):
-            name, pair = f"{environment.name}-{application.name}", f"{application.name} in {environment.name}"
             place: Location = ("applications", number, "name")
-            if joined.setdefault(name, pair) != pair:
-                problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
-                yield contradiction(place, application.name, problem)
+            for part in parts(application):
+                name, pair = f"{environment.name}-{part.name}", f"{part.name} in {environment.name}"
+                if joined.setdefault(name, pair) != pair:
+                    problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
+                    yield contradiction(place, application.name, problem)
             if application.name == PULL_SECRET and environment.workload(application.name).secrets != Secrets():
                 problem = f"its Secret in {environment.name} would be that by which images are pulled; choose another"
                 yield contradiction(place, application.name, problem)
@@ -45,6 +48,19 @@ def names_in_use(settings: Settings) -> Iterator[str]:
                 yield contradiction(place, application.name, f"{problem} in {environment.name}; set another `tlsSecret`")
         yield from _borrowed(environment, ("environments", index), settings.applications)
         yield from _pipelines(environment, [application.name for application in settings.applications])
+
+
+def _workloads(settings: Settings) -> Iterator[str]:
+    """Yield a line for each further workload whose objects would be called as another one's."""
+    whose = {application.name: f"the application {application.name}" for application in settings.applications}
+    for number, application in enumerate(settings.applications):
+        for part in parts(application):
+            if part.key is None:
+                continue
+            if part.name in whose:
+                problem = f"its Deployment would be that of {whose[part.name]}, {part.name}-pod; rename one of the two"
+                yield f"{path(('applications', number, *part.below))}: {problem}"
+            whose.setdefault(part.name, f"the workload {part.key} of {application.name}")
 
 
 def _listener(settings: Settings) -> Iterator[str]:
@@ -62,18 +78,19 @@ def _borrowed(environment: Environment, place: Location, applications: list[Appl
     """What this program has made for a purpose of its own is nothing for an application's container."""
     own = {"Secret": _secrets(environment, applications), "ConfigMap": {FREEZE: "the switch that freezes it"}}
     for number, application in enumerate(applications):
-        here = environment.workload(application.name)
         patch: Location = ("podTemplate", "spec")
-        everywhere = references(application.env, application.env_from, application.volumes)
-        only_here = references(here.env, here.env_from)
-        for above, found in (
-            (("applications", number), [*everywhere, *objects(application.pod_template.spec, patch)]),
-            ((*place, "applications", application.name), [*only_here, *objects(here.pod_template.spec, patch)]),
-        ):
-            for where, kind, name in found:
-                if name in own[kind]:
-                    problem = f"in {environment.name} that {kind} is {own[kind][name]}; name another one"
-                    yield contradiction((*above, *where), name, problem)
+        for part in parts(application):
+            container, here = part.container, part.here(environment)
+            everywhere = references(container.env, container.env_from, container.volumes)
+            only_here = references(here.env, here.env_from)
+            for above, found in (
+                (("applications", number), [*everywhere, *objects(container.pod_template.spec, patch)]),
+                ((*place, "applications", application.name), [*only_here, *objects(here.pod_template.spec, patch)]),
+            ):
+                for where, kind, name in found:
+                    if name in own[kind]:
+                        problem = f"in {environment.name} that {kind} is {own[kind][name]}; name another one"
+                        yield contradiction((*above, *part.below, *where), name, problem)
 
 
 def _secrets(environment: Environment, applications: list[Application]) -> dict[str, str]:

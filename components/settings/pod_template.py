@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from components.conventions import CONTAINER, PROJECT, labels
+from components.settings import pod_fields
 from components.settings.types import IMAGE_BY_DIGEST, Model
 
 # Who a pod is and what it may do to its node: Pod Security `restricted`, admission and deliveries rest on it.
 _DECIDED = re.compile(
     r"spec\.(serviceAccountName|serviceAccount|automountServiceAccountToken|hostNetwork|hostPID|hostIPC|hostUsers|"
-    r"restartPolicy|os|ephemeralContainers)|.*\.hostPort"
+    r"restartPolicy|os|ephemeralContainers)|.*\.hostPort|"
+    r"spec\.volumes\[\d+\]\.projected\.sources\[\d+\]\.(serviceAccountToken|podCertificate)"
 )
 # What else a security context has is what keeps to `restricted`.
 _CONTEXT = ("runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "supplementalGroups", "readOnlyRootFilesystem")
@@ -78,9 +81,13 @@ class PodTemplate(Model):
 
     @model_validator(mode="after")
     def _harmless(self) -> Self:
-        if problem := next(_problems(self.spec, "spec"), None):
+        if problem := next(chain(_problems(self.spec, "spec"), _unknown(self.spec)), None):
             raise ValueError(f"a patch of a pod; {problem}")
         return self
+
+
+def _unknown(spec: Mapping[str, Any]) -> Iterator[str]:
+    return pod_fields.unknown(spec, "spec") if spec else iter(())
 
 
 def _problems(value: Any, place: str) -> Iterator[str]:

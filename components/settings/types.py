@@ -89,6 +89,7 @@ Folder = Annotated[
 ArgumentName = Annotated[str, matching(r"[A-Za-z_]\w*", "letters, digits and `_`, no digit first")]
 Line = Annotated[str, matching(r"[^\r\n]*", "text of one line (a number or `yes` needs quotes)", wrong_text)]
 Command = Annotated[str, matching(r"[\s\S]+", "text that a shell runs", wrong_text)]
+Argument = Annotated[str, matching(r"[\s\S]*", "text (a number or `yes` needs quotes)", wrong_text)]
 Reason = Annotated[str, matching(r"[^\r\n]{1,100}", "text of one line, at most 100 characters")]
 Who = Annotated[
     str, matching(r"[^\s'\\]{1,200}", "a name as the cluster knows it, without spaces, quotes and `\\`", wrong_approver)

@@ -9,9 +9,12 @@ from components.settings.build import Build
 from components.settings.environment import Environment, ResourcesHere, Workload
 from components.settings.errors import Location, path
 from components.settings.settings import Settings
+from components.settings.workloads import Part, parts
 
 # What the program tells every container of itself, and by which setting.
 RESERVED = {"PORT": "port", "HEALTH_PATH": "healthPath", "PROBES_PORT": "probes.port"}
+# What the program tells every build, and by what (docs/builds.md).
+OF_BUILDS = {"REVISION": "the commit", "SOURCE_DATE_EPOCH": "the commit's date", "BUILDKIT_SYNTAX": "the builder it has"}
 # Seconds after which a pod that was told to end is still there while the next ones start.
 LINGERS = 10
 
@@ -19,10 +22,14 @@ LINGERS = 10
 def workload_inconsistencies(settings: Settings) -> Iterator[str]:
     """Yield a line for each setting of an application in an environment that contradicts another one."""
     names = [application.name for application in settings.applications]
-    limits = {application.name: application.resources for application in settings.applications}
+    by_name = {application.name: list(parts(application)) for application in settings.applications}
     for number, application in enumerate(settings.applications):
-        yield from _requests(("applications", number), application.resources)
-        yield from _reserved(("applications", number, "env"), application.env)
+        for name in sorted(set(application.build_args) & OF_BUILDS.keys()):
+            argument = path(("applications", number, "buildArgs", name))
+            yield f"{argument}: the program sets it, by {OF_BUILDS[name]}; remove it here"
+        for part in by_name[application.name]:
+            yield from _requests(("applications", number, *part.below), part.container.resources)
+            yield from _reserved(("applications", number, *part.below, "env"), part.container.env)
         yield from _services(("applications", number, "services"), application, settings.build)
     for index, environment in enumerate(settings.environments):
         place: Location = ("environments", index)
@@ -30,8 +37,8 @@ def workload_inconsistencies(settings: Settings) -> Iterator[str]:
             where = (*place, "applications", name)
             if name in names:
                 yield from _workload(where, environment, workload)
-                if workload.resources != ResourcesHere():
-                    yield from _requests(where, workload.resources_of(limits[name]))
+                yield from _here(where, environment, by_name[name])
+                yield from _unknown(where, workload, by_name[name])
             else:
                 yield f"{path(where)}: no such application; rename the key to one of {', '.join(names)}, or remove it"
         yield from _too_many_pods(place, environment, settings.applications)
@@ -50,13 +57,29 @@ def _crowded_memory(build: Build | None) -> Iterator[str]:
         )
 
 
+def _here(where: Location, environment: Environment, every: Iterable[Part]) -> Iterator[str]:
+    for part in every:
+        place, here = (*where, *part.below), part.here(environment)
+        if here.autoscaling and here.replicas is not None:
+            problem = "`autoscaling` decides the number; remove one of the two"
+            yield f"{path((*place, 'replicas'))} = {here.replicas}: {problem}"
+        yield from _reserved((*place, "env"), here.env)
+        if here.resources != ResourcesHere():
+            yield from _requests(place, here.resources_of(part.container.resources))
+
+
+def _unknown(where: Location, workload: Workload, every: Iterable[Part]) -> Iterator[str]:
+    known = [part.key for part in every if part.key]
+    for key in workload.workloads:
+        if key not in known:
+            rename = f"rename the key to one of {', '.join(known)}" if known else "declare it in `applications`"
+            yield f"{path((*where, 'workloads', key))}: the application has no such workload; {rename}, or remove it"
+
+
 def _workload(where: Location, environment: Environment, workload: Workload) -> Iterator[str]:
-    if workload.autoscaling and workload.replicas is not None:
-        yield f"{path((*where, 'replicas'))} = {workload.replicas}: `autoscaling` decides the number; remove one of the two"
     if workload.host and environment.exposure is None:
         needed = "needs the environment's `exposure`; add it, with `ingress` or `gateway`"
         yield f"{path((*where, 'host'))} = {json.dumps(workload.host)}: {needed}"
-    yield from _reserved((*where, "env"), workload.env)
     yield from _reserved((*where, "secrets", "env"), workload.secrets.env)
     for name in sorted(set(workload.env) & set(workload.secrets.env)):
         yield f"{path((*where, 'secrets', 'env', name))}: `env` has it too; remove one of the two"
@@ -101,10 +124,10 @@ def _too_many_pods(place: Location, environment: Environment, applications: Iter
     What was told to end counts until it has: of one that may take its time, all that ran before may still be there.
     """
     needed, rolling = 0, "one more each during a rollout"
-    for application in applications:
-        here = environment.workload(application.name)
-        most = here.autoscaling.max if here.autoscaling else environment.pods(application.name)
-        lingers = seconds(application.termination_grace_period) > LINGERS
+    for part in (part for application in applications for part in parts(application)):
+        here = part.here(environment)
+        most = here.autoscaling.max if here.autoscaling else part.pods(environment)
+        lingers = seconds(part.container.termination_grace_period) > LINGERS
         needed += most + (most if lingers else 1) if most else 0
         if lingers:
             rolling = f"one more each during a rollout, twice as many where `terminationGracePeriod` is above {LINGERS}s"
@@ -118,8 +141,8 @@ def _too_many_pods(place: Location, environment: Environment, applications: Iter
 def _unanswered(environment: Environment, applications: Iterable[Application]) -> Iterator[str]:
     """Nobody answers a question where no pod runs."""
     for number, application in enumerate(applications):
-        here = environment.workload(application.name)
-        if application.smoke_check and environment.pods(application.name) == 0 and not here.autoscaling:
+        own = next(parts(application))
+        if application.smoke_check and own.pods(environment) == 0 and not own.here(environment).autoscaling:
             yield (
                 f"{path(('applications', number, 'smokeCheck'))}: nobody answers it in {environment.name}, where "
                 "`replicas` is 0; remove it, or let a pod run"

@@ -11,7 +11,7 @@ PARAMS = {
     "repository": "owner/name on the forge",
     "pull-request": "its number",
     "namespace": "the workload namespace",
-    "deployment": "the Deployment that runs its application",
+    "deployment": "the Deployments that run its application, one a line; the first one leads",
     "image": "repository of the application's images",
     "quarantine-image": "repository in the quarantine registry; empty to delete nothing there",
 }

@@ -6,7 +6,7 @@ from components.tasks.step import API_TOKEN_PATH, api_token, empty_dir
 TARGET_PARAMS = {
     "pull-request": "its number",
     "namespace": "the workload namespace",
-    "deployment": "the Deployment to roll out; its Lease has the same name",
+    "deployment": "the Deployments to roll out, one a line; the first one leads, and its Lease has its name",
     "container": "the container that runs the image",
     "timeout": "how long a rollout may take, e.g. 5m",
     "timeout-seconds": "the same in seconds",

@@ -43,12 +43,13 @@ def text() -> str:
 def rows(model: type[BaseModel], above: Place = (), within: Place = ()) -> Iterator[tuple[Place, FieldInfo, Place]]:
     """Yield every key that takes a value, with its place, e.g. `("environments[]", "name")`.
 
-    The last item is the place of the nearest mapping above it that a stack may leave out.
+    The last item is the place of the nearest mapping above it that a stack may leave out. What has the keys that stand
+    beside it, as a further workload has the application's, is one row.
     """
     for name, field in model.model_fields.items():
         place, inner = _step(field.alias or name, field.annotation)
         below = (*above, *place)
-        if inner is not None and inner is not Source:
+        if inner is not None and inner is not Source and not issubclass(model, inner):
             yield from rows(inner, below, within if field.is_required() else below)
         else:
             yield (*above, field.alias or name), field, within
@@ -107,6 +108,9 @@ def allowed(annotation: Any, metadata: typing.Sequence[Any] = ()) -> str:
         return f"a mapping: {allowed(arguments[0])} → {allowed(arguments[1])}"
     if arguments:
         return ", or ".join(allowed(argument) for argument in arguments if argument is not type(None))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in (Source, ValueFrom):
+        keys = [f"`{field.alias or name}`" for name, field in annotation.model_fields.items()]
+        return f"{', '.join(keys[:-1])} and {keys[-1]}, as beside it"
     if annotation is ValueFrom:
         return "`secretKeyRef` or `configMapKeyRef`, with `name` and `key`"
     if annotation is Any:

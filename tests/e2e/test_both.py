@@ -1,6 +1,7 @@
 """The example that holds both environments in one stack, with one between them: a merge goes through one after the other.
 
 One listener tells all three, beside the shipped stacks. What the one in the middle does not roll out goes no further.
+The application has two workloads of its one image, which go forward and back together.
 """
 
 import json
@@ -15,12 +16,17 @@ from local.demo import APPLICATION, DEPLOYMENT, PORTS, digest
 from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
 from local.forge.setup import REPOSITORY
+from tests.e2e.admission import refused
 from tests.e2e.attacks.marks import own_key
 from tests.e2e.people import Person
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
+JOBS = "chespirito-jobs-pod"
+BROKEN = "broken jobs"
+# Serves as the application does, but not if the message says so.
+SCRIPT = f"! grep -q '{BROKEN}' /opt/chespirito/message.txt && exec sh /opt/chespirito/serve.sh"
 NAMESPACES = {"qa", "qa-ci", "pre", "pre-ci", "live", "live-ci"}
 
 
@@ -44,6 +50,9 @@ def file(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def between(settings: dict[str, Any]) -> None:
         qa, live = settings["environments"]
+        qa["rolloutTimeout"] = "20s"
+        (application,) = settings["applications"]
+        application["workloads"] = {"jobs": {"port": 9000, "healthPath": "/healthz", "args": ["sh", "-c", SCRIPT]}}
         mark = {"privateKey": private, "password": {"file": str(folder / "password")}}
         pre = live | {"name": "pre", "rolloutTimeout": "15s", "mark": mark}
         settings["environments"] = [qa, pre, live | {"promotesFrom": "pre", "mark": {"publicKey": public}}]
@@ -67,6 +76,18 @@ def ended(world: World, environment: str, pull_request: PullRequest) -> bool:
     return succeeded
 
 
+def image(world: World, environment: str, name: str = DEPLOYMENT) -> str:
+    return str(world.kubernetes.deployment(environment, name).spec.template.spec.containers[0].image)
+
+
+def together(world: World, environment: str) -> str:
+    """What both workloads run, and are ready with."""
+    for name in (DEPLOYMENT, JOBS):
+        assert world.kubernetes.deployment_ready(environment, name)
+    assert image(world, environment) == image(world, environment, JOBS)
+    return image(world, environment)
+
+
 @pytest.mark.usefixtures("chain")
 def test_one_listener_takes_a_pull_request_to_one_environment_and_its_merge_to_the_others_in_turn(world: World) -> None:
     assert namespaces(world).keys() >= NAMESPACES
@@ -77,6 +98,7 @@ def test_one_listener_takes_a_pull_request_to_one_environment_and_its_merge_to_t
     assert ended(world, "pre", pull_request), world.log
     assert ended(world, "live", pull_request), world.log
     assert digest(world.machine, "live") == digest(world.machine, "pre") == digest(world.machine, "qa")
+    assert together(world, "live") == together(world, "pre") == together(world, "qa")
     assert [run["spec"]["pipelineRef"]["name"] for run in world.runs("qa", pull_request.number)] == [
         "chespirito-qa-pipeline"
     ]
@@ -106,7 +128,9 @@ def test_what_the_middle_one_does_not_roll_out_goes_no_further_until_it_does(
     try:
         world.merge(pull_request)
         assert not ended(world, "pre", pull_request)
-        assert "was not ready within 15s; restored" in world.status("pre", pull_request.head_sha)[1]
+        refused = world.status("pre", pull_request.head_sha)[1]
+        assert refused.startswith(f"{DEPLOYMENT}: not ready within 15s: its pods are refused: ")
+        assert "exceeded quota: pods" in refused
         told = world.status("live", pull_request.head_sha)
         assert told == ("pending", "waits for pre to roll it out and vouch for it, up to 6m")
         (waiting,) = world.runs("live", pull_request.number)
@@ -121,6 +145,51 @@ def test_what_the_middle_one_does_not_roll_out_goes_no_further_until_it_does(
     assert digest(world.machine, "live") == digest(world.machine, "qa") != served
     for environment in PORTS:
         assert world.run(environment, pull_request)[1]
+
+
+@pytest.mark.usefixtures("chain")
+def test_a_workload_that_ends_at_its_start_takes_both_back_and_a_rejection_does(world: World) -> None:
+    before = together(world, "qa")
+    pull_request = world.open({"message.txt": f"With {BROKEN}\n"})
+    assert not ended(world, "qa", pull_request)
+    refused = world.status("qa", pull_request.head_sha)[1]
+    assert refused.startswith(f"{JOBS}: not ready")
+    assert "ended at its start (exit code 1); restored" in refused
+    assert together(world, "qa") == before
+    world.push(pull_request, {"message.txt": "With mended jobs\n"})
+    assert follow(world.kubernetes, wait_for_run(world.kubernetes, "qa-ci", pull_request.number, known=1))[0], world.log
+    assert together(world, "qa") != before
+    world.machine.forge.developer.close(REPOSITORY, pull_request.number)
+    assert follow(world.kubernetes, wait_for_run(world.kubernetes, "qa-ci", pull_request.number, known=2))[0], world.log
+    assert together(world, "qa") == before
+
+
+@pytest.mark.usefixtures("chain")
+def test_a_rollback_takes_both_back_and_keeps_both(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    admin, before = Person("admin", world.machine.cluster.kubeconfig, world), together(world, "live")
+    thief: Any = client.AppsV1Api(world.as_account("live-ci", "deployer"))
+
+    def bring(name: str, image: str, **more: Any) -> Any:
+        body = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": image} | more]}}}}
+        return thief.patch_namespaced_deployment(name, "live", body, dry_run="All", field_manager="tekton-delivery")
+
+    code, said = admin.operate(capsys, "rollback", "live", APPLICATION)
+    assert code == 0, said
+    back = together(world, "live")
+    assert back != before
+    assert f"with it {JOBS}" in admin.operate(capsys, "history", "live", APPLICATION)[1]
+    for name in (DEPLOYMENT, JOBS):
+        assert "operate lift" in refused(lambda name=name: bring(name, before), "live-deploys")  # type: ignore[misc]
+    assert admin.operate(capsys, "lift", "live", APPLICATION)[0] == 0
+    assert bring(JOBS, before), "the control"
+    other = before.replace("/chespirito@", "/chespirito-jobs@")
+    assert "by digest" in refused(lambda: bring(JOBS, other), "live-deploys")
+    assert "nothing of a Deployment but" in refused(lambda: bring(JOBS, before, args=["steal"]), "live-deploys")
+    note = {"metadata": {"annotations": {"tekton-delivery/commit": "a" * 40}}}
+    options: Any = {"dry_run": "All", "field_manager": "tekton-delivery"}
+    assert thief.patch_namespaced_deployment(DEPLOYMENT, "live", note, **options), "the control"
+    told = refused(lambda: thief.patch_namespaced_deployment(JOBS, "live", note, **options), "live-deploys")
+    assert "notes nothing on a workload that follows another one" in told
 
 
 @pytest.mark.usefixtures("chain")

@@ -64,7 +64,8 @@ def test_an_image_that_never_gets_ready_fails_the_run_and_the_old_version_serves
     world.serves("staging", "The one that works")
     before = _image(world, "staging")
     # It passes its tests, which serve from the checkout, and ends at once in its container.
-    broken = world.open({"Dockerfile": _dockerfile() + 'CMD ["/bin/sh", "-c", "exit 1"]\n'})
+    says = "echo 'Error: no such table: quotes' >&2; exit 3"
+    broken = world.open({"Dockerfile": _dockerfile() + f'CMD ["/bin/sh", "-c", "{says}"]\n'})
     run, succeeded, _ = world.run("staging", broken)
     assert not succeeded
     world.serves("staging", "The one that works")
@@ -72,7 +73,8 @@ def test_an_image_that_never_gets_ready_fails_the_run_and_the_old_version_serves
     assert "restored" in world.logs(run, "stage", "stage")
     state, description = world.status("staging", broken.head_sha)
     assert state == "failure"
-    assert "was not ready within 60s; restored" in description
+    reason = 'not ready: ended at its start (exit code 3): "Error: no such table: quotes"; restored sha256:'
+    assert description.startswith(reason), "and not only when its minute is over"
 
 
 def test_closing_unmerged_ships_nothing(world: World) -> None:

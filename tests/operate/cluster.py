@@ -6,7 +6,7 @@ from typing import Any
 
 from kubernetes import client
 
-from components.conventions import Manifest, labels
+from components.conventions import FOLLOWS, Manifest, labels
 from operate.cluster import Cluster, ConflictError
 from operate.target import Target
 
@@ -79,7 +79,7 @@ class Memory(Cluster):
     def __init__(self, environment: str = "production", *history: Manifest, user: str = "ana") -> None:
         self.user, self.environment = user, environment
         self.broken: set[str] = set()
-        """Images that never get ready."""
+        """Images that never get ready, alone or after the name of the one Deployment where they do not."""
         self.before_patch: list[Manifest] = []
         """Annotations that somebody else writes just before the next patches."""
         self.pipeline_runs: list[Manifest] = []
@@ -101,6 +101,10 @@ class Memory(Cluster):
         self.counted: tuple[int, int] | None = (7, 200)
         """Runs that there are, and may be."""
         self.switch: Manifest = {"metadata": {}}
+        self.following: dict[str, Manifest] = {}
+        """Deployments that run the same image, by name."""
+        self.patched: list[str] = []
+        """Names of Deployments, in the order of their changes."""
         self.held: Manifest = {"metadata": {"name": NAME, "resourceVersion": "1"}, "spec": {}}
         last = history[-1] if history else None
         notes = {"tekton-delivery/history": json.dumps(history, separators=(",", ":"))} if history else {}
@@ -122,6 +126,18 @@ class Memory(Cluster):
             },
         }
 
+    def follow(self, name: str, runs: str) -> None:
+        """Add a Deployment that follows the application's own."""
+        made = copy.deepcopy(self.live)
+        of = made["metadata"]
+        of |= {"name": name, "annotations": {}}
+        of["labels"] |= {"app.kubernetes.io/name": name.removesuffix("-pod"), FOLLOWS: "shop"}
+        made["spec"]["template"]["spec"]["containers"][0]["image"] = runs
+        self.following[name] = made
+
+    def runs_now(self, name: str) -> str:
+        return str(self.following[name]["spec"]["template"]["spec"]["containers"][0]["image"])
+
     @property
     def target(self) -> Target:
         return Target(self, self.environment, "shop", NAME)
@@ -142,12 +158,15 @@ class Memory(Cluster):
         return ["production", "staging"]
 
     def deployments(self, environment: str) -> list[Manifest]:
-        return [copy.deepcopy(self.live)] if environment == self.environment else []
+        if environment != self.environment:
+            return []
+        return [self.deployment(environment, name) for name in (NAME, *self.following)]
 
     def deployment(self, environment: str, name: str) -> Manifest:
-        assert (environment, name) == (self.environment, NAME)
-        made = copy.deepcopy(self.live)
-        count = 1 if self.image in self.broken else 2
+        assert environment == self.environment
+        made = copy.deepcopy(self._named(name))
+        image = made["spec"]["template"]["spec"]["containers"][0]["image"]
+        count = 1 if {image, f"{name} {image}"} & self.broken else 2
         made["status"] = {
             "observedGeneration": made["metadata"]["generation"],
             "replicas": 2,
@@ -157,21 +176,26 @@ class Memory(Cluster):
         return made
 
     def patch_deployment(self, environment: str, name: str, body: Manifest) -> None:
+        live = self._named(name)
         if self.before_patch:
             self.notes.update(self.before_patch.pop())
             self._changed(self.live)
-        metadata = self.live["metadata"]
+        metadata = live["metadata"]
         if body["metadata"].get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
             raise ConflictError
         for key, value in body["metadata"]["annotations"].items():
-            self.notes.pop(key, None)
+            metadata["annotations"].pop(key, None)
             if value is not None:
-                self.notes[key] = value
+                metadata["annotations"][key] = value
         for container in body.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
             assert container["name"] == "app"
-            self.live["spec"]["template"]["spec"]["containers"][0] |= container
+            live["spec"]["template"]["spec"]["containers"][0] |= container
             metadata["generation"] += 1
-        self._changed(self.live)
+        self.patched.append(name)
+        self._changed(live)
+
+    def _named(self, name: str) -> Manifest:
+        return self.live if name == NAME else self.following[name]
 
     def lease(self, environment: str, name: str) -> Manifest:
         return copy.deepcopy(self.held)

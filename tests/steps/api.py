@@ -1,4 +1,4 @@
-"""A stand-in for the API server: one Deployment and its Lease, with the rules that the steps rely on.
+"""A stand-in for the API server: a Deployment, its Lease and what follows it, with the rules that the steps rely on.
 
 An update with an old resourceVersion is refused, a strategic merge patch changes the container of the same name, and an
 annotation of null goes away. What an image does when it is rolled out is decided by the test.
@@ -32,6 +32,7 @@ class Cluster:
         self.paths: list[str] = []
         self.queries: list[dict[str, str]] = []
         self.bodies: list[tuple[str, Object]] = []
+        self.followers: list[str] = []
         self.ended = self.idle = False
         self.put("live.json", deployment(image, notes))
         self.put("lease.json", {"metadata": {"resourceVersion": "1"}, "spec": {}})
@@ -68,10 +69,19 @@ class Cluster:
     def remove(self, name: str) -> None:
         del self.objects[name]
 
+    def follow(self, name: str, image: str, notes: dict[str, str] | None = None) -> None:
+        """Add a Deployment that follows the other one."""
+        self.followers.append(name)
+        self.put(f"{name}.json", deployment(image, notes))
+
     @property
     def image(self) -> str:
         """What the Deployment runs."""
-        sidecar, app = self.get("live.json")["spec"]["template"]["spec"]["containers"]
+        return self.runs("live")
+
+    def runs(self, name: str) -> str:
+        """What a Deployment runs that follows it."""
+        sidecar, app = self.get(f"{name}.json")["spec"]["template"]["spec"]["containers"]
         assert sidecar == {"name": "sidecar", "image": "sidecar"}
         assert isinstance(app["image"], str)
         return app["image"]
@@ -124,7 +134,7 @@ class Cluster:
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Object) -> Object:
         """What the API server says."""
-        name = _name(path)
+        name = self._name(path)
         with self.changed:
             self.paths.append(path)
             self.queries.append(query)
@@ -141,10 +151,10 @@ class Cluster:
                 old = self.objects["lease.json"]
                 changed = old | {"spec": body["spec"]}
             else:
-                old = self.objects["live.json"]
+                old = self._read(name)
                 changed = self._patched(json.loads(json.dumps(old)), body)
             if (
-                body["metadata"].get("resourceVersion", old["metadata"]["resourceVersion"])
+                body.get("metadata", {}).get("resourceVersion", old["metadata"]["resourceVersion"])
                 != old["metadata"]["resourceVersion"]
             ):
                 raise RefusedError(
@@ -152,13 +162,15 @@ class Cluster:
                 )
             version = str(int(old["metadata"]["resourceVersion"]) + 1)
             changed = changed | {"metadata": changed["metadata"] | {"resourceVersion": version}}
-            self.objects["lease.json" if method == "PUT" else "live.json"] = changed
+            self.objects["lease.json" if method == "PUT" else _kept(name)] = changed
             self.changed.notify_all()
         self.hang({"PUT": "replace", "PATCH": "patch"}[method])
         return changed
 
     def _read(self, name: str) -> Object:
-        kept = _KEPT[name]
+        if name in ("pods", "events"):
+            return {"items": self.objects.get(f"{name}.json", {}).get("items", []), "metadata": {}}
+        kept = _kept(name)
         if kept not in self.objects:
             if name in ("lease", "approvals"):
                 raise RefusedError(403, "Forbidden", f"{name} is forbidden")
@@ -172,7 +184,7 @@ class Cluster:
         return found
 
     def _patched(self, live: Object, patch: Object) -> Object:
-        wanted = patch["metadata"].get("annotations", {})
+        wanted = patch.get("metadata", {}).get("annotations", {})
         if set(self.refused_notes) & wanted.keys():
             raise RefusedError(403, "Forbidden", "admission webhook denied the request")
         notes = live["metadata"]["annotations"] | wanted
@@ -200,13 +212,13 @@ class Cluster:
 
     def watched(self, path: str, query: dict[str, str], send: Callable[[Object], None]) -> None:
         """What a watch brings until it ends."""
-        name = _name(path)
-        kept, version = _KEPT[name], query["resourceVersion"]
+        name = self._name(f"{path}/{query.get('fieldSelector', '').removeprefix('metadata.name=')}")
+        kept, version = _kept(name), query["resourceVersion"]
         end = time.monotonic() + int(query["timeoutSeconds"])
         self.calls.append(f"WATCH {name}")
-        self.hang({"lease": "wait", "approvals": "approvals", "deployment": "rollout"}[name])
-        if name == "deployment":
-            self._reconcile()
+        self.hang({"lease": "wait", "approvals": "approvals"}.get(name, "rollout"))
+        if name not in ("lease", "approvals"):
+            self._reconcile(kept)
         while not self.ended and time.monotonic() < end:
             with self.changed:
                 found = self.objects[kept]
@@ -215,19 +227,21 @@ class Cluster:
                     continue
             version = found["metadata"]["resourceVersion"]
             send({"type": "MODIFIED", "object": found})
-            if name == "deployment":
-                self._reconcile()
+            if name not in ("lease", "approvals"):
+                self._reconcile(kept)
 
-    def _reconcile(self) -> None:
+    def _reconcile(self, kept: str) -> None:
         """What the Deployment's controller would do."""
         with self.changed:
-            live = self.objects["live.json"]
+            live = self.objects[kept]
             if "after-rollout" in self.objects:
                 self.objects["live.json"] = self.objects.pop("after-rollout")
                 self.idle = True
             if self.idle:
                 return
             wanted = live["spec"]["template"]["spec"]["containers"][1]["image"]
+            if wanted in self.broken and "pods.json" in self.objects:
+                live["status"] = {"observedGeneration": live["metadata"]["generation"], "replicas": 1}
             if wanted in self.broken or (live.get("status", {}).get("availableReplicas") and not self._behind(live)):
                 return
             status = {"observedGeneration": live["metadata"]["generation"], "replicas": 1}
@@ -239,6 +253,10 @@ class Cluster:
                 status |= {"updatedReplicas": 1, "availableReplicas": 1}
             live["status"] = status
             live["metadata"]["resourceVersion"] = str(int(live["metadata"]["resourceVersion"]) + 1)
+
+    def _name(self, path: str) -> str:
+        last = path.rpartition("/")[2]
+        return last if "/deployments" in path and last in self.followers else _name(path)
 
     def _behind(self, live: Object) -> bool:
         return bool(live["status"].get("observedGeneration", 0) < live["metadata"]["generation"])
@@ -258,11 +276,17 @@ def _folder() -> tuple[Path, Path, Path]:
 _KEPT = {"deployment": "live.json", "lease": "lease.json", "freeze": "freeze.json", "approvals": "approvals.json"}
 
 
+def _kept(name: str) -> str:
+    return _KEPT.get(name, f"{name}.json")
+
+
 def _name(path: str) -> str:
     if path.endswith("/configmaps/freeze"):
         return "freeze"
     if path.endswith("/configmaps"):
         return "approvals"
+    if path.endswith(("/pods", "/events")):
+        return path.rpartition("/")[2]
     if "/deployments" in path:
         return "deployment"
     assert "/leases" in path, path

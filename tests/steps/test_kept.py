@@ -47,6 +47,15 @@ def test_a_deployment_that_nothing_was_delivered_to_needs_what_it_runs(cleaner: 
     assert kept(cleaner, {"metadata": {}, "spec": SPEC}) == {A}
 
 
+def test_what_follows_the_deployment_needs_what_it_runs_too(cleaner: Cleaner) -> None:
+    """A deploy that was killed may have left another image there."""
+    other = {"template": {"spec": {"containers": [{"name": "app", "image": f"{IMAGE}@{B}"}]}}}
+    cleaner.lists.says("/deployments/shop-pod", {"metadata": {}, "spec": SPEC})
+    cleaner.lists.says("/deployments/shop-worker-pod", {"metadata": {}, "spec": other})
+    env = cleaner.env() | {"PARAM_DEPLOYMENT": "shop-pod\nshop-worker-pod"}
+    assert clean.kept(read(clean.Inputs, env)) == {A, B}
+
+
 def test_where_the_cluster_does_not_answer_nothing_is_known(cleaner: Cleaner, capsys: pytest.CaptureFixture[str]) -> None:
     cleaner.lists.refuses("/deployments/", "connection refused")
     assert clean.kept(read(clean.Inputs, cleaner.env())) is None

@@ -14,6 +14,8 @@ fi
 
 git init --quiet --initial-branch=pull-request "$SOURCE"
 cd "$SOURCE"
+# It names this pod and the time, and a Dockerfile may copy .git: the same commit makes the same image.
+git config core.logAllRefUpdates false
 if [ "$PARAM_FETCH_TAGS" = true ]; then
     # Those of the fetched commits: git follows tags to what it keeps a ref of.
     set -- -- "$PARAM_REPOSITORY_URL" "+$PARAM_REF:refs/fetched"
@@ -74,4 +76,6 @@ echo "$committed" >"${SOURCE%/*}/committed"
 # The subject is anybody's text, which some shells' echo would interpret, and a terminal too.
 printf 'fetched %s: %s\n' "$PARAM_HEAD_SHA" "$(git log -1 --format=%s | plain)"
 [ "$PARAM_FETCH_TAGS" != true ] || git update-ref -d refs/fetched
-rm -f .git/FETCH_HEAD
+# The index without what it knows of the files here: times and inodes. Git looks at them anew where it needs that.
+git read-tree HEAD
+rm -rf .git/FETCH_HEAD .git/logs

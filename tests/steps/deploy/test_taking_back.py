@@ -1,5 +1,8 @@
 """Deploy: what does not get ready is taken back, and a way back that fails is told."""
 
+from unittest import mock
+
+from steps import pods
 from tests.steps.api import Cluster
 from tests.steps.conftest import Sandbox
 from tests.steps.deploy.step import NEW, OLD, OLD_NOTES, deploy, reason
@@ -63,3 +66,19 @@ def test_a_deadline_that_is_over_for_good_ends_the_wait(sandbox: Sandbox, cluste
     cluster.behave(broken=(NEW,), stale=10**9)
     assert deploy(sandbox).code == 1
     assert reason(sandbox).endswith(f"and restoring sha256:{'a' * 64} failed as well")
+
+
+def test_one_that_crashes_again_and_again_is_taken_back_before_its_time_is_over(sandbox: Sandbox, cluster: Cluster) -> None:
+    cluster.behave(broken=(NEW,))
+    last = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    crashing = {"name": "app", "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": last}
+    pod = {
+        "metadata": {"name": "shop-1"},
+        "spec": {"containers": [{"name": "app", "image": NEW}]},
+        "status": {"containerStatuses": [crashing]},
+    }
+    cluster.put("pods.json", {"items": [pod]})
+    with mock.patch.object(pods, "LOOKED", 0.1):
+        assert deploy(sandbox, ROLLOUT_SECONDS="60").code == 1
+    assert reason(sandbox) == f"not ready: ran out of memory; restored sha256:{'a' * 64}"
+    assert cluster.image == OLD

@@ -4,6 +4,8 @@ git is the real one. `ssh` is a stand-in that answers on this machine and record
 """
 
 import re
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,27 @@ def test_it_checks_out_the_commit(sandbox: Sandbox, forge: Path, head: str) -> N
 def test_it_leaves_the_commits_date_beside_the_checkout(sandbox: Sandbox, forge: Path, head: str) -> None:
     assert fetch(sandbox, address(forge), head).code == 0
     assert (sandbox.root / "committed").read_text().strip() == git(forge, "log", "-1", "--format=%ct")
+
+
+def test_the_same_commit_leaves_the_same_files_whenever_it_is_fetched(sandbox: Sandbox, forge: Path, head: str) -> None:
+    """A Dockerfile may copy all of it. What git notes of files and of its doings names the pod and the time."""
+
+    def left() -> dict[str, bytes]:
+        source = sandbox.root / "source"
+        assert fetch(sandbox, address(forge), head, HOSTNAME=str(len(found))).code == 0
+        files = {str(path.relative_to(source)): path.read_bytes() for path in source.rglob("*") if path.is_file()}
+        assert git(source, "status", "--porcelain") == "", "git knows its files all the same"
+        shutil.rmtree(source)
+        return files
+
+    found: list[dict[str, bytes]] = []
+    for _ in range(2):
+        found.append(left())
+        time.sleep(1.1)
+    once, again = found
+    assert once.keys() == again.keys()
+    assert [name for name in once if once[name] != again[name]] == []
+    assert not any(name.startswith(".git/logs") for name in once)
 
 
 @pytest.mark.parametrize("date", ["99999999999", "18446744073709551615"])
