@@ -17,7 +17,7 @@ import pytest
 
 from local import applications
 from local.applications import APPLICATIONS, Application, way_out
-from local.follow import follow
+from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
 from local.kubernetes_api import Object, condition, wait_until
 from local.progress import Progress
@@ -47,28 +47,16 @@ class Delivery:
     application: Application
     pull_request: PullRequest
 
-    def runs(self, environment: str) -> list[Object]:
-        """Those of its runs, one for each application that its repository has, by their names."""
-        names = sorted(line["name"] for line in self.application.lines())
-
-        def found() -> list[Object]:
-            runs = self.world.kubernetes.runs(f"{environment}-ci", pull_request=str(self.pull_request.number))
-            mine = {run["metadata"]["labels"]["app.kubernetes.io/name"]: run for run in runs}
-            return [mine[name] for name in names if name in mine]
-
-        wait_until(lambda: len(found()) == len(names), 30, f"{environment} has not started the runs of {', '.join(names)}")
-        return found()
-
-    def ended(self, environment: str) -> list[Object]:
-        """Its runs, once they have ended."""
-        for run in (runs := self.runs(environment)):
-            follow(self.world.kubernetes, run, self.world.log.append, seconds=LONGEST)
-        return [self.world.kubernetes.run(f"{environment}-ci", run["metadata"]["name"]) for run in runs]
+    def ended(self, environment: str) -> Object:
+        """Its run, once it has ended."""
+        namespace, number, name = f"{environment}-ci", self.pull_request.number, self.application.name
+        run = wait_for_run(self.world.kubernetes, namespace, number, application=name)
+        follow(self.world.kubernetes, run, self.world.log.append, seconds=LONGEST)
+        return self.world.kubernetes.run(namespace, run["metadata"]["name"])
 
     def succeeds(self, environment: str) -> None:
-        for run in self.ended(environment):
-            status, message = condition(run)
-            assert status == "True", f"{message}: {self.why(run)}"
+        status, message = condition(run := self.ended(environment))
+        assert status == "True", f"{message}: {self.why(run)}"
 
     def why(self, run: Object) -> str:
         """The one line of a failed run's log that says most."""
@@ -80,9 +68,8 @@ class Delivery:
         return ""
 
     def status(self, environment: str) -> tuple[str, str]:
-        """The commit status of the application itself, which has a name of its own where a repository has several."""
-        several = len(self.application.lines()) > 1
-        context = f"tekton-delivery/{environment}" + (f"/{self.application.name}" if several else "")
+        """The state and the description of its commit status, once it has ended."""
+        context = f"tekton-delivery/{environment}"
         statuses = self.world.machine.forge.developer.statuses
         sha = self.pull_request.head_sha
 
@@ -192,11 +179,10 @@ def deliveries(world: World, registries: None, pool: ThreadPoolExecutor) -> dict
 def failures(
     world: World, deliveries: dict[str, "Future[Delivery]"], pool: ThreadPoolExecutor
 ) -> dict[str, "Future[Delivery]"]:
-    """Each application with a mistake in it, side by side, once all of them are delivered."""
+    """Each application with a mistake in it, side by side, once it is delivered."""
 
     def fail(application: Application) -> Delivery:
-        for delivery in deliveries.values():
-            delivery.exception()
+        deliveries[application.name].exception()
         path, right, wrong = WORSE[application.name]
         text = application.files()[path].decode()
         assert right in text
@@ -213,10 +199,14 @@ def test_an_application_goes_from_a_pull_request_to_production(
 ) -> None:
     delivery = deliveries[name].result()
     assert delivery.status("staging")[0] == "success"
-    for line in APPLICATIONS[name].lines():
-        staged = image(world, "staging", line["name"])
-        assert "@sha256:" in staged
-        assert image(world, "production", line["name"]) == staged
+    (line,) = APPLICATIONS[name].lines()
+    images = {
+        image(world, environment, "-".join([name, *workload]))
+        for environment in ("staging", "production")
+        for workload in [[], *([other] for other in line.get("workloads", {}))]
+    }
+    assert len(images) == 1, images
+    assert "@sha256:" in images.pop()
 
 
 def test_reports_of_the_tests_are_told(deliveries: dict[str, "Future[Delivery]"]) -> None:
@@ -244,10 +234,8 @@ def test_a_failing_test_is_named_in_the_status(world: World, failures: dict[str,
 def test_a_failing_test_of_a_stage_ends_the_build(world: World, failures: dict[str, "Future[Delivery]"]) -> None:
     failure = failures["node"].result()
     assert failure.status("staging")[1].endswith("tests failed (step image)")
-    (run,) = failure.runs("staging")
-    assert "expected 231.85 to be" in world.logs(run, "build", "image") or "AssertionError" in world.logs(
-        run, "build", "image"
-    )
+    run = failure.ended("staging")
+    assert "expected 222 to be 212" in world.logs(run, "build", "image")
     serves(world, APPLICATIONS["node"], "staging", "Staged")
 
 
