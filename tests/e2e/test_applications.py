@@ -35,7 +35,11 @@ LONGEST = 600.0
 WORSE = {
     "django": ("notes/tasks.py", ".split()", ".split(' ')[:1]"),
     "node": ("src/app.ts", "* 1.8", "* 1.9"),
-    "go": ("cmd/server/main.go", "func run() error {", 'func run() error {\n\tpanic("no license")'),
+    "go": (
+        "cmd/server/main.go",
+        "func run() error {",
+        'func run() error {\n\tif os.Getenv("LICENSE") == "" {\n\t\treturn errors.New("LICENSE is not set")\n\t}',
+    ),
 }
 
 
@@ -244,6 +248,7 @@ def test_staging_keeps_what_it_served_where_the_new_one_ends_at_its_start(
 ) -> None:
     state, told = failures["go"].result().status("staging")
     assert state == "failure"
-    assert "no license" in told
+    assert "not ready: ended at its start (exit code 1): " in told
+    assert "LICENSE is not set" in told
     serves(world, APPLICATIONS["go"], "staging", "Staged")
     assert image(world, "staging", "go") == image(world, "production", "go")
