@@ -24,6 +24,8 @@ APPLICATION = "chespirito"
 DEPLOYMENT = f"{APPLICATION}-pod"
 PORTS = {"staging": 30080, "production": 30081}
 RESULT = STATE / "demo.json"
+# How long a run may take: frameworks are compiled, of packages that are fetched anew.
+RUN_SECONDS = 900.0
 # How long an environment may take to answer after its pipeline has ended.
 ANSWER_SECONDS = 20.0
 # How long production is watched for a run that must not come, counted from the forge's having delivered the webhook.
@@ -211,7 +213,7 @@ def _run(
     found = wait_for_run(running.kubernetes, f"{environment}-ci", number, application=application.name)
     timeline.hop(f"webhook to {environment}'s run")
     progress.line(f"  {environment}-ci/{found['metadata']['name']}")
-    succeeded, message = follow(running.kubernetes, found, progress.line)
+    succeeded, message = follow(running.kubernetes, found, progress.line, seconds=RUN_SECONDS)
     timeline.hop(f"{environment}'s pipeline")
     if not succeeded:
         raise UserError(f"the run {found['metadata']['name']} in {environment}-ci failed: {message}")
