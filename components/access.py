@@ -18,6 +18,19 @@ Rule = dict[str, Any]
 Subject = dict[str, str]
 
 
+def before_rollout_rules(templates: Sequence[str]) -> list[Rule]:
+    """Return the rights of a deployer to run Jobs by these PodTemplates before rollouts, and to see what came of them.
+
+    Names of Jobs have digests. An admission policy holds those that it creates and deletes.
+    """
+    if not templates:
+        return []
+    return [
+        {"apiGroups": [""], "resources": ["podtemplates"], "resourceNames": list(templates), "verbs": ["get"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
+    ]
+
+
 def deployer_rules(deployments: Sequence[str], followers: Sequence[str] = ()) -> list[Rule]:
     """Return the rights of a deployer: read, watch and patch the named Deployments, hold the Leases of those that lead, and
     see whether the environment is frozen.
@@ -90,6 +103,8 @@ class AccessArgs:
     """Names of the Deployments that the deployer may patch, and of their Leases."""
     followers: tuple[str, ...] = ()
     """Those of further Deployments, which run what one of the others does."""
+    before_rollouts: tuple[str, ...] = ()
+    """Names of the PodTemplates by which it runs Jobs."""
     pull_secret: str | None
     """Secret by which images of steps are pulled; None for a registry that needs none."""
     runs_untrusted_code: bool
@@ -133,7 +148,7 @@ class Access(pulumi.ComponentResource):
             DEPLOYER,
             args.workload_namespace,
             args.delivery_namespace,
-            deployer_rules(args.deployments, args.followers),
+            deployer_rules(args.deployments, args.followers) + before_rollout_rules(args.before_rollouts),
             common,
             child,
         )

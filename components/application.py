@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import pod
+from components import before_rollout, pod
 from components.access import service_account
-from components.conventions import FOLLOWS, LEASE_SECONDS, key, labels, lease_seconds, seconds, token
+from components.conventions import BEFORE_ROLLOUT, FOLLOWS, LEASE_SECONDS, key, labels, lease_seconds, seconds, token
 from components.exposure import expose
 from components.patch import patched
 from components.settings.application import STEADY_SECONDS, Container
+from components.settings.before_rollout import BeforeRollout, longest
 from components.settings.environment import Autoscaling
 from components.settings.exposure import Exposure
 from components.settings.pod_template import PodTemplate
@@ -71,11 +72,15 @@ class ApplicationArgs:
     """Further workloads of its image, by what the application calls them."""
     exposure: Exposure | None = None
     rollout_timeout: str = "5m"
+    before_rollout: BeforeRollout | None = None
+    """What has to succeed before each rollout."""
 
     @property
     def lease_seconds(self) -> int:
         """How long a deploy holds the Lease at most."""
-        return lease_seconds(seconds(self.rollout_timeout), self.container.smoke_check_seconds)
+        return lease_seconds(
+            seconds(self.rollout_timeout), longest(self.before_rollout) + self.container.smoke_check_seconds
+        )
 
     @property
     def owner(self) -> str:
@@ -132,9 +137,20 @@ class Application(pulumi.ComponentResource):
         selector = {"app.kubernetes.io/name": args.application}
         scaled = args.scale if isinstance(args.scale, Autoscaling) else None
         child = pulumi.ResourceOptions(parent=self)
+        patches, before = [args.container.pod_template, args.pod_template], args.before_rollout
+        if before:
+            template = before_rollout.template(_pod(args), args.environment, before, patches)
+            before_rollout.declare(
+                name,
+                args.application,
+                args.namespace,
+                template,
+                labels(environment=args.environment, application=args.application),
+                child,
+            )
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=of_deployment,
+            metadata=of_deployment | ({"annotations": {BEFORE_ROLLOUT: args.application}} if before else {}),
             spec={
                 "replicas": scaled.min if scaled else args.scale,
                 "progressDeadlineSeconds": rollout_seconds,
@@ -143,8 +159,7 @@ class Application(pulumi.ComponentResource):
                 "selector": {"matchLabels": selector},
                 "strategy": STRATEGIES[args.container.strategy],
                 "template": patched(
-                    {"metadata": {"labels": metadata["labels"]} | notes, "spec": pod.spec(_pod(args))},
-                    [args.container.pod_template, args.pod_template],
+                    {"metadata": {"labels": metadata["labels"]} | notes, "spec": pod.spec(_pod(args))}, patches
                 ),
             },
             opts=pulumi.ResourceOptions(

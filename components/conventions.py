@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 # What deliveries write and `operate` reads is declared where they have it.
+from steps.before_rollout import BEFORE_ROLLOUT as BEFORE_ROLLOUT
+from steps.before_rollout import longest as before_rollout_seconds
 from steps.kubernetes import FIELD_MANAGER as FIELD_MANAGER
 from steps.lease import LEASE_SECONDS as LEASE_SECONDS
 from steps.lease import seconds as lease_seconds
@@ -17,7 +19,7 @@ from steps.notes import HOLD as HOLD
 from steps.notes import ROLLING_OUT as ROLLING_OUT
 from steps.text import plain as plain
 
-__all__ = ["lease_seconds"]
+__all__ = ["before_rollout_seconds", "lease_seconds"]
 
 PROJECT = "tekton-delivery"
 

@@ -18,6 +18,8 @@ CLAIMS: list[Rule] = [
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
     {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["list", "delete"]},
 ]
+# In the workload namespace, and another one: to Jobs before rollouts that have ended.
+JOBS: list[Rule] = [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "delete"]}]
 
 _HOURLY = "23 * * * *"
 
@@ -36,6 +38,8 @@ class PruningArgs:
     """Ended runs of each application that stay."""
     claims: bool = False
     """Whether runs have volumes of their own."""
+    jobs_namespace: pulumi.Input[str] | None = None
+    """The workload namespace, where Jobs run before rollouts."""
 
 
 class Pruning(pulumi.ComponentResource):
@@ -48,6 +52,8 @@ class Pruning(pulumi.ComponentResource):
         metadata = {"name": PRUNER, "namespace": args.namespace, "labels": common | PRUNER_LABELS}
         service_account(f"{name}-{PRUNER}", metadata, args.pull_secret, child)
         bind(name, PRUNER, args.namespace, args.namespace, RULES + (CLAIMS if args.claims else []), common, child)
+        if args.jobs_namespace is not None:
+            bind(f"{name}-jobs", PRUNER, args.jobs_namespace, args.namespace, JOBS, common, child)
         k8s.batch.v1.CronJob(f"{name}-{PRUNER}", metadata=metadata, spec=job(args, common | PRUNER_LABELS), opts=child)
         self.register_outputs({})
 
@@ -64,6 +70,7 @@ def job(args: PruningArgs, labels: dict[str, str]) -> Manifest:
             {"name": "NAMESPACE", "value": args.namespace},
             {"name": "KEEP", "value": str(args.keep)},
             {"name": "CLAIMS", "value": str(args.claims).lower()},
+            *([] if args.jobs_namespace is None else [{"name": "JOBS_NAMESPACE", "value": args.jobs_namespace}]),
             {"name": "API_ACCESS", "value": API_TOKEN_PATH},
         ],
         "resources": limits("1", "512Mi"),

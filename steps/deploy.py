@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steps import notes, smoke
+from steps.before_rollout import BeforeRollout
 from steps.head import Head
 from steps.history import Past
 from steps.kubernetes import Kubernetes
@@ -49,6 +50,7 @@ class Deploy:
         """Merges keep their order by what `history` has fetched, a pull request's commits by its `head`."""
         self._target, self._check, self._history, self._head = target, check, history, head
         self._rollout = Rollout(api, target, smoke_seconds=check.seconds)
+        self._before = BeforeRollout(api, target.namespace, target.outcome)
 
     def run(self, delivery: Delivery) -> bool:
         """Roll it out, or end the step with the reason why not. Returns whether it serves: what runs may be newer."""
@@ -67,7 +69,9 @@ class Deploy:
                 if moved:
                     target.outcome.say(f"superseded: the head of the pull request is {moved}")
                     raise SystemExit(1)
-                changed = rollout.propose(live, delivery.image)
+                # What was decided may be otherwise once it has taken its time.
+                if not self._before.run(live, delivery.image):
+                    changed = rollout.propose(live, delivery.image)
             former = rollout.former
             if rollout.ready(changed):
                 wrong = smoke.wrong(self._check)

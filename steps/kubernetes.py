@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from steps.inputs import StepError, given
+from steps.inputs import given
+from steps.refusals import FINAL, NO_ANSWER, disbelieved, refusal
+from steps.refusals import ApiError as ApiError
+from steps.refusals import ConflictError as ConflictError
+from steps.refusals import ForbiddenError as ForbiddenError
+from steps.refusals import NotFoundError as NotFoundError
 
 Object = dict[str, Any]
 
@@ -24,36 +29,6 @@ _SECONDS = 30.0
 _ATTEMPTS = 4
 # The largest object that the API server stores is smaller, and a list that a step reads has few.
 _LARGEST = 64 * 1024 * 1024
-# In place of a status: no answer, and one that no repetition makes better.
-_NONE, _FINAL = 0, -1
-
-
-class ApiError(StepError):
-    """What the API server refused, or that it does not answer."""
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(f"Error from server ({reason}): {message}" if reason else f"Error from server: {message}")
-        self.status = status
-
-    @property
-    def passing(self) -> bool:
-        """Whether it says nothing about the object: the API server starts, or has too much to do."""
-        return self.status in (_NONE, 429) or self.status >= 500
-
-
-class ConflictError(ApiError):
-    """The object is another one than the change was made for."""
-
-
-class NotFoundError(ApiError):
-    """There is no such object."""
-
-
-class ForbiddenError(ApiError):
-    """The service account may not, or an admission policy refuses."""
-
-
-_ERRORS = {"Conflict": ConflictError, "NotFound": NotFoundError, "Forbidden": ForbiddenError}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +64,12 @@ def task_runs(namespace: str) -> str:
 def core(namespace: str, kind: str, name: str = "") -> str:
     """Return the path of a namespace's objects of a kind of the core, e.g. `pods`, or of one."""
     return f"/api/v1/namespaces/{quote(namespace, safe='')}/{kind}" + (f"/{quote(name, safe='')}" if name else "")
+
+
+def jobs(namespace: str, name: str = "") -> str:
+    """Return the path of a namespace's Jobs, or of one."""
+    path = f"/apis/batch/v1/namespaces/{quote(namespace, safe='')}/jobs"
+    return path + (f"/{quote(name, safe='')}" if name else "")
 
 
 def _tekton(namespace: str, kind: str) -> str:
@@ -150,6 +131,10 @@ class Kubernetes:
             yield from found["items"]
             page = found["metadata"].get("continue") or None
 
+    def create(self, path: str, value: Mapping[str, Any]) -> Object:
+        """Create an object, and return it."""
+        return self._request("POST", path, {"fieldManager": FIELD_MANAGER}, value, "application/json")
+
     def delete(self, path: str) -> None:
         """Delete an object. What it owns goes later."""
         self._request("DELETE", path, {"propagationPolicy": "Background"})
@@ -180,7 +165,7 @@ class Kubernetes:
                 connection.request("GET", f"{collection}?{urlencode(query)}", headers=self._headers())
                 response = connection.getresponse()
                 if response.status != 200:
-                    raise _error(response.status, response.read(_LARGEST))
+                    raise refusal(response.status, response.read(_LARGEST))
                 while line := response.readline(_LARGEST):
                     event = json.loads(line)
                     if event["type"] == "DELETED":
@@ -193,7 +178,7 @@ class Kubernetes:
             finally:
                 connection.close()
         except ssl.SSLCertVerificationError as error:
-            raise _disbelieved(error) from error
+            raise disbelieved(error) from error
         except ApiError as error:
             if not error.passing and error.status != 410:  # the version is too old
                 raise
@@ -225,13 +210,13 @@ class Kubernetes:
                 if status < 300:
                     return _object(answer)
             except ssl.SSLCertVerificationError as error:
-                raise _disbelieved(error) from error
+                raise disbelieved(error) from error
             except (OSError, HTTPException) as error:
                 if last:
-                    raise ApiError(_NONE, "", f"no answer: {error or type(error).__name__}") from error
+                    raise ApiError(NO_ANSWER, "", f"no answer: {error or type(error).__name__}") from error
                 after = "0" if attempt == 1 else "1"
             else:
-                refused = _error(status, answer)
+                refused = refusal(status, answer)
                 if last or not refused.passing or (after is None and until is None):
                     raise refused
             wait = min(float(after) if after and after.isdecimal() else 1.0, 10.0)
@@ -255,7 +240,7 @@ class Kubernetes:
                 response = connection.getresponse()
                 answer = response.read(_LARGEST + 1)
                 if len(answer) > _LARGEST:
-                    raise ApiError(_FINAL, "", f"more than {_LARGEST} bytes for {target}")
+                    raise ApiError(FINAL, "", f"more than {_LARGEST} bytes for {target}")
                 if response.length:
                     raise HTTPException("it was cut off")
             except BaseException:
@@ -283,16 +268,3 @@ def _object(answer: bytes) -> Object:
     if not isinstance(found, dict):
         raise HTTPException("it is no JSON object")
     return found
-
-
-def _disbelieved(error: ssl.SSLCertVerificationError) -> ApiError:
-    return ApiError(_FINAL, "", f"its certificate is not believed: {error.verify_message}")
-
-
-def _error(status: int, answer: bytes) -> ApiError:
-    try:
-        found = json.loads(answer)
-        reason, message = str(found.get("reason") or ""), str(found.get("message"))
-    except (ValueError, AttributeError):
-        reason, message = "", f"status {status}"
-    return _ERRORS.get(reason, ApiError)(status, reason, message)

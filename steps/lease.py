@@ -19,9 +19,9 @@ _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 _SKEW = timedelta(seconds=60)
 
 
-def seconds(rollout: int, smoke: int = 0) -> int:
-    """Return how long a deploy holds a Lease at most: its rollout, its smoke check and the way back."""
-    return 2 * rollout + 30 + smoke
+def seconds(rollout: int, besides: int = 0) -> int:
+    """Return how long a deploy holds a Lease at most: its rollout and the way back, and what it takes besides."""
+    return 2 * rollout + 30 + besides
 
 
 def holder(lease: Object) -> str:

@@ -31,7 +31,7 @@ _CREATE = ("CreateContainerConfigError", "CreateContainerError", "RunContainerEr
 # Of what a container has printed, the line that says most: the last one that reads as an error.
 _TELLING = re.compile("error|exception|fatal|panic|cannot|failed|refused|denied|not found|no such", re.IGNORECASE)
 # By this policy the kubelet keeps the end of a container's log; the stack declares it where it may be shown.
-_LOGS = "FallbackToLogsOnError"
+LOGS = "FallbackToLogsOnError"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _image(pod: Object, container: str) -> str | None:
 def _not_admitted(status: Object) -> Trouble | None:
     for condition in status.get("conditions") or []:
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            return Trouble(f"its pods are refused: {quoted(condition.get('message') or '', _QUOTED)}")
+            return Trouble(_told("its pods are refused", condition.get("message")))
     return None
 
 
@@ -124,7 +124,7 @@ def _of(pod: Object) -> Iterator[Trouble]:
     status = pod.get("status") or {}
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            yield Trouble(f"no node takes its pod: {quoted(condition.get('message') or '', _QUOTED)}")
+            yield Trouble(_told("no node takes its pod", condition.get("message")))
     declared = {each["name"]: each for each in (pod["spec"].get("initContainers") or []) + pod["spec"]["containers"]}
     several = len(declared) > 1
     for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
@@ -139,7 +139,7 @@ def _of_container(container: Object, declared: Object) -> Trouble | None:
     if reason in _PULL:
         return _not_pulled(message)
     if reason in _CREATE:
-        return Trouble(f"cannot be made: {quoted(message, _QUOTED)}")
+        return Trouble(_told("cannot be made", message))
     ended = (container.get("state") or {}).get("terminated") or (container.get("lastState") or {}).get("terminated")
     starts = container.get("restartCount") or 0
     if not ended or not (starts or ended.get("exitCode")):
@@ -154,7 +154,7 @@ def _not_pulled(message: str) -> Trouble:
         return Trouble("has an image that its registry does not have", final=True)
     if _REFUSED.search(message):
         return Trouble("has an image that its registry does not give to the nodes", final=True)
-    return Trouble(f"has an image that cannot be pulled: {quoted(message.rpartition(': ')[2], _QUOTED)}")
+    return Trouble(_told("has an image that cannot be pulled", message.rpartition(": ")[2]))
 
 
 def _crashed(ended: Object, declared: Object) -> str:
@@ -162,17 +162,22 @@ def _crashed(ended: Object, declared: Object) -> str:
         limit = ((declared.get("resources") or {}).get("limits") or {}).get("memory")
         return f"ran out of memory (limit {limit})" if limit else "ran out of memory"
     if ended.get("reason") in ("StartError", "ContainerCannotRun"):
-        return f"cannot be started: {quoted(ended.get('message') or '', _QUOTED)}"
+        return _told("cannot be started", ended.get("message"))
     text = f"ended at its start (exit code {ended.get('exitCode', 0)})"
-    if declared.get("terminationMessagePolicy") != _LOGS or not ended.get("message"):
+    if declared.get("terminationMessagePolicy") != LOGS or not ended.get("message"):
         return text
     lines = [line for line in ended["message"].splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)] or lines
-    return f"{text}: {quoted(telling[-1], _QUOTED)}" if telling else text
+    return _told(text, telling[-1]) if telling else text
 
 
 def _answered(message: str) -> str:
     probe, _, answer = message.partition(" probe failed: ")
     code = answer.rpartition("statuscode: ")[2]
-    told = f"got HTTP {code}" if code.isdecimal() else f"failed: {quoted(answer.rpartition(': ')[2], _QUOTED)}"
+    told = f"got HTTP {code}" if code.isdecimal() else _told("failed", answer.rpartition(": ")[2])
     return f"its {probe.lower() or 'readiness'} probe {told}"
+
+
+def _told(text: str, message: str | None) -> str:
+    said = quoted(message or "", _QUOTED, beginning=True)
+    return f"{text}: {said}" if said else text

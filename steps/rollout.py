@@ -175,15 +175,16 @@ class Rollout:
         return True
 
     def _acquire(self) -> None:
-        patience = lease.PATIENCE * self._seconds
-        end = time.monotonic() + patience
         found = self._asking.now(self._lease)
+        held = lease.longest(found, self._seconds)
+        patience = lease.PATIENCE * held
+        end = time.monotonic() + patience
         while True:
             free_in = lease.free_in(found, self._target.run, self._seconds)
             if free_in == 0:
                 try:
                     with self._api.within(PATIENCE):
-                        self._api.replace(self._lease, lease.taken(found, self._target.run, self._seconds))
+                        self._api.replace(self._lease, lease.taken(found, self._target.run, held))
                     return
                 except ConflictError:
                     found = self._asking.now(self._lease)

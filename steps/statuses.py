@@ -7,12 +7,11 @@ from steps import notes
 from steps.forge import Forge, ForgeError
 from steps.inputs import given
 from steps.result import log, warn
+from steps.text import LONGEST as LONGEST
 from steps.text import plain
 
 _PREFIX = "tekton-delivery/"
 PENDING, SUCCESS, FAILURE = "pending", "success", "failure"
-# GitHub refuses a description of more than 140 characters.
-LONGEST = 139
 # Gitea has at most 50 pull requests on a page, whatever it is asked for, so only an empty page is the last one; each forge
 # ignores the other one's word for the page's size. 30 pull requests are below what is read of an answer (steps/forge.py),
 # however long the texts that people write into them.

@@ -5,12 +5,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+# Of a commit status: GitHub refuses a description of more than 140 characters.
+LONGEST = 139
 # Control characters and line ends of every kind, and what turns the direction of writing.
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
 # How many of several texts a sentence names.
 _SHOWN = 3
-# What forges make mentions, references and links of, what ends a quotation, and more than one space.
-_CALLING = re.compile('[@#"`<>|]|//+')
+# What ends or opens something within a sentence, or makes a mention or a link of what stands beside it.
+_TELLING = re.compile(r"[^\w .,:;()/'=+-]+|(?<=/)/+|\bwww\.", re.IGNORECASE)
+_LOGIN = re.compile(r"(?<=//)\S*@")
 # Half of a character: JSON can say it, UTF-8 cannot.
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -24,10 +27,16 @@ def plain(text: str, *, lines: bool = False) -> str:
     return _HALVES.sub("\ufffd", shown)
 
 
-def quoted(text: str, longest: int) -> str:
-    """Return what somebody's program printed within a sentence, in quotes: in one line, so long at most, calling nobody."""
-    told = " ".join(_CALLING.sub(" ", plain(text[: 8 * longest])).split())
-    return f'"{told if len(told) <= longest else told[: longest - 1].rstrip() + "…"}"'
+def quoted(text: str, longest: int, *, beginning: bool = False) -> str:
+    """Return the end of what a program printed, or its `beginning`, within a sentence: in quotes, or nothing.
+
+    It is without mentions, links and logins of URLs.
+    """
+    harmless = _TELLING.sub(" ", _LOGIN.sub("", plain(text).replace('"', "'")))
+    said, room = " ".join(harmless.split()), longest - 2
+    if len(said) > room:
+        said = f"{said[: room - 1]}\u2026" if beginning else f"\u2026{said[len(said) - room + 1 :]}"
+    return f'"{said}"' if said and room > 1 else ""
 
 
 def compact(value: Any) -> str:

@@ -12,7 +12,7 @@ from cel_expr_python.ext import ext_strings
 
 from tests.support import Declared, Object
 
-_NAMES = ("object", "oldObject", "request")
+_NAMES = ("object", "oldObject", "request", "params")
 
 
 def refusals(
@@ -24,15 +24,22 @@ def refusals(
     user: str = "",
     groups: tuple[str, ...] = (),
     pod: str = "",
+    params: Object | None = None,
+    deleted: bool = False,
 ) -> list[str]:
-    """The messages of all that does not hold for a request; an expression that fails refuses as well."""
+    """The messages of all that does not hold for a request; an expression that fails refuses as well.
+
+    `params` is the object that the policy's binding names, `deleted` for a request that deletes `made`.
+    """
     spec = stack.one("ValidatingAdmissionPolicy", policy)["spec"]
     assert spec["failurePolicy"] == "Fail"
     who: Object = {"username": user, "groups": list(groups)}
     # Of a token that was made for a pod.
     who |= {"extra": {"authentication.kubernetes.io/pod-name": [pod]}} if pod else {}
-    request = {"operation": "UPDATE" if old else "CREATE", "userInfo": who}
-    known: Object = {"object": made, "oldObject": old or {}, "request": request}
+    operation = "DELETE" if deleted else "UPDATE" if old else "CREATE"
+    known: Object = {"object": made, "oldObject": old or {}, "params": params or {}}
+    known |= {"object": None, "oldObject": made} if deleted else {}
+    known["request"] = {"operation": operation, "userInfo": who}
     if not all(_evaluate(item["expression"], known, {}) for item in spec.get("matchConditions", [])):
         return []
     variables: dict[str, Any] = {}

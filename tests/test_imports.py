@@ -20,10 +20,12 @@ LAYERS = [
     ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
     (
+        "components.settings.before_rollout",
         "components.settings.exposure",
         "components.settings.places",
         "components.settings.pod_template",
         "components.settings.registry",
+        "components.settings.services",
         "components.settings.volumes",
     ),
     ("components.settings.tests",),
@@ -52,6 +54,7 @@ LAYERS = [
     ("components.settings.checks",),
     ("components.settings.stack",),
     ("components.pod", "components.exposure", "components.patch"),
+    ("components.before_rollout",),
     (
         "components.access",
         "components.application",

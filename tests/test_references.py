@@ -17,12 +17,17 @@ MADE_LATER = {("ConfigMap", "freeze")}
 
 # Objects that tests/settings/everything.yaml names as there already, for an application's volumes and variables.
 THERE_ALREADY = {
-    f"Deployment {name}: no {there}"
+    f"{name}: no {there}"
     for where in ("test", "live", "later")
     for name, kinds in {
-        "chespirito-pod": (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop"),
-        "chespirito-worker-pod": (f"Secret {where}/queue",),
-        "chespirito-admin-pod": (f"Secret {where}/queue",),
+        "Deployment chespirito-pod": (f"Secret {where}/queue", f"Secret {where}/keys", f"ConfigMap {where}/shop"),
+        "PodTemplate chespirito-before-rollout": (
+            f"Secret {where}/queue",
+            f"Secret {where}/keys",
+            f"ConfigMap {where}/shop",
+        ),
+        "Deployment chespirito-worker-pod": (f"Secret {where}/queue",),
+        "Deployment chespirito-admin-pod": (f"Secret {where}/queue",),
     }.items()
     for there in (*kinds, *(["ConfigMap test/flags"] if where == "test" else []))
 }
@@ -98,12 +103,20 @@ def _by_kind(item: Object, names: Names) -> Iterator[str]:
                 yield from names.missing("ServiceAccount", subject["namespace"], subject["name"])
     elif kind == "Role":
         for rule in item["rules"]:
-            for resource, named in (("deployments", "Deployment"), ("leases", "Lease"), ("secrets", "Secret")):
+            for resource, named in (
+                ("deployments", "Deployment"),
+                ("leases", "Lease"),
+                ("podtemplates", "PodTemplate"),
+                ("secrets", "Secret"),
+            ):
                 if resource in rule["resources"]:
                     for name in rule.get("resourceNames", []):
                         yield from names.missing(named, namespace, name)
     elif kind == "ValidatingAdmissionPolicyBinding":
         yield from names.missing("ValidatingAdmissionPolicy", "", item["spec"]["policyName"])
+        if "paramRef" in item["spec"]:
+            where = item["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+            yield from names.missing("PodTemplate", where, item["spec"]["paramRef"]["name"])
     elif kind == "HorizontalPodAutoscaler":
         target = item["spec"]["scaleTargetRef"]
         yield from names.missing(target["kind"], namespace, target["name"])

@@ -9,6 +9,7 @@ from components.application import Application, ApplicationArgs
 from components.conventions import restricted
 from components.pod import STARTER, STARTER_FOLDER
 from components.settings.application import Container
+from components.settings.before_rollout import BeforeRollout
 from components.settings.environment import Autoscaling, Workload
 from components.settings.pod_template import PodTemplate
 from tests.support import Declared, Object, declare, record_config, shipped_config
@@ -19,6 +20,7 @@ IMAGE = "registry.example/tools@sha256:" + "0" * 64
 def shop(scale: int | Autoscaling = 1, here: Object | None = None, **settings: Any) -> Declared:
     """An application whose container has these settings, as a stack file names them, and `here` those of its environment."""
     workload = Workload.model_validate(here or {})
+    before = settings.pop("beforeRollout", None)
     args = ApplicationArgs(
         application="shop",
         environment="staging",
@@ -29,6 +31,7 @@ def shop(scale: int | Autoscaling = 1, here: Object | None = None, **settings: A
         env=workload.env,
         env_from=workload.env_from,
         pod_template=workload.pod_template,
+        before_rollout=BeforeRollout.model_validate(before) if before else None,
     )
     return declare(lambda: Application("shop", args))
 

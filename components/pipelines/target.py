@@ -38,6 +38,8 @@ class Target:
     service_url: str
     """Where the application answers inside the cluster."""
     smoke_check: SmokeCheck | None
+    before_rollout: int = 0
+    """For how many seconds a rollout is put off at most by what has to succeed before it."""
     waits: int = 0
     """How many seconds a merge waits for the mark and for people, at most."""
 

@@ -24,13 +24,14 @@ def last(task: Manifest) -> Manifest:
 
 def rollout(target: Target, *, asks: bool = True) -> int:
     """Return how many seconds a rollout may take, and the wait for others before it; `asks` for one with a smoke check."""
-    smoke = seconds(target.smoke_check.timeout) if target.smoke_check and asks else 0
-    return rolling(target.rollout_timeout, smoke)
+    smoke = seconds(target.smoke_check.timeout) if target.smoke_check and (asks or target.before_rollout) else 0
+    return rolling(target.rollout_timeout, target.before_rollout + smoke)
 
 
-def rolling(rollout_timeout: str, smoke: int) -> int:
-    """Return how many seconds a rollout may take that has so many for its smoke check, and the wait for others before it."""
-    held = lease.seconds(seconds(rollout_timeout), smoke)
+def rolling(rollout_timeout: str, besides: int) -> int:
+    """Return how many seconds a rollout may take that has so many for what comes before it and for its smoke check, and the
+    wait for others before it."""
+    held = lease.seconds(seconds(rollout_timeout), besides)
     return lease.PATIENCE * held + held
 
 

@@ -34,6 +34,7 @@ def application_args(delivery: Delivery, application: Application, namespace: pu
         host=here.host,
         exposure=environment.exposure,
         rollout_timeout=environment.rollout_timeout,
+        before_rollout=application.before_rollout,
     )
     return replace(args, followers={str(part.key): _follower(delivery, application, part, args) for part in followers})
 
@@ -55,6 +56,7 @@ def _follower(delivery: Delivery, application: Application, part: Part, leading:
         secret_env={name: value for name, value in leading.secret_env.items() if name not in given},
         node_port=None,
         host=None,
+        before_rollout=None,
     )
 
 

@@ -50,8 +50,8 @@ def waits(settings: Settings, environment: Environment, elsewhere: Neighbours) -
 def _takes(settings: Settings, environment: Environment) -> int:
     """Return how many seconds an environment takes from the proof to the mark, at most."""
     approval = seconds(environment.approval.timeout) if environment.approval else 0
-    smoke = max(application.smoke_check_seconds for application in settings.applications)
-    return approval + timeouts.rolling(environment.rollout_timeout, smoke)
+    besides = max(application.besides_seconds for application in settings.applications)
+    return approval + timeouts.rolling(environment.rollout_timeout, besides)
 
 
 def shown(duration: int) -> str:

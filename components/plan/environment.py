@@ -7,6 +7,7 @@ import pulumi
 
 from components.access import AccessArgs
 from components.application import ApplicationArgs, deployment_name
+from components.before_rollout import template_name
 from components.credentials import CredentialsArgs
 from components.environment import Environment, EnvironmentArgs
 from components.listener.events import Trigger
@@ -43,6 +44,11 @@ class EnvironmentPlan:
         return Delivery(self.stack, self.settings)
 
     @property
+    def _before_rollouts(self) -> list[str]:
+        """The applications that have something to run before their rollouts."""
+        return [application.name for application in self.stack.settings.applications if application.before_rollout]
+
+    @property
     def environment(self) -> EnvironmentArgs:
         """Namespaces and quotas."""
         return EnvironmentArgs(
@@ -71,6 +77,7 @@ class EnvironmentPlan:
                 for part in parts(application)
                 if part.key
             ),
+            before_rollouts=tuple(template_name(name) for name in self._before_rollouts),
             pull_secret=self._delivery.pull_secret,
             runs_untrusted_code=self._delivery.builds is not None,
             approval=self.settings.approval,
@@ -85,6 +92,7 @@ class EnvironmentPlan:
             tools_image=self.stack.tools_image,
             pull_secret=self._delivery.pull_secret,
             keep=self.settings.keep_runs,
+            jobs_namespace=environment.workload_namespace if self._before_rollouts else None,
             claims=builds is not None and builds.storage is not None and builds.storage.volume is not None,
         )
 

@@ -12,6 +12,7 @@ from components.plan.build import own_tasks, task_of
 from components.plan.delivery import Delivery
 from components.plan.tasks import tasks
 from components.settings.application import Application
+from components.settings.before_rollout import longest
 from components.settings.build import Build
 from components.settings.workloads import parts
 from components.tasks import build
@@ -93,6 +94,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         fetch=application.fetch,
         service_url=service_url(application.name, environment.name),
         smoke_check=application.smoke_check,
+        before_rollout=longest(application.before_rollout),
         waits=delivery.waits + (seconds(environment.approval.timeout) if environment.approval else 0),
     )
 

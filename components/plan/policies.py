@@ -6,6 +6,7 @@ from components.listener.events import EVENTS, template
 from components.plan import runs
 from components.plan.build import image_step
 from components.plan.delivery import Delivery
+from components.policies.before_rollout import Before
 from components.policies.component import PoliciesArgs
 from components.settings.workloads import parts
 
@@ -34,9 +35,16 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
         ),
         lease_seconds={
             deployment_name(application.name): lease_seconds(
-                seconds(environment.rollout_timeout), application.smoke_check_seconds
+                seconds(environment.rollout_timeout), application.besides_seconds
             )
             for application in settings.applications
+        },
+        before_rollouts={
+            application.name: Before(
+                repository=settings.registry.image(application.name), seconds=application.before_rollout.seconds
+            )
+            for application in settings.applications
+            if application.before_rollout
         },
         placeholder_repository=stack.tools_image.split("@")[0],
         approval=environment.approval,

@@ -1,13 +1,14 @@
 """An environment's admission policies with their bindings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.conventions import DEPLOYER, PROJECT, PRUNER, SUPERVISOR, UNTRUSTED, Manifest, labels, token
 from components.policies.approvals import approvals
+from components.policies.before_rollout import Before, before_rollouts
 from components.policies.deploys import deploys, leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
@@ -36,6 +37,8 @@ class PoliciesArgs:
     """Deployment to how long its Lease is held at most."""
     placeholder_repository: str
     """Repository of the image that runs before the first delivery."""
+    before_rollouts: Mapping[str, Before] = field(default_factory=dict)
+    """What applications run before their rollouts, where they do."""
     approval: Approval | None
     """Whose approvals count; None where it takes none."""
     image_step: ImageStep | None
@@ -57,12 +60,13 @@ class Policies(pulumi.ComponentResource):
                 spec=policy.spec(),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
-                f"{name}-{policy.name}",
-                metadata=metadata,
-                spec=policy.binding(kubernetes_name),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
-            )
+            for suffix, spec in policy.bindings(kubernetes_name).items():
+                k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+                    f"{name}-{policy.name}{suffix}",
+                    metadata=metadata | {"name": f"{kubernetes_name}{suffix}"},
+                    spec=spec,
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
+                )
         self.register_outputs({})
 
 
@@ -90,6 +94,13 @@ def declared(args: PoliciesArgs) -> list[Policy]:
         endings(namespace=args.delivery_namespace),
         prunings(namespace=args.delivery_namespace, account=account(args.delivery_namespace, PRUNER)),
     ]
+    if args.before_rollouts:
+        made += before_rollouts(
+            namespace=args.workload_namespace,
+            deployer=deployer,
+            pruner=account(args.delivery_namespace, PRUNER),
+            applications=args.before_rollouts,
+        )
     if args.approval:
         made.append(approvals(namespace=args.delivery_namespace, approval=args.approval))
     if args.image_step:

@@ -27,6 +27,11 @@ class Policy:
     """User name of the service account whose requests it looks at; None for everybody's."""
     variables: Mapping[str, str] = field(default_factory=dict)
     validations: Sequence[Manifest]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Objects in the namespace that it compares with, by what a request is labelled that it compares with one."""
+    parameter_kind: str = ""
+    selected_by: str = ""
+    """The label."""
 
     def spec(self) -> Manifest:
         """Return the ValidatingAdmissionPolicy's spec. What cannot be evaluated is refused."""
@@ -35,6 +40,8 @@ class Policy:
             "matchConstraints": {"resourceRules": list(self.rules)},
             "validations": list(self.validations),
         }
+        if self.parameters:
+            made["paramKind"] = {"apiVersion": "v1", "kind": self.parameter_kind}
         if self.variables:
             made["variables"] = [{"name": name, "expression": text} for name, text in self.variables.items()]
         if self.account:
@@ -42,8 +49,22 @@ class Policy:
             made["matchConditions"] = [{"name": "account", "expression": who}]
         return made
 
+    def bindings(self, policy_name: str) -> dict[str, Manifest]:
+        """Return the specs of its bindings by what their names end in: one, or one for each parameter.
+
+        A parameter that is missing refuses what is labelled for it, and nothing else.
+        """
+        if not self.parameters:
+            return {"": self.binding(policy_name)}
+        made = {}
+        for value, name in self.parameters.items():
+            binding = self.binding(policy_name)
+            binding["matchResources"]["objectSelector"] = {"matchLabels": {self.selected_by: value}}
+            made[f"-{value}"] = binding | {"paramRef": {"name": name, "parameterNotFoundAction": "Deny"}}
+        return made
+
     def binding(self, policy_name: str) -> Manifest:
-        """Return the spec of its binding. The label is the API server's own: nobody can take it off a namespace."""
+        """Return the spec of a binding. The label is the API server's own: nobody can take it off a namespace."""
         selector = {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}
         return {
             "policyName": policy_name,

@@ -7,10 +7,12 @@ from pydantic import Field, model_validator
 from components.conventions import NONROOT, seconds
 from components.settings import places
 from components.settings import types as form
+from components.settings.before_rollout import BeforeRollout, longest
 from components.settings.pod_template import PodTemplate
 from components.settings.registry import User
+from components.settings.services import Service
 from components.settings.tests import Tests
-from components.settings.types import Limits, Model, Source, TextOrSource
+from components.settings.types import Model, Source, TextOrSource
 from components.settings.volumes import EnvFrom, Mount, Value
 
 # One that nobody can ask is ready when it has run for so long: one that ends at its start never is.
@@ -88,55 +90,6 @@ class Fetch(Model):
         description="limit of the step that fetches; versions of a large file, which git keeps as differences, take more",
         examples=["1Gi"],
     )
-
-
-class Ready(Model):
-    """How a service shows that it can be used. The tests start after that."""
-
-    port: form.Port = Field(description="where it accepts a connection", examples=[5432])
-    path: places.HttpPath | None = Field(
-        default=None, description="asked there by GET until the status is below 400", examples=["/health"]
-    )
-    timeout: form.Duration = Field(default="2m", description="how long that may take, its image's pull included")
-
-
-class ServiceResources(Limits):
-    """Limits of a service."""
-
-    cpu: form.Cpu = Field(default="1", description="cores")
-    memory: form.ContainerMemory = Field(default="512Mi", description="bytes")
-    ephemeral_storage: form.Memory = Field(
-        default="2Gi", description="bytes of the node's disk, for what it writes and for each writable folder"
-    )
-
-
-class Service(Model):
-    """A container beside the tests."""
-
-    image: TextOrSource = Field(
-        description="what it runs, by digest", examples=["registry.example/postgres@sha256:<64 hex digits>"]
-    )
-    command: list[form.Line] = Field(
-        default_factory=list, description="instead of the image's entrypoint", examples=[["sh", "-c"]]
-    )
-    args: list[form.Line] = Field(default_factory=list, description="instead of the image's command", examples=[["--tiny"]])
-    env: dict[form.ArgumentName, form.Line] = Field(
-        default_factory=dict,
-        description="environment variables; values are not secret: the tests can read whatever the service knows",
-        examples=[{"POSTGRES_HOST_AUTH_METHOD": "trust"}],
-    )
-    user: form.UserId = Field(
-        default=65532, description="numeric user and group that it runs as, never root", examples=[999]
-    )
-    writable: list[form.Folder] = Field(
-        default_factory=list,
-        description="folders that start empty and that its user can write to, whoever they belong to in the image",
-        examples=[["/data"]],
-    )
-    ready: Ready | None = Field(
-        default=None, description="how it shows that it can be used; without this the tests do not wait for it"
-    )
-    resources: ServiceResources = Field(default_factory=ServiceResources, description="limits")
 
 
 class Origin(Model):
@@ -221,7 +174,6 @@ class Container(Model):
         description="Secrets and ConfigMaps whose keys are environment variables, before those of `env`",
         examples=[[{"secretRef": {"name": "shop-settings"}}]],
     )
-
     pod_template: PodTemplate = Field(
         default_factory=PodTemplate,
         description="a patch of the pod template, for what there is no setting for",
@@ -249,6 +201,7 @@ class Application(Container, Origin):
         "(docs/workloads.md)",
         examples=[{"worker": {"args": ["celery", "--app", "shop", "worker"], "port": "none"}}],
     )
+    before_rollout: BeforeRollout | None = Field(default=None, description="what has to succeed before each rollout")
     test_command: form.Command = Field(
         default="true",
         description="run by sh in the root of the repository, in the tools image; short for `tests.command`",
@@ -296,3 +249,8 @@ class Application(Container, Origin):
     def tested(self) -> Tests:
         """How it is tested, whichever setting says it."""
         return self.tests or Tests(command=self.test_command)
+
+    @property
+    def besides_seconds(self) -> int:
+        """How long a rollout may take besides getting ready: what is to succeed before it, and the smoke check."""
+        return longest(self.before_rollout) + self.smoke_check_seconds

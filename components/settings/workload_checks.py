@@ -123,7 +123,8 @@ def _too_many_pods(place: Location, environment: Environment, applications: Iter
 
     What was told to end counts until it has: of one that may take its time, all that ran before may still be there.
     """
-    needed, rolling = 0, "one more each during a rollout"
+    applications = list(applications)
+    needed, rolling = sum(1 for application in applications if application.before_rollout), "one more each during a rollout"
     for part in (part for application in applications for part in parts(application)):
         here = part.here(environment)
         most = here.autoscaling.max if here.autoscaling else part.pods(environment)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.conventions import Manifest, limits, literal, restricted, seconds
-from components.settings.application import Service
+from components.settings.services import Service
 from components.tasks.step import empty_dir, mount, step, variable
 
 # What Tekton calls their containers, and the one that it adds itself where results are read from logs.

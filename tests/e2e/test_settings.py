@@ -14,8 +14,9 @@ from kubernetes.stream import stream as execute
 from local.follow import follow
 from local.forge.client import PullRequest
 from local.kubernetes_api import Object, wait_until
+from tests.e2e import migrating, migrations
 from tests.e2e.stacks import Pulumi, altered, heard, stack
-from tests.e2e.world import World
+from tests.e2e.world import World, pods
 
 BUILT_FROM = ["Dockerfile", "render.sh", "serve.sh", "test.sh"]
 # In the application's image alone.
@@ -68,12 +69,6 @@ def configured(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Path]:
     file = altered("both", folder, settings_of(folder))
     with stack(pulumi, "both", file), heard(world, "both", "qa", "el-both-github-el"):
         yield file
-
-
-def pods(world: World, namespace: str, application: str = "chespirito") -> list[Any]:
-    label = f"app.kubernetes.io/name={application}"
-    found = world.kubernetes.core.list_namespaced_pod(namespace, label_selector=label).items
-    return [pod for pod in found if pod.metadata.deletion_timestamp is None]
 
 
 def read(world: World, pod: Any, command: str) -> list[str]:
@@ -188,6 +183,8 @@ def changed(world: World, configured: Path, pulumi: Pulumi, folder: Path) -> tup
             'set -eu; id -u >/scratch/user; echo "$TOKEN $QUEUE" >>/data/told; cat "$0"; trap exit TERM; sleep 3600 & wait'
         )
         worker["args"] = [script, SCRIPT]
+        worker["beforeRollout"] = {"command": ["sh", "-c", migrations.COMMAND, SCRIPT]}
+        settings["applications"][-2]["beforeRollout"] = {"command": ["never"], "timeout": "10s"}
         worker["strategy"] = "Recreate"
         shut = {"name": "app", "securityContext": {"readOnlyRootFilesystem": True}}
         worker["podTemplate"] = {"spec": {"containers": [shut], "terminationGracePeriodSeconds": 7}}
@@ -255,3 +252,11 @@ def test_an_image_is_built_in_memory(world: World, changed: tuple[Object, list[i
     (pod,) = pods_of_it.items
     (storage,) = [volume.empty_dir for volume in pod.spec.volumes if volume.name == "storage"]
     assert (storage.medium, storage.size_limit) == ("Memory", "512Mi")
+
+
+# They look at what this module brings up.
+test_a_migration_has_succeeded_before_the_rollout = migrating.test_a_migration_has_succeeded_before_the_rollout
+test_a_stolen_token_makes_no_other_job = migrating.test_a_stolen_token_makes_no_other_job
+test_a_stolen_token_makes_no_job_anywhere_else = migrating.test_a_stolen_token_makes_no_job_anywhere_else_and_changes_none
+test_a_migration_that_cannot_start_ends_in_time = migrating.test_a_migration_that_cannot_start_ends_in_time
+test_a_migration_that_fails_runs_again = migrating.test_a_migration_that_fails_rolls_nothing_out_and_runs_again

@@ -129,6 +129,13 @@ class World:
         return str(issued.status.token)
 
 
+def pods(world: World, namespace: str, application: str = "chespirito") -> list[Any]:
+    """The pods of an application that nobody has told to end."""
+    label = f"app.kubernetes.io/name={application}"
+    found = world.kubernetes.core.list_namespaced_pod(namespace, label_selector=label).items
+    return [pod for pod in found if pod.metadata.deletion_timestamp is None]
+
+
 def payload(forge: str, name: str) -> dict[str, Any]:
     """A recorded webhook body."""
     loaded: dict[str, Any] = json.loads((FIXTURES / forge / f"{name}.json").read_text())

@@ -212,7 +212,8 @@ class Cluster:
 
     def watched(self, path: str, query: dict[str, str], send: Callable[[Object], None]) -> None:
         """What a watch brings until it ends."""
-        name = self._name(f"{path}/{query.get('fieldSelector', '').removeprefix('metadata.name=')}")
+        of = query.get("fieldSelector", "").removeprefix("metadata.name=")
+        name = self._name(f"{path}/{of}" if of else path)
         kept, version = _kept(name), query["resourceVersion"]
         end = time.monotonic() + int(query["timeoutSeconds"])
         self.calls.append(f"WATCH {name}")

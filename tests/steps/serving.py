@@ -54,7 +54,7 @@ def handler(cluster: Answers) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_PUT = do_PATCH = do_GET  # noqa: N815
+        do_PUT = do_PATCH = do_POST = do_DELETE = do_GET  # noqa: N815
 
         def handle(self) -> None:
             try:

@@ -90,7 +90,7 @@ CRASHING = waiting("CrashLoopBackOff", "back-off 20s restarting failed container
         ),
         (
             pod(CRASHING, last=ended(128, reason="StartError", message='exec: "shop": executable file not found'), starts=2),
-            'cannot be started: "exec: shop : executable file not found"',
+            "cannot be started: \"exec: 'shop': executable file not found\"",
         ),
         (
             pod(waiting("ImagePullBackOff", f'Back-off pulling image "{NEW}": ErrImagePull: {NEW}: not found')),
@@ -115,7 +115,7 @@ def test_what_no_waiting_makes_better_ends_the_wait(there: Object, told: str) ->
         (pod(waiting("ErrImagePull", "dial tcp: i/o timeout")), 'has an image that cannot be pulled: "i/o timeout"'),
         (
             pod(waiting("CreateContainerConfigError", 'secret "shop" not found')),
-            'cannot be made: "secret shop not found"',
+            "cannot be made: \"secret 'shop' not found\"",
         ),
         (
             pod(conditions=[{"type": "PodScheduled", "status": "False", "message": "0/1 nodes: Insufficient cpu."}]),
@@ -156,7 +156,7 @@ def test_the_line_that_says_most_is_quoted_where_the_stack_keeps_the_log() -> No
     log = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'shop' @ana https://x.example\n\nbye\n"
     crashed = ended(1, message=log)
     told = why(Api(pod(CRASHING, last=crashed, starts=2, declared=QUOTING)))
-    quoted = "\"ModuleNotFoundError: No module named 'shop' ana https: x.example\""
+    quoted = "\"ModuleNotFoundError: No module named 'shop' ana https:/ x.example\""
     assert told == f"not ready: ended at its start (exit code 1): {quoted}"
     silent = why(Api(pod(CRASHING, last=crashed, starts=2)))
     assert silent == "not ready: ended at its start (exit code 1)", "what it wrote to its termination log is not told either"

@@ -107,3 +107,29 @@ def test_volumes_of_ended_pods_go_and_all_others_stay(sandbox: Sandbox, lists: A
 def test_where_runs_have_no_volumes_nobody_asks_for_them(sandbox: Sandbox, lists: Api) -> None:
     prune(sandbox, lists, [])
     assert [call.path.partition("?")[0] for call in lists.calls] == [RUNS]
+
+
+def job(name: str, ended: int | None, kind: str = "Complete", application: str = "shop") -> dict[str, Any]:
+    at = {"status": "True", "lastTransitionTime": f"2026-11-22T17:20:{ended:02}Z"} if ended is not None else {}
+    going = {"type": "Suspended", "status": "False", "lastTransitionTime": "2026-11-22T17:20:00Z"}
+    conditions = [going, *([{"type": kind} | at] if at else [])]
+    labels = {"tekton-delivery/before-rollout": application}
+    return {"metadata": {"name": name, "labels": labels}, "status": {"conditions": conditions}}
+
+
+def test_of_jobs_before_rollouts_the_newest_stay_and_what_goes_on(sandbox: Sandbox, lists: Api) -> None:
+    """One that succeeded keeps its digest from another: failures take no place of it."""
+    jobs = [
+        *(job(f"done-{second}", second) for second in range(3)),
+        *(job(f"failed-{second}", second + 10, "Failed") for second in range(4)),
+        *(job(f"other-{second}", second, application="other") for second in range(2)),
+        job("going", None),
+    ]
+    lists.has("pipelineruns", [])
+    lists.has("jobs", jobs)
+    given = {"NAMESPACE": "staging-ci", "KEEP": "2", "CLAIMS": "false", "JOBS_NAMESPACE": "staging"}
+    result = sandbox.step("prune", **given, **lists.env)
+    assert result.code == 0, result.err
+    assert sorted(deleted(lists, "/apis/batch/v1/namespaces/staging/jobs")) == ["done-0", "failed-0", "failed-1"]
+    asked = [call.path for call in lists.calls if call.method == "GET" and "/jobs" in call.path]
+    assert all("labelSelector=tekton-delivery%2Fbefore-rollout" in path for path in asked), "and nobody else's"

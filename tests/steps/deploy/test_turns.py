@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -72,10 +73,11 @@ def test_the_next_pod_of_the_same_run_does_not_wait_for_the_one_that_was_deleted
 
 def test_a_lease_that_is_never_given_back_ends_the_step_with_a_reason(sandbox: Sandbox, cluster: Cluster) -> None:
     """Who renews it is no deploy: these do not."""
-    cluster.put("lease.json", lease("stolen\u202e\u001b[31m", age=0, longest=3600))
-    result = deploy(sandbox, ROLLOUT_SECONDS="-14", PARAM_SMOKE_SECONDS="-1")
+    cluster.put("lease.json", lease("stolen\u202e\u001b[31m", age=0, longest=4))
+    with mock.patch("steps.lease.PATIENCE", 0.5):
+        result = deploy(sandbox)
     assert result.code == 1
-    assert reason(sandbox) == "not rolled out: the Lease shop-pod was not free within 3 s, it is held by stolen  [31m"
+    assert reason(sandbox) == "not rolled out: the Lease shop-pod was not free within 2.0 s, it is held by stolen  [31m"
     assert cluster.image == OLD
 
 

@@ -1,0 +1,147 @@
+"""Jobs before rollouts: a deployer creates those that are declared, with a digest of the application, and changes none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.before_rollout import template_name
+from components.cel import quote
+from components.conventions import BEFORE_ROLLOUT, Manifest
+from components.policies.policy import Policy, literal, optional, rule, same_but, texts, validation
+from steps.before_rollout import DIGITS, LATE, SETTING
+
+# What the API server itself adds to the pods of a Job.
+_ADDED = ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name")
+_METADATA = ("name", "namespace", "labels", "uid", "creationTimestamp", "generation", "managedFields")
+_TEMPLATE, _DECLARED = "object.spec.template", "params.template"
+_JOB = quote(BEFORE_ROLLOUT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What an application's Jobs are held to beside their pods."""
+
+    repository: str
+    """Of its images."""
+    seconds: int
+    """How long it may take."""
+
+
+def before_rollouts(*, namespace: str, deployer: str, pruner: str, applications: Mapping[str, Before]) -> list[Policy]:
+    """Return the policies of a workload namespace, where `applications` have something to run before their rollouts."""
+    ended = ("Complete", "Failed")
+    return [
+        _jobs(namespace, deployer, applications),
+        _pods(namespace, deployer, list(applications)),
+        _deletions("job-deletions", namespace, deployer, "the deployer deletes no Job but its own that failed", ("Failed",)),
+        _deletions("job-prunings", namespace, pruner, "the pruner deletes no Job but a deployer's that has ended", ended),
+    ]
+
+
+def _jobs(namespace: str, account: str, applications: Mapping[str, Before]) -> Policy:
+    """What is known without the declared pod: it holds for every Job of the deployer, whatever that is labelled."""
+    specs: Manifest = {
+        name: {
+            "parallelism": 1,
+            "completions": 1,
+            "completionMode": "NonIndexed",
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": before.seconds + LATE,
+            "suspend": False,
+            "manualSelector": False,
+            "podReplacementPolicy": "TerminatingOrFailed",
+        }
+        for name, before in applications.items()
+    }
+    repositories: Manifest = {name: before.repository for name, before in applications.items()}
+    label = f"({_JOB} in variables.labels ? variables.labels[{_JOB}] : '')"
+    return Policy(
+        name="jobs",
+        namespace=namespace,
+        account=account,
+        rules=[rule("batch", "v1", ["jobs"], ["CREATE", "UPDATE"])],
+        variables={
+            "labels": optional("object.metadata", "labels", "{}"),
+            "application": label,
+            "image": f"{_TEMPLATE}.spec.containers.map(c, c.image).join(' ')",
+            "repository": f"{literal(repositories)}[variables.application]",
+            "spec": f"{literal(specs)}[variables.application]",
+        },
+        validations=[
+            validation(
+                f"the deployer creates Jobs for `{SETTING}` of {', '.join(applications)} alone, and changes none",
+                f"request.operation == 'CREATE' && variables.application in {texts(list(applications))} && "
+                "size(variables.labels) == 1",
+            ),
+            validation(
+                "the deployer's Jobs run an image by digest, from the repository of the application, and are named by it",
+                "variables.image.matches('^[^@ ]+@sha256:[0-9a-f]{64}$') && "
+                "variables.image.split('@')[0] == variables.repository && "
+                "object.metadata.name == variables.application + '-' + "
+                f"variables.image.split('@sha256:')[1].substring(0, {DIGITS})",
+                "variables.image",
+            ),
+            validation(
+                "the deployer's Jobs have no metadata but a name and a label",
+                f"dyn(object.metadata).all(k, k in {texts(_METADATA)})",
+            ),
+            validation(
+                "the deployer's Jobs run once and end in time",
+                "dyn(object.spec).all(k, k in ['selector', 'template'] || "
+                "(k in variables.spec && dyn(object.spec)[k] == variables.spec[k])) && "
+                "has(object.spec.backoffLimit) && has(object.spec.activeDeadlineSeconds)",
+            ),
+        ],
+    )
+
+
+def _pods(namespace: str, account: str, applications: list[str]) -> Policy:
+    """What the pod is held to: the PodTemplate as the stack declares it. The label says which; `_jobs` demands it.
+
+    Without that label a Job of somebody else would be refused as well, while a PodTemplate is missing.
+    """
+    new, old = f"{_TEMPLATE}.spec", f"{_DECLARED}.spec"
+    given, wanted = (optional(f"{at}.metadata", "labels", "{}") for at in (_TEMPLATE, _DECLARED))
+    return Policy(
+        name="job-pods",
+        namespace=namespace,
+        account=account,
+        rules=[rule("batch", "v1", ["jobs"], ["CREATE"])],
+        parameters={application: template_name(application) for application in applications},
+        parameter_kind="PodTemplate",
+        selected_by=BEFORE_ROLLOUT,
+        variables={"given": given, "wanted": wanted},
+        validations=[
+            validation(
+                f"the deployer's Jobs have the pod that the stack declares for `{SETTING}`, and an image",
+                " && ".join(
+                    [
+                        same_but(_TEMPLATE, _DECLARED, "metadata", "spec"),
+                        same_but(f"{_TEMPLATE}.metadata", f"{_DECLARED}.metadata", "labels", "creationTimestamp"),
+                        f"variables.given.all(k, k in {texts(_ADDED)} || "
+                        "(k in variables.wanted && variables.given[k] == variables.wanted[k]))",
+                        "variables.wanted.all(k, k in variables.given)",
+                        same_but(new, old, "containers"),
+                        f"size({new}.containers) == 1 && size({old}.containers) == 1",
+                        same_but(f"{new}.containers[0]", f"{old}.containers[0]", "image"),
+                    ]
+                ),
+            )
+        ],
+    )
+
+
+def _deletions(name: str, namespace: str, account: str, message: str, ends: tuple[str, ...]) -> Policy:
+    return Policy(
+        name=name,
+        namespace=namespace,
+        account=account,
+        rules=[rule("batch", "v1", ["jobs"], ["DELETE"])],
+        validations=[
+            validation(
+                message,
+                f"has(oldObject.metadata.labels) && {_JOB} in oldObject.metadata.labels && "
+                "has(oldObject.status) && has(oldObject.status.conditions) && "
+                f"oldObject.status.conditions.exists(c, c.type in {texts(ends)} && c.status == 'True')",
+            )
+        ],
+    )
