@@ -13,8 +13,8 @@ install: .venv/.complete ## Python, libraries and linters, as uv.lock pins them
 	@local/bootstrap.sh
 
 .PHONY: demo
-demo: install ## the main job: set everything up, take a pull request to staging and to production
-	@$(PYTHON) -m local demo
+demo: install ## the main job: set everything up, take a pull request to staging and to production (APPLICATION=django)
+	@$(PYTHON) -m local demo $(if $(APPLICATION),--application $(APPLICATION))
 
 .PHONY: up
 up: install ## start the embedded cluster with both stacks

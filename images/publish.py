@@ -6,7 +6,7 @@ import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +42,17 @@ def publish(
     progress: Progress,
     refs: Path | None = None,
     names: Iterable[str] = PUBLISHED,
+    tags: Sequence[str] = (TAG,),
 ) -> dict[str, str]:
     """Push what the registry lacks; return the references by digest, and write them to one file each below `refs`."""
     published = {}
     with _environment(registry) as environment:
         for name in names:
             image, target = images[name], f"{registry.repository}/{name}"
-            if _crane(crane, registry, environment, "digest", f"{target}:{TAG}").stdout.strip() != image.digest:
-                with progress.step(f"Push {name} to {registry.host}"):
-                    _push(crane, registry, environment, image, f"{target}:{TAG}")
+            for tag in tags:
+                if _crane(crane, registry, environment, "digest", f"{target}:{tag}").stdout.strip() != image.digest:
+                    with progress.step(f"Push {name} to {registry.host}"):
+                        _push(crane, registry, environment, image, f"{target}:{tag}")
             published[name] = f"{target}@{image.digest}"
     if refs is not None:
         refs.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from local import demo, machine, preview, status
+from local.applications import APPLICATIONS
 from local.cluster import Cluster
 from local.errors import UserError
 from local.kubernetes_api import Kubernetes
@@ -14,7 +15,9 @@ def main(arguments: list[str]) -> int:
     """Run one action. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local", description="The embedded default.")
     parser.add_argument("action", choices=["up", "down", "status", "preview", "demo", "env"])
-    action = parser.parse_args(arguments).action
+    parser.add_argument("--application", choices=[demo.APPLICATION, *APPLICATIONS], default=demo.APPLICATION)
+    given = parser.parse_args(arguments)
+    action = given.action
     progress = Progress()
     try:
         if action == "up":
@@ -22,7 +25,7 @@ def main(arguments: list[str]) -> int:
         elif action == "down":
             machine.down(progress)
         elif action == "demo":
-            return 0 if demo.run(progress) else 1
+            return 0 if demo.run(progress, given.application) else 1
         elif action == "preview":
             return preview.run()
         elif action == "env":

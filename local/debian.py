@@ -31,6 +31,7 @@ PACKAGES = {
     "pkg-config": Package("how runc's build finds libseccomp", "pkg-config"),
     "libseccomp-dev": Package("runc filters system calls with libseccomp", "/usr/include/seccomp.h"),
     "mmdebstrap": Package("the images' root file system comes from Debian packages", "mmdebstrap"),
+    "npm": Package("Node comes from npm's registry, for the sample application on it", "npm"),
     "iproute2": Package("the cluster's network namespace", "ip"),
     "iptables": Package("Services (kube-proxy) inside that namespace", "iptables"),
     "nftables": Package("network policies inside that namespace", "nft"),

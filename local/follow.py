@@ -12,11 +12,17 @@ from local.kubernetes_api import Kubernetes, Object, condition, wait_until
 _POLL_SECONDS = 0.5
 
 
-def wait_for_run(kubernetes: Kubernetes, namespace: str, pull_request: int, seconds: float = 30, known: int = 0) -> Object:
-    """Return the newest run of a pull request in a delivery namespace, once there are more than `known` of them."""
+def wait_for_run(
+    kubernetes: Kubernetes, namespace: str, pull_request: int, seconds: float = 30, known: int = 0, application: str = ""
+) -> Object:
+    """Return the newest run of a pull request in a delivery namespace, once there are more than `known` of them.
+
+    Numbers are a repository's own: where there are several, `application` says whose runs count.
+    """
 
     def found() -> list[Object]:
-        return kubernetes.runs(namespace, pull_request=str(pull_request))
+        runs = kubernetes.runs(namespace, pull_request=str(pull_request))
+        return [run for run in runs if application in ("", run["metadata"]["labels"]["app.kubernetes.io/name"])]
 
     wait_until(
         lambda: len(found()) > known,

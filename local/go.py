@@ -47,16 +47,22 @@ def ensure(progress: Progress) -> Go:
     found = shutil.which("go")
     if found and version(found) >= needed():
         return Go(found)
+    folder = pinned(progress)
+    return Go(str(folder / "bin" / "go"), {"GOROOT": str(folder), "GOTOOLCHAIN": "local"})
+
+
+def pinned(progress: Progress) -> Path:
+    """Return the folder of the pinned Go, which any Go fetches."""
     folder = CACHE / "go" / text(PINNED)
     if not folder.is_dir():
-        if not found:
+        if not shutil.which("go"):
             debian.ensure(["golang-go"], progress)
         folder.parent.mkdir(parents=True, exist_ok=True)
         # A second checkout waits here, and then finds it.
         with progress.step(f"Fetch Go {text(PINNED)}"), locked(folder.parent):
             if not folder.is_dir():
                 fetch(shutil.which("go") or "go", folder)
-    return Go(str(folder / "bin" / "go"), {"GOROOT": str(folder), "GOTOOLCHAIN": "local"})
+    return folder
 
 
 @cache

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from images import build, publish
@@ -25,6 +25,8 @@ LISTENER = "el-chespirito-github-el"
 # What the stack files name as base of the sample's Dockerfile: in the quarantine registry, because that is the only one
 # that a build may read, and by digest, because whoever builds there could move a tag.
 BASE_FOR_BUILDS = IMAGE_REFS / "base-for-builds"
+# Below `platform`: where docker.io has the images that are nobody's, such as node.
+MIRRORED = "/library"
 
 
 @dataclass(frozen=True)
@@ -77,22 +79,21 @@ def _check_stack_files() -> None:
             raise UserError(refusal)
 
 
+def platform(cluster: Cluster, host: str, below: str = "") -> publish.Registry:
+    """Return the path `platform` of a registry as the host reaches it: names of pods are not known here."""
+    port, user = host.rpartition(":")[2], "platform"
+    password = cluster.registry_credentials(host)[user]
+    return publish.Registry(f"{cluster.node_ip}:{port}/{user}{below}", user, password, insecure=True)
+
+
 def _publish(cluster: Cluster, images: Mapping[str, build.Image], crane: Path, progress: Progress) -> None:
     """Push what applications build on, and write the logins and references that the stack files name."""
 
-    def registry(host: str, user: str) -> publish.Registry:
-        """Return a registry as the host reaches it: names of pods are not known here."""
-        port = host.rpartition(":")[2]
-        password = cluster.registry_credentials(host)[user]
-        return publish.Registry(f"{cluster.node_ip}:{port}/platform", user, password, insecure=True)
-
-    publish.publish(images, crane, registry(REGISTRY, "platform"), progress, IMAGE_REFS)
-    publish.publish(images, crane, registry(QUARANTINE, "platform"), progress, names=["base"])
+    publish.publish(images, crane, platform(cluster, REGISTRY), progress, IMAGE_REFS)
+    publish.publish(images, crane, platform(cluster, QUARANTINE), progress, names=["base"])
     for host in (REGISTRY, QUARANTINE):
         # As a mirror of docker.io has it: `FROM base:1`.
-        mirrored = registry(host, "platform")
-        mirrored = replace(mirrored, repository=f"{mirrored.repository}/library")
-        publish.publish(images, crane, mirrored, progress, names=["base"])
+        publish.publish(images, crane, platform(cluster, host, MIRRORED), progress, names=["base"])
     secret_files.write_if_changed(BASE_FOR_BUILDS, f"{QUARANTINE}/platform/base@{images['base'].digest}\n")
     for host, folder in ((REGISTRY, "registry"), (QUARANTINE, "quarantine")):
         for user, password in cluster.registry_credentials(host).items():

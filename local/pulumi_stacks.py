@@ -8,9 +8,12 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from local import pulumi_cli
 from local.cluster import Cluster
@@ -105,26 +108,30 @@ def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -
     )
 
 
-def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -> None:
-    """Bring both stacks up side by side, and say what that took, e.g. `38 created` or `40 unchanged`."""
+def up(cluster: Cluster, folders: Mapping[str, Path], progress: Progress, files: Mapping[str, Path] | None = None) -> None:
+    """Bring both stacks up side by side, and say what that took, e.g. `38 created` or `40 unchanged`.
+
+    `files` are read in the place of the shipped stack files.
+    """
     variables = process_environment(cluster, folders)
+    flags = {stack: ("--config-file", str(file)) for stack, file in (files or {}).items()}
     with progress.step("pulumi up: staging and production"), ThreadPoolExecutor(len(STACKS)) as pool:
-        summaries = list(pool.map(lambda stack: _up(stack, variables), STACKS))
+        summaries = list(pool.map(lambda stack: _up(stack, variables, flags.get(stack, ())), STACKS))
     for stack, summary in zip(STACKS, summaries, strict=True):
         progress.line(f"    {stack}: {summary}")
 
 
-def _up(stack: str, variables: dict[str, str]) -> str:
+def _up(stack: str, variables: dict[str, str], flags: tuple[str, ...]) -> str:
     command(stack, variables, "stack", "select", "--create", stack)
     if not _release_dead_locks(stack):
-        return deploy(stack, variables)
+        return deploy(stack, variables, *flags)
     # What that run had begun to create may or may not exist: a refresh finds out.
     command(stack, variables, "refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates")
     # What it made and did not live to write down is taken over.
-    summary = deploy(stack, variables | UPSERT | FORCE, *EXCEPT_DEPLOYMENTS)
-    deploy(stack, variables | UPSERT)
+    summary = deploy(stack, variables | UPSERT | FORCE, *EXCEPT_DEPLOYMENTS, *flags)
+    deploy(stack, variables | UPSERT, *flags)
     # The state remembers how its provider was set.
-    deploy(stack, variables)
+    deploy(stack, variables, *flags)
     return f"after a killed run: {summary}"
 
 
@@ -132,6 +139,17 @@ def deploy(stack: str, variables: Mapping[str, str], *flags: str, project: Path 
     """Run `pulumi up` and return what it did, e.g. `2 created, 46 unchanged`."""
     flags = ("--stack", stack, "--yes", "--skip-preview", "--suppress-outputs", *flags)
     return _counts(command(stack, variables, "up", *flags, project=project))
+
+
+def altered(stack: str, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Write a copy of a shipped stack file, whose settings `change` edits, by key without the project's prefix."""
+    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    settings = {key.removeprefix("tekton-delivery:"): value for key, value in config.items()}
+    change(settings)
+    prefixed = {key if ":" in key else f"tekton-delivery:{key}": value for key, value in settings.items()}
+    path = folder / "Pulumi.altered.yaml"
+    path.write_text(json.dumps({"config": prefixed}))
+    return path
 
 
 def _counts(output: str) -> str:

@@ -126,7 +126,7 @@ class Namespace:
 
         def run() -> None:
             try:
-                _enter(self.path)
+                enter(self.path)
                 outcome.append(work())
             except BaseException as error:
                 failure.append(error)
@@ -154,7 +154,7 @@ def _configure_kernel() -> None:
         version6.write_text("1")
 
 
-def _enter(path: Path) -> None:
+def enter(path: Path) -> None:
     """setns(2) for the calling thread; Python has it from 3.12 on."""
     libc = ctypes.CDLL(None, use_errno=True)
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,5 +1,6 @@
 """The forge as the demo and the tests want it: an organization with the sample application, and who works on it."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ REPOSITORY = f"{OWNER}/chespirito"
 DEVELOPER = "alice"
 # Tells who may write to the repository. Gitea answers that to a repository's administrators alone.
 READER = "permission-reader"
+REPORTER = "reporter-"
+# The deploy key's title.
+KEY = "tekton-delivery"
 ENVIRONMENTS = ("staging", "production")
 
 _SAMPLE = ROOT / "local" / "chespirito"
@@ -51,24 +55,16 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
     forge = Forge(cluster, tools.ensure(["gitea"], progress)["gitea"])
     with nullcontext() if forge.healthy() else progress.step("Start the forge"):
         forge.start()
-    reporters = {environment: f"reporter-{environment}" for environment in ENVIRONMENTS}
+    reporters = {environment: f"{REPORTER}{environment}" for environment in ENVIRONMENTS}
     users = (DEVELOPER, READER, *reporters.values())
     passwords = secret_files.ensure_passwords(secrets / "forge.json", (ADMINISTRATOR, *users))
     admin = forge.administration(passwords[ADMINISTRATOR])
     for user in users:
         admin.ensure_user(user, passwords[user])
     admin.ensure_organization(OWNER)
-    if admin.ensure_repository(REPOSITORY):
-        with progress.step(f"Put the sample application into {REPOSITORY}"):
-            admin.commit(REPOSITORY, "main", "Add chespirito", sample_files())
-    for user in (DEVELOPER, *reporters.values()):
-        # Gitea lets nobody set a status who may not write.
-        admin.ensure_collaborator(REPOSITORY, user, "write")
-    admin.ensure_collaborator(REPOSITORY, READER, "admin")
-    admin.ensure_protection(REPOSITORY, "main", [ADMINISTRATOR, DEVELOPER])
-
     deploy_key = secrets / "ssh" / "id_ed25519"
-    admin.ensure_deploy_key(REPOSITORY, "tekton-delivery", secret_files.ensure_key_pair(deploy_key, "tekton-delivery"))
+    secret_files.ensure_key_pair(deploy_key, KEY)
+    ensure_repository(admin, REPOSITORY, sample_files(), deploy_key, progress)
     _ensure_token(admin, READER, secrets / "forge-reader-token", "read:repository", "read:issue")
     known_hosts = secrets / "ssh" / "known_hosts"
     secret_files.write_if_changed(known_hosts, forge.known_hosts)
@@ -89,9 +85,30 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
     )
 
 
+def ensure_repository(
+    admin: Administration, repository: str, files: Mapping[str, bytes], deploy_key: Path, progress: Progress
+) -> None:
+    """A repository of an application, with who works on it and what the pipelines know of it."""
+    if admin.ensure_repository(repository):
+        name = repository.partition("/")[2]
+        with progress.step(f"Put the application {name} into {repository}"):
+            admin.commit(repository, "main", f"Add {name}", files)
+    for user in (DEVELOPER, *(f"{REPORTER}{environment}" for environment in ENVIRONMENTS)):
+        # Gitea lets nobody set a status who may not write.
+        admin.ensure_collaborator(repository, user, "write")
+    admin.ensure_collaborator(repository, READER, "admin")
+    admin.ensure_protection(repository, "main", [ADMINISTRATOR, DEVELOPER])
+    admin.ensure_deploy_key(repository, KEY, secret_files.ensure_key_pair(deploy_key, KEY))
+
+
 def sample_files() -> dict[str, bytes]:
     """The sample application as its repository holds it."""
-    return {str(path.relative_to(_SAMPLE)): path.read_bytes() for path in sorted(_SAMPLE.rglob("*")) if path.is_file()}
+    return files_below(_SAMPLE)
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """What a repository holds that is made of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _ensure_token(admin: Administration, user: str, path: Path, *scopes: str) -> Path:

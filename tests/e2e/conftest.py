@@ -12,6 +12,9 @@ from tests.e2e.lane import claimed, with_following
 from tests.e2e.stacks import Pulumi, cli
 from tests.e2e.world import World, await_listener, delete_ended_runs, expose_listener, hide_listeners
 
+# Their own tests run where they are delivered.
+collect_ignore = ["applications"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--claims", type=Path, help="a folder where two runs of these tests share modules among each other")

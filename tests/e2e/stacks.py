@@ -1,19 +1,19 @@
 """Pulumi as a user runs it on the embedded cluster, and stacks of a test's own beside the shipped ones."""
 
 import contextlib
-import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from local import machine, pulumi_stacks
 from local.forge.setup import REPOSITORY
 from local.paths import ROOT
 from local.progress import Progress
+from local.pulumi_stacks import altered
 from tests.e2e.world import World
+
+__all__ = ["altered"]
 
 Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -34,17 +34,6 @@ def runner(variables: Mapping[str, str], project: Path = ROOT) -> Pulumi:
         return answer
 
     return run
-
-
-def altered(stack: str, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """A copy of a shipped stack file; `change` edits its settings, by key without the project's prefix."""
-    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    settings = {key.removeprefix("tekton-delivery:"): value for key, value in config.items()}
-    change(settings)
-    prefixed = {key if ":" in key else f"tekton-delivery:{key}": value for key, value in settings.items()}
-    path = folder / "Pulumi.altered.yaml"
-    path.write_text(json.dumps({"config": prefixed}))
-    return path
 
 
 @contextlib.contextmanager

@@ -66,6 +66,12 @@ def test_what_the_registry_has_is_not_pushed_again(crane: Path, images: dict[str
     assert "push" not in Path(f"{crane}.calls").read_text()
 
 
+def test_an_image_is_pushed_under_each_of_its_tags(crane: Path, images: dict[str, Image]) -> None:
+    publish(images, crane, REGISTRY, QUIET, names=["base"], tags=["22", "22-slim"])
+    pushed = [line.split()[2] for line in Path(f"{crane}.calls").read_text().splitlines() if line.startswith("push ")]
+    assert pushed == [f"{REGISTRY.repository}/base:{tag}" for tag in ("22", "22-slim")]
+
+
 def test_a_refused_push_says_which_image_and_where(crane: Path, images: dict[str, Image]) -> None:
     Path(f"{crane}.exit").write_text("1")
     crane.write_text(CRANE.replace("exit ", "echo 'Error: UNAUTHORIZED' >&2; exit "))

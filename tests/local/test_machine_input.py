@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import local.__main__ as command
-from local import debian, machine, tools
+from local import debian, go, machine, tools
 from local.cluster import cluster, names, preflight
 from local.cluster.names import DEFAULT_NAME, Layout
 from local.errors import UserError
@@ -53,8 +53,10 @@ def test_not_root(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     assert up() == "The embedded cluster has to be started as root: it makes a network namespace and mounts.\n"
 
 
-def test_no_go_and_no_way_to_install_one(up: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_go_and_no_way_to_install_one(up: Fail, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     which = shutil.which
+    # Without the pinned one that an earlier run has fetched.
+    monkeypatch.setattr(go, "CACHE", tmp_path)
     monkeypatch.setattr(shutil, "which", lambda name, **named: None if name in ("go", "apt-get") else which(name, **named))
     assert up() == (
         "Missing on this machine:\n"
