@@ -107,6 +107,9 @@ def key(name: str) -> str:
 # On what runs the image of an application beside the Deployment that leads: the application.
 FOLLOWS = key("follows")
 
+# On a Lease: the workloads of its application, where they are somebody else's, one a line.
+WORKLOADS = key("workloads")
+
 # On a webhook secret: which it is, counted from 1.
 WEBHOOK_GENERATION = key("webhook-generation")
 

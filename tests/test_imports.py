@@ -20,13 +20,14 @@ LAYERS = [
     ("components.settings.form",),
     ("components.settings.types",),
     (
+        "components.settings.existing",
         "components.settings.exposure",
         "components.settings.places",
         "components.settings.pod_template",
         "components.settings.registry",
         "components.settings.volumes",
     ),
-    ("components.settings.tests",),
+    ("components.settings.smoke", "components.settings.tests"),
     (
         "components.settings.application",
         "components.settings.cluster",
@@ -40,6 +41,7 @@ LAYERS = [
     (
         "components.settings.base_image_checks",
         "components.settings.container_checks",
+        "components.settings.existing_checks",
         "components.settings.contents",
         "components.settings.names",
         "components.settings.neighbours",
@@ -57,6 +59,7 @@ LAYERS = [
         "components.application",
         "components.credentials",
         "components.environment",
+        "components.existing",
         "components.network",
     ),
     ("components.tasks",),

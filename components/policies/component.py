@@ -8,7 +8,9 @@ import pulumi_kubernetes as k8s
 
 from components.conventions import DEPLOYER, PROJECT, PRUNER, SUPERVISOR, UNTRUSTED, Manifest, labels, token
 from components.policies.approvals import approvals
-from components.policies.deploys import deploys, leases
+from components.policies.delivered import Delivered
+from components.policies.deploys import deploys
+from components.policies.leases import leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
 from components.policies.runs import cancellations, claims, endings, prunings, runs
@@ -27,15 +29,12 @@ class PoliciesArgs:
     applications: tuple[str, ...]
     runs: Mapping[str, Manifest]
     """The PipelineRun that each event starts, as its TriggerTemplate says."""
-    container: str
-    repositories: Mapping[str, str]
-    """Deployment to the repository of its images."""
-    followers: tuple[str, ...]
-    """Those of them that run what another one runs, and that nothing is noted on."""
+    delivered: Delivered
+    """What is rolled out to."""
+    existing: Delivered
+    """The same of what is somebody else's."""
     lease_seconds: Mapping[str, int]
     """Deployment to how long its Lease is held at most."""
-    placeholder_repository: str
-    """Repository of the image that runs before the first delivery."""
     approval: Approval | None
     """Whose approvals count; None where it takes none."""
     image_step: ImageStep | None
@@ -81,15 +80,22 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             namespace=args.workload_namespace,
             environment=args.environment,
             account=deployer,
-            container=args.container,
-            repositories=args.repositories,
-            followers=args.followers,
-            placeholder_repository=args.placeholder_repository,
+            delivered=args.delivered,
+            others=tuple(args.existing.existing),
         ),
         leases(namespace=args.workload_namespace, account=deployer, longest=args.lease_seconds),
         endings(namespace=args.delivery_namespace),
         prunings(namespace=args.delivery_namespace, account=account(args.delivery_namespace, PRUNER)),
     ]
+    if args.existing.existing:
+        made.append(
+            deploys(
+                namespace=args.workload_namespace,
+                environment=args.environment,
+                account=deployer,
+                delivered=args.existing,
+            )
+        )
     if args.approval:
         made.append(approvals(namespace=args.delivery_namespace, approval=args.approval))
     if args.image_step:

@@ -13,6 +13,7 @@ from components.settings.checks import inconsistencies
 from components.settings.container_checks import container_inconsistencies
 from components.settings.contents import wrong_contents
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
+from components.settings.existing_checks import existing_inconsistencies
 from components.settings.mark_checks import mark_inconsistencies
 from components.settings.neighbours import Neighbours, neighbours
 from components.settings.promotion_checks import promotion_inconsistencies
@@ -58,6 +59,7 @@ class Stack:
         mistakes += mark_inconsistencies(settings)
         mistakes += workload_inconsistencies(settings)
         mistakes += container_inconsistencies(settings)
+        mistakes += existing_inconsistencies(settings)
         stack = cls(settings, texts, elsewhere)
         if not mistakes:
             mistakes += _images_without_digest(stack)

@@ -6,6 +6,7 @@ annotation of null goes away. What an image does when it is rolled out is decide
 
 import atexit
 import json
+import re
 import shutil
 import ssl
 import tempfile
@@ -252,7 +253,7 @@ class Cluster:
 
     def _name(self, path: str) -> str:
         last = path.rpartition("/")[2]
-        return last if "/deployments" in path and last in self.followers else _name(path)
+        return last if re.search("/deployments|/statefulsets", path) and last in self.followers else _name(path)
 
     def _behind(self, live: Object) -> bool:
         return bool(live["status"].get("observedGeneration", 0) < live["metadata"]["generation"])
@@ -281,7 +282,7 @@ def _name(path: str) -> str:
         return "freeze"
     if path.endswith("/configmaps"):
         return "approvals"
-    if "/deployments" in path:
+    if re.search("/deployments|/statefulsets", path):
         return "deployment"
     assert "/leases" in path, path
     return "lease"
