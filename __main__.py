@@ -8,6 +8,7 @@ from components.application import Application
 from components.conventions import LISTENER
 from components.credentials import Credentials
 from components.environment import Environment
+from components.existing import ExistingApplication
 from components.listener.listener import Listener
 from components.network import Network
 from components.pipelines.component import Pipelines
@@ -38,6 +39,8 @@ def main(loaded: Stack | None = None) -> None:
         Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts)
         for application in part.applications(environment):
             Application(f"{part.name}-{application.application}", application, opts)
+        for existing in part.existing(environment):
+            ExistingApplication(f"{part.name}-{existing.application}", existing, opts)
 
     access = ListenerAccess("listener-access", plan.listener_access(namespaces), opts)
     listener = Listener("listener", plan.listener(namespaces, LISTENER), opts, after=[access, *policies])

@@ -31,23 +31,29 @@ def before_rollout_rules(templates: Sequence[str]) -> list[Rule]:
     ]
 
 
-def deployer_rules(deployments: Sequence[str], followers: Sequence[str] = ()) -> list[Rule]:
-    """Return the rights of a deployer: read, watch and patch the named Deployments, hold the Leases of those that lead, and
-    see whether the environment is frozen.
+def deployer_rules(
+    deployments: Sequence[str], stateful_sets: Sequence[str] = (), leases: Sequence[str] | None = None
+) -> list[Rule]:
+    """Return the rights of a deployer: read, watch and patch the named workloads, hold the named Leases, of Deployments'
+    names if they are not told, and see whether the environment is frozen.
 
     A watch has a field selector on the name, which RBAC matches by resourceNames. A run of the last release lists as well.
     """
     return [
-        {
-            "apiGroups": ["apps"],
-            "resources": ["deployments"],
-            "resourceNames": [*deployments, *followers],
-            "verbs": ["get", "list", "watch", "patch"],
-        },
+        *(
+            {
+                "apiGroups": ["apps"],
+                "resources": [kind],
+                "resourceNames": list(names),
+                "verbs": ["get", "list", "watch", "patch"],
+            }
+            for kind, names in (("deployments", deployments), ("statefulsets", stateful_sets))
+            if names
+        ),
         {
             "apiGroups": ["coordination.k8s.io"],
             "resources": ["leases"],
-            "resourceNames": list(deployments),
+            "resourceNames": list(deployments if leases is None else leases),
             "verbs": ["get", "watch", "update"],
         },
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [FREEZE], "verbs": ["get"]},
@@ -64,6 +70,11 @@ APPROVER_RULES: list[Rule] = [
     {"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["get"]},
 ]
 APPROVER_WORKLOAD_RULES: list[Rule] = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list"]}]
+# Those that are somebody else's are found by their Leases.
+APPROVER_EXISTING_RULES: list[Rule] = [
+    {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get"]},
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list"]},
+]
 
 # Cancelling a run is a patch of its spec.status, which kubectl begins with a get. Tekton's webhook refuses every other
 # change of a started run.
@@ -100,14 +111,18 @@ class AccessArgs:
     workload_namespace: pulumi.Input[str]
     delivery_namespace: pulumi.Input[str]
     deployments: tuple[str, ...]
-    """Names of the Deployments that the deployer may patch, and of their Leases."""
-    followers: tuple[str, ...] = ()
-    """Those of further Deployments, which run what one of the others does."""
+    """Names of the Deployments that the deployer may patch."""
+    stateful_sets: tuple[str, ...] = ()
+    """Names of the StatefulSets."""
+    leases: tuple[str, ...] | None = None
+    """Names of the Leases that its deploys hold; None for those of the Deployments."""
     before_rollouts: tuple[str, ...] = ()
     """Names of the PodTemplates by which it runs Jobs."""
     pull_secret: str | None
     """Secret by which images of steps are pulled; None for a registry that needs none."""
     runs_untrusted_code: bool
+    existing: bool = False
+    """Whether workloads are somebody else's."""
     approval: Approval | None = None
     """Who approves what is rolled out; None where it takes no approval."""
 
@@ -148,7 +163,7 @@ class Access(pulumi.ComponentResource):
             DEPLOYER,
             args.workload_namespace,
             args.delivery_namespace,
-            deployer_rules(args.deployments, args.followers) + before_rollout_rules(args.before_rollouts),
+            deployer_rules(args.deployments, args.stateful_sets, args.leases) + before_rollout_rules(args.before_rollouts),
             common,
             child,
         )
@@ -160,7 +175,8 @@ class Access(pulumi.ComponentResource):
             delivery, workload = args.delivery_namespace, args.workload_namespace
             bind(name, "approval-reader", delivery, delivery, APPROVAL_READER_RULES, common, child, DEPLOYER)
             grant(f"{name}-approver", "approver", delivery, APPROVER_RULES, approvers, common, child)
-            grant(f"{name}-workload-approver", "approver", workload, APPROVER_WORKLOAD_RULES, approvers, common, child)
+            rules = APPROVER_WORKLOAD_RULES + (APPROVER_EXISTING_RULES if args.existing else [])
+            grant(f"{name}-workload-approver", "approver", workload, rules, approvers, common, child)
         self.register_outputs({})
 
 

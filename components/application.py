@@ -37,9 +37,9 @@ STRATEGIES = {
 SECRETS_VERSION = key("secrets-version")
 
 
-def service_url(application: str, namespace: str) -> str:
-    """Return where an application's Service answers inside the cluster."""
-    return f"http://{application}.{namespace}.svc:{SERVICE_PORT}"
+def service_url(name: str, namespace: str, port: int = SERVICE_PORT) -> str:
+    """Return where a Service, an application's by its name, answers inside the cluster."""
+    return f"http://{name}.{namespace}.svc:{port}"
 
 
 def deployment_name(application: str) -> str:

@@ -129,6 +129,9 @@ FOLLOWS = key("follows")
 # On a Deployment: where its runs are, if their namespace is not called as the environment.
 DELIVERY_NAMESPACE = key("delivery-namespace")
 
+# On a Lease: the workloads of its application, where they are somebody else's, one a line.
+WORKLOADS = key("workloads")
+
 # On a webhook secret: which it is, counted from 1.
 WEBHOOK_GENERATION = key("webhook-generation")
 

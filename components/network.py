@@ -73,8 +73,8 @@ class NetworkArgs:
     """Ranges where the API server answers pods; none where that is not known."""
     own: Sequence[str] = ()
     """Public ranges that are closed like private ones."""
-    smoke_checked: Mapping[str, int]
-    """Applications with a smoke check, and the port that their pods serve on."""
+    smoke_checked: Mapping[str, int | None]
+    """Applications with a smoke check, and the port that their pods serve on; None where the pods are somebody else's."""
     shared: bool = False
     """Whether the workload namespace may hold pods of somebody else, which are none of this environment's business."""
     listener: str | None
@@ -167,10 +167,11 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
                     "to": [
                         {
                             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": args.workload_namespace}},
-                            "podSelector": {"matchLabels": {"app.kubernetes.io/name": application}},
+                            # By which labels others know their pods, and where those listen, is not known here.
+                            "podSelector": {"matchLabels": {"app.kubernetes.io/name": application}} if number else {},
                         }
                     ],
-                    "ports": tcp(number),
+                    **({"ports": tcp(number)} if number else {}),
                 }
             ],
         }

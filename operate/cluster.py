@@ -11,17 +11,20 @@ from components.conventions import (
     PROJECT,
     RUNS_COUNTED,
     RUNS_QUOTA,
+    WORKLOADS,
     Manifest,
     delivery_namespace,
     key,
 )
 from operate.errors import OperateError
+from steps.workloads import Workload
 
 APPLICATION_LABEL, ENVIRONMENT_LABEL = "app.kubernetes.io/name", key("environment")
 PART = f"app.kubernetes.io/part-of={PROJECT}"
 OURS = f"{PART},{APPLICATION_LABEL}"
 
-_DEPLOYMENTS = ("apps", "v1", "deployments")
+_APPS = ("apps", "v1")
+_DEPLOYMENTS = (*_APPS, "deployments")
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 _TEKTON = ("tekton.dev", "v1")
 _TRIGGERS = ("triggers.tekton.dev", "v1beta1")
@@ -87,7 +90,7 @@ class Cluster:
             if len(places) > 1:
                 there = ", ".join(sorted(workload for workload, _ in places))
                 raise OperateError(f"there are several environments {environment}; name one by --namespace: {there}")
-            self._places[environment] = places.pop() if places else (environment, usual)
+            self._places[environment] = places.pop() if places else (self._namespace or environment, usual)
         return self._places[environment]
 
     def _in(self, namespace: str, selector: str) -> list[Manifest]:
@@ -111,17 +114,28 @@ class Cluster:
         found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
         return list(found["items"])
 
-    def deployment(self, environment: str, name: str) -> Manifest:
-        """Return a Deployment."""
-        return self._get(_DEPLOYMENTS, self.workload_namespace(environment), name)
+    def existing(self, environment: str) -> list[Manifest]:
+        """Return the Leases of applications whose workloads are somebody else's; none where the person may not look."""
+        group, version, plural = _LEASES
+        namespace, selector = self.workload_namespace(environment), f"{OURS},{ENVIRONMENT_LABEL}={environment}"
+        try:
+            found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
+        except client.ApiException as error:
+            if error.status == 403:
+                return []
+            raise
+        return [item for item in found["items"] if WORKLOADS in item["metadata"].get("annotations", {})]
 
-    def patch_deployment(self, environment: str, name: str, body: Manifest) -> None:
-        """Change a Deployment as deploys do. Raises ConflictError if it is not the version that the change names."""
-        group, version, plural = _DEPLOYMENTS
-        namespace = self.workload_namespace(environment)
+    def workload(self, workload: Workload) -> Manifest:
+        """Return a Deployment or a StatefulSet."""
+        return self._get((*_APPS, workload.kind), workload.namespace, workload.name)
+
+    def patch_workload(self, workload: Workload, body: Manifest) -> None:
+        """Change one as deploys do. Raises ConflictError if it is not the version that the change names."""
+        place = (*_APPS, workload.namespace, workload.kind, workload.name)
         _checked(
             lambda: self._objects.patch_namespaced_custom_object(
-                group, version, namespace, plural, name, body, field_manager=FIELD_MANAGER, _content_type=_STRATEGIC
+                *place, body, field_manager=FIELD_MANAGER, _content_type=_STRATEGIC
             )
         )
 

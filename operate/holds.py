@@ -9,6 +9,7 @@ from operate.lease import lease
 from operate.records import Hold, hold
 from operate.target import Target, frozen
 from steps.notes import timestamp
+from steps.workloads import Workload
 
 # Taking or lifting a hold is one request.
 _LEASE_SECONDS = 30
@@ -25,19 +26,19 @@ def take(target: Target, say: Callable[[str], None], *, reason: str | None, pull
         if there:
             raise OperateError(f"{target} is held already, {there}\nlift it first: operate lift {target}")
         # The one that leads last: a hold that was cut off is none, and is taken or lifted as a whole.
-        for name in (*_followers(target), target.name):
-            _annotate(target, name, made.text())
+        for each in (*target.others, target.leads):
+            _annotate(target, each, made.text())
     return made
 
 
 def lift(target: Target, say: Callable[[str], None]) -> Hold:
     """End a hold; return what it was."""
     with lease(target, f"lift by {target.cluster.whoami()}", _LEASE_SECONDS, say):
-        there = next(filter(None, map(hold, [target.deployment(), *target.followers()])), None)
+        there = next(filter(None, map(hold, [target.deployment(), *(live for _, live in target.followers())])), None)
         if not there:
             raise OperateError(f"{target} is not held")
-        for name in (*_followers(target), target.name):
-            _annotate(target, name, None)
+        for each in (*target.others, target.leads):
+            _annotate(target, each, None)
     return there
 
 
@@ -64,15 +65,11 @@ def unfreeze(cluster: Cluster, environment: str) -> Hold:
     return there
 
 
-def _followers(target: Target) -> list[str]:
-    return [item["metadata"]["name"] for item in target.followers()]
-
-
-def _annotate(target: Target, name: str, value: str | None) -> None:
+def _annotate(target: Target, workload: Workload, value: str | None) -> None:
     while True:
-        live = target.cluster.deployment(target.environment, name)
+        live = target.cluster.workload(workload)
         metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": {HOLD: value}}
         try:
-            return target.cluster.patch_deployment(target.environment, name, {"metadata": metadata})
+            return target.cluster.patch_workload(workload, {"metadata": metadata})
         except ConflictError:
             continue

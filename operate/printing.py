@@ -15,8 +15,8 @@ def data(target: Target) -> Manifest:
     return {
         "environment": target.environment,
         "application": target.application,
-        "running": running(live),
-        "workloads": {item["metadata"]["name"]: running(item) for item in target.followers()},
+        "running": running(target.leads, live),
+        "workloads": {each.name: running(each, item) for each, item in target.followers()},
         "served": [entry.data() for entry in reversed(history(live))],
         "hold": held.data() if held else None,
         "frozen": {"reason": settings, "by": "settings"} if settings else freeze.data() if freeze else None,
@@ -29,13 +29,13 @@ def data(target: Target) -> Manifest:
 def lines(target: Target) -> list[str]:
     """Return the same as text: what serves, what holds it, what waits, and what served before, newest first."""
     live = target.deployment()
-    served, now = history(live), running(live)
+    served, now = history(live), running(target.leads, live)
     told = [f"{target} serves {now}"]
     if served and served[-1].image == now:
         told += _facts(served[-1])
     elif served:
         told.append("  which no delivery put there: the record below ends before it")
-    told += [_following(item, now) for item in target.followers()]
+    told += [_following(each.name, running(each, item), now) for each, item in target.followers()]
     settings, freeze = frozen(target.cluster, target.environment)
     held = hold(live)
     if settings:
@@ -57,8 +57,7 @@ def lines(target: Target) -> list[str]:
     return told if served else [*told[:-2], "nothing is recorded to have been delivered here"]
 
 
-def _following(item: Manifest, leading: str) -> str:
-    name, own = item["metadata"]["name"], running(item)
+def _following(name: str, own: str, leading: str) -> str:
     return f"with it {name}" if own == leading else f"NOT WITH IT {name}, which runs {own}"
 
 

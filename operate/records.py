@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
-from components.conventions import CONTAINER, Manifest
+from components.conventions import Manifest
+from operate.errors import OperateError
 from steps.notes import BETWEEN, HISTORY, HOLD, KEPT, all_of
 from steps.text import plain
+from steps.workloads import UnfitError, Workload
 
 
 def _plain(value: Any) -> Any:
@@ -136,7 +138,9 @@ def appended(deployment: Manifest, entry: Served) -> str:
     return f"[{kept},{entry.text()}]" if kept else f"[{entry.text()}]"
 
 
-def running(deployment: Manifest) -> str:
-    """Return the image that a Deployment is to run now."""
-    (image,) = (item["image"] for item in deployment["spec"]["template"]["spec"]["containers"] if item["name"] == CONTAINER)
-    return plain(str(image))
+def running(workload: Workload, live: Manifest) -> str:
+    """Return the image that a workload is to run now."""
+    try:
+        return plain(workload.image(live))
+    except UnfitError as error:
+        raise OperateError(str(error)) from None

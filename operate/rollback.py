@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from components.conventions import CONTAINER, HISTORY, HOLD, ROLLING_OUT, Manifest, key
+from components.conventions import HISTORY, HOLD, ROLLING_OUT, Manifest, key
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.holds import NO_REASON
@@ -14,6 +14,8 @@ from operate.proof import proven
 from operate.records import Hold, Served, appended, history, running
 from operate.target import Target
 from steps.notes import all_of, timestamp
+from steps.readiness import waits_for
+from steps.workloads import STATEFUL_SETS, Workload
 
 POLL_SECONDS = 0.5
 # What Kubernetes takes where a Deployment does not say it.
@@ -29,8 +31,7 @@ class Rollback:
     to: Served
     patch: Manifest
     undo: Manifest
-    name: str
-    """The Deployment's."""
+    workload: Workload
     followers: tuple["Rollback", ...] = ()
     """The same for what follows it."""
 
@@ -43,7 +44,7 @@ def roll_back(
     It has to be one that was vouched for, unless it is to be `unproven`: the history says so then.
     """
     by = target.cluster.whoami()
-    to = chosen(target.deployment(), wanted, unproven=unproven)
+    to = chosen(target.leads, target.deployment(), wanted, unproven=unproven)
     to = to.model_copy(update={"unproven": True}) if unproven else proven(target, to, say)
     if unproven:
         say(f"UNPROVEN: nothing vouches for {to.image} but {by}")
@@ -51,16 +52,16 @@ def roll_back(
     with lease(target, f"rollback by {by}", 2 * deadline + 30, say):
         while True:
             live = target.deployment()
-            made = plan(live, to, by=by, reason=reason or NO_REASON, followers=target.followers())
+            made = plan(target.leads, live, to, by=by, reason=reason or NO_REASON, followers=target.followers())
             try:
-                target.cluster.patch_deployment(target.environment, target.name, made.patch)
+                target.cluster.patch_workload(target.leads, made.patch)
                 break
             except ConflictError:
                 continue
         say(f"rolling out {made.to.digest}")
         try:
             for follower in made.followers:
-                target.cluster.patch_deployment(target.environment, follower.name, follower.patch)
+                target.cluster.patch_workload(follower.workload, follower.patch)
             ready = _served(target, deadline)
         except BaseException:  # whatever ends this program
             _undo(target, made)
@@ -71,17 +72,18 @@ def roll_back(
             _undo(target, made)
             back = "restored" if _served(target, deadline) else "restoring it failed as well:"
             raise OperateError(
-                f"{made.to.digest} was not ready within {deadline} s; {back} {running(live)}, held as before or not at all"
+                f"{made.to.digest} was not ready within {deadline} s; {back} {running(target.leads, live)}, "
+                "held as before or not at all"
             )
     return made.to
 
 
-def chosen(live: Manifest, wanted: str | None, *, unproven: bool = False) -> Served:
+def chosen(workload: Workload, live: Manifest, wanted: str | None, *, unproven: bool = False) -> Served:
     """Return what to go back to: a digest or commit that was served before, or the one before what serves now.
 
     What is to be `unproven` need not be recorded, if it is a whole digest: of the repository that serves now.
     """
-    served, now = history(live), running(live)
+    served, now = history(live), running(workload, live)
     others = list({entry.image: entry for entry in served if entry.image != now and entry.commit}.values())
     there = "\n".join(f"  {entry.digest}  commit {entry.commit}  #{entry.pull_request}" for entry in reversed(others))
     if unproven and _DIGEST.fullmatch(wanted or "") and not any(entry.digest == wanted for entry in others):
@@ -120,10 +122,18 @@ def _names(entry: Served, length: int) -> set[str]:
 def _undo(target: Target, made: Rollback) -> None:
     """Take all back, that which leads last."""
     for each in (*made.followers, made):
-        target.cluster.patch_deployment(target.environment, each.name, each.undo)
+        target.cluster.patch_workload(each.workload, each.undo)
 
 
-def plan(live: Manifest, to: Served, *, by: str, reason: str, followers: Sequence[Manifest] = ()) -> Rollback:
+def plan(
+    workload: Workload,
+    live: Manifest,
+    to: Served,
+    *,
+    by: str,
+    reason: str,
+    followers: Sequence[tuple[Workload, Manifest]] = (),
+) -> Rollback:
     """Return the change that rolls a Deployment back to `to` and holds it there, and all that follow it."""
     now = timestamp()
     entry = to.model_copy(update={"at": now, "rolled_back_by": by, "reason": reason})
@@ -142,37 +152,39 @@ def plan(live: Manifest, to: Served, *, by: str, reason: str, followers: Sequenc
     held = {HOLD: noted[HOLD]}
     version = live["metadata"]["resourceVersion"]
     return Rollback(
-        name=live["metadata"]["name"],
+        workload=workload,
         to=entry,
-        patch=_patch(to.image, noted, version=version),
-        undo=_undoing(live, noted),
+        patch=_patch(workload, to.image, noted, version=version),
+        undo=_undoing(workload, live, noted),
         followers=tuple(
-            Rollback(name=each["metadata"]["name"], to=entry, patch=_patch(to.image, held), undo=_undoing(each, held))
-            for each in followers
+            Rollback(workload=each, to=entry, patch=_patch(each, to.image, held), undo=_undoing(each, there, held))
+            for each, there in followers
         ),
     )
 
 
-def _undoing(live: Manifest, noted: Iterable[str]) -> Manifest:
-    return _patch(running(live), {name: all_of(live).get(name) for name in noted})
+def _undoing(workload: Workload, live: Manifest, noted: Iterable[str]) -> Manifest:
+    return _patch(workload, running(workload, live), {name: all_of(live).get(name) for name in noted})
 
 
-def _patch(image: str, noted: dict[str, str | None], version: str | None = None) -> Manifest:
+def _patch(workload: Workload, image: str, noted: dict[str, str | None], version: str | None = None) -> Manifest:
     metadata: Manifest = {"annotations": noted} | ({"resourceVersion": version} if version else {})
-    return {"metadata": metadata, "spec": {"template": {"spec": {"containers": [{"name": CONTAINER, "image": image}]}}}}
+    return {"metadata": metadata} | workload.with_image(image)
 
 
 def _served(target: Target, seconds: int) -> bool:
     """Wait until all pods of its Deployments are of the latest version and ready."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if all(map(_serves, [target.deployment(), *target.followers()])):
+        if all(_serves(each, live) for each, live in [(target.leads, target.deployment()), *target.followers()]):
             return True
         time.sleep(POLL_SECONDS)
     return False
 
 
-def _serves(live: Manifest) -> bool:
+def _serves(workload: Workload, live: Manifest) -> bool:
+    if workload.kind == STATEFUL_SETS:
+        return waits_for(workload, live) is None
     status, wanted = live.get("status", {}), live["spec"].get("replicas", 1)
     counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
     return status.get("observedGeneration") == live["metadata"]["generation"] and counts == [wanted] * 3

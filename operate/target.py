@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from kubernetes import client
 
-from components.conventions import FOLLOWS, Manifest, key, plain, prefix
+from components.conventions import CONTAINER, FOLLOWS, WORKLOADS, Manifest, key, plain, prefix
 from operate.cluster import APPLICATION_LABEL, Cluster
 from operate.errors import OperateError
 from operate.records import Hold
+from steps.workloads import Workload, workloads
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,23 @@ class Target:
     cluster: Cluster
     environment: str
     application: str
-    name: str
-    """The Deployment's, and its Lease's."""
+    leads: Workload
+    """What all is noted on."""
+    others: tuple[Workload, ...] = ()
+    """What else runs its image."""
+
+    @property
+    def name(self) -> str:
+        """The leading workload's, and its Lease's."""
+        return self.leads.name
 
     def deployment(self) -> Manifest:
-        """Return its Deployment as it is now."""
-        return self.cluster.deployment(self.environment, self.name)
+        """Return the workload that leads as it is now."""
+        return self.cluster.workload(self.leads)
 
-    def followers(self) -> list[Manifest]:
-        """Return the further Deployments that run its image."""
-        return [
-            item
-            for item in self.cluster.deployments(self.environment)
-            if item["metadata"]["labels"].get(FOLLOWS) == self.application
-        ]
+    def followers(self) -> list[tuple[Workload, Manifest]]:
+        """Return the further ones as they are now."""
+        return [(each, self.cluster.workload(each)) for each in self.others]
 
     @property
     def prefix(self) -> str:
@@ -45,17 +49,25 @@ class Target:
 
 def applications(cluster: Cluster, environment: str) -> list[Target]:
     """Return the applications of an environment. Raises OperateError if there is no such environment."""
-    found = [
-        Target(cluster, environment, item["metadata"]["labels"][APPLICATION_LABEL], item["metadata"]["name"])
-        for item in cluster.deployments(environment)
-        if FOLLOWS not in item["metadata"]["labels"]
-    ]
+    namespace = cluster.workload_namespace(environment)
+    there = [(item["metadata"]["labels"], item["metadata"]["name"]) for item in cluster.deployments(environment)]
+    found = []
+    for labels, name in there:
+        if FOLLOWS not in labels:
+            application = labels[APPLICATION_LABEL]
+            follow = [other for of, other in there if of.get(FOLLOWS) == application]
+            leads, *others = workloads(namespace, (name, *follow), CONTAINER)
+            found.append(Target(cluster, environment, application, leads, tuple(others)))
+    for lease in cluster.existing(environment):
+        lines = lease["metadata"]["annotations"][WORKLOADS].splitlines()
+        leads, *others = workloads(namespace, lines, CONTAINER)
+        found.append(Target(cluster, environment, lease["metadata"]["labels"][APPLICATION_LABEL], leads, tuple(others)))
     if not found:
         known: list[str] = []
         with contextlib.suppress(client.ApiException):  # who may not look around is not told what there is
             known = cluster.environments()
-        there = f"; there are {', '.join(known)}" if known else ""
-        raise OperateError(f"there is no environment {environment!r} with applications{there}")
+        others_there = f"; there are {', '.join(known)}" if known else ""
+        raise OperateError(f"there is no environment {environment!r} with applications{others_there}")
     return found
 
 

@@ -45,7 +45,7 @@ class Waiting:
     def __init__(self, api: Kubernetes, target: Target, approval: Approval, *, commit: str, merged_by: str) -> None:
         self._api, self._target, self._approval = api, target, approval
         self._commit, self._merged_by = commit, merged_by
-        self._path = kubernetes.deployment(target.namespace, target.deployment)
+        self._path = target.leads.path
         self._key = f"{notes.AWAITS}{target.pull_request}"
         self._approvals = kubernetes.core(approval.namespace, "configmaps")
         self._selector = f"{notes.APPROVAL}={target.deployment}"

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from steps import kubernetes, notes, trust
+from steps import notes, trust
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import StepError, given
 from steps.kubernetes import Access, ApiError, Kubernetes
@@ -18,6 +18,7 @@ from steps.result import log, warn
 from steps.run import Done
 from steps.run import run as called
 from steps.text import parsed
+from steps.workloads import workloads
 
 _NUMBER = re.compile("[0-9]+")
 # A copy's tag is <commit>-<pull request>-<how its digest begins>.
@@ -33,7 +34,7 @@ class Inputs:
     registry: Reading
     pull_request: str = given("PARAM_PULL_REQUEST")
     namespace: str = given("NAMESPACE")
-    deployments: tuple[str, ...] = given("PARAM_DEPLOYMENT")
+    workloads: tuple[str, ...] = given("PARAM_DEPLOYMENT")
     """Those that run its image; all is noted on the first one."""
     image: str = given("PARAM_IMAGE")
     quarantine: str | None = given("PARAM_QUARANTINE_IMAGE")
@@ -70,11 +71,11 @@ def kept(inputs: Inputs) -> set[str] | None:
 
     That is what runs, what it would return to, and what its history tells of other pull requests.
     """
-    paths = [kubernetes.deployment(inputs.namespace, name) for name in inputs.deployments]
-    named = ", ".join(inputs.deployments)
+    every = workloads(inputs.namespace, inputs.workloads, "")
+    named = ", ".join(each.name for each in every)
     try:
         with Kubernetes(inputs.access) as api:
-            live, *followers = map(api.get, paths)
+            live, *followers = (api.get(each.path) for each in every)
     except ApiError as error:
         warn(str(error))
         log(f"what {named} needs cannot be told: nothing is deleted")

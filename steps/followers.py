@@ -1,68 +1,76 @@
-"""The other workloads of an application's image. Nothing is noted on them: they follow the Deployment that leads.
+"""The other workloads of an application's image. They follow the one that leads, on which all is noted.
 
 They are changed after that one has its note, and taken back before it loses it: who finds the note brings all of them along.
+Until the one that leads is settled, each has a note of its own of what it ran before (`rolling-out`), which need not be
+what the leading one ran: the placeholder, or what somebody has put there. One that is somebody else's keeps a note of what
+it ran before the first delivery (`before`), for when all of that comes back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from steps import kubernetes, notes
+from steps import notes
 from steps.kubernetes import ApiError, Kubernetes, NotFoundError
-from steps.notes import Object
+from steps.notes import ROLLING_OUT, Object
 from steps.readiness import Asking
 from steps.result import warn
+from steps.text import compact
+from steps.workloads import Workload
 
 
-@dataclass
-class Follower:
-    """A Deployment that runs what the leading one runs."""
+@dataclass(frozen=True)
+class Changed:
+    """One of them as it was when this step had changed it."""
 
-    path: str
+    workload: Workload
     live: Object
-    """As it was seen last."""
-    before: str = ""
-    """What it ran before this step changed it."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.path.rpartition("/")[2]
 
 
 class Followers:
-    """All that follow one Deployment."""
+    """All that follow one workload."""
 
-    def __init__(self, api: Kubernetes, namespace: str, names: Sequence[str], container: str) -> None:
-        self._api, self._container = api, container
-        self._paths = [kubernetes.deployment(namespace, name) for name in names]
+    def __init__(self, api: Kubernetes, run: str, followers: Sequence[Workload]) -> None:
+        self._api, self._run, self._followers = api, run, followers
         self._asking = Asking(api)
-        self.changed: list[Follower] = []
-        """Those that this step has changed, as they were then."""
+        self._left = False
+        self.changed: list[Changed] = []
+        """Those that this step has changed."""
 
     def read(self) -> list[Object]:
-        """Return them. Raises ApiError with the name of one that is missing."""
-        return [self._asking.now(path) for path in self._paths]
+        """Return them. Raises an error with the name of one that is missing, or that nothing can be rolled out to."""
+        found = []
+        for follower in self._followers:
+            live = self._asking.now(follower.path)
+            follower.check(live)
+            found.append(live)
+        return found
 
-    def bring(self, image: str) -> None:
-        """Have them run an image."""
-        self.changed = []
-        for path, live in zip(self._paths, self.read(), strict=True):
-            follower = Follower(path, live, notes.image(live, self._container))
-            self.changed.append(follower)
-            follower.live = self._patched(path, image)
+    def bring(self, image: str, *, left: bool) -> None:
+        """Have them run an image. `left` tells that a rollout before this one was neither settled nor taken back."""
+        self.changed, self._left = [], left
+        for follower, live in zip(self._followers, self.read(), strict=True):
+            former = notes.served(live, follower) if left else follower.image(live)
+            if not left and notes.note(live, "rolling-out"):
+                self._patch(follower, None)
+            to, more = image, {}
+            if follower.existing and _repository(image) != _repository(follower.image(live)):
+                first = [entry["image"] for entry in notes.remembered(notes.before(live))]
+                if "@" in follower.image(live) and first:
+                    to = first[-1]
+                else:
+                    more = {notes.BEFORE: compact([{"image": follower.image(live)}])}
+            note = compact({"image": to, "former": former, "run": self._run})
+            self.changed.append(Changed(follower, self._patch(follower, note, to, more)))
 
-    def take_back(self, proposed: str, former: str) -> bool:
-        """Have them run what served before, and return whether that was let through. One that is gone needs no way back.
-
-        One that had not been delivered yet returns to what stood for the image: the former one may be from before it was.
-        """
-        known = {follower.path: follower.before for follower in self.changed}
+    def take_back(self) -> bool:
+        """Have them run what they ran before, and return whether that was let through. What is gone needs no way back."""
         self.changed, all_back = [], True
-        for path in self._paths:
-            before = known.get(path, "")
-            to = before if _stands_in(before, proposed) else former
+        for follower in self._followers:
             try:
-                self.changed.append(Follower(path, self._patched(path, to)))
+                live = self._api.get(follower.path)
+                rolling = notes.rolling(live, follower) or {}
+                if isinstance(rolling.get("former"), str) and (self._left or rolling.get("run") == self._run):
+                    self.changed.append(Changed(follower, self._patch(follower, None, rolling["former"])))
             except NotFoundError as error:
                 warn(str(error))
             except ApiError as error:
@@ -70,10 +78,21 @@ class Followers:
                 all_back = False
         return all_back
 
-    def _patched(self, path: str, image: str) -> Object:
-        return self._api.patch(path, notes.with_image(self._container, image))
+    def settle(self) -> None:
+        """Take their notes away. One that stays tells nothing any more, once the leading one is settled."""
+        for each in self.changed:
+            try:
+                self._patch(each.workload, None)
+            except ApiError as error:
+                warn(str(error))
+
+    def _patch(
+        self, follower: Workload, note: str | None, image: str | None = None, more: Mapping[str, str] | None = None
+    ) -> Object:
+        change: Object = {"metadata": {"annotations": {ROLLING_OUT: note, **(more or {})}}}
+        return self._api.patch(follower.path, change | (follower.with_image(image) if image else {}))
 
 
-def _stands_in(image: str, proposed: str) -> bool:
-    repository, found, _ = image.partition("@")
-    return bool(found) and repository != proposed.partition("@")[0]
+def _repository(image: str) -> str:
+    """Return what stands before the digest: of an image by tag, all of it."""
+    return image.partition("@")[0]

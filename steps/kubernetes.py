@@ -41,9 +41,9 @@ class Access:
     """With the files `token` and `ca.crt`."""
 
 
-def deployment(namespace: str, name: str) -> str:
-    """Return the path of a Deployment."""
-    return f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/deployments/{quote(name, safe='')}"
+def workload(namespace: str, kind: str, name: str) -> str:
+    """Return the path of a Deployment (`deployments`) or a StatefulSet (`statefulsets`)."""
+    return f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/{kind}/{quote(name, safe='')}"
 
 
 def lease(namespace: str, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from steps.inputs import StepError
 from steps.text import compact, parsed, told
+from steps.workloads import Workload
 
 Object = dict[str, Any]
 
@@ -111,29 +112,16 @@ def digest(image: str) -> str | None:
     return _formed(_DIGEST, image.partition("@")[2])
 
 
-def image(deployment: Object, container: str) -> str:
-    """Return what a Deployment is to run. Raises UnreadableError."""
-    for item in deployment["spec"]["template"]["spec"]["containers"]:
-        if item["name"] == container:
-            return str(item["image"])
-    raise UnreadableError(f"the Deployment has no container {container}")
-
-
-def with_image(container: str, image: str) -> Object:
-    """Return the change of a Deployment that has a container run an image."""
-    return {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}
-
-
-def rolling(deployment: Object, container: str) -> Object | None:
+def rolling(live: Object, workload: Workload) -> Object | None:
     """Return what is noted about a rollout that was neither settled nor taken back, if it is of the image that runs."""
-    found = _parsed(deployment, "rolling-out")
-    return found if isinstance(found, dict) and found.get("image") == image(deployment, container) else None
+    found = _parsed(live, "rolling-out")
+    return found if isinstance(found, dict) and found.get("image") == workload.image(live) else None
 
 
-def served(deployment: Object, container: str) -> str:
+def served(live: Object, workload: Workload) -> str:
     """Return what served last."""
-    former = (rolling(deployment, container) or {}).get("former")
-    return former if isinstance(former, str) else image(deployment, container)
+    former = (rolling(live, workload) or {}).get("former")
+    return former if isinstance(former, str) else workload.image(live)
 
 
 def appended(deployment: Object, entry: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from steps import kubernetes, notes
 from steps.kubernetes import ApiError, ForbiddenError, Kubernetes
 from steps.result import log, warn
 from steps.text import quoted
+from steps.workloads import Workload
 
 Object = dict[str, Any]
 
@@ -45,10 +46,10 @@ class Trouble:
 
 
 class Look:
-    """Looks at the pods of a rollout now and then: those whose container runs the image that was rolled out."""
+    """Looks at the pods of a rollout now and then: those that run the image that was rolled out."""
 
-    def __init__(self, api: Kubernetes, namespace: str, container: str, image: str, timeout: str) -> None:
-        self._api, self._namespace, self._container = api, namespace, container
+    def __init__(self, api: Kubernetes, workload: Workload, image: str, timeout: str) -> None:
+        self._api, self._namespace, self._container = api, workload.namespace, workload.containers[0]
         self._image, self._timeout = image, timeout
         self._next = time.monotonic() + LOOKED
         self._known: Trouble | None = None
@@ -106,7 +107,7 @@ class Look:
 
 def _template(pod: Object) -> str | None:
     labels = pod["metadata"].get("labels") or {}
-    return labels.get("pod-template-hash")
+    return labels.get("pod-template-hash") or labels.get("controller-revision-hash")
 
 
 def _image(pod: Object, container: str) -> str | None:

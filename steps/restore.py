@@ -52,7 +52,7 @@ def _restore(rollout: Rollout, target: Target) -> None:
         while not changed:
             live = rollout.live()
             # What a killed deploy left is none that served.
-            left = notes.served(live, target.container) if notes.rolling(live, target.container) else None
+            left = notes.served(live, target.leads) if notes.rolling(live, target.leads) else None
             wanted = others(live)[-1]["image"] if rejected(live) else left
             if wanted:
                 rollout.respect_people(live, "")

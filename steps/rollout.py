@@ -18,6 +18,7 @@ from steps.notes import ROLLING_OUT, Noted, Object
 from steps.readiness import GRACE, PATIENCE, WATCHED, Asking
 from steps.result import Outcome, log, warn
 from steps.text import compact
+from steps.workloads import Workload, workloads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class Target:
     deployments: tuple[str, ...] = given("PARAM_DEPLOYMENT")
     """Those that run one image. The first one leads: all is noted on it, and the Lease is its."""
     container: str = given("PARAM_CONTAINER")
+    """Which container of a Deployment that is named alone runs it."""
     pull_request: str = given("PARAM_PULL_REQUEST")
     run: str = given("RUN")
     timeout: str = given("PARAM_TIMEOUT")
@@ -37,9 +39,19 @@ class Target:
     outcome: Outcome
 
     @property
-    def deployment(self) -> str:
+    def workloads(self) -> tuple[Workload, ...]:
+        """All of them."""
+        return workloads(self.namespace, self.deployments, self.container)
+
+    @property
+    def leads(self) -> Workload:
         """The one that leads."""
-        return self.deployments[0]
+        return self.workloads[0]
+
+    @property
+    def deployment(self) -> str:
+        """Its name."""
+        return self.leads.name
 
 
 class Rollout:
@@ -47,11 +59,12 @@ class Rollout:
 
     def __init__(self, api: Kubernetes, target: Target, *, smoke_seconds: int = 0) -> None:
         self._api, self._target, self._outcome = api, target, target.outcome
-        self._path = kubernetes.deployment(target.namespace, target.deployment)
+        self._leads, *followers = target.workloads
+        self._path = self._leads.path
         self._lease = kubernetes.lease(target.namespace, target.deployment)
         self._seconds = lease.seconds(target.seconds, smoke_seconds)
         self._asking = Asking(api)
-        self._followers = Followers(api, target.namespace, target.deployments[1:], target.container)
+        self._followers = Followers(api, target.run, followers)
         self._proposed: str | None = None
         self.former = ""
         """What served before, and serves again if this fails."""
@@ -89,6 +102,7 @@ class Rollout:
 
         `python -m operate lift` and `unfreeze` start what was queued anew.
         """
+        self._leads.check(live)
         freeze = self._asking.now(kubernetes.core(self._target.namespace, "configmaps", notes.FREEZE))
         of_each = (notes.queued(each, freeze, pull_request) for each in (live, *self._followers.read()))
         queued = next(filter(None, of_each), None)
@@ -98,13 +112,14 @@ class Rollout:
 
     def propose(self, live: Object, image: str) -> Object | None:
         """Make the first change of a rollout, and return the leading Deployment; None if it was another one by now."""
-        self.former = notes.served(live, self._target.container)
+        left = notes.rolling(live, self._leads) is not None
+        self.former = notes.served(live, self._leads)
         note = compact({"image": image, "former": self.former, "run": self._target.run})
         self._proposed = image
         changed = self.change(live, {ROLLING_OUT: note}, image)
         if changed:
             with self._api.within(PATIENCE):
-                self._followers.bring(image)
+                self._followers.bring(image, left=left)
         return changed
 
     def change(self, live: Object, annotations: Mapping[str, str | None], image: str | None = None) -> Object | None:
@@ -125,19 +140,24 @@ class Rollout:
         while True:
             live = self.live()
             if tried and self._is_settled(live, tried):
-                self._proposed = None
+                self._settled()
                 return
             if not self.is_ours(live):
                 self._outcome.say(f"{_digest(self._proposed)} got ready; something else has been rolled out meanwhile")
                 raise SystemExit(1)
             tried = {**noted(live), ROLLING_OUT: None}
             if self.change(live, tried):
-                self._proposed = None
+                self._settled()
                 return
+
+    def _settled(self) -> None:
+        self._proposed = None
+        with self._api.within(PATIENCE):
+            self._followers.settle()
 
     def is_ours(self, live: Object) -> bool:
         """Return whether a Deployment is to run what this step proposed."""
-        rolling = notes.rolling(live, self._target.container) or {}
+        rolling = notes.rolling(live, self._leads) or {}
         return self._proposed is not None and (rolling.get("image"), rolling.get("run")) == (
             self._proposed,
             self._target.run,
@@ -145,14 +165,14 @@ class Rollout:
 
     def _is_settled(self, live: Object, tried: Mapping[str, str | None]) -> bool:
         there = notes.all_of(live)
-        served = notes.image(live, self._target.container)
+        served = self._leads.image(live)
         return served == self._proposed and all(there.get(name) == value for name, value in tried.items())
 
     def go_back(self) -> Object | None:
         """Take the first change back, and return the leading Deployment; None if that is refused."""
         try:
             with self._api.within(PATIENCE):
-                followed = self._followers.take_back(self._proposed or "", self.former)
+                followed = self._followers.take_back()
                 change = {"metadata": {"annotations": {ROLLING_OUT: None}}} | self._with(self.former)
                 changed = self._api.patch(self._path, change)
                 return changed if followed else None
@@ -163,14 +183,12 @@ class Rollout:
     def ready(self, live: Object) -> bool:
         """Wait until all serve what they are to run, and return whether they do in time."""
         end = time.monotonic() + self._target.seconds
-        target = self._target
-        waited_for = [(self._path, live), *((each.path, each.live) for each in self._followers.changed)]
-        for path, known in waited_for:
-            image = notes.image(known, target.container)
-            look = pods.Look(self._api, target.namespace, target.container, image, target.timeout)
-            self.why = self._asking.ready(path, known, end, look)
+        waited_for = [(self._leads, live), *((each.workload, each.live) for each in self._followers.changed)]
+        for workload, known in waited_for:
+            look = pods.Look(self._api, workload, workload.image(known), self._target.timeout)
+            self.why = self._asking.ready(workload, known, end, look)
             if self.why:
-                self.why = f"{path.rpartition('/')[2]}: {self.why}" if len(waited_for) > 1 else self.why
+                self.why = f"{workload.name}: {self.why}" if len(waited_for) > 1 else self.why
                 return False
         return True
 
@@ -243,7 +261,7 @@ class Rollout:
             warn(str(error))
 
     def _with(self, image: str | None) -> Object:
-        return notes.with_image(self._target.container, image) if image else {}
+        return self._leads.with_image(image) if image else {}
 
 
 def _digest(image: str | None) -> str:

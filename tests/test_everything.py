@@ -33,7 +33,7 @@ def used(value: Any, place: page.Place, *, above: str = "") -> set[str]:
 # The same model as an environment's exposure, which uses it; what the App stands here for (the shipped stacks); what fits
 # only a stack that promotes (tests/test_registries.py) or adds an event (tests/test_fork.py); the other way to fetch
 # (tests/test_git.py); what a volume stands here for (tests/tasks/test_build.py); the other ways to test (the shipped
-# stacks, tests/test_tested.py).
+# stacks, tests/test_tested.py); workloads that are somebody else's in place of what stands here (tests/test_existing.py).
 ELSEWHERE = (
     ("listener", "exposure", "gateway"),
     ("forge", "token"),
@@ -42,6 +42,8 @@ ELSEWHERE = (
     ("forge", "https"),
     ("build", "storage", "memory"),
     ("applications[]", "testCommand"),
+    ("applications[]", "existing[]"),
+    ("applications[]", "smokeCheck", "service"),
     ("applications[]", "tests", "stage"),
 )
 

@@ -22,6 +22,7 @@ LAYERS = [
     ("components.settings.types",),
     (
         "components.settings.before_rollout",
+        "components.settings.existing",
         "components.settings.exposure",
         "components.settings.places",
         "components.settings.pod_template",
@@ -29,7 +30,7 @@ LAYERS = [
         "components.settings.services",
         "components.settings.volumes",
     ),
-    ("components.settings.tests",),
+    ("components.settings.smoke", "components.settings.tests"),
     (
         "components.settings.application",
         "components.settings.cluster",
@@ -44,6 +45,7 @@ LAYERS = [
     (
         "components.settings.base_image_checks",
         "components.settings.container_checks",
+        "components.settings.existing_checks",
         "components.settings.contents",
         "components.settings.names",
         "components.settings.namespace_checks",
@@ -63,6 +65,7 @@ LAYERS = [
         "components.application",
         "components.credentials",
         "components.environment",
+        "components.existing",
         "components.network",
     ),
     ("components.tasks",),

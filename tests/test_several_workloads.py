@@ -154,6 +154,16 @@ def test_a_hold_keeps_it_but_for_the_applications_own_runs(several: Declared, ho
     assert bool(asked(several, bring(IMAGE), {"tekton-delivery/hold": hold}, pod)) is refused
 
 
+def test_an_application_that_becomes_a_workload_keeps_its_deployment(several: Declared) -> None:
+    config = shipped_config("staging")
+    (application,) = config["applications"]
+    config["applications"] = [application, application | {"name": "chespirito-worker"}]
+    former = record_config(config).resource("Deployment", "chespirito-worker-pod")
+    assert former.urn.partition("::")[2] == several.resource("Deployment", "chespirito-worker-pod").urn.partition("::")[2]
+    spec = [of["spec"]["selector"] for of in (deployment(several), deployment(record_config(config)))]
+    assert spec[0] == spec[1], "it cannot be changed"
+
+
 def test_a_stack_without_further_workloads_asks_for_none(staging: Declared) -> None:
     policy = staging.one("ValidatingAdmissionPolicy", "tekton-delivery-staging-deploys")["spec"]
     assert FOLLOWS not in str(policy)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.conventions import Manifest, literal, prefix, seconds
-from components.settings.application import Fetch, SmokeCheck
+from components.settings.application import Fetch
+from components.settings.smoke import SmokeCheck
 
 
 @dataclass(frozen=True, kw_only=True)

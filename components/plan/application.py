@@ -5,6 +5,9 @@ from dataclasses import replace
 import pulumi
 
 from components.application import ApplicationArgs
+from components.conventions import lease_seconds, seconds
+from components.existing import ExistingApplicationArgs
+from components.plan import delivered
 from components.plan.delivery import Delivery
 from components.settings.application import Application, Container
 from components.settings.environment import Workload
@@ -39,6 +42,19 @@ def application_args(delivery: Delivery, application: Application, namespace: pu
         before_rollout=application.before_rollout,
     )
     return replace(args, followers={str(part.key): _follower(delivery, application, part, args) for part in followers})
+
+
+def existing_args(delivery: Delivery, application: Application, namespace: pulumi.Input[str]) -> ExistingApplicationArgs:
+    """Return the arguments of an application whose workloads are somebody else's."""
+    environment = delivery.environment
+    return ExistingApplicationArgs(
+        application=application.name,
+        environment=environment.name,
+        namespace=namespace,
+        lease=application.existing[0].name,
+        lease_seconds=lease_seconds(seconds(environment.rollout_timeout), application.smoke_check_seconds),
+        workloads=delivered.lines(application),
+    )
 
 
 def _follower(delivery: Delivery, application: Application, part: Part, leading: ApplicationArgs) -> ApplicationArgs:

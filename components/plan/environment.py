@@ -6,15 +6,16 @@ from functools import cached_property
 import pulumi
 
 from components.access import AccessArgs
-from components.application import ApplicationArgs, deployment_name
+from components.application import ApplicationArgs
 from components.before_rollout import template_name
 from components.credentials import CredentialsArgs
 from components.environment import Environment, EnvironmentArgs
+from components.existing import ExistingApplicationArgs
 from components.listener.events import Trigger
 from components.network import NetworkArgs
 from components.pipelines.component import PipelinesArgs
-from components.plan import runs
-from components.plan.application import application_args
+from components.plan import delivered, runs
+from components.plan.application import application_args, existing_args
 from components.plan.credentials import credentials_args
 from components.plan.delivery import Delivery
 from components.plan.network import network_args
@@ -25,7 +26,7 @@ from components.pruning import PruningArgs
 from components.settings import pods
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack
-from components.settings.workloads import parts
+from steps.workloads import DEPLOYMENTS, STATEFUL_SETS
 
 
 @dataclass(frozen=True)
@@ -75,17 +76,15 @@ class EnvironmentPlan:
 
     def access(self, environment: Environment) -> AccessArgs:
         """Service accounts and roles."""
+        there = list(delivered.every(self.stack.settings))
         return AccessArgs(
             environment=self.name,
             workload_namespace=environment.workload_namespace,
             delivery_namespace=environment.delivery_namespace,
-            deployments=tuple(deployment_name(application.name) for application in self.stack.settings.applications),
-            followers=tuple(
-                deployment_name(part.name)
-                for application in self.stack.settings.applications
-                for part in parts(application)
-                if part.key
-            ),
+            deployments=tuple(each.name for each in there if each.kind == DEPLOYMENTS),
+            stateful_sets=tuple(each.name for each in there if each.kind == STATEFUL_SETS),
+            leases=tuple(each.name for each in there if each.leads),
+            existing=any(each.containers for each in there),
             before_rollouts=tuple(template_name(name) for name in self._before_rollouts),
             pull_secret=self._delivery.pull_secret,
             runs_untrusted_code=self._delivery.builds is not None,
@@ -118,6 +117,15 @@ class EnvironmentPlan:
         return [
             application_args(self._delivery, application, environment.workload_namespace)
             for application in self.stack.settings.applications
+            if not application.existing
+        ]
+
+    def existing(self, environment: Environment) -> list[ExistingApplicationArgs]:
+        """What is declared of applications whose workloads are somebody else's."""
+        return [
+            existing_args(self._delivery, application, environment.workload_namespace)
+            for application in self.stack.settings.applications
+            if application.existing
         ]
 
     def triggers(self, namespace: pulumi.Input[str]) -> list[Trigger]:

@@ -29,7 +29,9 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         source=_destination(source) if source else None,
         api_server=settings.cluster.api_server_addresses,
         own=settings.cluster.own_addresses,
-        smoke_checked={each.name: each.port for each in applications if each.smoke_check and each.port},
+        smoke_checked={
+            each.name: None if each.existing else each.port for each in applications if each.smoke_check and each.port
+        },
         shared=delivery.environment.shared,
         listener=listener,
         ports={part.name: part.container.port for each in applications for part in parts(each) if part.container.port},

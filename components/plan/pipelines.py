@@ -2,19 +2,18 @@
 
 import pulumi
 
-from components.application import deployment_name, service_url
+from components.application import SERVICE_PORT, service_url
 from components.conventions import CONTAINER, Manifest, go_duration, seconds
 from components.pipelines import fork, moved, promotion, proof, pull_request, rebuild
 from components.pipelines.component import PipelinesArgs
 from components.pipelines.target import Target
-from components.plan import trust
+from components.plan import delivered, trust
 from components.plan.build import own_tasks, task_of
 from components.plan.delivery import Delivery
 from components.plan.tasks import tasks
 from components.settings.application import Application
 from components.settings.before_rollout import longest
 from components.settings.build import Build
-from components.settings.workloads import parts
 from components.tasks import build
 from components.tasks import tests as tests_task
 
@@ -85,14 +84,14 @@ def _target(delivery: Delivery, application: Application) -> Target:
         image=settings.registry.image(application.name),
         source_image=delivery.source.image(application.name) if delivery.source else None,
         namespace=environment.workload_namespace,
-        deployment="\n".join(deployment_name(part.name) for part in parts(application)),
+        deployment=delivered.lines(application),
         container=CONTAINER,
         repository_url=f"{settings.forge.git_url}/{application.repository}.git",
         git_credential=delivery.git.credential.name if delivery.git.credential else None,
         base_branch=application.base_branch,
         rollout_timeout=environment.rollout_timeout,
         fetch=application.fetch,
-        service_url=service_url(application.name, environment.workload_namespace),
+        service_url=_service_url(application, environment.workload_namespace),
         smoke_check=application.smoke_check,
         before_rollout=longest(application.before_rollout),
         waits=delivery.waits + (seconds(environment.approval.timeout) if environment.approval else 0),
@@ -103,3 +102,12 @@ def _cleaned(delivery: Delivery, builds: Build, application: Application) -> dic
     """Return the repositories where a rejected pull request's images are deleted, as params of the Task `clean`."""
     quarantine = builds.quarantine.image(application.name) if builds.quarantine.delete else ""
     return {"image": delivery.settings.registry.image(application.name), "quarantine-image": quarantine}
+
+
+def _service_url(application: Application, namespace: str) -> str:
+    """Return where it answers inside the cluster."""
+    check = application.smoke_check
+    if check is None or check.service is None:
+        return service_url(application.name, namespace)
+    name, _, port = check.service.partition(":")
+    return service_url(name, namespace, int(port or SERVICE_PORT))

@@ -1,14 +1,12 @@
 """From settings to what identities are held to in one environment."""
 
-from components.application import deployment_name
-from components.conventions import CONTAINER, lease_seconds, seconds
+from components.conventions import lease_seconds, seconds
 from components.listener.events import EVENTS, template
-from components.plan import runs
+from components.plan import delivered, runs
 from components.plan.build import image_step
 from components.plan.delivery import Delivery
 from components.policies.before_rollout import Before
 from components.policies.component import PoliciesArgs
-from components.settings.workloads import parts
 
 
 def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
@@ -25,20 +23,13 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
             for trigger in runs.triggers(delivery, environment.delivery_namespace)
         },
         shortened=runs.shortened(delivery),
-        container=CONTAINER,
-        repositories={
-            deployment_name(part.name): settings.registry.image(application.name)
-            for application in settings.applications
-            for part in parts(application)
-        },
-        followers=tuple(
-            deployment_name(part.name) for application in settings.applications for part in parts(application) if part.key
-        ),
+        delivered=delivered.declared(settings, stack.tools_image.split("@")[0]),
+        existing=delivered.existing(settings),
         lease_seconds={
-            deployment_name(application.name): lease_seconds(
-                seconds(environment.rollout_timeout), application.besides_seconds
-            )
+            each.name: lease_seconds(seconds(environment.rollout_timeout), application.besides_seconds)
             for application in settings.applications
+            for each in delivered.workloads(application)
+            if each.leads
         },
         before_rollouts={
             application.name: Before(
@@ -47,7 +38,6 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
             for application in settings.applications
             if application.before_rollout
         },
-        placeholder_repository=stack.tools_image.split("@")[0],
         approval=environment.approval,
         image_step=image_step(stack, builds) if builds else None,
     )

@@ -9,7 +9,9 @@ import pulumi_kubernetes as k8s
 from components.conventions import DEPLOYER, PROJECT, PRUNER, SUPERVISOR, UNTRUSTED, Manifest, labels, token
 from components.policies.approvals import approvals
 from components.policies.before_rollout import Before, before_rollouts
-from components.policies.deploys import deploys, leases
+from components.policies.delivered import Delivered
+from components.policies.deploys import deploys
+from components.policies.leases import leases
 from components.policies.pods import ImageStep, pods
 from components.policies.policy import Policy, account
 from components.policies.runs import cancellations, claims, endings, prunings, runs
@@ -30,15 +32,12 @@ class PoliciesArgs:
     """The PipelineRun that each event starts, as its TriggerTemplate says."""
     shortened: Mapping[str, str] = field(default_factory=dict)
     """What names of runs begin with, by application, where its name and the environment's are too long."""
-    container: str
-    repositories: Mapping[str, str]
-    """Deployment to the repository of its images."""
+    delivered: Delivered
+    """What is rolled out to."""
+    existing: Delivered
+    """The same of what is somebody else's."""
     lease_seconds: Mapping[str, int]
     """Deployment to how long its Lease is held at most."""
-    placeholder_repository: str
-    """Repository of the image that runs before the first delivery."""
-    followers: tuple[str, ...] = ()
-    """Those of them that run what another one runs, and that nothing is noted on."""
     before_rollouts: Mapping[str, Before] = field(default_factory=dict)
     """What applications run before their rollouts, where they do."""
     approval: Approval | None
@@ -88,10 +87,8 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             namespace=args.workload_namespace,
             environment=args.environment,
             account=deployer,
-            container=args.container,
-            repositories=args.repositories,
-            followers=args.followers,
-            placeholder_repository=args.placeholder_repository,
+            delivered=args.delivered,
+            others=tuple(args.existing.existing),
             shortened=args.shortened,
         ),
         leases(namespace=args.workload_namespace, account=deployer, longest=args.lease_seconds),
@@ -104,6 +101,16 @@ def declared(args: PoliciesArgs) -> list[Policy]:
             deployer=deployer,
             pruner=account(args.delivery_namespace, PRUNER),
             applications=args.before_rollouts,
+        )
+    if args.existing.existing:
+        made.append(
+            deploys(
+                namespace=args.workload_namespace,
+                environment=args.environment,
+                account=deployer,
+                delivered=args.existing,
+                shortened=args.shortened,
+            )
         )
     if args.approval:
         made.append(approvals(namespace=args.delivery_namespace, approval=args.approval))

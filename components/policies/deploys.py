@@ -1,4 +1,4 @@
-"""What the deployer may change: an image by digest, what is noted about deliveries, and who holds a Lease for how long."""
+"""What the deployer may change: an image by digest, and what is noted about deliveries."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +6,7 @@ from components.cel import dashed, lookup, prefixed, quote
 from components.conventions import AWAITS, BEFORE, FOLLOWS, HISTORY, HOLD, LABEL_LIMIT, PROJECT, ROLLING_OUT, Manifest, key
 from components.listener.payload import LOGIN, SHA
 from components.policies import ownership
+from components.policies.delivered import Delivered, Held
 from components.policies.policy import KEPT_BY_THE_SERVER, Policy, optional, rule, same_but, texts, validation
 
 _NEW, _OLD = "object.spec.template.spec", "oldObject.spec.template.spec"
@@ -39,6 +40,13 @@ _FORMS = {
     # Without escapes and blanks there is one way to write a key.
     BEFORE: rf"^\[({_SERVED}(,{_SERVED})*)?\]$",
 }
+# Whether an image may come back that is not the application's: it served until now, or is noted to have before.
+_IMAGE_KEY = '"image":"'
+_RAN = (
+    "variables.image == variables.served || "
+    f"({quote(BEFORE)} in variables.former && "
+    f"variables.former[{quote(BEFORE)}].contains({quote(_IMAGE_KEY)} + variables.image + '\"')) || "
+)
 # Entries that are kept; steps/notes.py has the same number.
 _KEPT = 20
 # How much of a run's name is left in that of its pod, where both together are longer than 63 characters.
@@ -51,46 +59,54 @@ def deploys(
     namespace: str,
     environment: str,
     account: str,
-    container: str,
-    repositories: Mapping[str, str],
-    followers: Sequence[str] = (),
-    placeholder_repository: str,
+    delivered: Delivered,
+    others: Sequence[str] = (),
     shortened: Mapping[str, str],
 ) -> Policy:
-    """Return the policy for a deployer.
+    """Return the policy for a deployer. `others` are workloads that another policy holds.
 
-    `repositories` maps a Deployment to the repository whose images it runs; of `followers` nothing changes but that. The
-    placeholder is what it ran before the first delivery: restoring may return to it. `shortened` has the beginnings of runs'
-    names that are not both names.
+    `shortened` has the beginnings of runs' names that are not both names, by application.
     """
+    existing, followers = delivered.existing, delivered.followers
+    resources, containers = ["deployments"], [delivered.container]
+    which, named = f"c.name == {quote(delivered.container)}", f"container {delivered.container}"
+    own = f"[{lookup(delivered.repositories, 'object.metadata.name')}, {quote(delivered.placeholder_repository)}]"
+    if existing:
+        resources, named = ["deployments", "statefulsets"], "containers that the stack names"
+        containers = sorted({name for each in existing.values() for name in each.containers})
+        by_name = ", ".join(f"{quote(name)}: {texts(each.containers)}" for name, each in existing.items())
+        which = f"c.name in {{{by_name}}}[object.metadata.name]"
+        own = f"[{lookup(delivered.repositories, 'object.metadata.name')}]"
 
     def image(spec: str) -> str:
-        return f"{spec}.containers.filter(c, c.name == {quote(container)}).map(c, c.image).join('')"
+        images = f"{spec}.containers.filter(c, {which}).map(c, c.image)"
+        return f"{images}[0]" if existing else f"{images}.join('')"
 
-    own = f"[{lookup(repositories, 'object.metadata.name')}, {quote(placeholder_repository)}]"
     hold, history, entry, before, rolling = quote(HOLD), quote(HISTORY), quote(_ENTRY), quote(BEFORE), quote(ROLLING_OUT)
     image_key, former_key, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
     served = texts((BEFORE, ROLLING_OUT))
     notes = texts((*_FORMS, HISTORY, HOLD, ROLLING_OUT))  # a hold has its own message
     forms = ", ".join(f"{quote(name)}: {quote(form)}" for name, form in _FORMS.items())
     label = _APPLICATION
-    if followers:
+    if existing:
+        label = lookup({name: each.application for name, each in existing.items()}, "object.metadata.name")
+    elif followers:
         label = f"({quote(FOLLOWS)} in object.metadata.labels ? object.metadata.labels[{quote(FOLLOWS)}] : {label})"
-    here: ownership.Fields = {f'k:{{"name":"{container}"}}': {"f:image": None}}
+    here: ownership.Fields = {f'k:{{"name":"{each}"}}': {"f:image": None} for each in containers}
     fields: ownership.Fields = {
         "f:metadata": {"f:annotations": None},
         "f:spec": {"f:template": {"f:spec": {"f:containers": here}}},
     }
-    (mine,) = here
 
     def of_the_application(image: str) -> str:
         return f"{image}.matches('^[^@]+@sha256:[0-9a-f]{{64}}$') && {image}.split('@')[0] in {own}"
 
     return Policy(
-        name="deploys",
+        name="deploys-existing" if existing else "deploys",
         namespace=namespace,
         account=account,
-        rules=[rule("apps", "v1", ["deployments"], ["UPDATE"])],
+        conditions={"delivered": _among(existing, others)} if existing or others else {},
+        rules=[rule("apps", "v1", resources, ["UPDATE"])],
         variables={
             "notes": optional("object.metadata", "annotations", "{}"),
             "former": optional("oldObject.metadata", "annotations", "{}"),
@@ -125,9 +141,10 @@ def deploys(
         validations=[
             validation(
                 "the deployer runs images by digest, from the repository of the application",
-                of_the_application("variables.image"),
+                (_RAN if existing else "") + of_the_application("variables.image"),
                 "variables.image",
             ),
+            *_alike(existing, which),
             validation(
                 f"the deployer changes no annotations but {PROJECT}/…: those of deliveries, {_NOTE} bytes each, the history "
                 f"{_RECORD}; and of {_WAITING} merges that wait for approval, {_AWAITED} each",
@@ -175,6 +192,7 @@ def deploys(
             validation(
                 "the deployer takes that note away as it goes back, or records what got ready",
                 f"!({rolling} in variables.changed) || {rolling} in variables.notes || {history} in variables.changed || "
+                f"{_follows(followers)}"
                 "variables.image == variables.served || "
                 f"!variables.rolling.contains({image_key} + variables.running + '\"')",
             ),
@@ -190,13 +208,13 @@ def deploys(
                 f"(size(variables.pod) == {LABEL_LIMIT} && size(variables.own) > {_LEGIBLE} && "
                 f"variables.pod.startsWith(variables.own.substring(0, {_LEGIBLE})))))",
             ),
-            *_of_followers(followers),
+            *_of_followers(followers, (ROLLING_OUT, BEFORE) if existing else (ROLLING_OUT,)),
             validation(
                 "the deployer changes no metadata but annotations",
                 same_but("object.metadata", "oldObject.metadata", "annotations", *KEPT_BY_THE_SERVER),
             ),
             validation(
-                f"the deployer changes nothing of a Deployment but the image of the container {container}",
+                f"the deployer changes nothing of a {'workload' if existing else 'Deployment'} but the image of the {named}",
                 " && ".join(
                     [
                         same_but("object.spec", "oldObject.spec", "template"),
@@ -204,60 +222,43 @@ def deploys(
                         same_but(_NEW, _OLD, "containers"),
                         f"{_NEW}.containers.map(c, c.name) == {_OLD}.containers.map(c, c.name)",
                         f"{_NEW}.containers.all(c, {_OLD}.containers.exists(o, o.name == c.name && "
-                        f"(c.name == {quote(container)} || c.image == o.image) && {same_but('c', 'o', 'image')}))",
+                        f"({which} || c.image == o.image) && {same_but('c', 'o', 'image')}))",
                     ]
                 ),
             ),
-            ownership.kept("the deployer", "apps/v1", once_taken=f"f:spec/f:template/f:spec/f:containers/{mine}/f:image"),
+            ownership.kept(
+                "the deployer",
+                "apps/v1",
+                once_taken=[f"f:spec/f:template/f:spec/f:containers/{mine}/f:image" for mine in here],
+            ),
         ],
     )
 
 
-def _of_followers(names: Sequence[str]) -> list[Manifest]:
+def _of_followers(names: Sequence[str], notes: Sequence[str]) -> list[Manifest]:
     if not names:
         return []
     return [
         validation(
-            "the deployer notes nothing on a workload that follows another one",
-            f"!(object.metadata.name in {texts(names)}) || variables.changed.size() == 0",
+            "the deployer notes of a workload that follows another one what it rolls out and what ran, and nothing else",
+            f"!(object.metadata.name in {texts(names)}) || variables.changed.all(k, k in {texts(notes)})",
             "variables.changed.join(', ')",
         )
     ]
 
 
-def leases(*, namespace: str, account: str, longest: Mapping[str, int]) -> Policy:
-    """Return the policy for the Leases by which deploys wait for each other.
+def _follows(names: Sequence[str]) -> str:
+    """Return the beginning of a condition that holds for what follows: its note goes once what leads is settled."""
+    return f"object.metadata.name in {texts(names)} || " if names else ""
 
-    `longest` maps a Deployment to the seconds that its Lease is held at most. Admission knows no clock: clients do not
-    believe a time that has not come yet.
-    """
-    bounds = ", ".join(f"{quote(name)}: {seconds}" for name, seconds in sorted(longest.items()))
-    held = "has(object.spec) && has(object.spec.holderIdentity) && object.spec.holderIdentity != ''"
-    return Policy(
-        name="leases",
-        namespace=namespace,
-        account=account,
-        rules=[rule("coordination.k8s.io", "v1", ["leases"], ["UPDATE"])],
-        variables={
-            "held": held,
-            "longest": f"{{{bounds}}}[object.metadata.name]",
-            **ownership.variables({"f:spec": None}),
-        },
-        validations=[
-            validation(
-                "the deployer changes no metadata of a Lease",
-                same_but("object.metadata", "oldObject.metadata", *KEPT_BY_THE_SERVER),
-            ),
-            validation(
-                "the deployer holds a Lease no longer than rollout, smoke check and way back take",
-                "!variables.held || (has(object.spec.leaseDurationSeconds) && "
-                "object.spec.leaseDurationSeconds <= variables.longest)",
-                "string(variables.longest) + ' s'",
-            ),
-            validation(
-                "the deployer holds a Lease in the name of a run, not of somebody",
-                "!variables.held || object.spec.holderIdentity.matches('^[a-z0-9][a-z0-9.-]{0,252}$')",
-            ),
-            ownership.kept("the deployer", "coordination.k8s.io/v1"),
-        ],
-    )
+
+def _alike(existing: Mapping[str, Held], which: str) -> list[Manifest]:
+    if not existing:
+        return []
+    same = f"{_NEW}.containers.filter(c, {which}).all(c, c.image == variables.image)"
+    return [validation("the deployer has all containers that the stack names run one image", same)]
+
+
+def _among(existing: Mapping[str, Held], others: Sequence[str]) -> str:
+    """Return whether a workload is one of the policy's."""
+    return f"object.metadata.name in {texts(tuple(existing))}" if existing else f"!(object.metadata.name in {texts(others)})"

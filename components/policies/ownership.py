@@ -4,7 +4,7 @@ Whoever may change an object may write these too. `pulumi up` applies: what its 
 declare is removed, whoever set it, and what somebody else's has is a conflict.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from components.cel import quote
 from components.conventions import FIELD_MANAGER, Manifest
@@ -19,10 +19,10 @@ def variables(fields: Fields) -> dict[str, str]:
     return {"owners": _entries("object", fields), "owned": _entries("oldObject", fields)}
 
 
-def kept(who: str, version: str, *, once_taken: str = "") -> Manifest:
+def kept(who: str, version: str, *, once_taken: Sequence[str] = ()) -> Manifest:
     """Return the validation that nobody but the deployer comes to own anything, and it owns nothing but the fields.
 
-    By an honest change others lose the fields that it changes. `once_taken` is one that the deployer does not give up.
+    By an honest change others lose the fields that it changes. `once_taken` are those that the deployer does not give up.
     """
     mine = quote(f"{FIELD_MANAGER} Update {version} ")
     same = "variables.{0}.all(n, n.rest.all(x, variables.{1}.exists(o, o.who == n.who && x in o.rest)))"
@@ -32,8 +32,8 @@ def kept(who: str, version: str, *, once_taken: str = "") -> Manifest:
         same.format("owners", "owned"),
         same.format("owned", "owners"),
     ]
-    if once_taken:
-        has = f"exists(e, e.who == {mine} && {quote(once_taken)} in e.free)"
+    for taken in once_taken:
+        has = f"exists(e, e.who == {mine} && {quote(taken)} in e.free)"
         conditions.append(f"(!variables.owned.{has} || variables.owners.{has})")
     return validation(
         f"{who} gives nobody a field to own, and takes none but by changing it (managedFields)", " && ".join(conditions)

@@ -25,6 +25,8 @@ class Policy:
     """Requests that it looks at, as `matchConstraints.resourceRules`."""
     account: str | None = None
     """User name of the service account whose requests it looks at; None for everybody's."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """What else must hold of a request that it looks at, by a name."""
     variables: Mapping[str, str] = field(default_factory=dict)
     validations: Sequence[Manifest]
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +49,9 @@ class Policy:
         if self.account:
             who = f"request.userInfo.username == {quote(self.account)}"
             made["matchConditions"] = [{"name": "account", "expression": who}]
+        if self.conditions:
+            more = [{"name": name, "expression": text} for name, text in self.conditions.items()]
+            made["matchConditions"] = made.get("matchConditions", []) + more
         return made
 
     def bindings(self, policy_name: str) -> dict[str, Manifest]:

@@ -1,16 +1,18 @@
 """What is delivered, and what runs beside its tests."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from components.conventions import NONROOT, seconds
 from components.settings import places
 from components.settings import types as form
 from components.settings.before_rollout import BeforeRollout, longest
+from components.settings.existing import Elsewhere
 from components.settings.pod_template import PodTemplate
 from components.settings.registry import User
 from components.settings.services import Service
+from components.settings.smoke import SmokeCheck
 from components.settings.tests import Tests
 from components.settings.types import Model, Source, TextOrSource
 from components.settings.volumes import EnvFrom, Mount, Value
@@ -57,21 +59,6 @@ class Probes(Model):
     )
     liveness: Liveness | None = Field(default=None, description="starts a container anew that no longer answers")
     startup: Startup | None = Field(default=None, description="gives a container time to start")
-
-
-class SmokeCheck(Model):
-    """What a rollout that got ready is asked before it counts: a wrong answer brings back what served before."""
-
-    path: places.HttpPath = Field(description="asked of the Service by GET", examples=["/api/version"])
-    status: form.HttpStatus = Field(default=200, description="what the answer's status must be")
-    contains: form.Line = Field(default="", description="what must be in the answer's body", examples=["version"])
-    timeout: form.Duration = Field(default="30s", description="how long a wrong answer is asked again")
-
-    @model_validator(mode="after")
-    def _has_a_body(self) -> Self:
-        if self.contains and self.status in (204, 205, 304):
-            raise ValueError(f"without `contains`, or with another `status`: an answer with {self.status} has no body")
-        return self
 
 
 # Several times what git needs for a file of any size, unless it is stored as the difference to another one.
@@ -192,7 +179,7 @@ class Container(Model):
         return seconds(self.smoke_check.timeout) if self.smoke_check else 0
 
 
-class Application(Container, Origin):
+class Application(Container, Elsewhere, Origin):
     """A repository that becomes one image and one Deployment, or several."""
 
     workloads: dict[form.ShortName, Container] = Field(

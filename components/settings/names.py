@@ -37,8 +37,8 @@ def names_in_use(settings: Settings) -> Iterator[str]:
             if begun.setdefault((environment.name, begins), pair) != pair:
                 problem = f"in {environment.name} has runs called {begins}-…, as {begun[environment.name, begins]} has"
                 yield contradiction(place, application.name, f"{problem}; rename one of the applications")
-            for part in parts(application):
-                name, pair = f"{environment.name}-{part.name}", f"{part.name} in {environment.name}"
+            for called in (application.name, *(part.name for part in parts(application) if part.key)):
+                name, pair = f"{environment.name}-{called}", f"{called} in {environment.name}"
                 if joined.setdefault(name, pair) != pair:
                     problem = f"in {environment.name} is called {name}, as {joined[name]} is; rename one of the applications"
                     yield contradiction(place, application.name, problem)
@@ -57,7 +57,7 @@ def names_in_use(settings: Settings) -> Iterator[str]:
 
 def _workloads(settings: Settings) -> Iterator[str]:
     """Yield a line for each further workload whose objects would be called as another one's."""
-    whose = {application.name: f"the application {application.name}" for application in settings.applications}
+    whose = {each.name: f"the application {each.name}" for each in settings.applications if not each.existing}
     for number, application in enumerate(settings.applications):
         for part in parts(application):
             if part.key is None:
@@ -69,6 +69,13 @@ def _workloads(settings: Settings) -> Iterator[str]:
                 problem = f"its Deployment would be that of {whose[part.name]}, {part.name}-pod; rename one of the two"
                 yield f"{path(('applications', number, *part.below))}: {problem}"
             whose.setdefault(part.name, f"the workload {part.key} of {application.name}")
+    taken = {f"{name}-pod": who for name, who in whose.items()}
+    for number, application in enumerate(settings.applications):
+        for index, each in enumerate(application.existing):
+            if each.name in taken:
+                problem = f"is the name of what runs {taken[each.name]} already; each has one of its own, of whichever kind"
+                yield contradiction(("applications", number, "existing", index, "name"), each.name, problem)
+            taken.setdefault(each.name, f"the application {application.name}")
 
 
 def _listener(settings: Settings) -> Iterator[str]:

@@ -14,6 +14,7 @@ from components.settings.complete import Completed, completed
 from components.settings.container_checks import container_inconsistencies
 from components.settings.contents import wrong_contents
 from components.settings.errors import PREFIX, Location, describe, path, refusal, unknown
+from components.settings.existing_checks import existing_inconsistencies
 from components.settings.files import beyond, other_repositories
 from components.settings.mark_checks import mark_inconsistencies
 from components.settings.neighbours import Neighbours, neighbours
@@ -69,6 +70,7 @@ class Stack:
         mistakes += mark_inconsistencies(settings)
         mistakes += workload_inconsistencies(settings)
         mistakes += container_inconsistencies(settings)
+        mistakes += existing_inconsistencies(settings)
         stack = cls(settings, texts, elsewhere)
         if not mistakes:
             mistakes += _images_without_digest(stack)

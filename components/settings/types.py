@@ -145,6 +145,13 @@ AnnotationName = Annotated[
         "an annotation's name: letters, digits, `.`, `_` and `-`, after a domain and `/` if it has one",
     ),
 ]
+ServicePort = Annotated[
+    str,
+    matching(
+        r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:[1-9][0-9]{0,4})?",
+        "the name of a Service, with `:` and its port or without",
+    ),
+]
 ObjectName = Annotated[str, matching(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", "the name of a Kubernetes object")]
 ObjectKey = Annotated[str, matching(r"[\w.-]{1,253}", "a key of letters, digits, `_`, `.` and `-`")]
 SubPath = Annotated[

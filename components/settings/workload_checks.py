@@ -133,8 +133,8 @@ def _too_many_pods(place: Location, environment: Environment, applications: Sequ
 def _unanswered(environment: Environment, applications: Iterable[Application]) -> Iterator[str]:
     """Nobody answers a question where no pod runs."""
     for number, application in enumerate(applications):
-        own = next(parts(application))
-        if application.smoke_check and own.pods(environment) == 0 and not own.here(environment).autoscaling:
+        own = next(parts(application), None)
+        if own and application.smoke_check and own.pods(environment) == 0 and not own.here(environment).autoscaling:
             yield (
                 f"{path(('applications', number, 'smokeCheck'))}: nobody answers it in {environment.name}, where "
                 "`replicas` is 0; remove it, or let a pod run"

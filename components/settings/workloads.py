@@ -39,7 +39,9 @@ class Part:
 
 
 def parts(application: Application) -> Iterator[Part]:
-    """Yield what runs an application's image, its own container first."""
+    """Yield what is declared to run an application's image, its own container first; nothing where it is somebody else's."""
+    if application.existing:
+        return
     yield Part(application=application.name, key=None, container=application)
     for key, container in application.workloads.items():
         yield Part(application=application.name, key=key, container=container)

@@ -69,8 +69,8 @@ def chain(world: World, pulumi: Pulumi, file: Path) -> Iterator[None]:
     assert namespaces(world) == before
 
 
-def ended(world: World, environment: str, pull_request: PullRequest) -> bool:
-    run = wait_for_run(world.kubernetes, f"{environment}-ci", pull_request.number)
+def ended(world: World, environment: str, pull_request: PullRequest, known: int = 0) -> bool:
+    run = wait_for_run(world.kubernetes, f"{environment}-ci", pull_request.number, known=known)
     succeeded, told = follow(world.kubernetes, run, world.log.append)
     world.log.append(told)
     return succeeded
@@ -157,10 +157,10 @@ def test_a_workload_that_ends_at_its_start_takes_both_back_and_a_rejection_does(
     assert "ended at its start (exit code 1); restored" in refused
     assert together(world, "qa") == before
     world.push(pull_request, {"message.txt": "With mended jobs\n"})
-    assert follow(world.kubernetes, wait_for_run(world.kubernetes, "qa-ci", pull_request.number, known=1))[0], world.log
+    assert ended(world, "qa", pull_request, known=1), world.log
     assert together(world, "qa") != before
     world.machine.forge.developer.close(REPOSITORY, pull_request.number)
-    assert follow(world.kubernetes, wait_for_run(world.kubernetes, "qa-ci", pull_request.number, known=2))[0], world.log
+    assert ended(world, "qa", pull_request, known=2), world.log
     assert together(world, "qa") == before
 
 
@@ -189,7 +189,7 @@ def test_a_rollback_takes_both_back_and_keeps_both(world: World, capsys: pytest.
     options: Any = {"dry_run": "All", "field_manager": "tekton-delivery"}
     assert thief.patch_namespaced_deployment(DEPLOYMENT, "live", note, **options), "the control"
     told = refused(lambda: thief.patch_namespaced_deployment(JOBS, "live", note, **options), "live-deploys")
-    assert "notes nothing on a workload that follows another one" in told
+    assert "notes of a workload that follows another one what it rolls out" in told
 
 
 @pytest.mark.usefixtures("chain")

@@ -6,9 +6,10 @@ from typing import Any
 
 from kubernetes import client
 
-from components.conventions import FOLLOWS, Manifest, labels
+from components.conventions import FOLLOWS, WORKLOADS, Manifest, labels
 from operate.cluster import Cluster, ConflictError
 from operate.target import Target
+from steps.workloads import Workload, workloads
 
 REPOSITORY = "registry.internal:5000/shop"
 NAME = "shop-pod"
@@ -146,7 +147,8 @@ class Memory(Cluster):
 
     @property
     def target(self) -> Target:
-        return Target(self, self.environment, "shop", NAME)
+        leads, *others = workloads(self.environment, (NAME, *self.following), "app")
+        return Target(self, self.environment, "shop", leads, tuple(others))
 
     @property
     def image(self) -> str:
@@ -166,10 +168,14 @@ class Memory(Cluster):
     def deployments(self, environment: str) -> list[Manifest]:
         if environment != self.environment:
             return []
-        return [self.deployment(environment, name) for name in (NAME, *self.following)]
+        return [self.workload(each) for each in workloads(environment, (NAME, *self.following), "app")]
 
-    def deployment(self, environment: str, name: str) -> Manifest:
-        assert environment == self.environment
+    def existing(self, environment: str) -> list[Manifest]:
+        return [self.held] if WORKLOADS in self.held["metadata"].get("annotations", {}) else []
+
+    def workload(self, workload: Workload) -> Manifest:
+        name = workload.name
+        assert workload.namespace == self.environment
         made = copy.deepcopy(self._named(name))
         image = made["spec"]["template"]["spec"]["containers"][0]["image"]
         count = 1 if {image, f"{name} {image}"} & self.broken else 2
@@ -181,7 +187,8 @@ class Memory(Cluster):
         }
         return made
 
-    def patch_deployment(self, environment: str, name: str, body: Manifest) -> None:
+    def patch_workload(self, workload: Workload, body: Manifest) -> None:
+        name = workload.name
         live = self._named(name)
         if self.before_patch:
             self.notes.update(self.before_patch.pop())

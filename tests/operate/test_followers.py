@@ -7,9 +7,10 @@ import pytest
 
 from operate import holds, lease, printing, rollback
 from operate.errors import OperateError
-from operate.records import hold
+from operate.records import hold, running
 from operate.rollback import roll_back
 from operate.target import applications
+from steps.workloads import workloads
 from tests.operate.cluster import NAME, Memory, image, served
 
 WORKER = "shop-worker-pod"
@@ -80,3 +81,22 @@ def test_history_tells_what_goes_with_it_and_what_does_not(cluster: Memory) -> N
     cluster.follow(WORKER, image("d"))
     assert f"NOT WITH IT {WORKER}, which runs {image('d')}" in printing.lines(cluster.target)
     assert printing.data(cluster.target)["workloads"] == {WORKER: image("d")}
+
+
+def test_what_is_somebody_elses_is_found_by_its_lease(cluster: Memory) -> None:
+    about = {"app.kubernetes.io/name": "blog"}
+    lines = "deployments/blog-web web,cron\nstatefulsets/blog-mail mail"
+    cluster.held["metadata"] |= {"labels": about, "annotations": {"tekton-delivery/workloads": lines}}
+    own, theirs = applications(cluster, "production")
+    assert (own.application, theirs.application, theirs.name) == ("shop", "blog", "blog-web")
+    assert [(each.kind, each.name, each.containers) for each in (theirs.leads, *theirs.others)] == [
+        ("deployments", "blog-web", ("web", "cron")),
+        ("statefulsets", "blog-mail", ("mail",)),
+    ]
+
+
+def test_workloads_of_several_images_are_told() -> None:
+    (workload,) = workloads("production", ["deployments/blog-web web,cron"], "")
+    containers = [{"name": "web", "image": "a:1"}, {"name": "cron", "image": "b:1"}]
+    with pytest.raises(OperateError, match="the Deployment blog-web has several images in web, cron: a:1, b:1"):
+        running(workload, {"spec": {"template": {"spec": {"containers": containers}}}})

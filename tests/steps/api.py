@@ -6,6 +6,7 @@ annotation of null goes away. What an image does when it is rolled out is decide
 
 import atexit
 import json
+import re
 import shutil
 import ssl
 import tempfile
@@ -257,7 +258,7 @@ class Cluster:
 
     def _name(self, path: str) -> str:
         last = path.rpartition("/")[2]
-        return last if "/deployments" in path and last in self.followers else _name(path)
+        return last if re.search("/deployments|/statefulsets", path) and last in self.followers else _name(path)
 
     def _behind(self, live: Object) -> bool:
         return bool(live["status"].get("observedGeneration", 0) < live["metadata"]["generation"])
@@ -288,7 +289,7 @@ def _name(path: str) -> str:
         return "approvals"
     if path.endswith(("/pods", "/events")):
         return path.rpartition("/")[2]
-    if "/deployments" in path:
+    if re.search("/deployments|/statefulsets", path):
         return "deployment"
     assert "/leases" in path, path
     return "lease"

@@ -2,13 +2,15 @@
 
 import pytest
 
-from steps.notes import UnreadableError, image, queued
+from steps.notes import queued
+from steps.workloads import UnfitError, workloads
 
 
 def test_a_container_that_is_gone_is_named() -> None:
     deployment = {"spec": {"template": {"spec": {"containers": [{"name": "other", "image": "x"}]}}}}
-    with pytest.raises(UnreadableError, match="no container app"):
-        image(deployment, "app")
+    (workload,) = workloads("staging", ["shop-pod"], "app")
+    with pytest.raises(UnfitError, match="the Deployment shop-pod has no container app"):
+        workload.image(deployment)
 
 
 @pytest.mark.parametrize("word", ["{}", '{"by": ""}'])

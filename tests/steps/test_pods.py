@@ -8,6 +8,7 @@ import pytest
 
 from steps import pods
 from steps.kubernetes import ApiError, ForbiddenError, Kubernetes
+from steps.workloads import DEPLOYMENTS, Workload
 from tests.steps.deploy.step import NEW, OLD
 
 Object = dict[str, Any]
@@ -19,6 +20,7 @@ DEPLOYMENT: Object = {
     },
     "status": {"observedGeneration": 2},
 }
+APP = Workload("staging", DEPLOYMENTS, "shop-pod", ("app",), existing=False)
 LIMITED: Object = {"resources": {"limits": {"memory": "64Mi"}}}
 QUOTING: Object = {"terminationMessagePolicy": "FallbackToLogsOnError"}
 
@@ -71,7 +73,7 @@ def ended(code: int = 1, **more: str) -> Object:
 
 
 def why(api: Api, deployment: Object = DEPLOYMENT, *, over: bool = True) -> str:
-    look = pods.Look(cast(Kubernetes, api), "staging", "app", NEW, "60s")
+    look = pods.Look(cast(Kubernetes, api), APP, NEW, "60s")
     look._next = 0.0
     return look.why(deployment, over=over)
 
@@ -190,6 +192,6 @@ def test_without_pods_the_time_alone_is_told(refusal: ApiError) -> None:
 
 def test_pods_are_looked_at_now_and_then_alone() -> None:
     api = Api(pod())
-    look = pods.Look(cast(Kubernetes, api), "staging", "app", NEW, "60s")
+    look = pods.Look(cast(Kubernetes, api), APP, NEW, "60s")
     assert look.why(DEPLOYMENT, over=False) == ""
     assert api.asked == []

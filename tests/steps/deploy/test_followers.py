@@ -48,7 +48,8 @@ def test_they_go_forward_together_and_the_one_that_leads_is_noted_on(sandbox: Sa
         assert f"PATCH {name}" in several.calls
         assert f"WATCH {name}" in several.calls, "it is waited for"
     changed = [call for call in several.calls if call.startswith("PATCH")]
-    assert changed == ["PATCH deployment", f"PATCH {WORKER}", f"PATCH {MAIL}", "PATCH deployment"]
+    each = [f"PATCH {WORKER}", f"PATCH {MAIL}"]
+    assert changed == ["PATCH deployment", *each, "PATCH deployment", *each], "their notes go once it is settled"
     assert several.holder is None
     assert {path.rpartition("/")[2] for path in several.paths if "/leases/" in path} == {"shop-pod"}
 
@@ -72,11 +73,13 @@ def test_what_was_not_delivered_yet_goes_back_to_what_stood_for_it(sandbox: Sand
     assert (cluster.image, cluster.runs(WORKER)) == (OLD, PLACEHOLDER)
 
 
-def test_what_somebody_put_beside_it_goes_back_to_what_served(sandbox: Sandbox, cluster: Cluster) -> None:
-    cluster.follow(WORKER, NEW.replace("b", "d"))
+def test_a_note_that_stayed_of_a_rollout_that_was_settled_tells_nothing(sandbox: Sandbox, cluster: Cluster) -> None:
+    """The step was killed between the two."""
+    cluster.follow(WORKER, OLD, {"tekton-delivery/rolling-out": json.dumps({"image": OLD, "former": "older", "run": "a"})})
     never_ready(cluster, WORKER)
     assert deploy(sandbox, PARAM_DEPLOYMENT=f"shop-pod\n{WORKER}", ROLLOUT_SECONDS="1").code == 1
     assert (cluster.image, cluster.runs(WORKER)) == (OLD, OLD)
+    assert cluster.get(f"{WORKER}.json")["metadata"]["annotations"] == {}
 
 
 @pytest.mark.parametrize("when", ["patch", "rollout"])
@@ -122,14 +125,25 @@ def test_what_a_killed_deploy_left_is_taken_along_by_the_next_one(
     sandbox: Sandbox, cluster: Cluster, reached: tuple[str, ...]
 ) -> None:
     """It had changed none of those that follow, or one, or all of them."""
-    left = json.dumps({"image": NEW, "former": OLD, "run": "killed"})
-    cluster = sandbox.serve(image=NEW, notes={"tekton-delivery/rolling-out": left})
+    left = {"tekton-delivery/rolling-out": json.dumps({"image": NEW, "former": OLD, "run": "killed"})}
+    cluster = sandbox.serve(image=NEW, notes=left)
     for name in (WORKER, MAIL):
-        cluster.follow(name, NEW if name in reached else OLD)
+        cluster.follow(name, *((NEW, left) if name in reached else (OLD,)))
     result = sandbox.step("restore", **restoring(sandbox, cluster) | {"PARAM_DEPLOYMENT": ALL})
     assert result.code == 0, result.err
     assert images(cluster) == {OLD}
     assert "rolling-out" not in cluster.notes
+
+
+def test_what_a_killed_deploy_left_goes_back_to_what_it_ran_itself(sandbox: Sandbox, cluster: Cluster) -> None:
+    left = {"tekton-delivery/rolling-out": json.dumps({"image": NEW, "former": OLD, "run": "killed"})}
+    cluster = sandbox.serve(image=NEW, notes=left)
+    note = json.dumps({"image": NEW, "former": PLACEHOLDER, "run": "killed"})
+    cluster.follow(WORKER, NEW, {"tekton-delivery/rolling-out": note})
+    newer = NEW.replace("b", "d")
+    cluster.behave(broken=(newer,))
+    assert deploy(sandbox, newer, PARAM_DEPLOYMENT=f"shop-pod\n{WORKER}").code == 1
+    assert (cluster.image, cluster.runs(WORKER)) == (OLD, PLACEHOLDER)
 
 
 def test_a_rejected_pull_request_takes_all_back(sandbox: Sandbox) -> None:
