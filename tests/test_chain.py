@@ -170,6 +170,13 @@ def test_in_stacks_of_their_own_the_other_stack_file_tells_how_long_it_may_take(
     assert beside_it.after
     assert beside_it.after.name == "pre"
     assert beside_it.waits == 600 + 600 + 3600 + 4 * (2 * 300 + 30)
+    (application,) = beside[f"{PROJECT}:applications"]
+    application["heathPath"] = "/"
+    (tmp_path / "Pulumi.pre.yaml").write_text(json.dumps({"config": beside}))
+    with pytest.raises(
+        SettingsError, match=r"how long to wait for it is in Pulumi\.pre\.yaml, which cannot be used: mend that"
+    ):
+        production(tmp_path, monkeypatch)
 
 
 def test_three_in_a_row_and_a_second_one_that_promotes_from_the_first() -> None:

@@ -64,6 +64,9 @@ def _of_another_stack(place: Location, environment: Environment, settings: Setti
             )
         elif _same(first.believes, environment.mark.believed(settings.mark)):
             yield _believes_another(place, environment, first.promotes_from)
+        elif broken := _broken(wanted, elsewhere):
+            problem = f"how long to wait for it is in {broken}, which cannot be used: mend that first"
+            yield _line(place, environment, f"{problem}; a preview of its stack says what is wrong")
         return
     builds = [other.name for other in settings.environments if other.deliver_on == BUILDS]
     if "promotes_from" in environment.model_fields_set or (found and not builds):
@@ -78,6 +81,21 @@ def _of_another_stack(place: Location, environment: Environment, settings: Setti
             f"pull requests are delivered to {' and '.join(builds)}; write the one whose mark it demands: "
             f"`promotesFrom: {builds[0]}`"
         )
+
+
+def _broken(name: str, elsewhere: Neighbours) -> str | None:
+    """Return a stack file on the way to an environment whose settings are of no form."""
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        found = elsewhere.get(name, [])
+        if not found or not all(other.promotes for other in found):
+            return None
+        broken = next((other.file for other in found if other.settings is None), None)
+        if broken:
+            return broken
+        name = found[0].promotes_from
+    return None
 
 
 def _circle(environment: Environment, settings: Settings, elsewhere: Neighbours) -> str:

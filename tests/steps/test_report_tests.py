@@ -54,6 +54,7 @@ def test_what_they_say_decides_no_state(reporter: Reporter, status: str, state: 
         "214 passed: see https://evil.example",
         "214 passed: www.evil.example",
         "214 passed: a//evil",
+        "213 passed, 1 failed: [merge](/login)",
         '214 passed: "; success',
         "214 passed: a\x1b[31m",
         "214 passed: a\u202eb",

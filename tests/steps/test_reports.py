@@ -252,3 +252,8 @@ def _peak(path: Path) -> int:
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     return int(subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True).stdout)
+
+
+def test_a_name_is_no_link(sandbox: Sandbox) -> None:
+    named = {"a.xml": FAILS.replace("test_login", "[merge](/login)").join(["<testsuite>", "</testsuite>"])}
+    assert read(sandbox, named, "*.xml")[1] == "0 passed, 1 failed: [merge] (/login)"
