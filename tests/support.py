@@ -185,6 +185,22 @@ def with_services() -> Declared:
     )
 
 
+@cache
+def existing_workloads() -> Declared:
+    """Staging, whose application runs in workloads of somebody else."""
+    config = shipped_config("staging")
+    (application,) = config["applications"]
+    for name in ("port", "healthPath", "resources", "env"):
+        application.pop(name, None)
+    existing = [
+        {"name": "shop-web", "containers": ["web", "cron"]},
+        {"kind": "StatefulSet", "name": "shop-mail", "containers": ["app"]},
+    ]
+    application |= {"existing": existing, "smokeCheck": {"path": "/", "service": "shop-web:8000"}}
+    config["environments"][0].pop("nodePorts", None)
+    return record_config(config)
+
+
 def several_applications() -> Declared:
     """The shipped staging with two more applications, one of the longest name that fits beside the environment's."""
     staging = shipped_config("staging")
