@@ -33,6 +33,7 @@ BEYOND_A_SCHEMA = {
     "patch_of_a_label",
     "patch_of_an_image",
     "patch_of_a_token",
+    "patch_of_a_deadline",
     "patch_of_no_field",
     "arguments_that_no_process_takes",
     "smoke_check_of_an_answer_without_body",

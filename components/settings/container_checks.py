@@ -35,6 +35,8 @@ def container_inconsistencies(settings: Settings) -> Iterator[str]:
 def _unasked(place: Location, part: Part) -> Iterator[str]:
     """A container without a port answers no question."""
     container = part.container
+    if container.command and not container.command[0]:
+        yield f"{path((*place, 'command', 0))}: empty, and no program is called so; name one, or leave `command` out"
     if part.key is not None and container.smoke_check:
         yield f"{path((*place, 'smokeCheck'))}: it is asked of the application itself; give it there, or remove it"
     elif container.port is None and container.smoke_check:

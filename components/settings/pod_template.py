@@ -14,7 +14,7 @@ from components.settings.types import IMAGE_BY_DIGEST, Model
 # Who a pod is and what it may do to its node: Pod Security `restricted`, admission and deliveries rest on it.
 _DECIDED = re.compile(
     r"spec\.(serviceAccountName|serviceAccount|automountServiceAccountToken|hostNetwork|hostPID|hostIPC|hostUsers|"
-    r"restartPolicy|os|ephemeralContainers)|.*\.hostPort|"
+    r"restartPolicy|os|ephemeralContainers|activeDeadlineSeconds)|.*\.hostPort|"
     r"spec\.volumes\[\d+\]\.projected\.sources\[\d+\]\.(serviceAccountToken|podCertificate)"
 )
 # What else a security context has is what keeps to `restricted`.

@@ -42,6 +42,17 @@ WORSE = {
     ),
 }
 
+# Fails where two notes are alike, which no test's empty database has.
+ALIKE = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("notes", "0001_initial")]
+
+    operations = [migrations.AlterField("note", "text", models.TextField(unique=True))]
+"""
+
 
 @dataclass
 class Delivery:
@@ -115,6 +126,13 @@ def serves(world: World, application: Application, environment: str, heading: st
         return f"<h1>{heading}" in answer.text
 
     wait_until(shown, 20, f"{environment} does not show {heading!r} of {application.name}")
+
+
+def left(world: World, environment: str, text: str) -> None:
+    """A visitor leaves a note."""
+    with httpx.Client(base_url=url(world, APPLICATIONS["django"], environment), trust_env=False, timeout=10) as visitor:
+        token = re.findall(r'csrfmiddlewaretoken" value="(\w+)"', visitor.get("/").text)[0]
+        assert visitor.post("/", data={"csrfmiddlewaretoken": token, "text": text}).status_code == 302
 
 
 def image(world: World, environment: str, name: str) -> str:
@@ -221,11 +239,13 @@ def test_what_a_visitor_leaves_is_kept_and_the_worker_sees_to_it(
     world: World, deliveries: dict[str, "Future[Delivery]"]
 ) -> None:
     deliveries["django"].result()
-    with httpx.Client(base_url=url(world, APPLICATIONS["django"], "production"), trust_env=False, timeout=10) as visitor:
-        token = re.findall(r'csrfmiddlewaretoken" value="(\w+)"', visitor.get("/").text)[0]
-        answer = visitor.post("/", data={"csrfmiddlewaretoken": token, "text": "three short words"})
-        assert answer.status_code == 302
-        wait_until(lambda: "<small>3 words</small>" in visitor.get("/").text, 30, "the worker did not count the words")
+    left(world, "production", "three short words")
+
+    def counted() -> bool:
+        page = httpx.get(url(world, APPLICATIONS["django"], "production"), trust_env=False, timeout=10)
+        return "<small>3 words</small>" in page.text
+
+    wait_until(counted, 30, "the worker did not count the words")
 
 
 def test_a_failing_test_is_named_in_the_status(world: World, failures: dict[str, "Future[Delivery]"]) -> None:
@@ -252,3 +272,26 @@ def test_staging_keeps_what_it_served_where_the_new_one_ends_at_its_start(
     assert "LICENSE is not set" in told
     serves(world, APPLICATIONS["go"], "staging", "Staged")
     assert image(world, "staging", "go") == image(world, "production", "go")
+
+
+def test_a_migration_that_fails_on_what_is_there_rolls_nothing_out(
+    world: World, failures: dict[str, "Future[Delivery]"]
+) -> None:
+    failures["django"].result()
+    django = APPLICATIONS["django"]
+    for _ in range(2):
+        left(world, "staging", "said twice")
+    models = django.files()["notes/models.py"].decode()
+    assert "models.TextField()" in models
+    files = {
+        "notes/models.py": models.replace("models.TextField()", "models.TextField(unique=True)", 1),
+        "notes/migrations/0002_unlike.py": ALIKE,
+    }
+    delivery = opened(world, django, files, "No two notes alike")
+    delivery.ended("staging")
+    state, told = delivery.status("staging")
+    assert state == "failure"
+    assert told.startswith("not rolled out: beforeRollout failed (exit code 1): ")
+    assert "is duplicated" in told
+    serves(world, django, "staging", "Staged")
+    assert image(world, "staging", "django") == image(world, "production", "django")
