@@ -1,13 +1,14 @@
 """The embedded default: python -m local up | down | status | preview | demo | env"""
 
 import argparse
+import os
+import subprocess
 import sys
 
-from local import demo, machine, preview, status
+from local import demo, machine, preview
 from local.applications import APPLICATIONS
 from local.cluster import Cluster
 from local.errors import UserError
-from local.kubernetes_api import Kubernetes
 from local.progress import Progress
 
 
@@ -34,7 +35,8 @@ def main(arguments: list[str]) -> int:
             cluster = Cluster()
             if not cluster.running():
                 raise UserError("The embedded cluster does not run. Start it: make up")
-            status.show(Kubernetes(cluster.kubeconfig))
+            command = [sys.executable, "-m", "operate", "status"]
+            return subprocess.run(command, env=os.environ | {"KUBECONFIG": str(cluster.kubeconfig)}).returncode
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

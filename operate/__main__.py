@@ -4,8 +4,10 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -13,10 +15,13 @@ import urllib3
 from kubernetes import client
 
 from components.conventions import plain
-from operate import approvals, deliver, holds, printing, queue, rebuild, rollback
+from operate import approvals, deliver, holds, printing, queue, rebuild, rollback, status
 from operate.cluster import Cluster
 from operate.errors import OperateError
 from operate.target import applications, target
+
+# What a terminal takes for an empty screen, and how many seconds it shows one state.
+_CLEAR, _WATCHED = "\x1b[H\x1b[2J\x1b[3J", 2.0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,6 +40,13 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--context", help="a context of the kubeconfig; default its current one")
         return command
 
+    text = "what runs where, and runs that have not ended"
+    whole = verbs.add_parser("status", help=text, description=text)
+    whole.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help="default: all of the cluster")
+    whole.add_argument("--json", action="store_true", help="as data")
+    whole.add_argument("--watch", action="store_true", help="again every two seconds, until it is interrupted")
+    whole.add_argument("--namespace", help="where applications run, if that is not called as the environment")
+    whole.add_argument("--context", help="a context of the kubeconfig; default its current one")
     verb("history", "what an environment served, newest first", reason=False).add_argument(
         "--json", action="store_true", help="as data"
     )
@@ -73,6 +85,9 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, cluster: Cluster) -> None:
     """Run one verb."""
+    if given.verb == "status":
+        show(given, cluster)
+        return
     if given.verb == "freeze":
         applications(cluster, given.environment)
         tell(f"{given.environment} is frozen {holds.freeze(cluster, given.environment, given.reason)}")
@@ -108,6 +123,21 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
             between, source = rebuild.way(found, given.source or rebuild.promotes_from(found), elsewhere)
             for each, promotion in rebuild.rebuild_chain(source, between, found, given.pull_request, tell):
                 _started([queue.start_anew(each, promotion)])
+
+
+def show(given: argparse.Namespace, cluster: Cluster) -> None:
+    """Tell what runs where, once or until somebody has seen enough."""
+    while True:
+        found = status.read(cluster, given.environments)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        text = json.dumps(found.data(), indent=2) if given.json else "\n".join(status.lines(found, width))
+        if given.watch and width is not None:
+            sys.stdout.write(_CLEAR)
+        tell(text)
+        if not given.watch:
+            return
+        sys.stdout.flush()
+        time.sleep(_WATCHED)
 
 
 def drifted(stack: str, *, repair: bool) -> int:
@@ -152,6 +182,8 @@ def main(arguments: Sequence[str]) -> int:
             return drifted(given.stack, repair=given.repair)
         run(given, Cluster(given.context, given.namespace))
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:
         # Whoever read it has enough, `head` for example; the interpreter would tell it once more as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -29,6 +29,7 @@ _LEASES = ("coordination.k8s.io", "v1", "leases")
 _TEKTON = ("tekton.dev", "v1")
 _TRIGGERS = ("triggers.tekton.dev", "v1beta1")
 _CONFLICT, _FORBIDDEN = 409, 403
+_AS_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _STRATEGIC = "application/strategic-merge-patch+json"
 
 
@@ -174,6 +175,28 @@ class Cluster:
             *_TEKTON, self.delivery_namespace(environment), plural, label_selector=selector
         )
         return sorted(found["items"], key=lambda run: (run["metadata"]["creationTimestamp"], run["metadata"]["name"]))
+
+    def run_states(self, environment: str) -> list[Manifest]:
+        """Return an environment's PipelineRuns as `kubectl get` shows them: whole ones are large, with all that they ran.
+
+        Each has `name`, `since`, `state` and whether it has `ended`.
+        """
+        answer = self._objects.list_namespaced_custom_object(
+            *_TEKTON,
+            self.delivery_namespace(environment),
+            "pipelineruns",
+            label_selector=PART,
+            _headers={"Accept": _AS_TABLE},
+        )
+        columns = [column["name"].lower() for column in answer["columnDefinitions"]]
+        found = []
+        for row in answer["rows"] or []:
+            cells = dict(zip(columns, row["cells"], strict=True))
+            ended = cells.get("succeeded") in ("True", "False")
+            state = str(cells.get("reason") or "has not begun")
+            since = row["object"]["metadata"]["creationTimestamp"]
+            found.append({"name": row["object"]["metadata"]["name"], "since": since, "state": state, "ended": ended})
+        return sorted(found, key=lambda run: (run["since"], run["name"]))
 
     def quota(self, environment: str) -> tuple[int, int] | None:
         """Return how many runs there are, and may be; None where nobody counts, or the person may not see it."""
