@@ -15,7 +15,7 @@ import urllib3
 from kubernetes import client
 
 from components.conventions import plain
-from operate import approvals, deliver, holds, printing, queue, rebuild, rollback, status
+from operate import approvals, deliver, holds, printing, queue, rebuild, rollback, status, why
 from operate.cluster import Cluster
 from operate.errors import OperateError
 from operate.target import applications, target
@@ -50,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
     verb("history", "what an environment served, newest first", reason=False).add_argument(
         "--json", action="store_true", help="as data"
     )
+    reason = verb("why", "the way of one pull request: its runs, their steps with seconds, and how they ended", reason=False)
+    reason.add_argument("pull_request", type=_number, metavar="PULL_REQUEST")
+    reason.add_argument("--json", action="store_true", help="as data")
     back = verb("rollback", "return to an earlier digest that was vouched for, and hold it")
     back.add_argument("to", nargs="?", metavar="DIGEST|COMMIT", help="default: what served before")
     back.add_argument(
@@ -103,6 +106,9 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
         case "history":
             text = json.dumps(printing.data(found), indent=2) if given.json else "\n".join(printing.lines(found))
             tell(text)
+        case "why":
+            number = given.pull_request
+            tell(json.dumps(why.data(found, number), indent=2) if given.json else "\n".join(why.lines(found, number)))
         case "rollback":
             served = rollback.roll_back(found, given.to, given.reason, tell, unproven=given.unproven)
             tell(f"{found} serves {served.image}, commit {served.commit}, and is held: operate lift {found}")

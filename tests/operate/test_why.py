@@ -1,0 +1,106 @@
+"""The way of one change: its runs, their steps with seconds, and why it stands where it does."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.conventions import Manifest
+from operate import __main__ as command
+from operate import why
+from tests.operate.cluster import Memory, run, served, task_run
+
+STAGED = "serves on staging: sha256:1"
+
+
+class Staging(Memory):
+    """Staging, where pull request 7 failed, and 8 is on its way."""
+
+    def __init__(self) -> None:
+        super().__init__("staging", served("a", 6))
+        self.declared = {"image": "", "vouched-by": "staging"}
+        self.pipeline_runs = [
+            ended(run(7, "12:00:00"), "False"),
+            run(8, "12:01:00", ended=False),
+            ended(run(9, "12:02:00"), "True"),
+        ]
+        failed, going, staged = self.pipeline_runs
+        self.task_runs = [
+            stepped(task_run(failed, "", "untrusted"), "build", step("fetch", 2), step("test", 5, 1), status="False"),
+            stepped(task_run(going, "", "untrusted"), "build", step("fetch", 1), {"name": "test", "running": {}}),
+            stepped(task_run(staged, STAGED), "stage", step("stage", 3)),
+        ]
+
+    def run_states(self, environment: str) -> list[Manifest]:
+        return []
+
+
+def ended(of: Manifest, status: str) -> Manifest:
+    times = {"startTime": "2026-11-22T12:00:00Z", "completionTime": "2026-11-22T12:00:21Z"}
+    of["status"] = {"conditions": [{"type": "Succeeded", "status": status}]} | times
+    return of
+
+
+def step(name: str, seconds: int, code: int = 0) -> Manifest:
+    times = {"startedAt": "2026-11-22T12:00:00Z", "finishedAt": f"2026-11-22T12:00:{seconds:02}Z"}
+    return {"name": name, "terminated": times | {"exitCode": code}}
+
+
+def stepped(of: Manifest, task: str, *steps: Manifest, status: str = "True") -> Manifest:
+    of["metadata"]["labels"]["tekton.dev/pipelineTask"] = task
+    of["status"] |= {"steps": list(steps), "conditions": [{"type": "Succeeded", "status": status}]}
+    of["status"]["results"] = [result for result in of["status"]["results"] if result["value"]]
+    return of
+
+
+@pytest.fixture
+def cluster() -> Staging:
+    return Staging()
+
+
+def test_a_failed_step_is_told_with_its_seconds(cluster: Staging) -> None:
+    first, fetch, test, reason, now = why.lines(cluster.target, 7)
+    assert first.startswith("staging  pull-request  failure, 21 s  2026-11-22T12:00:00Z  shop-staging-7-")
+    assert fetch.split() == ["build", "/", "fetch", "2", "s"]
+    assert test.split() == ["build", "/", "test", "5", "s", "failed", "(exit", "code", "1)"]
+    assert reason.endswith("step test failed (exit code 1)")
+    assert now == "now: staging shop; not what was delivered"
+
+
+def test_one_that_goes_on_says_so(cluster: Staging) -> None:
+    first, _, test, _ = why.lines(cluster.target, 8)
+    assert "goes on" in first
+    assert test.split() == ["build", "/", "test", "has", "not", "ended"]
+
+
+def test_what_the_run_says_of_its_end_is_the_reason(cluster: Staging) -> None:
+    told = list(why.lines(cluster.target, 9))
+    assert "success" in told[0]
+    assert told[2] == f"  {STAGED}"
+
+
+def test_what_was_pruned_or_never_started_is_told(cluster: Staging) -> None:
+    assert next(why.lines(cluster.target, 5)).startswith("no run of #5 is there")
+
+
+def test_the_environments_before_it_come_first(cluster: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(why, "_before", lambda found: [found])
+    assert [way.environment for way in why.ways(cluster.target, 9)] == ["staging", "staging"]
+
+
+def test_the_one_that_builds_has_none_before_it(cluster: Staging) -> None:
+    assert why.ways(cluster.target, 9)[0].run.startswith("shop-staging-9-")
+    assert len(why.ways(cluster.target, 9)) == 1
+
+
+def test_texts_of_others_are_shown_as_text(cluster: Staging) -> None:
+    cluster.task_runs[2]["status"]["results"] = [{"name": "reason", "value": "a\x1b[31mb"}]
+    assert "  a [31mb" in list(why.lines(cluster.target, 9))
+
+
+def test_the_command_tells_it_as_data(cluster: Staging, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "Cluster", lambda context, namespace=None: cluster)
+    assert command.main(["why", "staging", "shop", "#7", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (found["state"], found["seconds"]) == ("failure", 21.0)
+    assert [each["seconds"] for each in found["steps"]] == [2.0, 5.0]
