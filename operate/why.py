@@ -89,6 +89,8 @@ def _steps(task_run: Manifest) -> Iterator[Step]:
     task = task_run["metadata"]["labels"].get(TASK, "")
     for step in (task_run.get("status") or {}).get("steps") or []:
         ended: dict[str, Any] = step.get("terminated") or {}
+        if step.get("terminationReason") == "Skipped":  # one before it has failed
+            continue
         code = ended.get("exitCode") or 0
         memory = ", out of memory" if ended.get("reason") == "OOMKilled" else ""
         yield Step(

@@ -12,6 +12,9 @@ from tests.operate.cluster import Memory, run, served, task_run
 
 STAGED = "serves on staging: sha256:1"
 
+# What Tekton says of a step after one that failed.
+SKIPPED: Manifest = {"name": "image", "terminationReason": "Skipped", "terminated": {"exitCode": 1}}
+
 
 class Staging(Memory):
     """Staging, where pull request 7 failed, and 8 is on its way."""
@@ -26,7 +29,9 @@ class Staging(Memory):
         ]
         failed, going, staged = self.pipeline_runs
         self.task_runs = [
-            stepped(task_run(failed, "", "untrusted"), "build", step("fetch", 2), step("test", 5, 1), status="False"),
+            stepped(
+                task_run(failed, "", "untrusted"), "build", step("fetch", 2), step("test", 5, 1), SKIPPED, status="False"
+            ),
             stepped(task_run(going, "", "untrusted"), "build", step("fetch", 1), {"name": "test", "running": {}}),
             stepped(task_run(staged, STAGED), "stage", step("stage", 3)),
         ]
