@@ -15,7 +15,7 @@ import urllib3
 from kubernetes import client
 
 from components.conventions import plain
-from operate import approvals, deliver, holds, printing, queue, rebuild, rollback, status, why
+from operate import approvals, deliver, holds, logs, printing, queue, rebuild, rollback, status, why
 from operate.cluster import Cluster
 from operate.errors import OperateError
 from operate.target import applications, target
@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     reason = verb("why", "the way of one pull request: its runs, their steps with seconds, and how they ended", reason=False)
     reason.add_argument("pull_request", type=_number, metavar="PULL_REQUEST")
     reason.add_argument("--json", action="store_true", help="as data")
+    printed = verb("logs", "what the steps of a pull request's newest run printed: those that failed, or all", reason=False)
+    printed.add_argument("pull_request", type=_number, metavar="PULL_REQUEST")
+    printed.add_argument("step", nargs="?", metavar="STEP|TASK", help="default: those that failed, or all where none did")
     back = verb("rollback", "return to an earlier digest that was vouched for, and hold it")
     back.add_argument("to", nargs="?", metavar="DIGEST|COMMIT", help="default: what served before")
     back.add_argument(
@@ -109,6 +112,9 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
         case "why":
             number = given.pull_request
             tell(json.dumps(why.data(found, number), indent=2) if given.json else "\n".join(why.lines(found, number)))
+        case "logs":
+            for text in logs.lines(found, given.pull_request, given.step):
+                tell(text)
         case "rollback":
             served = rollback.roll_back(found, given.to, given.reason, tell, unproven=given.unproven)
             tell(f"{found} serves {served.image}, commit {served.commit}, and is held: operate lift {found}")

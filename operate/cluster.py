@@ -217,6 +217,10 @@ class Cluster:
         found = self._objects.list_cluster_custom_object(*_TRIGGERS, plural, label_selector=PART)
         return list(found["items"])
 
+    def log(self, environment: str, pod: str, container: str) -> str:
+        """Return what a container of a run's pod has printed."""
+        return str(self._core.read_namespaced_pod_log(pod, self.delivery_namespace(environment), container=container))
+
     def create_run(self, environment: str, body: Manifest) -> None:
         """Start a PipelineRun. Raises ConflictError if there is one of that name."""
         namespace = self.delivery_namespace(environment)
