@@ -41,11 +41,6 @@ class Access:
     """With the files `token` and `ca.crt`."""
 
 
-def workload(namespace: str, kind: str, name: str) -> str:
-    """Return the path of a Deployment (`deployments`) or a StatefulSet (`statefulsets`)."""
-    return f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/{kind}/{quote(name, safe='')}"
-
-
 def lease(namespace: str, name: str) -> str:
     """Return the path of a Lease."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{quote(namespace, safe='')}/leases/{quote(name, safe='')}"

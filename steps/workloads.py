@@ -7,8 +7,8 @@ A name alone is a Deployment of this program's. Of what somebody else has made, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from steps import kubernetes
 from steps.inputs import StepError
 
 Object = dict[str, Any]
@@ -35,7 +35,7 @@ class Workload:
     @property
     def path(self) -> str:
         """Where the API server has it."""
-        return kubernetes.workload(self.namespace, self.kind, self.name)
+        return f"/apis/apps/v1/namespaces/{quote(self.namespace, safe='')}/{self.kind}/{quote(self.name, safe='')}"
 
     def __str__(self) -> str:
         return f"the {KINDS[self.kind]} {self.name}"

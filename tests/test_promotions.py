@@ -20,7 +20,9 @@ def stack_file(folder: Path, stack: str, text: str) -> None:
 
 def declared(folder: Path, stack: str, *environments: Mapping[str, object], **settings: object) -> None:
     """Another stack of the project; `settings` are others of its own, by key."""
-    config = {OWN: environments} | {f"tekton-delivery:{key}": value for key, value in settings.items()}
+    valid = {key: json.loads(value) if value[0] in "[{" else value for key, value in stack_config(VALID).items()}
+    valid["tekton-delivery:mark"] = {"publicKey": {"file": f"{stack}-believes.pub"}}
+    config = valid | {OWN: environments} | {f"tekton-delivery:{key}": value for key, value in settings.items()}
     stack_file(folder, stack, json.dumps({"config": config}))
 
 

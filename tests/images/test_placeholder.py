@@ -38,7 +38,7 @@ def container(given: dict[str, Any]) -> dict[str, Any]:
     if "port" in given.get("probes", {}):
         settings["probes"] = given["probes"] | {"port": free_port()}
     made = Container.model_validate(settings)
-    args = pod.PodArgs(application="shop", image="x", container=made, env={}, secret=None)
+    args = pod.PodArgs(application="shop", account="shop", image="x", container=made, env={}, secret=None)
     (found,) = pod.spec(args)["containers"]
     assert isinstance(found, dict)
     return found
