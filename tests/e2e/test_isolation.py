@@ -57,6 +57,7 @@ def test_stagings_deployer_may_do_in_staging_what_it_is_for_and_no_more(world: W
         *(("apps", "deployments", verb) for verb in ("get", "list", "watch", "patch")),
         *(("coordination.k8s.io", "leases", verb) for verb in ("get", "watch", "update")),
         ("", "configmaps", "get"),
+        *(("", what, "list") for what in ("pods", "events")),
     }
 
 
