@@ -8,7 +8,6 @@ import string
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -151,10 +150,14 @@ def _publish(running: Machine, images: Mapping[str, Image], chosen: list[Applica
     publish.publish(images, crane, machine.platform(running.cluster, REGISTRY), progress, IMAGE_REFS, pulled)
 
 
+def remove_databases(running: Machine, environments: Iterable[str]) -> None:
+    """Take away what `ensure` has brought into environments beside the stacks."""
+    for environment in environments:
+        _database(running, "delete", environment, {"PASSWORD": "", "IMAGE": "", "PULL_SECRET": PULL_SECRET})
+
+
 def _ensure_databases(running: Machine, environments: Iterable[str], progress: Progress) -> None:
     """A PostgreSQL in each environment, as somebody else would bring it: the program does not."""
-    kubectl: list[str | Path] = [running.folders["kubernetes"] / "kubectl", f"--kubeconfig={running.cluster.kubeconfig}"]
-    manifest = string.Template((FOLDER / "database.yaml").read_text())
     for environment in environments:
         password = SECRETS / f"{DATABASE}-{environment}"
         if not password.exists():
@@ -164,10 +167,23 @@ def _ensure_databases(running: Machine, environments: Iterable[str], progress: P
             "IMAGE": (IMAGE_REFS / "postgres").read_text().strip(),
             "PULL_SECRET": PULL_SECRET,
         }
-        command: list[str | Path] = [*kubectl, "apply", f"--namespace={environment}", "--filename=-"]
-        applied = subprocess.run(command, input=manifest.substitute(values), capture_output=True, text=True)
-        if applied.returncode != 0:
-            raise UserError(f"The database of {environment} could not be declared: {applied.stderr.strip()}")
+        _database(running, "apply", environment, values)
     with progress.step("Wait for the databases"):
         for environment in environments:
             running.kubernetes.wait_for_deployment(environment, DATABASE, seconds=60)
+
+
+def _database(running: Machine, verb: str, environment: str, values: Mapping[str, str]) -> None:
+    kubectl = running.folders["kubernetes"] / "kubectl"
+    manifest = string.Template((FOLDER / "database.yaml").read_text()).substitute(values)
+    command = [
+        str(kubectl),
+        f"--kubeconfig={running.cluster.kubeconfig}",
+        verb,
+        f"--namespace={environment}",
+        "--filename=-",
+        *(["--ignore-not-found"] if verb == "delete" else []),
+    ]
+    done = subprocess.run(command, input=manifest, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise UserError(f"kubectl {verb} of the database of {environment} failed: {done.stderr.strip()}")

@@ -155,6 +155,7 @@ def stacks(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFactor
             yield
         finally:
             list(pool.map(lambda stack: pulumi("up", "--stack", stack, *flags), files))
+            applications.remove_databases(world.machine, ("staging", "production"))
             way_out.end(world.machine.cluster)
 
 
