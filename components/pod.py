@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from components.conventions import CONTAINER, Manifest, limits, literal, restricted, seconds
 from components.settings.application import Container
 from components.settings.volumes import SECRET_FILES, STARTER_FOLDER, EnvFrom, ValueFrom
+from steps.pods import LOGS
 
 FILES_VOLUME = "secret-files"
 # Where a container with a command of its own finds what runs it, and how that gets there from the tools image.
@@ -134,7 +135,7 @@ def _container(args: PodArgs) -> Manifest:
         "securityContext": restricted(container.user, container.group),
     }
     if args.quotes_logs:
-        made["terminationMessagePolicy"] = "FallbackToLogsOnError"
+        made["terminationMessagePolicy"] = LOGS
     # Of several that have a key, Kubernetes takes the last one's.
     if objects := [each.manifest for each in (*container.env_from, *args.env_from)]:
         made["envFrom"] = objects

@@ -29,9 +29,14 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m operate", description="What people do to an environment by hand.")
     verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(name: str, help: str, *, application: bool = True, reason: bool = True) -> argparse.ArgumentParser:
+    def verb(
+        name: str, help: str, *, application: bool = True, reason: bool = True, several: bool = False
+    ) -> argparse.ArgumentParser:
         command = verbs.add_parser(name, help=help, description=help)
-        command.add_argument("environment", metavar="ENVIRONMENT")
+        if several:
+            command.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help="default: all of the cluster")
+        else:
+            command.add_argument("environment", metavar="ENVIRONMENT")
         if application:
             command.add_argument("application", metavar="APPLICATION")
         if reason:
@@ -40,13 +45,9 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--context", help="a context of the kubeconfig; default its current one")
         return command
 
-    text = "what runs where, and runs that have not ended"
-    whole = verbs.add_parser("status", help=text, description=text)
-    whole.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help="default: all of the cluster")
+    whole = verb("status", "what runs where, and runs that have not ended", application=False, reason=False, several=True)
     whole.add_argument("--json", action="store_true", help="as data")
     whole.add_argument("--watch", action="store_true", help="again every two seconds, until it is interrupted")
-    whole.add_argument("--namespace", help="where applications run, if that is not called as the environment")
-    whole.add_argument("--context", help="a context of the kubeconfig; default its current one")
     verb("history", "what an environment served, newest first", reason=False).add_argument(
         "--json", action="store_true", help="as data"
     )

@@ -28,7 +28,7 @@ _DEPLOYMENTS = (*_APPS, "deployments")
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 _TEKTON = ("tekton.dev", "v1")
 _TRIGGERS = ("triggers.tekton.dev", "v1beta1")
-_CONFLICT, _FORBIDDEN = 409, 403
+_CONFLICT, FORBIDDEN = 409, 403
 _AS_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _STRATEGIC = "application/strategic-merge-patch+json"
 
@@ -75,14 +75,14 @@ class Cluster:
     def _place(self, environment: str) -> tuple[str, str]:
         """Return an environment's two namespaces: those of its name, unless its Deployments are elsewhere."""
         if environment not in self._places:
-            selector = f"{OURS},{ENVIRONMENT_LABEL}={environment}"
+            selector = _of(environment)
             found = self._in(self._namespace, selector) if self._namespace else []
             found = found or self._in(environment, selector)
             if not found:
                 try:
                     found = self._anywhere(selector)
                 except client.ApiException as error:
-                    if error.status != _FORBIDDEN:
+                    if error.status != FORBIDDEN:
                         raise
             usual = delivery_namespace(environment)
             places = {
@@ -95,13 +95,16 @@ class Cluster:
         return self._places[environment]
 
     def _in(self, namespace: str, selector: str) -> list[Manifest]:
-        group, version, plural = _DEPLOYMENTS
         try:
-            found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
+            return self._listed(_DEPLOYMENTS, namespace, selector)
         except client.ApiException as error:
-            if error.status == _FORBIDDEN and namespace != self._namespace:
+            if error.status == FORBIDDEN and namespace != self._namespace:
                 return []  # perhaps another one is meant
             raise
+
+    def _listed(self, kind: tuple[str, str, str], namespace: str, selector: str) -> list[Manifest]:
+        group, version, plural = kind
+        found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
         return list(found["items"])
 
     def _anywhere(self, selector: str) -> list[Manifest]:
@@ -110,22 +113,17 @@ class Cluster:
 
     def deployments(self, environment: str) -> list[Manifest]:
         """Return the Deployments of an environment's applications."""
-        group, version, plural = _DEPLOYMENTS
-        namespace, selector = self.workload_namespace(environment), f"{OURS},{ENVIRONMENT_LABEL}={environment}"
-        found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
-        return list(found["items"])
+        return self._listed(_DEPLOYMENTS, self.workload_namespace(environment), _of(environment))
 
     def existing(self, environment: str) -> list[Manifest]:
         """Return the Leases of applications whose workloads are somebody else's; none where the person may not look."""
-        group, version, plural = _LEASES
-        namespace, selector = self.workload_namespace(environment), f"{OURS},{ENVIRONMENT_LABEL}={environment}"
         try:
-            found = self._objects.list_namespaced_custom_object(group, version, namespace, plural, label_selector=selector)
+            found = self._listed(_LEASES, self.workload_namespace(environment), _of(environment))
         except client.ApiException as error:
-            if error.status == 403:
+            if error.status == FORBIDDEN:
                 return []
             raise
-        return [item for item in found["items"] if WORKLOADS in item["metadata"].get("annotations", {})]
+        return [item for item in found if WORKLOADS in item["metadata"].get("annotations", {})]
 
     def workload(self, workload: Workload) -> Manifest:
         """Return a Deployment or a StatefulSet."""
@@ -203,7 +201,7 @@ class Cluster:
         try:
             found: Any = self._core.read_namespaced_resource_quota(RUNS_QUOTA, self.delivery_namespace(environment))
         except client.ApiException as error:
-            if error.status in (403, 404):
+            if error.status in (FORBIDDEN, 404):
                 return None
             raise
         return counted(found)
@@ -238,6 +236,11 @@ class Cluster:
     def _manifest(self, typed: Any) -> Manifest:
         made: Manifest = self._api.sanitize_for_serialization(typed)
         return made
+
+
+def _of(environment: str) -> str:
+    """Return the selector of an environment's applications."""
+    return f"{OURS},{ENVIRONMENT_LABEL}={environment}"
 
 
 def counted(quota: Any) -> tuple[int, int] | None:

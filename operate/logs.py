@@ -6,9 +6,9 @@ from kubernetes import client
 
 from components.conventions import plain
 from operate.errors import OperateError
-from operate.runs import newest
+from operate.runs import RUN, absent, newest
 from operate.target import Target
-from operate.why import RUN, TASK
+from operate.why import TASK
 
 _NOT_FOUND = 404
 
@@ -20,7 +20,7 @@ def lines(target: Target, number: int, wanted: str | None) -> Iterator[str]:
     """
     run = newest(target).get(str(number))
     if run is None:
-        raise OperateError(f"no run of #{number} is there: none was started, or all have been pruned (`keepRuns`)")
+        raise OperateError(absent(number))
     name = run["metadata"]["name"]
     steps = []
     for each in target.cluster.runs(target.environment, "taskruns", target.application):

@@ -12,6 +12,8 @@ from steps.notes import SUPERSEDED_BY
 
 PULL_REQUEST = key("pull-request")
 EVENT = key("event")
+# Of a TaskRun, by Tekton.
+RUN = "tekton.dev/pipelineRun"
 POLL_SECONDS = 3.0
 
 
@@ -33,6 +35,11 @@ def _is_overtaken(run: Manifest) -> bool:
     return SUPERSEDED_BY in (run["metadata"].get("annotations") or {})
 
 
+def absent(number: int) -> str:
+    """Return the sentence for a pull request without a run."""
+    return f"no run of #{number} is there: none was started, or all have been pruned (`keepRuns`)"
+
+
 def require_end(run: Manifest) -> None:
     """Raise OperateError if a run goes on."""
     if not run.get("status", {}).get("completionTime"):
@@ -48,7 +55,7 @@ def reasons(target: Target) -> dict[str, str]:
             continue
         for result in task.get("status", {}).get("results", []):
             if result["name"] == "reason":
-                said[task["metadata"]["labels"]["tekton.dev/pipelineRun"]] = plain(str(result["value"]))
+                said[task["metadata"]["labels"][RUN]] = plain(str(result["value"]))
     return said
 
 
@@ -57,7 +64,7 @@ def results(target: Target, name: str) -> dict[str, str]:
     return {
         result["name"]: str(result["value"])
         for task in target.cluster.runs(target.environment, "taskruns", target.application)
-        if task["metadata"]["labels"].get("tekton.dev/pipelineRun") == name
+        if task["metadata"]["labels"].get(RUN) == name
         for result in task.get("status", {}).get("results", [])
     }
 

@@ -1,20 +1,19 @@
 """What runs where, on any cluster: a line for each application and environment, and the runs that have not ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from kubernetes import client
 from pydantic.alias_generators import to_camel
 
-from components.conventions import CONTAINER, FOLLOWS, WORKLOADS, Manifest, plain
-from operate.cluster import APPLICATION_LABEL, Cluster
+from components.conventions import Manifest, plain
+from operate.cluster import FORBIDDEN, Cluster
 from operate.errors import OperateError
 from operate.records import Hold, hold
-from operate.target import frozen
+from operate.target import Target, among, frozen
 from steps import notes
-from steps.workloads import UnfitError, Workload, workloads
+from steps.workloads import UnfitError, Workload
 
-_FORBIDDEN = 403
 # Of a digest, with `sha256:`, and of a commit.
 _DIGEST, _COMMIT = 19, 12
 
@@ -75,7 +74,7 @@ def read(cluster: Cluster, environments: Sequence[str]) -> Status:
         try:
             environments = cluster.environments()
         except client.ApiException as error:
-            if error.status != _FORBIDDEN:
+            if error.status != FORBIDDEN:
                 raise
             raise OperateError("you may not look at all namespaces: name environments, `status staging`") from None
     rows = [row for environment in environments for row in _rows(cluster, environment)]
@@ -83,39 +82,37 @@ def read(cluster: Cluster, environments: Sequence[str]) -> Status:
     return Status(applications=rows, runs=going, room={name: cluster.quota(name) for name in environments})
 
 
+def of(target: Target) -> Row:
+    """Return one application's part of it."""
+    return _row(target, {}, _still(target.cluster, target.environment))
+
+
 def _rows(cluster: Cluster, environment: str) -> Iterator[Row]:
+    there = {item["metadata"]["name"]: item for item in cluster.deployments(environment)}
+    still = _still(cluster, environment)
+    for target in among(cluster, environment, there.values()):
+        yield _row(target, there, still)
+
+
+def _still(cluster: Cluster, environment: str) -> str:
     settings, freeze = frozen(cluster, environment)
-    still = f"frozen by its settings: {settings}" if settings else f"frozen {freeze}" if freeze else ""
-    deployments = cluster.deployments(environment)
-    theirs = cluster.existing(environment)
-    if not deployments and not theirs:
-        raise OperateError(f"there is no environment {environment!r} with applications")
-    namespace = cluster.workload_namespace(environment)
-    by_name = {item["metadata"]["name"]: item for item in deployments}
-    following: dict[str, list[str]] = {}
-    for name, item in by_name.items():
-        following.setdefault(item["metadata"]["labels"].get(FOLLOWS, ""), []).append(name)
-    for name in following.get("", []):
-        application = by_name[name]["metadata"]["labels"][APPLICATION_LABEL]
-        runs = workloads(namespace, (name, *following.get(application, [])), CONTAINER)
-        yield _row(environment, application, [(each, by_name[each.name]) for each in runs], still)
-    for lease in theirs:
-        runs = workloads(namespace, lease["metadata"]["annotations"][WORKLOADS].splitlines(), CONTAINER)
-        application = lease["metadata"]["labels"][APPLICATION_LABEL]
-        try:
-            found = [(each, cluster.workload(each)) for each in runs]
-        except client.ApiException as error:
-            state = f"{runs[0]} cannot be read: {error.reason}"
-            yield Row(environment=environment, application=application, ready="-", state=plain(state))
-            continue
-        yield _row(environment, application, found, still)
+    return f"frozen by its settings: {settings}" if settings else f"frozen {freeze}" if freeze else ""
 
 
-def _row(environment: str, application: str, found: Sequence[tuple[Workload, Manifest]], still: str) -> Row:
-    (leads, live), *others = found
+def _row(target: Target, there: Mapping[str, Manifest], still: str) -> Row:
+    """Return what a target's workloads say. `there` are Deployments of this program's by name, which are not read again."""
+    leads, known = target.leads, {"environment": target.environment, "application": target.application}
+
+    def read(workload: Workload) -> Manifest:
+        found = None if workload.existing else there.get(workload.name)
+        return target.cluster.workload(workload) if found is None else found
+
+    try:
+        live, others = read(leads), [(each, read(each)) for each in target.others]
+    except client.ApiException as error:
+        return Row(**known, ready="-", state=plain(f"{leads} cannot be read: {error.reason}"))
     wanted = live["spec"].get("replicas", 1)
-    ready = f"{(live.get('status') or {}).get('readyReplicas', 0)}/{wanted}"
-    known = {"environment": environment, "application": application, "ready": ready}
+    known["ready"] = f"{(live.get('status') or {}).get('readyReplicas', 0)}/{wanted}"
     try:
         image = leads.image(live)
         apart = [each.name for each, item in others if each.image(item) != image]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kubernetes import client
@@ -49,8 +50,16 @@ class Target:
 
 def applications(cluster: Cluster, environment: str) -> list[Target]:
     """Return the applications of an environment. Raises OperateError if there is no such environment."""
+    return among(cluster, environment, cluster.deployments(environment))
+
+
+def among(cluster: Cluster, environment: str, deployments: Iterable[Manifest]) -> list[Target]:
+    """Return the applications of these Deployments of an environment, and of workloads that are somebody else's.
+
+    Raises OperateError if there are none.
+    """
     namespace = cluster.workload_namespace(environment)
-    there = [(item["metadata"]["labels"], item["metadata"]["name"]) for item in cluster.deployments(environment)]
+    there = [(item["metadata"]["labels"], item["metadata"]["name"]) for item in deployments]
     found = []
     for labels, name in there:
         if FOLLOWS not in labels:

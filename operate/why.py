@@ -8,11 +8,11 @@ from typing import Any
 from components.conventions import Manifest, plain
 from operate import rebuild, status
 from operate.errors import OperateError
-from operate.runs import EVENT, PULL_REQUEST, reasons
+from operate.runs import EVENT, PULL_REQUEST, RUN, absent, reasons
 from operate.target import Target
 from steps import failure
 
-TASK, RUN = "tekton.dev/pipelineTask", "tekton.dev/pipelineRun"
+TASK = "tekton.dev/pipelineTask"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +91,10 @@ def _steps(task_run: Manifest) -> Iterator[Step]:
         ended: dict[str, Any] = step.get("terminated") or {}
         if step.get("terminationReason") == "Skipped":  # one before it has failed
             continue
-        code = ended.get("exitCode") or 0
-        memory = ", out of memory" if ended.get("reason") == "OOMKilled" else ""
         yield Step(
             name=plain(f"{task} / {step['name']}"),
             seconds=_seconds(ended.get("startedAt"), ended.get("finishedAt")),
-            outcome=f"failed (exit code {code}{memory})" if code else "" if ended else "has not ended",
+            outcome=failure.exited(step) if ended.get("exitCode") else "" if ended else "has not ended",
         )
 
 
@@ -116,7 +114,7 @@ def lines(found: Target, number: int) -> Iterator[str]:
     """Yield it as text."""
     there = ways(found, number)
     if not there:
-        yield f"no run of #{number} is there: none was started, or all have been pruned (`keepRuns`)"
+        yield absent(number)
     for way in there:
         took = f", {way.seconds:.0f} s" if way.seconds is not None else ""
         yield f"{way.environment}  {way.event}  {way.state}{took}  {way.since}  {way.run}"
@@ -129,7 +127,6 @@ def lines(found: Target, number: int) -> Iterator[str]:
 
 
 def _now(found: Target) -> str:
-    rows = status.read(found.cluster, [found.environment]).applications
-    row = next(row for row in rows if row.application == found.application)
+    row = status.of(found)
     serves = f"{found} serves {row.pull_request} as {row.commit} since {row.since}" if row.commit else str(found)
     return f"{serves}; {row.state}" if row.state else serves

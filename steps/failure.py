@@ -32,6 +32,12 @@ def has_failed(task_run: Object, step: str) -> bool:
     return any(found["name"] == step and _code(found) for found in steps)
 
 
+def exited(step: Object) -> str:
+    """Return how a step ended that failed."""
+    memory = ", out of memory" if step["terminated"].get("reason") == "OOMKilled" else ""
+    return f"failed (exit code {_code(step)}{memory})"
+
+
 def annotation(task_runs: list[Object], *names: str) -> str:
     """Return what a run is annotated with by one of the names, or nothing. Tekton hands that on to its last TaskRun."""
     annotations = ((run.get("metadata") or {}).get("annotations") or {} for run in task_runs)
@@ -71,8 +77,7 @@ def _why(failed: Object) -> str:
         return f"the service {step['name'].removeprefix(_AWAITS)} did not get ready{besides}"
     if step["name"] == "image" and _code(step) == TESTS_FAILED:
         return f"tests failed (step image){besides}"
-    memory = ", out of memory" if step["terminated"].get("reason") == "OOMKilled" else ""
-    return f"step {step['name']} failed (exit code {_code(step)}{memory}){besides}"
+    return f"step {step['name']} {exited(step)}{besides}"
 
 
 def _ended(status: Object, step: Object | None) -> str | None:
