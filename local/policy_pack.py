@@ -1,4 +1,4 @@
-"""The policy pack as this machine's `pulumi` can run it.
+"""The policy pack as a `pulumi` can run it that is built here.
 
 An official CLI runs policy/ as it is. The language host that is built here is older than the CLI and does not start
 policy packs, so there the CLI is given a pack of a runtime without a language host: it then looks for an analyzer plugin
@@ -9,18 +9,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from local import pulumi_stacks
 from local.forge.secret_files import write_if_changed
-from local.paths import PULUMI, ROOT
+from local.paths import ROOT
 
 SOURCE = ROOT / "policy"
 RUNTIME = "embedded"
 PLUGIN = f"analyzer-policy-{RUNTIME}"
-
-
-def ensure() -> Path:
-    """Return the folder to name in `--policy-pack`."""
-    return SOURCE if pulumi_stacks.official_cli() else write(PULUMI / "policy", pulumi_stacks.HOME / "plugins")
 
 
 def write(folder: Path, plugins: Path) -> Path:

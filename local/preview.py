@@ -22,13 +22,12 @@ def commands(stacks: Sequence[str]) -> list[tuple[list[str], dict[str, str]]]:
         raise UserError("The embedded cluster does not run. Start it: make up")
     folders = tools.ensure(["kubernetes", *pulumi_stacks.needed_tools()], Progress(write=lambda text: None))
     variables = pulumi_stacks.process_environment(cluster, folders)
-    pack = policy_pack.ensure()
     preview = [
         str(pulumi_stacks.LAUNCHER / "pulumi"),
         "preview",
         "--non-interactive",
         "--suppress-progress",
         "--policy-pack",
-        str(pack),
+        str(policy_pack.SOURCE),
     ]
     return [([*preview, "--stack", stack], variables) for stack in stacks]

@@ -1,4 +1,5 @@
-"""The `pulumi` of the embedded default: runs the real CLI and keeps its bookkeeping out of the tracked stack files.
+"""The `pulumi` of the embedded default: runs the real CLI, with a policy pack as that one can start it, and keeps its
+bookkeeping out of the tracked stack files.
 
 With the passphrase secrets provider the CLI writes `encryptionsalt` into `Pulumi.<stack>.yaml` on every operation, and
 lays the file out anew. The salt belongs to one checkout's generated passphrase, so it must not be committed, and it need
@@ -14,19 +15,26 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 _SALT = "encryptionsalt"
+_PACK = "--policy-pack"
 
 
-def install(folder: Path, cli: Path, backend: Path) -> Path:
-    """Write the `pulumi` launcher into a folder that goes before everything else on PATH."""
+def install(folder: Path, cli: Path, backend: Path, packs: Mapping[Path, Path] = MappingProxyType({})) -> Path:
+    """Write the `pulumi` launcher into a folder that goes before everything else on PATH.
+
+    `packs` are folders of policy packs, with what the CLI is given in their place.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     launcher = folder / "pulumi"
-    command = shlex.join([sys.executable, str(Path(__file__).resolve()), str(cli), str(backend)])
+    instead = json.dumps({str(pack.resolve()): str(other) for pack, other in packs.items()})
+    command = shlex.join([sys.executable, str(Path(__file__).resolve()), str(cli), str(backend), instead])
     launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     launcher.chmod(0o755)
     return launcher
@@ -69,6 +77,17 @@ def run(cli: Path, backend: Path, arguments: list[str]) -> int:
             scratch.chmod(path.stat().st_mode)
             scratch.replace(path)
     return status if status >= 0 else 128 - status
+
+
+def with_packs(arguments: Sequence[str], packs: Mapping[str, str]) -> list[str]:
+    """Return the CLI's arguments with other folders of policy packs."""
+    given, before = [], ""
+    for argument in arguments:
+        flag, equals, value = argument.partition("=") if argument.startswith(f"{_PACK}=") else ("", "", argument)
+        is_pack = bool(flag) or before == _PACK
+        given.append(f"{flag}{equals}{packs.get(str(Path(value).resolve()), value)}" if is_pack else argument)
+        before = argument
+    return given
 
 
 def _without_salt(before: bytes | None, after: bytes, salts: set[str]) -> bytes | None:
@@ -116,4 +135,4 @@ def _salts(backend: Path) -> set[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(run(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
+    sys.exit(run(Path(sys.argv[1]), Path(sys.argv[2]), with_packs(sys.argv[4:], json.loads(sys.argv[3]))))

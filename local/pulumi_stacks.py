@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from local import pulumi_cli
+from local import policy_pack, pulumi_cli
 from local.cluster import Cluster
 from local.cluster.processes import GOGC
 from local.errors import UserError
@@ -100,7 +100,8 @@ def prepare(cluster: Cluster, folders: Mapping[str, Path], progress: Progress) -
     if not PASSPHRASE.exists():
         secret_files.write(PASSPHRASE, secrets.token_urlsafe(24))
     cli = official_cli() or pulumi_cli.bundle(PULUMI / "cli", folders["pulumi"], folders[LANGUAGE_HOST]) / "pulumi"
-    pulumi_cli.install(LAUNCHER, cli=cli, backend=BACKEND)
+    packs = {} if official_cli() else {policy_pack.SOURCE: policy_pack.write(PULUMI / "policy", HOME / "plugins")}
+    pulumi_cli.install(LAUNCHER, cli=cli, backend=BACKEND, packs=packs)
     kubernetes = install.ensure_kubernetes(HOME, progress, cli, folders.get(install.TOOL))
     random = install.ensure_random(HOME, progress, cli, BACKEND)
     progress.line(

@@ -3,10 +3,9 @@
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 
-from local import policy_pack, pulumi_stacks
+from local import policy_pack
 
 
 def test_the_pack_keeps_its_name_and_version_and_names_a_runtime_without_a_language_host(tmp_path: Path) -> None:
@@ -25,8 +24,3 @@ def test_the_plugin_serves_the_pack(tmp_path: Path) -> None:
         port = served.stdout.readline()
         served.terminate()
     assert 0 < int(port) < 65536
-
-
-def test_an_official_cli_gets_the_pack_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulumi_stacks, "official_cli", lambda: Path("/usr/bin/pulumi"))
-    assert policy_pack.ensure() == policy_pack.SOURCE

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from local.pulumi_cli import bundle, install
+from local.pulumi_cli import bundle, install, with_packs
 
 SALT = "v1:c2FsdA==:v1:abc:def"
 FILE = "# a comment\nconfig:\n  demo:replicas: 2\n\n  demo:on: true\n"
@@ -70,3 +70,12 @@ def test_the_language_host_lies_beside_the_cli(tmp_path):
     folder = bundle(tmp_path / "cli", tmp_path / "one", tmp_path / "two")
     assert sorted(path.name for path in folder.iterdir()) == ["one", "two"]
     assert bundle(folder, tmp_path / "one") == folder, "again is no error"
+
+
+def test_a_policy_pack_goes_to_the_cli_as_it_can_start_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    packs = {str(tmp_path / "policy"): "/made/policy"}
+    assert with_packs(["preview", "--policy-pack", "policy"], packs) == ["preview", "--policy-pack", "/made/policy"]
+    assert with_packs(["preview", "--policy-pack=./policy/"], packs) == ["preview", "--policy-pack=/made/policy"]
+    other = ["preview", "--policy-pack", "others", "policy", "--policy-pack-config", "policy", "--stack=policy"]
+    assert with_packs(other, packs) == other
