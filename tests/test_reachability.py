@@ -27,6 +27,7 @@ from tests.reachability_stolen import STOLEN
 from tests.reachability_ways_out import WAYS_OUT
 from tests.sink import HEADERS, PUSH, deliver
 from tests.support import STACKS, Declared, Object, both_environments, shipped_config, source, with_services
+from tests.test_before_rollout import with_migrations
 
 FIXTURES = Path(__file__).parent / "fixtures" / "gitea"
 EVENTS = [
@@ -137,6 +138,15 @@ def test_production_starts_nothing_for_a_pull_request(production: Declared) -> N
 @pytest.mark.parametrize("world", WORLDS)
 def test_pull_request_code_holds_the_key_to_quarantine_and_nothing_else(world: str, stacks: dict[str, Declared]) -> None:
     assert stolen(declared(world, stacks)) == {"secret staging-ci/quarantine-push", "nothing"}
+
+
+def test_what_runs_before_a_rollout_is_what_was_delivered() -> None:
+    objects = copy.deepcopy(with_migrations("staging").objects)
+    (template,) = [item for item in objects if item["kind"] == "PodTemplate"]
+    template["template"]["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": "settings"}}]
+    found = [row for row in rows(objects) if row.pod.endswith(f"(PodTemplate staging/{template['metadata']['name']})")]
+    assert {row.cause for row in found} >= {"trigger staging-ci/pr-trigger"}
+    assert {row.reaches for row in found if row.runs == DELIVERED} == {"secret staging/settings"}
 
 
 def test_services_hold_nothing_and_count_as_pull_request_code() -> None:

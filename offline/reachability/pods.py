@@ -130,6 +130,11 @@ def workload(manifest: Manifest, objects: Objects) -> Pod:
     return pod(manifest, manifest["spec"]["template"], DELIVERED, objects)
 
 
+def job(manifest: Manifest, objects: Objects) -> Pod:
+    """Return the pod of the Jobs that a PodTemplate is for, whose image was delivered by a run."""
+    return pod(manifest, manifest["template"], DELIVERED, objects)
+
+
 def pod(manifest: Manifest, template: Manifest, runs: str, objects: Objects) -> Pod:
     """Return the pod that an object declares by a template; `runs` is what its containers run."""
     spec = template["spec"]

@@ -10,7 +10,7 @@ from offline.reachability.limits import limit
 from offline.reachability.listeners import causes
 from offline.reachability.network import openings
 from offline.reachability.objects import Objects
-from offline.reachability.pods import Pod, workload
+from offline.reachability.pods import Pod, job, workload
 from offline.reachability.rights import rights
 from offline.reachability.things import EVERY, Account, Right, Secret, Takeover, Thing
 
@@ -46,8 +46,10 @@ def rows(manifests: Iterable[Manifest]) -> list[Row]:
 
 
 def _delivered(pod: Pod, objects: Objects) -> Iterator[Pod]:
-    """Yield the pods whose image the pod's account can change: an application runs what was built."""
+    """Yield the pods whose image the pod's account chooses: an application runs what was built, and so do its Jobs."""
     for right in rights(pod.account, objects) if pod.token_mounted else []:
+        if allows(right, "create", "batch", "jobs"):
+            yield from (job(template, objects) for template in objects.all("PodTemplate", right.namespace))
         if any(allows(right, verb, "apps", "deployments") for verb in ("update", "patch")):
             for deployment in objects.all("Deployment", right.namespace):
                 if not right.names or deployment["metadata"]["name"] in right.names:
