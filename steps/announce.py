@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from steps import statuses
+from steps import comments, statuses
+from steps.comments import Comment
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
+from steps.links import Page
 from steps.result import warn
 
 
@@ -17,6 +19,8 @@ class Inputs:
     environment: str = given("ENVIRONMENT")
     suffix: str = given("CONTEXT_SUFFIX")
     waits_for: str = given("WAITS_FOR")
+    page: Page | None
+    comment: Comment | None
 
 
 def run(inputs: Inputs) -> None:
@@ -31,9 +35,14 @@ def run(inputs: Inputs) -> None:
 
 def tell(forge: Forge, inputs: Inputs) -> None:
     """Set the status to pending, or go on."""
+    name, pending = f"{inputs.environment}{inputs.suffix}", statuses.PENDING
     try:
-        name = f"{inputs.environment}{inputs.suffix}"
-        statuses.set_status(forge, inputs.sha, name, statuses.PENDING, inputs.waits_for)
+        page = inputs.page.of(inputs.sha) if inputs.page else ""
+        me = statuses.set_status(forge, inputs.sha, name, pending, inputs.waits_for, page)
     except ForgeError as error:
         warn(f"error: {error}")
         warn("the forge has not been told")
+        return
+    if inputs.comment:
+        told = comments.section(inputs.comment, key=name, state=pending, reason=inputs.waits_for, commit=inputs.sha)
+        comments.tell(inputs.api, inputs.comment, me, told)
