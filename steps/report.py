@@ -82,6 +82,7 @@ class Report:
         self.refused = False
         """Whether it will not take something however often it is told."""
         self._down = False
+        self._said = set[str]()
 
     def tell(self) -> None:
         """Tell all, or, late, what is left of it."""
@@ -115,8 +116,7 @@ class Report:
         promotable = ending.result("promotable")
         if promotable == "yes":
             fresh = f"{inputs.environment} ran it, and {branch.name} has not moved since"
-            self._say(forge, branch.promotable, SUCCESS, fresh)
-            if self._overtaken(forge, ending.looked()):
+            if self._say(forge, branch.promotable, SUCCESS, fresh) and self._overtaken(forge, ending.looked()):
                 self._say(forge, branch.promotable, FAILURE, branch.moved)
         elif promotable == "no":
             self._say(forge, branch.promotable, FAILURE, branch.moved)
@@ -131,24 +131,26 @@ class Report:
     def _is_due(self, what: str) -> bool:
         return self._late is None or what in self._late.what
 
-    def _say(self, forge: Forge, name: str, state: str, description: str) -> None:
-        """Set a status. What was set since by somebody else, or by this one, knows better than what is told late."""
+    def _say(self, forge: Forge, name: str, state: str, description: str) -> bool:
+        """Set a status, and return whether it is set. What was set since by anybody knows better than what is told late."""
         sha = self._inputs.sha
         if not self._is_due(name):
-            return
+            return False
         if self._down:
             self.untold.add(name)
-            return
+            return False
         try:
-            if self._late and statuses.set_since(forge, sha, name, self._late.since):
+            if self._late and name not in self._said and statuses.set_since(forge, sha, name, self._late.since):
                 log(f"{sha} {name}: was told since")
-                return
+                return False
             page = self._inputs.page.of(sha) if self._inputs.page else ""
             self.me = statuses.set_status(forge, sha, name, state, description, page) or self.me
+            self._said.add(name)
         except ForgeError as error:
             warn(f"error: {error}")
             warn(f"error: the forge takes no status of {sha}")
             self._failed(error, name)
+        return name in self._said
 
     def _tell_heads(self, forge: Forge) -> None:
         """Tell other pull requests. What they are not told does not make a good promotion a bad one."""

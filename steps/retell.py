@@ -22,7 +22,6 @@ UNTOLD = "untold"
 _PIPELINE_TASK = "tekton.dev/pipelineTask"
 # After this long nobody waits for it any more.
 _AGE = timedelta(hours=24)
-# What of a run's own params may say where the credential goes: nothing.
 _PARAM = "param"
 
 
@@ -35,8 +34,6 @@ class Inputs:
     account: str = given("REPORTER_ACCOUNT")
     tasks: str = given("REPORTS")
     """JSON: the Tasks that tell, and of each the variables of its step: a text, or the name of a param in {"param": …}."""
-    host: str = given("KUBERNETES_SERVICE_HOST")
-    port: str = given("KUBERNETES_SERVICE_PORT")
 
 
 def run(inputs: Inputs) -> None:
@@ -92,4 +89,11 @@ def _variables(inputs: Inputs, tasks: Mapping[str, Mapping[str, Any]], task_run:
     params = {param["name"]: str(param["value"]) for param in (task_run.get("spec") or {}).get("params") or []}
     step = tasks[task_run["metadata"]["labels"][_PIPELINE_TASK]]
     values = {name: params[value[_PARAM]] if isinstance(value, dict) else str(value) for name, value in step.items()}
-    return values | {"KUBERNETES_SERVICE_HOST": inputs.host, "KUBERNETES_SERVICE_PORT": inputs.port}
+    access = inputs.access
+    return values | {
+        "NAMESPACE": inputs.namespace,
+        "RUN_NAMESPACE": inputs.namespace,
+        "API_ACCESS": str(access.folder),
+        "KUBERNETES_SERVICE_HOST": access.host,
+        "KUBERNETES_SERVICE_PORT": str(access.port),
+    }

@@ -70,7 +70,7 @@ LAYERS = [
     ),
     ("components.tasks",),
     ("components.pipelines",),
-    ("components.pruning",),
+    ("components.pruning", "components.telling"),
     ("components.listener",),
     ("components.policies",),
     ("components.plan",),

@@ -79,7 +79,9 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
         deploy_key=deploy_key,
         known_hosts=known_hosts,
         status_tokens={
-            environment: _ensure_token(admin, user, secrets / f"forge-token-{environment}", "write:repository", "write:issue")
+            environment: _ensure_token(
+                admin, user, secrets / f"forge-token-{environment}", "write:repository", "write:issue"
+            )
             for environment, user in reporters.items()
         },
     )
@@ -113,7 +115,10 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 def _ensure_token(admin: Administration, user: str, path: Path, *scopes: str) -> Path:
     """A file with a working token of the user's, for repositories and their comments: Gitea has no narrower scopes."""
-    if not (path.exists() and _works(admin.url, path.read_text().strip(), comments=any(scope.endswith(":issue") for scope in scopes))):
+    if not (
+        path.exists()
+        and _works(admin.url, path.read_text().strip(), comments=any(scope.endswith(":issue") for scope in scopes))
+    ):
         secret_files.write(path, admin.new_token(user, "tekton-delivery", scopes) + "\n")
     return path
 
