@@ -94,7 +94,7 @@ def _steps(task_run: Manifest) -> Iterator[Step]:
         yield Step(
             name=plain(f"{task} / {step['name']}"),
             seconds=_seconds(ended.get("startedAt"), ended.get("finishedAt")),
-            outcome=failure.exited(step) if ended.get("exitCode") else "" if ended else "has not ended",
+            outcome=failure.exited(task_run, step) if ended.get("exitCode") else "" if ended else "has not ended",
         )
 
 

@@ -4,19 +4,23 @@ can be promoted as it is; and, after a merge, that other pull requests to the sa
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from steps import failure, kubernetes, notes, statuses, summary
+from steps import excerpt, failure, kubernetes, notes, statuses, summary, tail
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
 from steps.kubernetes import Access, ApiError, Kubernetes
 from steps.result import log, warn
 from steps.statuses import FAILURE, PENDING, SUCCESS, Branch
+from steps.text import quoted
 
 # The steps that look at the base branch before they tell whether the commit can be promoted; the first one is of runs that
 # the last release started.
 _LOOKS = ("commits", "stage")
+# How many characters of a log say something.
+_WORTH = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,8 @@ class Inputs:
     untrusted: str = given("UNTRUSTED_ACCOUNT")
     fetch: str = given("FETCH_STEP")
     after_merge: bool = given("AFTER_MERGE")
+    masks: Path | None = given("LOG_MASKS")
+    """Fingerprints of what pods hold that run a pull request's code; None where their logs are not quoted."""
 
 
 def run(inputs: Inputs) -> None:
@@ -49,6 +55,8 @@ class _Report:
         self._inputs, self._forge, self._told = inputs, forge, True
         self._runs = _task_runs(inputs)
         self._heard = [run for run in self._runs if self._is_believed(run)]
+        self.printed: list[str] = []
+        """The last lines of the step that failed: somebody else's words, `tail.fenced` in Markdown."""
 
     def _is_believed(self, run: Object) -> bool:
         """Return whether no code of a pull request has run there: any step can add results to its TaskRun, declared or not.
@@ -65,7 +73,8 @@ class _Report:
             log(f"a newer run of {inputs.sha} tells how it ends")
             return True
         state, description = self._end()
-        self._say(f"{inputs.environment}{branch.suffix}", state, self._with_tests(description or inputs.run))
+        told = self._with_printed(self._with_tests(description or inputs.run))
+        self._say(f"{inputs.environment}{branch.suffix}", state, told)
         promotable = self._result("promotable")
         if promotable == "yes":
             self._say(branch.promotable, SUCCESS, f"{inputs.environment} ran it, and {branch.name} has not moved since")
@@ -91,7 +100,11 @@ class _Report:
             return SUCCESS, reason
         # People hold it back; their `lift` starts it anew.
         state = PENDING if reason.startswith(notes.QUEUED) else FAILURE
-        return state, reason or failure.superseded(self._runs) or failure.told(self._inputs.run, self._runs)
+        said = reason or failure.superseded(self._runs)
+        if not said:
+            inputs = self._inputs
+            self.printed = excerpt.printed(inputs.access, inputs.namespace, inputs.untrusted, inputs.masks, self._runs)
+        return state, said or failure.told(self._inputs.run, self._runs)
 
     def _result(self, name: str) -> str:
         value = next(_results(self._heard, name), None)
@@ -103,6 +116,13 @@ class _Report:
         before = f"{description}; tests: "
         quoted = summary.shortened(said, statuses.LONGEST - len(before) - len('""'))
         return f'{before}"{quoted}"' if quoted else description
+
+    def _with_printed(self, description: str) -> str:
+        """Return a description with the line that says most of what the failed step printed, where there is room."""
+        before = f"{description}; log: "
+        room = statuses.LONGEST - len(before)
+        said = quoted(tail.telling(self.printed), room, beginning=True) if room >= _WORTH else ""
+        return f"{before}{said}" if said else description
 
     def _say(self, name: str, state: str, description: str) -> None:
         try:
