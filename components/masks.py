@@ -17,16 +17,17 @@ _MOST = 15_000
 _WIDTHS = (64, 76)
 # In a file of settings the secret is a word, or all that stands behind a sign.
 _WORD = re.compile(r"[^\s\"'<>,;=:@]{12,}")
-_BEHIND = re.compile(r"[=:]\s*[\"']?(.+?)[\"']?[,;]?\s*(?=\n|$)")
+_BEHIND = re.compile(r"[=:]\s*[\"']?(.+?)[\"']?[,;]?$")
+_NAMED = re.compile(r"(?:password|passwd|token|secret)\s+(\S+)|>([^<>]+)<", re.IGNORECASE)
 _LOGIN = re.compile(r"://[^\s:/@]*:([^\s@/]+)@")
 
 
 def fingerprints(secrets: Iterable[str], key: str) -> str:
-    """Return what `steps.masks.Masks` reads. Raises ValueError where they are more than a Secret takes."""
+    """Return what `steps.masks.Masks` reads; nothing, by which nothing is quoted, where that is more than a Secret takes."""
     texts: dict[str, list[tuple[int, str]]] = {}
     found = sorted({form for secret in secrets for form in forms(secret)})
     if len(found) > _MOST:
-        raise ValueError(f"{len(found)} texts to hide, and {_MOST} at most")
+        return ""
     for form in found:
         texts.setdefault(beginning(key, form), []).append((len(form), whole(key, form)))
     return json.dumps({"key": key, "texts": texts}, separators=(",", ":"))
@@ -36,7 +37,7 @@ def forms(secret: str) -> Iterator[str]:
     """Yield what a secret may look like in a log's line. What is shorter than SHORTEST is none."""
     plain = set(_parts(secret))
     for part in plain:
-        yield from _long({part, json.dumps(part)[1:-1], quote(part, safe=""), quote(part)})
+        yield from {part, json.dumps(part)[1:-1], quote(part, safe=""), quote(part)}
         yield from _long(form for shift in range(3) for form in _in_base64(part, shift))
     for text in (secret, secret.strip()):
         whole_text = base64.b64encode(text.encode()).decode()
@@ -46,10 +47,12 @@ def forms(secret: str) -> Iterator[str]:
 
 def _parts(secret: str) -> Iterator[str]:
     """Yield the secret, its lines, and of a file of settings what in a line may be the secret."""
-    lines = [line.strip() for line in secret.splitlines()]
+    # What begins and ends a key in every file of one.
+    lines = [line.strip() for line in secret.splitlines() if not line.startswith("-----")]
     yield from _long([secret.strip(), *lines])
     for line in lines:
         yield from _long(_BEHIND.findall(line))
+        yield from _long(text for found in _NAMED.findall(line) for text in found)
         yield from (word for word in _WORD.findall(line) if re.search("[0-9]", word) and re.search("[A-Za-z]", word))
         for password in _LOGIN.findall(line):
             yield from _long([password, unquote(password)])

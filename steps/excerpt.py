@@ -22,6 +22,9 @@ def printed(access: Access, namespace: str, account: str, masks: Path | None, ta
     pod = (run.get("status") or {}).get("podName")
     if masks is None or step is None or not pod or (run.get("spec") or {}).get("serviceAccountName") != account:
         return []
+    # It only says for how long it has waited.
+    if step["name"].startswith(failure.AWAITS):
+        return []
     try:
         known = Masks.read(masks)
     except (OSError, ValueError) as error:

@@ -11,7 +11,8 @@ Object = dict[str, Any]
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 # Services are sidecars in Tekton's words.
 _ABSENT = re.compile('^the sidecar "([^"]+)" in TaskRun "[^"]+" failed to (pull the image|start)')
-_AWAITS = "await-"
+# How the steps are called that wait for a service to get ready.
+AWAITS = "await-"
 # What raises the limits of the steps whose memory a pull request's code takes, by the steps' names.
 _MEMORY = {
     "fetch": "applications[].fetch.memory",
@@ -118,8 +119,8 @@ def _why(run: Object, step: Object | None) -> str:
     if condition.get("reason") == "TaskRunTimeout":
         setting = f" ({_TIMEOUT})" if step["name"] in _MEMORY else ""
         return f"step {step['name']} did not end within {run['spec'].get('timeout')}{setting}"
-    if step["name"].startswith(_AWAITS):
-        return f"the service {step['name'].removeprefix(_AWAITS)} did not get ready{besides}"
+    if step["name"].startswith(AWAITS):
+        return f"the service {step['name'].removeprefix(AWAITS)} did not get ready{besides}"
     if step["name"] == "image" and _code(step) == TESTS_FAILED and not _ran_out(step):
         return f"tests failed (step image){besides}"
     return f"step {step['name']} {exited(run, step)}{besides}"

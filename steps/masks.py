@@ -10,7 +10,8 @@ from steps.text import parsed
 
 # Shorter texts stand in too many places to be hidden, and are told by their fingerprints.
 SHORTEST = 8
-HIDDEN = "***"
+# Of signs that stay within a status, where it is quoted.
+HIDDEN = "(masked)"
 # Of a text's beginning only so many bytes are told: enough to look closer at few places, and too few to guess it by them.
 _BEGINNING, _WHOLE = 2, 16
 

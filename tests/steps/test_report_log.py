@@ -76,9 +76,10 @@ def test_a_step_that_did_not_end_is_quoted_too(reporter: Reporter, masks: str) -
         ("masks", failed(account="deployer")),
         ("masks", failed(account="deployer", reason="the deploy's own")),
         ("masks", failed() | {"metadata": {"annotations": {"tekton-delivery/superseded-by": "closed"}}}),
+        ("masks", failed("await-db")),
         ("masks", task_run("False", message="the pod was evicted", account="untrusted")),
     ],
-    ids=["quoteLogs: false", "a trusted pod", "a reason", "overtaken", "no step"],
+    ids=["quoteLogs: false", "a trusted pod", "a reason", "overtaken", "a service", "no step"],
 )
 def test_nothing_else_is_asked_for(reporter: Reporter, masks: str, masked: str, run: Any) -> None:
     assert "log:" not in told(reporter, masks if masked else "", run=run)
@@ -195,4 +196,4 @@ def test_the_lines_for_a_comment_are_masked_bounded_and_text(reporter: Reporter,
     found: list[list[str]] = []
     monkeypatch.setattr(tail, "telling", lambda lines: found.append(list(lines)) or "")
     told(reporter, masks, "\n".join(f"{n} {SECRET} \x1b[1m@acme ```" for n in range(100)).encode())
-    assert found == [[f"{n} *** @acme ```" for n in range(70, 100)]]
+    assert found == [[f"{n} (masked) @acme ```" for n in range(70, 100)]]
