@@ -10,13 +10,18 @@ from steps.failure import Object
 from steps.kubernetes import Access
 from steps.masks import Masks
 from steps.result import warn
+from steps.text import LONGEST, quoted
+
+# How many characters of a log say something.
+_WORTH = 20
 
 
 def printed(access: Access, namespace: str, account: str, masks: Path | None, task_runs: list[Object]) -> list[str]:
     """Return the last lines that the failed step of a run printed, if its pod runs as `account`: at most `tail.LINES`.
 
-    They are text without control characters and without the secrets that such pods hold, and somebody else's words all the
-    same: in Markdown by `tail.fenced` only. None are told without `masks`, the file with these secrets' fingerprints.
+    They are text without control characters and without the secrets that such pods hold, of which `masks` is the file with
+    fingerprints; without it none are told. They are somebody else's words all the same: Markdown has them in a fence alone,
+    one that is longer than any of theirs.
     """
     run, step = failure.failed(task_runs)
     pod = (run.get("status") or {}).get("podName")
@@ -34,3 +39,11 @@ def printed(access: Access, namespace: str, account: str, masks: Path | None, ta
     # Before the codes of terminals are taken out, and after it: they may stand within a secret, and make one of two pieces.
     lines = tail.shown("\n".join(map(known.hide, log.split("\n"))))
     return tail.last([known.hide(line) for line in lines])
+
+
+def quote(description: str, lines: list[str]) -> str:
+    """Return a commit status's description with the line of `printed` that says most, as far as there is room for it."""
+    before = f"{description}; log: "
+    room = LONGEST - len(before)
+    said = quoted(tail.telling(lines), room, beginning=True) if room >= _WORTH else ""
+    return f"{before}{said}" if said else description

@@ -7,20 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from steps import excerpt, failure, kubernetes, notes, statuses, summary, tail
+from steps import excerpt, failure, kubernetes, notes, statuses, summary
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
 from steps.kubernetes import Access, ApiError, Kubernetes
 from steps.result import log, warn
 from steps.statuses import FAILURE, PENDING, SUCCESS, Branch
-from steps.text import quoted
 
 # The steps that look at the base branch before they tell whether the commit can be promoted; the first one is of runs that
 # the last release started.
 _LOOKS = ("commits", "stage")
-# How many characters of a log say something.
-_WORTH = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +53,7 @@ class _Report:
         self._runs = _task_runs(inputs)
         self._heard = [run for run in self._runs if self._is_believed(run)]
         self.printed: list[str] = []
-        """The last lines of the step that failed: somebody else's words, `tail.fenced` in Markdown."""
+        """The last lines of the step that failed: somebody else's words, in Markdown for a fence alone."""
 
     def _is_believed(self, run: Object) -> bool:
         """Return whether no code of a pull request has run there: any step can add results to its TaskRun, declared or not.
@@ -73,7 +70,7 @@ class _Report:
             log(f"a newer run of {inputs.sha} tells how it ends")
             return True
         state, description = self._end()
-        told = self._with_printed(self._with_tests(description or inputs.run))
+        told = excerpt.quote(self._with_tests(description or inputs.run), self.printed)
         self._say(f"{inputs.environment}{branch.suffix}", state, told)
         promotable = self._result("promotable")
         if promotable == "yes":
@@ -116,13 +113,6 @@ class _Report:
         before = f"{description}; tests: "
         quoted = summary.shortened(said, statuses.LONGEST - len(before) - len('""'))
         return f'{before}"{quoted}"' if quoted else description
-
-    def _with_printed(self, description: str) -> str:
-        """Return a description with the line that says most of what the failed step printed, where there is room."""
-        before = f"{description}; log: "
-        room = statuses.LONGEST - len(before)
-        said = quoted(tail.telling(self.printed), room, beginning=True) if room >= _WORTH else ""
-        return f"{before}{said}" if said else description
 
     def _say(self, name: str, state: str, description: str) -> None:
         try:

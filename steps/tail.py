@@ -53,11 +53,3 @@ def telling(lines: Sequence[str]) -> str:
     errors = [line for line in there if _TELLING.search(line)]
     causes = [line for line in errors if not _SUMS_UP.search(line)]
     return next(iter((causes or errors or there)[-1:]), "").strip()
-
-
-def fenced(lines: Sequence[str]) -> str:
-    """Return lines as a block of code in Markdown: whatever they hold ends it early or is a link, mention or picture."""
-    text = "\n".join(map(plain, lines))
-    runs = [len(run) for run in re.findall("`+", text)]
-    fence = "`" * max(3, *(run + 1 for run in runs)) if runs else "```"
-    return f"{fence}\n{text}\n{fence}"

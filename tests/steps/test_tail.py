@@ -1,4 +1,4 @@
-"""The last lines of a step's log: what a pull request's code prints is text, bounded, and ends no block of code."""
+"""The last lines of a step's log: what a pull request's code prints is text, and bounded."""
 
 import pytest
 
@@ -66,15 +66,3 @@ def test_it_is_bounded() -> None:
     there = tail.last(tail.shown("x" * 5_000_000 + "\n" + "\n".join(map(str, range(100_000)))))
     assert there == [str(number) for number in range(100_000 - tail.LINES, 100_000)]
     assert tail.last(["y" * 1_000_000]) == ["y" * (tail.WIDTH - 1) + "\u2026"]
-
-
-@pytest.mark.parametrize(
-    "text", ["```", "a `````` b", "~~~", "@acme/shop fixes #1 https://evil.example <img src=x>", "\x1b`"]
-)
-def test_nothing_ends_its_block(text: str) -> None:
-    block = tail.fenced([text, "```", "## all is well"])
-    first, *between, last = block.split("\n")
-    assert first == last == "`" * len(first)
-    assert len(first) >= 3
-    assert first not in "\n".join(between)
-    assert len(between) == 3
