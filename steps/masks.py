@@ -3,6 +3,7 @@
 Each is of a text as it may be printed; the program that declares Secrets makes them (`components/masks.py`).
 """
 
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -27,7 +28,13 @@ def whole(key: str, text: str) -> str:
 
 
 def _fingerprint(key: str, text: str, size: int) -> str:
-    return blake2b(text.encode(errors="replace"), key=key.encode(), digest_size=size).hexdigest()
+    return blake2b(text.encode(errors="replace"), key=_key(key), digest_size=size).hexdigest()
+
+
+@cache
+def _key(text: str) -> bytes:
+    """Return a key of the length that there may be."""
+    return blake2b(text.encode(), digest_size=32).digest()
 
 
 class Masks:
