@@ -53,6 +53,11 @@ class Ending:
         state = PENDING if reason.startswith(notes.QUEUED) else FAILURE
         return state, reason or failure.superseded(runs) or failure.told(self.run, runs)
 
+    def unexplained(self) -> bool:
+        """Return whether it failed, and nothing says why but the step that did."""
+        ended = self.status in ("Succeeded", "Completed")
+        return not (ended or self.result("reason") or failure.superseded(list(self.runs)))
+
     def result(self, name: str) -> str:
         """Return a result that is believed, as one line that a status takes."""
         return failure.line(self.whole(name))

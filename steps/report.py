@@ -7,11 +7,12 @@ no run: what it was not told is the step's result, and told later (steps/retell.
 since somebody has to mend that: a token, an App's key, a right.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from steps import comments, kubernetes, statuses
+from steps import comments, excerpt, kubernetes, statuses
 from steps.comments import Comment
 from steps.ending import Ending
 from steps.failure import Object
@@ -43,6 +44,8 @@ class Inputs:
     untrusted: str = given("UNTRUSTED_ACCOUNT")
     fetch: str = given("FETCH_STEP")
     after_merge: bool = given("AFTER_MERGE")
+    masks: Path | None = given("LOG_MASKS")
+    """Fingerprints of what pods hold that run a pull request's code; None where their logs are not quoted."""
     page: Page | None
     comment: Comment | None
     untold: Path | None = given("RESULT_UNTOLD_PATH")
@@ -112,7 +115,8 @@ class Report:
     def _tell(self, forge: Forge, ending: Ending) -> None:
         inputs, branch = self._inputs, self._inputs.branch
         state, description = ending.told()
-        self._say(forge, self._name, state, ending.with_tests(description or inputs.run))
+        printed = self._printed(ending)
+        self._say(forge, self._name, state, excerpt.quote(ending.with_tests(description or inputs.run), printed))
         promotable = ending.result("promotable")
         if promotable == "yes":
             fresh = f"{inputs.environment} ran it, and {branch.name} has not moved since"
@@ -126,7 +130,7 @@ class Report:
         if inputs.after_merge and ending.result("touched") != "no" and not ending.by_hand:
             self._tell_heads(forge)
         # Last: nobody waits for it.
-        self._comment(ending, state, description)
+        self._comment(ending, state, description, printed)
 
     def _is_due(self, what: str) -> bool:
         return self._late is None or what in self._late.what
@@ -160,7 +164,14 @@ class Report:
         if self._down or not statuses.tell_open_heads(forge, self._inputs.branch, self._inputs.page, since):
             self.untold.add(HEADS)
 
-    def _comment(self, ending: Ending, state: str, description: str) -> None:
+    def _printed(self, ending: Ending) -> list[str]:
+        """Return the last lines of the step that failed, where nothing else says why: somebody else's words."""
+        inputs = self._inputs
+        if not ending.unexplained():
+            return []
+        return excerpt.printed(inputs.access, inputs.namespace, inputs.untrusted, inputs.masks, list(ending.runs))
+
+    def _comment(self, ending: Ending, state: str, description: str, printed: Sequence[str]) -> None:
         about = self._inputs.comment
         if about is None or not self._is_due(COMMENT):
             return
@@ -177,6 +188,7 @@ class Report:
             digest=ending.digest(),
             promotable=ending.result("promotable"),
             steps=ending.steps(),
+            tail="\n".join(printed),
         )
         if comments.tell(self._inputs.api, about, self.me, told) is False:
             self.untold.add(COMMENT)

@@ -32,6 +32,11 @@ class Delivery:
         return self.settings.build if self.environment.deliver_on == "pull-request" else None
 
     @property
+    def quotes(self) -> bool:
+        """Whether commit statuses quote what the pods printed that run a pull request's code."""
+        return self.builds is not None and self.environment.quotes_logs
+
+    @property
     def source(self) -> ReadRegistry | None:
         """Where images are promoted from, if that is another registry. A stack's own environments share one."""
         here = {environment.name for environment in self.settings.environments}

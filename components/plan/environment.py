@@ -92,6 +92,7 @@ class EnvironmentPlan:
             before_rollouts=tuple(template_name(name) for name in self._before_rollouts),
             pull_secret=self._delivery.pull_secret,
             runs_untrusted_code=self._delivery.builds is not None,
+            quotes_logs=self._delivery.quotes,
             approval=self.settings.approval,
         )
 

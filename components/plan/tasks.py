@@ -29,7 +29,13 @@ def tasks(delivery: Delivery) -> dict[str, Manifest]:
     environment, builds = delivery.environment.name, delivery.builds
     api = forge.status_api(delivery.settings.forge)
     made: dict[str, Manifest] = {
-        report.NAME: report.spec(environment=environment, api=api, again=_again(delivery), after_merge=builds is None),
+        report.NAME: report.spec(
+            environment=environment,
+            api=api,
+            again=_again(delivery),
+            after_merge=builds is None,
+            quotes=delivery.quotes,
+        ),
     } | mark.proofs(delivery)
     if waits_for := _waits_for(delivery):
         made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=waits_for)
@@ -99,5 +105,5 @@ def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
     if delivery.ok_to_test:
         made[permit.NAME] = permit.spec(api=forge.reader_api(delivery.settings.forge, delivery.ok_to_test))
         made[tests.NAME] = tests.spec(build_task(delivery.stack, builds))
-        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api, again=_TESTS_AGAIN)
+        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api, again=_TESTS_AGAIN, quotes=delivery.quotes)
     return made

@@ -1,6 +1,7 @@
 """Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
 
 from components.conventions import UNTRUSTED, Manifest
+from components.credential import LOG_MASKS, LOG_MASKS_KEY
 from components.tasks import forge, python
 from components.tasks.build import FETCH
 from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params, string_results
@@ -18,21 +19,24 @@ PARAMS = {
 }
 
 
+# Where the fingerprints are by which secrets are hidden in what is quoted.
+MASKS_PATH = "/credentials/log-masks"
 # What the forge could not be told: the teller looks for it (components/telling.py).
 RESULTS = {"untold": "what could not be told, and is later: JSON; nothing if all was"}
 
 
-def spec(*, environment: str, api: forge.Api, again: str, after_merge: bool = False) -> Manifest:
+def spec(*, environment: str, api: forge.Api, again: str, after_merge: bool = False, quotes: bool = False) -> Manifest:
     """Return the Task's spec; `environment` ends the status's context, and `again` is how people run it again.
 
     `after_merge` is for runs that a merge started: it made every other open pull request to the same branch stale.
+    With `quotes` it tells what a step printed that failed beside a pull request's code.
     """
     rights = forge.STATUSES | (forge.PULL_REQUESTS if after_merge else {})
     return {
         "description": f"Set the commit status tekton-delivery/{environment}.",
         "params": [*string_params(PARAMS), *(each for each in forge.told_params(api) if each["name"] not in PARAMS)],
         "results": string_results(RESULTS),
-        "volumes": [api_token("kubernetes-api"), forge.volume(api)],
+        "volumes": [api_token("kubernetes-api"), forge.volume(api), *([LOG_MASKS.volume()] if quotes else [])],
         "steps": [
             python.step(
                 "report",
@@ -47,8 +51,13 @@ def spec(*, environment: str, api: forge.Api, again: str, after_merge: bool = Fa
                     "FETCH_STEP": FETCH,
                     "API_ACCESS": API_TOKEN_PATH,
                     "RESULT_UNTOLD_PATH": "$(results.untold.path)",
+                    "LOG_MASKS": f"{MASKS_PATH}/{LOG_MASKS_KEY}" if quotes else "",
                 },
-                mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), forge.credential(api)],
+                mounts=[
+                    mount("kubernetes-api", API_TOKEN_PATH, read_only=True),
+                    forge.credential(api),
+                    *([LOG_MASKS.mount(MASKS_PATH)] if quotes else []),
+                ],
             )
         ],
     }

@@ -54,8 +54,19 @@ def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: Wor
     assert _image(world, "staging") == before
     state, description = world.status("staging", pull_request.head_sha)
     assert state == "failure"
-    assert "step test failed" in description
+    name = run["metadata"]["name"]
+    assert description == f'{name}: step test failed (exit code 1); log: "not ok 2 - the message is finished"'
     assert "not ok" in world.logs(run, "build", "test")
+
+
+def test_tests_that_take_too_much_memory_say_so_and_what_gives_them_more(world: World) -> None:
+    pull_request = world.open({"test.sh": "echo 'well: serves on staging'\nhead -c 3G /dev/zero | tail\n"})
+    run, succeeded, _ = world.run("staging", pull_request)
+    assert not succeeded
+    state, description = world.status("staging", pull_request.head_sha)
+    assert state == "failure"
+    why = "step test ran out of memory at 1Gi (build.testResources.memory)"
+    assert description.startswith(f"{run['metadata']['name']}: {why}")
 
 
 def test_an_image_that_never_gets_ready_fails_the_run_and_the_old_version_serves_on(world: World) -> None:

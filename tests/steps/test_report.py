@@ -88,7 +88,7 @@ def cannot_start(why: str) -> dict[str, Any]:
         ),
         (
             with_services({"name": "db"} | ended(29, 137, "OOMKilled"), step="test", code=3),
-            "step test failed (exit code 3); the service db had ended (exit code 137)",
+            "step test failed (exit code 3); the service db ran out of memory",
         ),
         (with_services({"name": "db"} | ended(29, 0, "Completed"), step="test"), "step test failed (exit code 1)"),
         (
@@ -99,7 +99,7 @@ def cannot_start(why: str) -> dict[str, Any]:
         (with_services({"name": "db"} | ended(31, 137), step="test"), "step test failed (exit code 1)"),
         (cannot_start('pull the image ""'), "the service db failed to pull the image"),
         (cannot_start("start"), "the service db failed to start"),
-        (with_services(step="test", reason="TaskRunTimeout"), "step test did not end within 20m0s"),
+        (with_services(step="test", reason="TaskRunTimeout"), "step test did not end within 20m0s (build.timeout)"),
     ],
     ids=[
         "not ready", "ended before it was ready", "ended during the tests", "ended well", "ended, and the tests passed",
@@ -234,4 +234,4 @@ def test_that_memory_was_too_little_is_told(reporter: Reporter) -> None:
     killed = step("fetch", 137)
     killed["terminated"]["reason"] = "OOMKilled"
     reporter.report([task_run("False", killed, account="untrusted")])
-    assert reporter.forge.status == ("failure", "shop-staging-7: step fetch failed (exit code 137, out of memory)")
+    assert reporter.forge.status == ("failure", "shop-staging-7: step fetch ran out of memory")
