@@ -43,7 +43,7 @@ def reported(reporter: Reporter, runs: list[dict[str, Any]], **changed: str) -> 
         "PARAM_ENVIRONMENT_URL": "",
         "RUN_AGAIN": "To run it again: push {application} of {pullRequest}.",
     }
-    result = reporter.report(runs, "Succeeded", **env | changed)
+    result = reporter.report(runs, **{"status": "Succeeded"} | env | changed)
     return result, json.loads(file.read_text()) if file.exists() else None
 
 
