@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from steps import comments, statuses
+from steps import comments, deployments, statuses
 from steps.comments import Comment
+from steps.deployments import IN_PROGRESS, Deployment, Deployments
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
 from steps.links import Page
@@ -21,6 +22,7 @@ class Inputs:
     waits_for: str = given("WAITS_FOR")
     page: Page | None
     comment: Comment | None
+    deployments: Deployments | None
 
 
 def run(inputs: Inputs) -> None:
@@ -46,3 +48,6 @@ def tell(forge: Forge, inputs: Inputs) -> None:
     if inputs.comment:
         told = comments.section(inputs.comment, key=name, state=pending, reason=inputs.waits_for, commit=inputs.sha)
         comments.tell(inputs.api, inputs.comment, me, told)
+    if inputs.deployments:
+        going = Deployment(sha=inputs.sha, environment=name, state=IN_PROGRESS, description=inputs.waits_for)
+        deployments.begin(inputs.api, inputs.deployments, me, going)

@@ -53,6 +53,10 @@ class Ending:
         state = PENDING if reason.startswith(notes.QUEUED) else FAILURE
         return state, reason or failure.superseded(runs) or failure.told(self.run, runs)
 
+    def superseded(self) -> bool:
+        """Return whether something newer overtook it."""
+        return self.status not in ("Succeeded",) and bool(failure.superseded(list(self.runs)))
+
     def unexplained(self) -> bool:
         """Return whether it failed, and nothing says why but the step that did."""
         ended = self.status in ("Succeeded", "Completed")

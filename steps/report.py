@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from steps import comments, excerpt, kubernetes, statuses
+from steps import comments, deployments, excerpt, kubernetes, statuses
 from steps.comments import Comment
+from steps.deployments import INACTIVE, QUEUED, Deployment, Deployments
 from steps.ending import Ending
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
@@ -21,11 +22,11 @@ from steps.inputs import given
 from steps.kubernetes import Access, ApiError, Kubernetes
 from steps.links import Page
 from steps.result import log, warn, write
-from steps.statuses import FAILURE, SUCCESS, Branch
+from steps.statuses import FAILURE, PENDING, SUCCESS, Branch
 from steps.text import compact
 
-# What may have to be told later: each status by its context's end, the comment, and the open pull requests.
-COMMENT, HEADS = "comment", "heads"
+# What may have to be told later: each status by its context's end, the comment, the deployment, and the open pull requests.
+COMMENT, DEPLOYMENT, HEADS = "comment", "deployment", "heads"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Inputs:
     """Fingerprints of what pods hold that run a pull request's code; None where their logs are not quoted."""
     page: Page | None
     comment: Comment | None
+    deployments: Deployments | None
     untold: Path | None = given("RESULT_UNTOLD_PATH")
 
 
@@ -105,7 +107,7 @@ class Report:
                     self._tell(forge, ending)
         except ForgeError as error:
             warn(f"error: {error}")
-            all_of_it = {self._name, inputs.branch.promotable, COMMENT, HEADS}
+            all_of_it = {self._name, inputs.branch.promotable, COMMENT, DEPLOYMENT, HEADS}
             self._failed(error, *(self._late.what if self._late else all_of_it))
 
     @property
@@ -129,7 +131,8 @@ class Report:
         # When a merge's run is started by hand its branch has long moved, and others may have what the merge brought.
         if inputs.after_merge and ending.result("touched") != "no" and not ending.by_hand:
             self._tell_heads(forge)
-        # Last: nobody waits for it.
+        # Last: nobody waits for these.
+        self._deployment(ending, state, description)
         self._comment(ending, state, description, printed)
 
     def _is_due(self, what: str) -> bool:
@@ -163,6 +166,21 @@ class Report:
         since = self._late.since if self._late else None
         if self._down or not statuses.tell_open_heads(forge, self._inputs.branch, self._inputs.page, since):
             self.untold.add(HEADS)
+
+    def _deployment(self, ending: Ending, state: str, description: str) -> None:
+        """Say how the deployment ended. One that has rolled out nothing never was active."""
+        about, inputs = self._inputs.deployments, self._inputs
+        if about is None or not self._is_due(DEPLOYMENT):
+            return
+        if self._down:
+            self.untold.add(DEPLOYMENT)
+            return
+        became = QUEUED if state == PENDING else state
+        if ending.superseded() or (state == SUCCESS and not ending.digest()):
+            became = INACTIVE
+        told = Deployment(sha=inputs.sha, environment=self._name, state=became, description=description or inputs.run)
+        if deployments.end(inputs.api, about, self.me, told, late=self._late is not None) is False:
+            self.untold.add(DEPLOYMENT)
 
     def _printed(self, ending: Ending) -> list[str]:
         """Return the last lines of the step that failed, where nothing else says why: somebody else's words."""

@@ -45,8 +45,8 @@ class Target:
     """Where people find the application; empty where no setting knows."""
     linked: bool = False
     """Whether statuses link to runs."""
-    commented: bool = False
-    """Whether the pull request has a comment about its deliveries."""
+    placed: bool = False
+    """Whether people are told where the application is: by the pull request's comment, or by deployments."""
     waits: int = 0
     """How many seconds a merge waits for the mark and for people, at most."""
 
@@ -195,8 +195,8 @@ def announce(target: Target) -> Manifest:
 def _status(target: Target) -> dict[str, str]:
     told = {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
     about = {"application": target.application, "run": RUN, "pull-request": "$(params.pull-request)"}
-    told |= about if target.linked or target.commented else {}
-    return told | ({"environment-url": target.url} if target.commented else {})
+    told |= about if target.linked or target.placed else {}
+    return told | ({"environment-url": target.url} if target.placed else {})
 
 
 def _overtaking(target: Target) -> dict[str, str]:

@@ -48,6 +48,11 @@ class Delivery:
         return before(self.settings, self.environment, self.stack.elsewhere)
 
     @property
+    def announces(self) -> bool:
+        """Whether a merge is announced before it is rolled out: it waits, or GitHub hears of deployments."""
+        return self.environment.approval is not None or self.after is not None or self.settings.forge.deployments
+
+    @property
     def vouches(self) -> bool:
         """Whether a merge that was rolled out here is signed, so that another environment may promote it."""
         return self.builds is None and self.environment.mark.private_key is not None

@@ -43,6 +43,7 @@ def status_api(forge: Forge) -> Api:
         app=forge.app,
         run_url=forge.run_url or "",
         comments=forge.comment,
+        deployments=forge.deployments,
     )
 
 

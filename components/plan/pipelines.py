@@ -43,9 +43,7 @@ def pipelines(delivery: Delivery, application: Application) -> dict[str, Manifes
     target, builds, environment = _target(delivery, application), delivery.builds, delivery.environment
     if not builds:
         return {
-            target.pipeline: promotion.spec(
-                target, approved=environment.approval is not None, chained=delivery.after is not None
-            ),
+            target.pipeline: promotion.spec(target, approved=environment.approval is not None, announced=delivery.announces),
             target.proof_pipeline: proof.spec(target, environment.promotes_from),
         }
     recipe = pull_request.Recipe(
@@ -97,7 +95,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         before_rollout=longest(application.before_rollout),
         url=_url(environment, application),
         linked=settings.forge.run_url is not None,
-        commented=settings.forge.comment,
+        placed=settings.forge.comment or settings.forge.deployments,
         waits=delivery.waits + (seconds(environment.approval.timeout) if environment.approval else 0),
     )
 

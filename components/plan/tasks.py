@@ -1,5 +1,7 @@
 """From settings to the Tasks of one environment."""
 
+from dataclasses import replace
+
 from components.conventions import Manifest
 from components.pipelines import fork
 from components.plan import chain, forge, mark
@@ -57,11 +59,13 @@ _TESTS_AGAIN = "To run them again: a comment that says `/ok-to-test {commit}` an
 
 
 def _waits_for(delivery: Delivery) -> str:
-    """Return what the commit status says that a merge waits for; empty where it goes on at once."""
+    """Return what the commit status says that a merge waits for; empty where nothing is said before it has ended."""
     approval, after = delivery.environment.approval, delivery.after
     if approval:
         return approve.waits_for(approval, after.name if after else None)
-    return f"waits for {after.name} to roll it out and vouch for it, up to {chain.shown(delivery.waits)}" if after else ""
+    if after:
+        return f"waits for {after.name} to roll it out and vouch for it, up to {chain.shown(delivery.waits)}"
+    return "is proven, then rolled out" if delivery.announces and not delivery.builds else ""
 
 
 def _of_merges(delivery: Delivery) -> dict[str, Manifest]:
@@ -105,5 +109,7 @@ def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
     if delivery.ok_to_test:
         made[permit.NAME] = permit.spec(api=forge.reader_api(delivery.settings.forge, delivery.ok_to_test))
         made[tests.NAME] = tests.spec(build_task(delivery.stack, builds))
-        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api, again=_TESTS_AGAIN, quotes=delivery.quotes)
+        # Nothing is rolled out there.
+        untold = replace(api, deployments=False)
+        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=untold, again=_TESTS_AGAIN, quotes=delivery.quotes)
     return made

@@ -99,6 +99,12 @@ class Forge(Model):
         description="whether a comment on the pull request tells what became of it, environment by environment. A token "
         "that may not write one fails nothing: the log of the step `report` says so",
     )
+    deployments: bool = Field(
+        default=False,
+        description="whether GitHub hears of each rollout as a deployment to the environment; that may start workflows, and "
+        "takes one more right (Deployments: write)",
+        examples=[True],
+    )
     addresses: list[form.AddressRange] = Field(
         default_factory=list,
         description="where the forge is, for git and its REST API; pods that talk to it reach these alone. By default every "

@@ -15,6 +15,7 @@ PATH = "/credentials/forge"
 STATUSES = {"statuses": "write"}
 PULL_REQUESTS = {"pull_requests": "read"}
 COMMENTS = {"pull_requests": "write"}
+DEPLOYMENTS = {"deployments": "write"}
 # Who may write to a repository is part of its metadata.
 COLLABORATORS = {"metadata": "read"}
 
@@ -33,6 +34,13 @@ class Api:
     """Where people see a run, with placeholders; empty where that is not known."""
     comments: bool = False
     """Whether the pull request has a comment about its deliveries."""
+    deployments: bool = False
+    """Whether GitHub is told of deployments."""
+
+    @property
+    def places(self) -> bool:
+        """Whether people are told where the application is."""
+        return self.comments or self.deployments
 
 
 def volume(api: Api) -> Manifest:
@@ -80,13 +88,13 @@ def status_env(*, environment: str, api: Api, again: str = "", rights: Mapping[s
         "ENVIRONMENT": environment,
         "CONTEXT_SUFFIX": "$(params.context-suffix)",
     }
+    if api.places:
+        made |= {"PARAM_ENVIRONMENT_URL": "$(params.environment-url)"} | about()
     if api.comments:
-        made |= {
-            "COMMENT_RIGHTS": json.dumps(COMMENTS),
-            "PARAM_ENVIRONMENT_URL": "$(params.environment-url)",
-            "RUN_AGAIN": again,
-        }
-    return made | page_env(environment=environment, api=api) | (about() if api.comments else {})
+        made |= {"COMMENT_RIGHTS": json.dumps(COMMENTS), "RUN_AGAIN": again}
+    if api.deployments:
+        made["DEPLOYMENT_RIGHTS"] = json.dumps(DEPLOYMENTS)
+    return made | page_env(environment=environment, api=api)
 
 
 def page_env(*, environment: str, api: Api, **known: str) -> dict[str, str]:
@@ -108,5 +116,5 @@ def about() -> dict[str, str]:
 
 def told_params(api: Api) -> list[Manifest]:
     """Return the params that a Task takes for these alone."""
-    used = (ABOUT if api.comments or api.run_url else {}) | (PLACE if api.comments else {})
+    used = (ABOUT if api.places or api.run_url else {}) | (PLACE if api.places else {})
     return late_params(used)

@@ -62,7 +62,7 @@ def test_a_forge_that_gives_no_token_now_leaves_all_of_it(reporter: Reporter) ->
     app = {"APP_ID": "1", "APP_INSTALLATION": "2", "APP_KEY_FILE": str(key(reporter)), "APP_RIGHTS": "{}", "TOKEN_FILE": ""}
     result, left = reported(reporter, [STAGED], **app)
     assert result.code == 0, result.err
-    assert left["what"] == ["comment", "heads", "promotable", "staging"]
+    assert left["what"] == ["comment", "deployment", "heads", "promotable", "staging"]
 
 
 def key(reporter: Reporter) -> Any:
@@ -107,9 +107,9 @@ def test_open_pull_requests_that_cannot_be_told_are_left(reporter: Reporter) -> 
 # --- later ---
 
 
-def tasks(forge: Forge, token: str, *, after_merge: bool = False) -> list[dict[str, str]]:
+def tasks(forge: Forge, token: str, *, after_merge: bool = False, deployments: bool = False) -> list[dict[str, str]]:
     """The job's variables, as the component declares them."""
-    api = Api(url=forge.api, credential=FORGE_TOKEN, comments=True)
+    api = Api(url=forge.api, credential=FORGE_TOKEN, comments=True, deployments=deployments)
     spec = report.spec(environment="staging", api=api, again="", after_merge=after_merge)
     made = job(TellingArgs(environment="staging", namespace="staging-ci", tools_image="", reports={"report": spec}), {})
     (container,) = made["jobTemplate"]["spec"]["template"]["spec"]["containers"]
