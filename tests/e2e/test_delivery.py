@@ -19,6 +19,10 @@ def test_a_merged_pull_request_puts_the_staged_digest_into_production(world: Wor
     world.serves("staging", message)
     staged = world.digest("staging")
     assert world.status("staging", pull_request.head_sha)[0] == "success"
+    said = world.comment("staging", pull_request)
+    assert "### staging: done" in said
+    assert f"| commit | {pull_request.head_sha} |\n| digest | `{staged}` |" in said
+    assert "| build.test |" in said, "each step with its seconds"
     assert message not in world.page("production"), "production changed before the merge"
     assert _image(world, "production") == before
 
@@ -29,6 +33,8 @@ def test_a_merged_pull_request_puts_the_staged_digest_into_production(world: Wor
     world.serves("production", message)
     assert world.digest("production") == staged
     assert world.status("production", pull_request.head_sha)[0] == "success"
+    assert "### production: done" in world.comment("production", pull_request), "by an account of its own"
+    assert world.comment("staging", pull_request) == said
     tasks = {
         item["metadata"]["labels"]["tekton.dev/pipelineTask"]
         for item in world.kubernetes.task_runs("production-ci", run["metadata"]["name"])
@@ -44,6 +50,9 @@ def test_an_updated_pull_request_is_staged_again(world: World) -> None:
     assert succeeded, told
     world.serves("staging", "Second try")
     assert world.deployment("staging").metadata.annotations["tekton-delivery/commit"] == sha
+    said = world.comment("staging", pull_request)
+    assert f"| commit | {sha} |" in said
+    assert pull_request.head_sha not in said
 
 
 def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: World) -> None:
@@ -57,6 +66,10 @@ def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: Wor
     name = run["metadata"]["name"]
     assert description == f'{name}: step test failed (exit code 1); log: "not ok 2 - the message is finished"'
     assert "not ok" in world.logs(run, "build", "test")
+    said = world.comment("staging", pull_request)
+    assert "### staging: failed" in said
+    assert "\nnot ok" in said, "the last lines of what failed"
+    assert f"`python -m operate retry staging chespirito {pull_request.number}`" in said
 
 
 def test_tests_that_take_too_much_memory_say_so_and_what_gives_them_more(world: World) -> None:
