@@ -1,5 +1,8 @@
-"""What GitHub has and Gitea has not: Apps and deployments. A front that gives an installation's tokens, keeps deployments, and
-hands the rest on to Gitea; what GitHub's published models do not take of a body it refuses."""
+"""What GitHub has and Gitea has not: Apps and deployments.
+
+A front that gives an installation's tokens, keeps deployments, and hands the rest on to Gitea. What GitHub's published
+models do not take of a body it refuses.
+"""
 
 import base64
 import contextlib
