@@ -17,6 +17,7 @@ from components.policies.component import Policies
 from components.pruning import Pruning
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
+from components.telling import Telling
 
 
 def main(loaded: Stack | None = None) -> None:
@@ -36,6 +37,7 @@ def main(loaded: Stack | None = None) -> None:
         policies.append(Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
         Access(f"{part.name}-access", part.access(environment), opts)
         Pruning(f"{part.name}-pruning", part.pruning(environment), opts)
+        Telling(f"{part.name}-telling", part.telling(environment), opts)
         Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts)
         for application in part.applications(environment):
             Application(f"{part.name}-{application.application}", application, opts)

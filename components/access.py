@@ -84,6 +84,9 @@ SUPERVISOR_RULES: list[Rule] = [
 
 REPORTER_RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["taskruns"], "verbs": ["list"]}]
 
+# What a failed step printed last. Names of pods are made for each run.
+LOG_READER_RULES: list[Rule] = [{"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}]
+
 # The minimum that the sink of Triggers 0.37 needs: informers for the trigger objects of its namespace, and creating runs.
 # An informer streams by `watch` alone where the API server can (Kubernetes 1.34); before, it also has to `list`.
 LISTENER_RULES: list[Rule] = [
@@ -121,6 +124,8 @@ class AccessArgs:
     pull_secret: str | None
     """Secret by which images of steps are pulled; None for a registry that needs none."""
     runs_untrusted_code: bool
+    quotes_logs: bool = False
+    """Whether the reporter may read what the pods of the delivery namespace print."""
     existing: bool = False
     """Whether workloads are somebody else's."""
     approval: Approval | None = None
@@ -167,7 +172,8 @@ class Access(pulumi.ComponentResource):
             common,
             child,
         )
-        bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, REPORTER_RULES, common, child)
+        reporter = REPORTER_RULES + (LOG_READER_RULES if args.quotes_logs else [])
+        bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, reporter, common, child)
         if args.runs_untrusted_code:
             bind(name, SUPERVISOR, args.delivery_namespace, args.delivery_namespace, SUPERVISOR_RULES, common, child)
         if args.approval:

@@ -33,6 +33,8 @@ UNTRUSTED = "untrusted"
 REPORTER = "reporter"
 SUPERVISOR = "supervisor"
 PRUNER = "pruner"
+# The job that runs as the reporter.
+TELLER = "teller"
 LISTENER = "listener"
 
 # The Secret by which the forge signs webhooks; those of runs are in `credential`.

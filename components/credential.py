@@ -67,6 +67,9 @@ QUARANTINE_PUSH = Credential(
 MARK_SIGNING = Credential(name="mark-signing", opens=())
 # What they open lies outside, where pull-request code gets by the proxy.
 BUILD_SECRETS = Credential(name="build-secrets", opens=(), untrusted_steps=("test", "image"))
+# Fingerprints of what pods with pull-request code hold, by which it is hidden in what is quoted of their logs.
+LOG_MASKS = Credential(name="log-masks", opens=())
+LOG_MASKS_KEY = "masks"
 # No Secret: a token of the pod's own (`api_token` in `components/tasks/step.py`).
 KUBERNETES_API = Credential(name="kubernetes-api", opens=("api-server",))
 

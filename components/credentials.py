@@ -8,9 +8,11 @@ from urllib.parse import quote, urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
+import pulumi_random as random
 
 from components.conventions import labels, token
-from components.credential import Credential
+from components.credential import LOG_MASKS, LOG_MASKS_KEY, Credential
+from components.masks import fingerprints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class CredentialsArgs:
     delivery_namespace: pulumi.Input[str]
     held: Mapping[Credential, Held]
     """Each credential that somebody mounts here, and what is in it."""
+    masked: tuple[pulumi.Output[str], ...] | None = None
+    """Secrets that are hidden in what is quoted of logs; None where nothing is quoted."""
 
 
 class Credentials(pulumi.ComponentResource):
@@ -62,6 +66,10 @@ class Credentials(pulumi.ComponentResource):
             declare(credential.secret, credential, held, args.delivery_namespace)
             if credential.for_applications:
                 declare(f"workload-{credential.secret}", credential, held, args.workload_namespace)
+        if args.masked is not None:
+            key = random.RandomPassword(f"{name}-{LOG_MASKS.secret}", length=40, special=False, opts=child).result
+            made = pulumi.Output.all(key, *args.masked).apply(lambda known: fingerprints(known[1:], known[0]))
+            declare(LOG_MASKS.secret, LOG_MASKS, {LOG_MASKS_KEY: made}, args.delivery_namespace)
         self.register_outputs({})
 
 

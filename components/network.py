@@ -14,7 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import addresses
-from components.conventions import PRUNER, Manifest, labels, token
+from components.conventions import PRUNER, TELLER, Manifest, labels, token
 from components.credential import BY_VOLUME
 
 # What the steps are given that ask an application for a smoke check.
@@ -23,6 +23,7 @@ TASK_LABEL = "tekton.dev/pipelineTask"
 LISTENER_LABEL = "eventlistener"
 LISTENER_PORT = 8080
 PRUNER_LABELS = {"app.kubernetes.io/component": PRUNER}
+TELLER_LABELS = {"app.kubernetes.io/component": TELLER}
 # The port of the Service `kubernetes`, and the one that the API server itself has on most clusters: a network plugin may
 # look at a packet before or after the first has become the second.
 API_SERVER_PORTS = (443, 6443)
@@ -104,7 +105,7 @@ class Network(pulumi.ComponentResource):
         everybody = closed({"matchLabels": ours} if ours else None)
         declare("workload", args.workload_namespace, everybody | applications(args.ports, ours))
         heard = listener(args.listener, args.api_server) if args.listener else {}
-        declare("delivery", args.delivery_namespace, closed() | tasks(args) | pruner(args.api_server) | heard)
+        declare("delivery", args.delivery_namespace, closed() | tasks(args) | jobs(args) | heard)
         self.register_outputs({})
 
 
@@ -189,14 +190,17 @@ def opened(task: Manifest) -> set[str]:
     return reached
 
 
-def pruner(api_server_addresses: Sequence[str]) -> dict[str, Manifest]:
-    """Return the opening of the job that deletes ended runs."""
+def jobs(args: NetworkArgs) -> dict[str, Manifest]:
+    """Return the openings of the job that deletes ended runs, and of the one that tells the forge late how some ended."""
+    api, forge = api_server(args.api_server), outside(args.forge_api, args.own)
+    openings = {
+        "pruner-to-api-server": (PRUNER_LABELS, api),
+        "teller-to-api-server": (TELLER_LABELS, api),
+        "teller-to-forge-api": (TELLER_LABELS, forge),
+    }
     return {
-        "pruner-to-api-server": {
-            "podSelector": {"matchLabels": PRUNER_LABELS},
-            "policyTypes": ["Egress"],
-            "egress": [api_server(api_server_addresses)],
-        }
+        name: {"podSelector": {"matchLabels": who}, "policyTypes": ["Egress"], "egress": [opening]}
+        for name, (who, opening) in openings.items()
     }
 
 

@@ -215,9 +215,11 @@ class Cluster:
         found = self._objects.list_cluster_custom_object(*_TRIGGERS, plural, label_selector=PART)
         return list(found["items"])
 
-    def log(self, environment: str, pod: str, container: str) -> str:
-        """Return what a container of a run's pod has printed."""
-        return str(self._core.read_namespaced_pod_log(pod, self.delivery_namespace(environment), container=container))
+    def log(self, environment: str, pod: str, container: str, lines: int | None = None) -> str:
+        """Return what a container of a run's pod has printed, or so many of its last lines."""
+        last = {"tail_lines": lines} if lines else {}
+        namespace = self.delivery_namespace(environment)
+        return str(self._core.read_namespaced_pod_log(pod, namespace, container=container, **last))
 
     def create_run(self, environment: str, body: Manifest) -> None:
         """Start a PipelineRun. Raises ConflictError if there is one of that name."""

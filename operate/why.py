@@ -5,13 +5,17 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from kubernetes import client
+
 from components.conventions import Manifest, plain
 from operate import rebuild, status
 from operate.errors import OperateError
 from operate.runs import EVENT, PULL_REQUEST, RUN, absent, reasons
 from operate.target import Target
-from steps import failure
+from steps import failure, tail
 
+# Of what a failed step printed; `logs` shows all of it.
+_LINES = 10
 TASK = "tekton.dev/pipelineTask"
 
 
@@ -40,6 +44,8 @@ class Way:
     state: str
     """`success`, `failure` or `goes on`."""
     reason: str
+    printed: list[str] = field(default_factory=list)
+    """The last lines of the step that failed, where nothing else says why and its pod is still there."""
     steps: list[Step] = field(default_factory=list)
 
 
@@ -72,7 +78,8 @@ def _of(target: Target, number: int) -> Iterator[Way]:
         here, live = task_runs.get(of["name"], []), run.get("status") or {}
         condition: Manifest = next(iter(live.get("conditions") or []), {})
         ended = {"True": "success", "False": "failure"}.get(str(condition.get("status")), "goes on")
-        why = told.get(of["name"]) or ("" if ended != "failure" else failure.told(of["name"], here))
+        said = told.get(of["name"]) or ""
+        unsaid = ended == "failure" and not said
         yield Way(
             environment=target.environment,
             run=plain(of["name"]),
@@ -80,7 +87,8 @@ def _of(target: Target, number: int) -> Iterator[Way]:
             since=plain(of["creationTimestamp"]),
             seconds=_seconds(live.get("startTime"), live.get("completionTime")),
             state=ended,
-            reason=plain(why),
+            reason=plain(failure.told(of["name"], here) if unsaid else said),
+            printed=_printed(target, here) if unsaid else [],
             steps=[step for each in here for step in _steps(each)],
         )
 
@@ -94,8 +102,19 @@ def _steps(task_run: Manifest) -> Iterator[Step]:
         yield Step(
             name=plain(f"{task} / {step['name']}"),
             seconds=_seconds(ended.get("startedAt"), ended.get("finishedAt")),
-            outcome=failure.exited(step) if ended.get("exitCode") else "" if ended else "has not ended",
+            outcome=failure.exited(task_run, step) if ended.get("exitCode") else "" if ended else "has not ended",
         )
+
+
+def _printed(target: Target, task_runs: list[Manifest]) -> list[str]:
+    run, step = failure.failed(task_runs)
+    pod = (run.get("status") or {}).get("podName")
+    if step is None or not pod:
+        return []
+    try:
+        return tail.last(tail.shown(target.cluster.log(target.environment, pod, step["container"], _LINES)))
+    except client.ApiException:  # it is gone, or not for everybody who asks
+        return []
 
 
 def _seconds(start: Any, end: Any) -> float | None:
@@ -123,6 +142,7 @@ def lines(found: Target, number: int) -> Iterator[str]:
             yield f"  {step.name:30} {seconds:>8}  {step.outcome}".rstrip()
         if way.reason:
             yield f"  {way.reason}"
+        yield from (f"    | {line}" for line in way.printed)
     yield f"now: {_now(found)}"
 
 

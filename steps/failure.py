@@ -11,7 +11,20 @@ Object = dict[str, Any]
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 # Services are sidecars in Tekton's words.
 _ABSENT = re.compile('^the sidecar "([^"]+)" in TaskRun "[^"]+" failed to (pull the image|start)')
-_AWAITS = "await-"
+# How the steps are called that wait for a service to get ready.
+AWAITS = "await-"
+# What raises the limits of the steps whose memory a pull request's code takes, by the steps' names.
+_MEMORY = {
+    "fetch": "applications[].fetch.memory",
+    "test": "build.testResources.memory",
+    "image": "build.imageResources.memory",
+}
+# What gives all of them more time.
+_TIMEOUT = "build.timeout"
+# How Tekton says it of the TaskRuns that it cancels: `TaskRun cancelled as the PipelineRun it belongs to has timed out.`
+_RUN_TIMEOUT = "has timed out"
+# By the kernel, or by whoever may.
+_KILLED = 137
 # How the step ends that builds images where a RUN of the tests' stage has failed.
 TESTS_FAILED = 10
 _SUPERSEDED = {
@@ -32,10 +45,42 @@ def has_failed(task_run: Object, step: str) -> bool:
     return any(found["name"] == step and _code(found) for found in steps)
 
 
-def exited(step: Object) -> str:
-    """Return how a step ended that failed."""
-    memory = ", out of memory" if step["terminated"].get("reason") == "OOMKilled" else ""
-    return f"failed (exit code {_code(step)}{memory})"
+def failed(task_runs: list[Object]) -> tuple[Object, Object | None]:
+    """Return the TaskRun that made a run fail, or an empty one, and which of its steps did, if one did."""
+    run = next((found for found in task_runs if _condition(found).get("status") == "False"), {})
+    return run, next((step for step in (run.get("status") or {}).get("steps") or [] if _code(step)), None)
+
+
+def exited(task_run: Object, step: Object) -> str:
+    """Return how a step ended that failed, and of its memory the limit with the setting that raises it."""
+    code = _code(step)
+    limit, setting = memory(task_run, step["name"])
+    if _ran_out(step):
+        return _out_of_memory(limit, setting)
+    # The kernel may have killed a process of the step's and not the step, whose end then says nothing of it.
+    if code == _KILLED and setting:
+        return f"was killed (exit code {code}); its memory is {limit} ({setting})"
+    return f"failed (exit code {code})"
+
+
+def memory(task_run: Object, step: str) -> tuple[str, str]:
+    """Return a step's limit of memory, e.g. `1Gi`, and the setting that raises it; empty where there is none."""
+    limit = _limit(task_run, "steps", step)
+    return limit, _MEMORY.get(step, "") if limit else ""
+
+
+def _limit(task_run: Object, kind: str, name: str) -> str:
+    declared = ((task_run.get("status") or {}).get("taskSpec") or {}).get(kind) or []
+    found: Object = next((each for each in declared if each.get("name") == name), {})
+    return str(((found.get("computeResources") or {}).get("limits") or {}).get("memory") or "")
+
+
+def _ran_out(container: Object) -> bool:
+    return bool((container.get("terminated") or {}).get("reason") == "OOMKilled")
+
+
+def _out_of_memory(limit: str, setting: str) -> str:
+    return f"ran out of memory{f' at {limit}' if limit else ''}{f' ({setting})' if limit and setting else ''}"
 
 
 def annotation(task_runs: list[Object], *names: str) -> str:
@@ -54,40 +99,45 @@ def superseded(task_runs: list[Object]) -> str:
 
 def told(run: str, task_runs: list[Object]) -> str:
     """Return why a run failed, as its TaskRuns tell."""
-    failed = next((found for found in task_runs if _condition(found).get("status") == "False"), {})
-    return line(f"{run}: {_why(failed)}")
+    return line(f"{run}: {_why(*failed(task_runs))}")
 
 
-def _why(failed: Object) -> str:
-    condition, status = _condition(failed), failed.get("status") or {}
+def _why(run: Object, step: Object | None) -> str:
+    condition = _condition(run)
     message = condition.get("message") or ""
-    step = next((step for step in status.get("steps") or [] if _code(step)), None)
-    ended = _ended(status, step)
+    ended = _ended(run, step)
     besides = f"; {ended}" if ended else ""
     absent = _ABSENT.match(message)
     if absent:
         return f"the service {absent[1]} failed to {absent[2]}"
     if step is None:
         return ended or message or "failed"
+    if condition.get("reason") == "TaskRunCancelled" and _RUN_TIMEOUT in message:
+        return f"step {step['name']} had not ended when the time of the whole run was over"
     if condition.get("reason") == "TaskRunCancelled":
         return f"cancelled in step {step['name']}"
     if condition.get("reason") == "TaskRunTimeout":
-        return f"step {step['name']} did not end within {failed['spec'].get('timeout')}"
-    if step["name"].startswith(_AWAITS):
-        return f"the service {step['name'].removeprefix(_AWAITS)} did not get ready{besides}"
-    if step["name"] == "image" and _code(step) == TESTS_FAILED:
+        setting = f" ({_TIMEOUT})" if step["name"] in _MEMORY else ""
+        return f"step {step['name']} did not end within {run['spec'].get('timeout')}{setting}"
+    if step["name"].startswith(AWAITS):
+        return f"the service {step['name'].removeprefix(AWAITS)} did not get ready{besides}"
+    if step["name"] == "image" and _code(step) == TESTS_FAILED and not _ran_out(step):
         return f"tests failed (step image){besides}"
-    return f"step {step['name']} {exited(step)}{besides}"
+    return f"step {step['name']} {exited(run, step)}{besides}"
 
 
-def _ended(status: Object, step: Object | None) -> str | None:
+def _ended(run: Object, step: Object | None) -> str | None:
     """Return which service had ended. Those that still run after the steps Tekton ends itself."""
-    for sidecar in status.get("sidecars") or []:
+    for sidecar in (run.get("status") or {}).get("sidecars") or []:
         gone = sidecar.get("terminated") or {}
         if not _code(sidecar) or gone.get("reason") == "Completed":
             continue
         if step is None or (gone.get("finishedAt") or "") < (step["terminated"].get("finishedAt") or ""):
-            return f"the service {sidecar['name']} had ended (exit code {_code(sidecar)})"
+            name = sidecar["name"]
+            if _ran_out(sidecar):
+                setting = f"services.{name}.resources.memory"
+                return f"the service {name} {_out_of_memory(_limit(run, 'sidecars', name), setting)}"
+            return f"the service {name} had ended (exit code {_code(sidecar)})"
     return None
 
 

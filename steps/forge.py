@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ _SECONDS = 20.0
 _ATTEMPTS = 4
 # What is worth asking again, and how long a forge may have a step wait before it.
 _BUSY, _PATIENCE = (408, 429, 500, 502, 503, 504), 60.0
+# By which GitHub also answers who asks too often, with a word about when to come back.
+_REFUSED = 403
 _TOKEN = re.compile("[!-~]+")
 # What the tools image believes by itself.
 _SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -34,9 +37,11 @@ _PEER = "forge-api"
 class ForgeError(StepError):
     """What the forge refused, or that it does not answer."""
 
-    def __init__(self, text: str, status: int = 0) -> None:
+    def __init__(self, text: str, status: int = 0, *, passing: bool = False) -> None:
         super().__init__(text)
         self.status = status
+        self.passing = passing
+        """Whether it may be another answer later: the forge is down, or has been asked too often."""
 
 
 class NoJsonError(ForgeError):
@@ -110,9 +115,24 @@ class Forge:
         except ValueError as error:
             raise NoJsonError(f"{self._shown(self._repository + path)} answers no JSON") from error
 
-    def post(self, path: str, body: Mapping[str, Any]) -> None:
-        """Tell the forge something. Raises ForgeError."""
-        self._request("POST", self._repository + path, self._token, body)
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Tell the forge something, and return what it has made of it, or None. Raises ForgeError."""
+        return self._told("POST", path, body)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Change something, and return what it is then, or None. Raises ForgeError."""
+        return self._told("PATCH", path, body)
+
+    def delete(self, path: str) -> None:
+        """Delete something. Raises ForgeError."""
+        self._request("DELETE", self._repository + path, self._token)
+
+    def _told(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        answer = self._request(method, self._repository + path, self._token, body)
+        try:
+            return parsed(answer.decode("utf-8", "replace"))
+        except ValueError:
+            return None
 
     def _exchanged(self, app: App, repository: str) -> str:
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": json.loads(app.rights)}
@@ -121,9 +141,9 @@ class Forge:
         try:
             answer = self._request("POST", path, jwt, wanted)
         except ForgeError as error:
-            status = error.status
+            status, passing = error.status, error.passing
         else:
-            status = 201
+            status, passing = 201, False
             try:
                 return _formed(parsed(answer.decode())["token"])
             except (ValueError, TypeError, KeyError):
@@ -134,7 +154,7 @@ class Forge:
             404: f"it has no installation {app.installation}",
             422: f"its installation {app.installation} lacks {repository} or one of the rights {app.rights}",
         }.get(status, "no answer that holds one")
-        raise ForgeError(f"the forge gives the GitHub App {app.id} no token (status {status:03}): {why}")
+        raise ForgeError(f"the forge gives the GitHub App {app.id} no token (status {status:03}): {why}", passing=passing)
 
     def _request(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> bytearray:
         """Ask, and again where there was no answer or the forge has too much to do. Redirects are not followed."""
@@ -147,17 +167,22 @@ class Forge:
                 raise ForgeError(f"{self._shown(path)} is not believed: {error.verify_message}") from error
             except (OSError, HTTPException) as error:
                 if not left:
-                    raise ForgeError(f"{self._shown(path)} does not answer: {error or type(error).__name__}") from error
+                    told = f"{self._shown(path)} does not answer: {error or type(error).__name__}"
+                    raise ForgeError(told, passing=True) from error
             else:
                 if status < 300:
                     return answer
-                if not left or status not in _BUSY:
-                    raise ForgeError(f"{self._shown(path)} answers {status}", status)
-                wait = min(float(after), _PATIENCE) if after.isdecimal() else wait
+                busy = status in _BUSY or (status == _REFUSED and after is not None)
+                if not left or not busy:
+                    raise ForgeError(f"{self._shown(path)} answers {status}", status, passing=busy)
+                wait = wait if after is None else after
+                if wait > _PATIENCE:
+                    told = f"{self._shown(path)} answers {status}, and wants to be asked in {wait:.0f} s again"
+                    raise ForgeError(told, status, passing=True)
             time.sleep(wait)
         raise AssertionError
 
-    def _exchange(self, method: str, path: str, token: str, data: bytes | None) -> tuple[int, bytearray, str]:
+    def _exchange(self, method: str, path: str, token: str, data: bytes | None) -> tuple[int, bytearray, float | None]:
         made, self._kept = self._kept or connection(self._url, self._tls), None
         try:
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "tekton-delivery"}
@@ -171,7 +196,7 @@ class Forge:
             raise
         if not response.will_close:
             self._kept = made
-        return response.status, answer, response.headers.get("Retry-After") or ""
+        return response.status, answer, _wait(response.headers)
 
     def _read(self, response: HTTPResponse, path: str) -> bytearray:
         """Read an answer that is no larger than it may be."""
@@ -187,6 +212,19 @@ class Forge:
 
     def _shown(self, path: str) -> str:
         return f"{self._url.scheme}://{self._url.netloc}{self._url.path.rstrip('/')}{path}"
+
+
+def _wait(headers: Message) -> float | None:
+    """Return in how many seconds a forge wants to be asked again; None where it does not say.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+    after, reset = headers.get("Retry-After") or "", headers.get("X-RateLimit-Reset") or ""
+    if after.isdecimal():
+        return float(after)
+    if headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal():
+        return max(1.0, float(reset) - time.time())
+    return None
 
 
 def _believing(trust: Trust | None) -> ssl.SSLContext:

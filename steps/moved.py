@@ -7,6 +7,7 @@ from steps import statuses, trust
 from steps.forge import Api, Forge
 from steps.git import Repository
 from steps.inputs import given
+from steps.links import Page
 from steps.result import log
 from steps.statuses import Branch
 
@@ -17,6 +18,7 @@ class Inputs:
 
     api: Api
     branch: Branch
+    page: Page | None
     url: str = given("PARAM_REPOSITORY_URL")
     paths: tuple[str, ...] = given("PARAM_PATHS")
     before: str = given("PARAM_BEFORE")
@@ -31,7 +33,7 @@ def run(inputs: Inputs) -> None:
     if not touched:
         return
     with Forge(inputs.api) as forge:
-        if not statuses.tell_open_heads(forge, inputs.branch):
+        if not statuses.tell_open_heads(forge, inputs.branch, inputs.page):
             raise SystemExit(1)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from steps import kubernetes, notes
+from steps import kubernetes, notes, tail
 from steps.kubernetes import ApiError, ForbiddenError, Kubernetes
 from steps.result import log, warn
 from steps.text import quoted
@@ -29,8 +29,6 @@ _REFUSED = re.compile("unauthorized|authorization failed|denied|forbidden|no bas
 _PLATFORM = re.compile("no match for platform", re.IGNORECASE)
 _PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 _CREATE = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
-# Of what a container has printed, the line that says most: the last one that reads as an error.
-_TELLING = re.compile("error|exception|fatal|panic|cannot|failed|refused|denied|not found|no such", re.IGNORECASE)
 # By this policy the kubelet keeps the end of a container's log; the stack declares it where it may be shown.
 LOGS = "FallbackToLogsOnError"
 
@@ -167,9 +165,7 @@ def _crashed(ended: Object, declared: Object) -> str:
     text = f"ended at its start (exit code {ended.get('exitCode', 0)})"
     if declared.get("terminationMessagePolicy") != LOGS or not ended.get("message"):
         return text
-    lines = [line for line in ended["message"].splitlines() if line.strip()]
-    telling = [line for line in lines if _TELLING.search(line)] or lines
-    return _told(text, telling[-1]) if telling else text
+    return _told(text, tail.telling(ended["message"].splitlines()))
 
 
 def _answered(message: str) -> str:

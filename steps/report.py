@@ -1,22 +1,32 @@
 """Tells the forge how a run ended: the commit status of this environment, with the reason in one line; whether the commit
-can be promoted as it is; and, after a merge, that other pull requests to the same branch no longer can."""
+can be promoted as it is; what the pull request's comment says of it; and, after a merge, that other pull requests to the
+same branch no longer can.
 
-from collections.abc import Iterator
+What it tells has happened, whether the forge hears of it or not. So a forge that is down, or that is asked too often, fails
+no run: what it was not told is the step's result, and told later (steps/retell.py). What it refuses for good fails the run,
+since somebody has to mend that: a token, an App's key, a right.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
 
-from steps import failure, kubernetes, notes, statuses, summary
+from steps import comments, deployments, excerpt, kubernetes, statuses
+from steps.comments import Comment
+from steps.deployments import INACTIVE, QUEUED, Deployment, Deployments
+from steps.ending import Ending
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
 from steps.kubernetes import Access, ApiError, Kubernetes
-from steps.result import log, warn
+from steps.links import Page
+from steps.result import log, warn, write
 from steps.statuses import FAILURE, PENDING, SUCCESS, Branch
+from steps.text import compact
 
-# The steps that look at the base branch before they tell whether the commit can be promoted; the first one is of runs that
-# the last release started.
-_LOOKS = ("commits", "stage")
+# What may have to be told later: each status by its context's end, the comment, the deployment, and the open pull requests.
+COMMENT, DEPLOYMENT, HEADS = "comment", "deployment", "heads"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,121 +45,189 @@ class Inputs:
     untrusted: str = given("UNTRUSTED_ACCOUNT")
     fetch: str = given("FETCH_STEP")
     after_merge: bool = given("AFTER_MERGE")
+    masks: Path | None = given("LOG_MASKS")
+    """Fingerprints of what pods hold that run a pull request's code; None where their logs are not quoted."""
+    page: Page | None
+    comment: Comment | None
+    deployments: Deployments | None
+    untold: Path | None = given("RESULT_UNTOLD_PATH")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    """What is told later than it happened."""
+
+    what: frozenset[str]
+    since: datetime
+    """When it could not be told."""
+    me: int | None
+    """Who writes the comment."""
 
 
 def run(inputs: Inputs) -> None:
-    """Tell. A run whose end cannot be told fails by that, once all else is told."""
-    with Forge(inputs.api) as forge:
-        if not _Report(inputs, forge).tell():
-            raise SystemExit(1)
+    """Tell, and say what could not be told. A run fails by what the forge refuses for good, once all else is told."""
+    told = Report(inputs)
+    told.tell()
+    if told.untold and inputs.untold:
+        write(inputs.untold, compact({"what": sorted(told.untold), "me": told.me}))
+    if told.refused:
+        raise SystemExit(1)
+    if told.untold:
+        warn(f"the forge does not answer as it should; told later: {', '.join(sorted(told.untold))}")
 
 
-class _Report:
-    def __init__(self, inputs: Inputs, forge: Forge) -> None:
-        self._inputs, self._forge, self._told = inputs, forge, True
-        self._runs = _task_runs(inputs)
-        self._heard = [run for run in self._runs if self._is_believed(run)]
+class Report:
+    """What is told of one run."""
 
-    def _is_believed(self, run: Object) -> bool:
-        """Return whether no code of a pull request has run there: any step can add results to its TaskRun, declared or not.
+    def __init__(self, inputs: Inputs, late: Late | None = None) -> None:
+        self._inputs, self._late = inputs, late
+        self.me = late.me if late else None
+        self.untold = set[str]()
+        """What the forge could not be told."""
+        self.refused = False
+        """Whether it will not take something however often it is told."""
+        self._down = False
+        self._said = set[str]()
 
-        Where the fetch has failed, no step came after it.
-        """
-        account = (run.get("spec") or {}).get("serviceAccountName")
-        return account != self._inputs.untrusted or failure.has_failed(run, self._inputs.fetch)
-
-    def tell(self) -> bool:
-        """Return whether all about the run's own commit could be told."""
-        inputs, branch = self._inputs, self._inputs.branch
-        if failure.annotation(self._runs, notes.SUPERSEDED_BY) == inputs.sha:
-            log(f"a newer run of {inputs.sha} tells how it ends")
-            return True
-        state, description = self._end()
-        self._say(f"{inputs.environment}{branch.suffix}", state, self._with_tests(description or inputs.run))
-        promotable = self._result("promotable")
-        if promotable == "yes":
-            self._say(branch.promotable, SUCCESS, f"{inputs.environment} ran it, and {branch.name} has not moved since")
-            if self._overtaken():
-                self._say(branch.promotable, FAILURE, branch.moved)
-        elif promotable == "no":
-            self._say(branch.promotable, FAILURE, branch.moved)
-        elif promotable == "untouched":
-            self._say(branch.promotable, SUCCESS, description)
-        # When a merge's run is started by hand its branch has long moved, and others may have what the merge brought.
-        by_hand = failure.annotation(self._runs, *notes.BY_HAND)
-        # What others are not told does not make a good promotion a bad one.
-        if inputs.after_merge and self._result("touched") != "no" and not by_hand:
-            statuses.tell_open_heads(self._forge, branch)
-        return self._told
-
-    def _end(self) -> tuple[str, str]:
-        reason = self._result("reason")
-        # Cancelled between two tasks, a run counts as completed: what it was for has not begun, and no task has failed.
-        if self._inputs.status == "Completed" and not reason:
-            return FAILURE, failure.superseded(self._runs) or f"{self._inputs.run}: cancelled before it came to the rollout"
-        if self._inputs.status in ("Succeeded", "Completed"):
-            return SUCCESS, reason
-        # People hold it back; their `lift` starts it anew.
-        state = PENDING if reason.startswith(notes.QUEUED) else FAILURE
-        return state, reason or failure.superseded(self._runs) or failure.told(self._inputs.run, self._runs)
-
-    def _result(self, name: str) -> str:
-        value = next(_results(self._heard, name), None)
-        return failure.line(value) if isinstance(value, str) else ""
-
-    def _with_tests(self, description: str) -> str:
-        """Return a description with what the tests say of themselves. It is quoted, and decides nothing."""
-        said = next(filter(summary.is_one, _results(self._runs, "tests")), "")
-        before = f"{description}; tests: "
-        quoted = summary.shortened(said, statuses.LONGEST - len(before) - len('""'))
-        return f'{before}"{quoted}"' if quoted else description
-
-    def _say(self, name: str, state: str, description: str) -> None:
+    def tell(self) -> None:
+        """Tell all, or, late, what is left of it."""
+        inputs = self._inputs
         try:
-            statuses.set_status(self._forge, self._inputs.sha, name, state, description)
+            with Forge(inputs.api) as forge:
+                ending = Ending(
+                    run=inputs.run,
+                    status=inputs.status,
+                    runs=_task_runs(inputs),
+                    untrusted=inputs.untrusted,
+                    fetch=inputs.fetch,
+                )
+                if ending.overtaken_by(inputs.sha):
+                    log(f"a newer run of {inputs.sha} tells how it ends")
+                else:
+                    self._tell(forge, ending)
         except ForgeError as error:
             warn(f"error: {error}")
-            warn(f"error: the forge takes no status of {self._inputs.sha}")
-            self._told = False
+            all_of_it = {self._name, inputs.branch.promotable, COMMENT, DEPLOYMENT, HEADS}
+            self._failed(error, *(self._late.what if self._late else all_of_it))
 
-    def _overtaken(self) -> bool:
+    @property
+    def _name(self) -> str:
+        return f"{self._inputs.environment}{self._inputs.branch.suffix}"
+
+    def _tell(self, forge: Forge, ending: Ending) -> None:
+        inputs, branch = self._inputs, self._inputs.branch
+        state, description = ending.told()
+        printed = self._printed(ending)
+        self._say(forge, self._name, state, excerpt.quote(ending.with_tests(description or inputs.run), printed))
+        promotable = ending.result("promotable")
+        if promotable == "yes":
+            fresh = f"{inputs.environment} ran it, and {branch.name} has not moved since"
+            if self._say(forge, branch.promotable, SUCCESS, fresh) and self._overtaken(forge, ending.looked()):
+                self._say(forge, branch.promotable, FAILURE, branch.moved)
+        elif promotable == "no":
+            self._say(forge, branch.promotable, FAILURE, branch.moved)
+        elif promotable == "untouched":
+            self._say(forge, branch.promotable, SUCCESS, description)
+        # When a merge's run is started by hand its branch has long moved, and others may have what the merge brought.
+        if inputs.after_merge and ending.result("touched") != "no" and not ending.by_hand:
+            self._tell_heads(forge)
+        # Last: nobody waits for these.
+        self._deployment(ending, state, description)
+        self._comment(ending, state, description, printed)
+
+    def _is_due(self, what: str) -> bool:
+        return self._late is None or what in self._late.what
+
+    def _say(self, forge: Forge, name: str, state: str, description: str) -> bool:
+        """Set a status, and return whether it is set. What was set since by anybody knows better than what is told late."""
+        sha = self._inputs.sha
+        if not self._is_due(name):
+            return False
+        if self._down:
+            self.untold.add(name)
+            return False
+        try:
+            if self._late and name not in self._said and statuses.set_since(forge, sha, name, self._late.since):
+                log(f"{sha} {name}: was told since")
+                return False
+            page = self._inputs.page.of(sha) if self._inputs.page else ""
+            self.me = statuses.set_status(forge, sha, name, state, description, page) or self.me
+            self._said.add(name)
+        except ForgeError as error:
+            warn(f"error: {error}")
+            warn(f"error: the forge takes no status of {sha}")
+            self._failed(error, name)
+        return name in self._said
+
+    def _tell_heads(self, forge: Forge) -> None:
+        """Tell other pull requests. What they are not told does not make a good promotion a bad one."""
+        if not self._is_due(HEADS):
+            return
+        since = self._late.since if self._late else None
+        if self._down or not statuses.tell_open_heads(forge, self._inputs.branch, self._inputs.page, since):
+            self.untold.add(HEADS)
+
+    def _deployment(self, ending: Ending, state: str, description: str) -> None:
+        """Say how the deployment ended. One that has rolled out nothing never was active."""
+        about, inputs = self._inputs.deployments, self._inputs
+        if about is None or not self._is_due(DEPLOYMENT):
+            return
+        if self._down:
+            self.untold.add(DEPLOYMENT)
+            return
+        became = QUEUED if state == PENDING else state
+        if ending.superseded() or (state == SUCCESS and not ending.digest()):
+            became = INACTIVE
+        told = Deployment(sha=inputs.sha, environment=self._name, state=became, description=description or inputs.run)
+        if deployments.end(inputs.api, about, self.me, told, late=self._late is not None) is False:
+            self.untold.add(DEPLOYMENT)
+
+    def _printed(self, ending: Ending) -> list[str]:
+        """Return the last lines of the step that failed, where nothing else says why: somebody else's words."""
+        inputs = self._inputs
+        if not ending.unexplained():
+            return []
+        return excerpt.printed(inputs.access, inputs.namespace, inputs.untrusted, inputs.masks, list(ending.runs))
+
+    def _comment(self, ending: Ending, state: str, description: str, printed: Sequence[str]) -> None:
+        about = self._inputs.comment
+        if about is None or not self._is_due(COMMENT):
+            return
+        if self._down:
+            self.untold.add(COMMENT)
+            return
+        reason, tests = ending.whole("reason") if state != SUCCESS else "", ending.tests()
+        told = comments.section(
+            about,
+            key=self._name,
+            state=state,
+            reason="; tests: ".join(part for part in (reason or description or self._inputs.run, tests) if part),
+            commit=self._inputs.sha,
+            digest=ending.digest(),
+            promotable=ending.result("promotable"),
+            steps=ending.steps(),
+            tail="\n".join(printed),
+        )
+        if comments.tell(self._inputs.api, about, self.me, told) is False:
+            self.untold.add(COMMENT)
+
+    def _failed(self, error: ForgeError, *what: str) -> None:
+        self.untold.update(what)
+        self._down = self._down or error.passing
+        self.refused = self.refused or not error.passing
+
+    def _overtaken(self, forge: Forge, looked: datetime | None) -> bool:
         """Return whether the commit was told that the branch has moved after this run had looked at the branch.
 
         What just made it green has hidden that. What moves it later turns it red by itself.
         """
-        looked = next(
-            (
-                _at(step["terminated"]["startedAt"])
-                for run in self._heard
-                if any(result.get("name") == "promotable" for result in (run.get("status") or {}).get("results") or [])
-                for step in run["status"].get("steps") or []
-                if step["name"] in _LOOKS and (step.get("terminated") or {}).get("startedAt")
-            ),
-            None,
-        )
-        if looked is None:
+        if looked is None or self._down:
             return False
-        context = statuses.context(self._inputs.branch.promotable)
         try:
-            return any(
-                status["context"] == context and statuses.state(status) == FAILURE and _at(status["created_at"]) >= looked
-                for status in self._forge.get(
-                    f"/commits/{self._inputs.sha}/statuses?per_page=100&limit=50&sort=recentupdate"
-                )
-            )
+            return statuses.set_since(forge, self._inputs.sha, self._inputs.branch.promotable, looked, FAILURE)
         except ForgeError as error:
             warn(f"error: {error}")
             return False
-        except (TypeError, KeyError, ValueError):
-            return False
-
-
-def _results(runs: list[Object], name: str) -> Iterator[Any]:
-    """Yield the results of a name that are not empty."""
-    for run in runs:
-        for result in (run.get("status") or {}).get("results") or []:
-            if result.get("name") == name and result.get("value"):
-                yield result["value"]
 
 
 def _task_runs(inputs: Inputs) -> list[Object]:
@@ -161,8 +239,3 @@ def _task_runs(inputs: Inputs) -> list[Object]:
     except ApiError as error:
         warn(str(error))
         return []
-
-
-def _at(text: Any) -> datetime:
-    """Return a time in whole seconds, of 2026-11-22T12:00:00Z, or with another zone than that."""
-    return datetime.fromisoformat(text).replace(microsecond=0)

@@ -1,11 +1,13 @@
 """Commit statuses: how they are called and set, and how open pull requests hear that the base branch has moved."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from steps import notes
-from steps.forge import Forge, ForgeError
+from steps.forge import Forge, ForgeError, NoJsonError
 from steps.inputs import given
+from steps.links import Page
 from steps.result import log, warn
 from steps.text import LONGEST as LONGEST
 from steps.text import plain
@@ -42,57 +44,82 @@ def context(name: str) -> str:
     return f"{_PREFIX}{name}"
 
 
-def set_status(forge: Forge, sha: str, name: str, state: str, description: str) -> None:
-    """Set a status of a commit: https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
+def set_status(forge: Forge, sha: str, name: str, state: str, description: str, page: str = "") -> int | None:
+    """Set a status of a commit that links to a page, and return whose it is, as the forge has it: a number.
 
+    https://docs.github.com/en/rest/commits/statuses#create-a-commit-status
     Raises ForgeError.
     """
     told = plain(description)
     log(f"{sha} {name}: {state}: {told}")
-    forge.post(f"/statuses/{sha}", {"state": state, "context": context(name), "description": told})
+    body = {"state": state, "context": context(name), "description": told} | ({"target_url": page} if page else {})
+    return _author(forge.post(f"/statuses/{sha}", body))
 
 
-def state(status: Any) -> Any:
+def _author(answer: Any) -> int | None:
+    """Return who has set a status. A number, which no renaming changes."""
+    creator = answer.get("creator") if isinstance(answer, dict) else None
+    number = creator.get("id") if isinstance(creator, dict) else None
+    return number if isinstance(number, int) and number > 0 else None
+
+
+def state_of(status: Any) -> Any:
     """Return a status's state, which each forge calls otherwise."""
     return status.get("state") or status.get("status")
 
 
-def tell_open_heads(forge: Forge, branch: Branch) -> bool:
+def set_since(forge: Forge, sha: str, name: str, since: datetime, state: str | None = None) -> bool:
+    """Return whether a commit has a status, of that state if one is named, that was set at a time or later.
+
+    Raises ForgeError.
+    """
+    known = forge.get(f"/commits/{sha}/statuses?per_page=100&limit=50&sort=recentupdate")
+    try:
+        return any(
+            each["context"] == context(name)
+            and state in (None, state_of(each))
+            and datetime.fromisoformat(each["created_at"]).replace(microsecond=0) >= since
+            for each in known
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise NoJsonError(f"the forge does not tell the statuses of {sha}") from error
+
+
+def tell_open_heads(forge: Forge, branch: Branch, page: Page | None = None, since: datetime | None = None) -> bool:
     """Turn `promotable` red on the open pull requests to a branch; return whether all could be told.
 
-    What the forge refuses of one head keeps no other one green.
+    What the forge refuses of one head keeps no other one green. With `since`, a time, it is told late: a head that was told
+    something else from then on knows better.
     """
     heads, told = _open_heads(forge, branch)
     if not told:
         warn("error: the open pull requests cannot be listed, or not all of them")
-    for sha in heads:
-        if not _says_so(forge, sha, branch) and not _told(forge, sha, branch):
+    for sha, number in heads.items():
+        try:
+            if _says_so(forge, sha, branch) or (since and set_since(forge, sha, branch.promotable, since)):
+                continue
+            set_status(forge, sha, branch.promotable, FAILURE, branch.moved, page.of(sha, number) if page else "")
+        except ForgeError as error:
+            warn(f"error: {error}")
+            warn(f"error: the forge takes no status of {sha}; {branch.promotable} may still be green there")
             told = False
     return told
 
 
-def _told(forge: Forge, sha: str, branch: Branch) -> bool:
-    try:
-        set_status(forge, sha, branch.promotable, FAILURE, branch.moved)
-    except ForgeError as error:
-        warn(f"error: {error}")
-        warn(f"error: the forge takes no status of {sha}; {branch.promotable} may still be green there")
-        return False
-    return True
-
-
-def _open_heads(forge: Forge, branch: Branch) -> tuple[list[str], bool]:
-    """Return the heads of the open pull requests to a branch, and whether these are all."""
-    heads: list[str] = []
+def _open_heads(forge: Forge, branch: Branch) -> tuple[dict[str, str], bool]:
+    """Return the heads of the open pull requests to a branch with their numbers, and whether these are all."""
+    heads: dict[str, str] = {}
     formed = True
     try:
         for page in range(1, _PAGES + 1):
             pulls = forge.get(f"/pulls?state=open&{_PULLS}&page={page}")
             if not pulls:
                 break
-            found = [notes.sha(pull["head"]["sha"]) for pull in pulls if pull["base"]["ref"] == branch.name]
-            heads += [head for head in found if head]
-            formed = formed and None not in found
+            for pull in pulls:
+                if pull["base"]["ref"] == branch.name:
+                    head = notes.sha(pull["head"]["sha"])
+                    formed = formed and head is not None
+                    heads |= {head: str(pull.get("number") or "")} if head else {}
     except ForgeError as error:
         warn(f"error: {error}")
         return heads, False
@@ -108,7 +135,7 @@ def _says_so(forge: Forge, sha: str, branch: Branch) -> bool:
     """
     try:
         known = forge.get(f"/commits/{sha}/status?{_STATUSES}").get("statuses") or []
-        return [state(status) for status in known if status["context"] == context(branch.promotable)] == [FAILURE]
+        return [state_of(status) for status in known if status["context"] == context(branch.promotable)] == [FAILURE]
     except ForgeError as error:
         warn(f"error: {error}")
         return False

@@ -16,7 +16,7 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses"),
-    ("components.credential", "components.settings.origins"),
+    ("components.credential", "components.masks", "components.settings.origins"),
     ("components.settings.errors",),
     ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
@@ -70,7 +70,7 @@ LAYERS = [
     ),
     ("components.tasks",),
     ("components.pipelines",),
-    ("components.pruning",),
+    ("components.pruning", "components.telling"),
     ("components.listener",),
     ("components.policies",),
     ("components.plan",),

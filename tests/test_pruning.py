@@ -10,7 +10,7 @@ USER = "system:serviceaccount:staging-ci:pruner"
 
 
 def pod(stack: Declared) -> Object:
-    (job,) = stack.all("CronJob")
+    job = stack.one("CronJob", PRUNER)
     spec: Object = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     return spec
 
@@ -38,7 +38,7 @@ def test_it_keeps_as_many_runs_as_the_settings_say(staging: Declared) -> None:
 
 @pytest.mark.parametrize("label", ["app.kubernetes.io/component"])
 def test_it_reaches_the_api_server(staging: Declared, label: str) -> None:
-    (job,) = staging.all("CronJob")
+    job = staging.one("CronJob", PRUNER)
     labels = job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
     policy = staging.one("NetworkPolicy", "pruner-to-api-server", "staging-ci")
     assert policy["spec"]["podSelector"]["matchLabels"] == {label: labels[label]}

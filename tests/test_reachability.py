@@ -107,7 +107,7 @@ def stolen(objects: list[Object]) -> set[str]:
 def test_a_comment_reaches_no_registry_and_no_key_that_signs(stacks: dict[str, Declared]) -> None:
     found = [row for row in rows(stacks["staging"].objects) if row.cause == "trigger staging-ci/ok-to-test-trigger"]
     secrets = {row.reaches for row in found if row.reaches.startswith("secret ")}
-    assert secrets == {f"secret staging-ci/{name}" for name in ("forge-reader", "forge-token", "ssh-directory")}
+    assert secrets == {f"secret staging-ci/{name}" for name in ("forge-reader", "forge-token", "log-masks", "ssh-directory")}
     assert {row.reaches for row in found if row.runs == UNTRUSTED} == {"nothing"}
 
 

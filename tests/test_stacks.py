@@ -138,7 +138,7 @@ def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
             assert step["args"][1:] == list(python.sources(step["args"][0])), where
     for container in jobs(stack):
         assert container["command"] == list(python.COMMAND)
-        assert container["args"] == ["prune", *python.sources("prune")]
+        assert container["args"] == [container["name"], *python.sources(container["name"])]
 
 
 def test_every_module_of_the_steps_runs_in_some_step(stacks: dict[str, Declared]) -> None:

@@ -1,7 +1,7 @@
 """The pipeline for a base branch that has moved, by a merge or by a push: it tells the pull requests that are open."""
 
 from components.conventions import REPORTER, Manifest
-from components.pipelines.target import Target, commits_params, git_secret, git_workspace, task, with_git
+from components.pipelines.target import RUN, Target, commits_params, git_secret, git_workspace, task, with_git
 from components.pipelines.timeouts import limited
 from components.tasks import moved
 from components.tasks.step import string_params
@@ -13,6 +13,7 @@ def spec(target: Target) -> Manifest:
     """Return the Pipeline's spec."""
     values = {name: f"$(params.{name})" for name in PARAMS}
     about = {"repository": target.repository, "context-suffix": target.context_suffix}
+    about |= {"run": RUN, "application": target.application} if target.linked else {}
     return {
         "description": f"Tell open pull requests of {target.repository} that {target.base_branch} has moved.",
         "params": string_params(PARAMS),

@@ -20,11 +20,11 @@ from components.tasks.step import string_params
 PARAMS = MERGE_PARAMS | {"merged-by": "who merged"}
 
 
-def spec(target: Target, *, approved: bool, chained: bool = False) -> Manifest:
+def spec(target: Target, *, approved: bool, announced: bool = False) -> Manifest:
     """Return the Pipeline's spec. One pod between the merge and production, and one that reports.
 
-    One that has to be `approved`, or is `chained` to an environment that gets the same merge before, says on the pull
-    request that it waits.
+    One that has to be `approved`, or waits for an environment that gets the same merge before, is `announced`: it says on
+    the pull request that it waits.
     """
     values = {"merge-sha": "$(params.merge-sha)", "merged-by": "$(params.merged-by)"}
     if target.source_image:
@@ -36,7 +36,7 @@ def spec(target: Target, *, approved: bool, chained: bool = False) -> Manifest:
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
         "tasks": [
-            *([limited(announce(target))] if approved or chained else []),
+            *([limited(announce(target))] if announced else []),
             limited(promoting, target.waits + rollout(target)),
         ],
         "finally": [last(report(target))],
@@ -46,7 +46,7 @@ def spec(target: Target, *, approved: bool, chained: bool = False) -> Manifest:
 def run(git_credential: str | None, *, announced: bool = False) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params.
 
-    One that waits for people or for another environment announces it.
+    One that waits for people or for another environment is announced.
     """
     waits = [{"pipelineTaskName": announce_task.NAME, "serviceAccountName": REPORTER}] if announced else []
     return {

@@ -41,6 +41,12 @@ class Target:
     smoke_check: SmokeCheck | None
     before_rollout: int = 0
     """For how many seconds a rollout is put off at most by what has to succeed before it."""
+    url: str = ""
+    """Where people find the application; empty where no setting knows."""
+    linked: bool = False
+    """Whether statuses link to runs."""
+    placed: bool = False
+    """Whether people are told where the application is: by the pull request's comment, or by deployments."""
     waits: int = 0
     """How many seconds a merge waits for the mark and for people, at most."""
 
@@ -80,6 +86,7 @@ class Target:
         return f"{prefix(self.application, self.environment)}-rejected-pipeline"
 
 
+RUN = "$(context.pipelineRun.name)"
 MERGE_PARAMS = {
     "head-sha": "the merged pull request's head commit: 40 hex digits",
     "pull-request": "its number",
@@ -186,14 +193,17 @@ def announce(target: Target) -> Manifest:
 
 
 def _status(target: Target) -> dict[str, str]:
-    return {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
+    told = {"repository": target.repository, "head-sha": "$(params.head-sha)", "context-suffix": target.context_suffix}
+    about = {"application": target.application, "run": RUN, "pull-request": "$(params.pull-request)"}
+    told |= about if target.linked or target.placed else {}
+    return told | ({"environment-url": target.url} if target.placed else {})
 
 
 def _overtaking(target: Target) -> dict[str, str]:
     return {
         "pull-request": "$(params.pull-request)",
         "application": target.application,
-        "run": "$(context.pipelineRun.name)",
+        "run": RUN,
         "base-branch": target.base_branch,
         "repository": target.repository,
     }
@@ -203,5 +213,5 @@ def report(target: Target, *, name: str = "report", status: str = "$(tasks.statu
     """Return the finally task that sets a commit status; `name` is its Task's."""
     return task(
         name,
-        _status(target) | {"run": "$(context.pipelineRun.name)", "base-branch": target.base_branch, "status": status},
+        _status(target) | {"run": RUN, "base-branch": target.base_branch, "status": status},
     )

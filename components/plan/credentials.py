@@ -1,5 +1,9 @@
 """From settings to an environment's credentials, with what is in each."""
 
+from collections.abc import Mapping
+
+import pulumi
+
 from components.credential import (
     BUILD_SECRETS,
     FORGE_READER,
@@ -20,6 +24,9 @@ from components.settings.build import Build
 from components.settings.registry import ReadRegistry, User
 from components.settings.stack import Stack
 
+# Keys of Secrets that everybody may read.
+PUBLIC = ("known_hosts",)
+
 
 def credentials_args(delivery: Delivery, environment: Environment) -> CredentialsArgs:
     """Return who reads and writes what.
@@ -39,7 +46,21 @@ def credentials_args(delivery: Delivery, environment: Environment) -> Credential
         workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
         held=held,
+        masked=_masked(held) if delivery.quotes else None,
     )
+
+
+def _masked(held: Mapping[Credential, Held]) -> tuple[pulumi.Output[str], ...]:
+    """Return the secrets that pods hold which run a pull request's code, each of them."""
+    found: list[pulumi.Output[str]] = []
+    for credential, values in held.items():
+        if not credential.untrusted_steps:
+            continue
+        if isinstance(values, tuple):
+            found += [login.password for login in values]
+        else:
+            found += [pulumi.Output.from_input(value) for name, value in values.items() if name not in PUBLIC]
+    return tuple(found)
 
 
 def _of_merges(delivery: Delivery) -> dict[Credential, Held]:

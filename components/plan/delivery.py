@@ -32,6 +32,11 @@ class Delivery:
         return self.settings.build if self.environment.deliver_on == "pull-request" else None
 
     @property
+    def quotes(self) -> bool:
+        """Whether commit statuses quote what the pods printed that run a pull request's code."""
+        return self.builds is not None and self.environment.quotes_logs
+
+    @property
     def source(self) -> ReadRegistry | None:
         """Where images are promoted from, if that is another registry. A stack's own environments share one."""
         here = {environment.name for environment in self.settings.environments}
@@ -41,6 +46,11 @@ class Delivery:
     def after(self) -> Link | None:
         """The environment before this one, where that gets merges too; None where it builds."""
         return before(self.settings, self.environment, self.stack.elsewhere)
+
+    @property
+    def announces(self) -> bool:
+        """Whether a merge is announced before it is rolled out: it waits, or GitHub hears of deployments."""
+        return self.environment.approval is not None or self.after is not None or self.settings.forge.deployments
 
     @property
     def vouches(self) -> bool:

@@ -13,19 +13,23 @@ from components.environment import Environment, EnvironmentArgs
 from components.existing import ExistingApplicationArgs
 from components.listener.events import Trigger
 from components.network import NetworkArgs
+from components.pipelines import fork
 from components.pipelines.component import PipelinesArgs
-from components.plan import delivered, runs
+from components.plan import delivered, runs, trust
 from components.plan.application import application_args, existing_args
 from components.plan.credentials import credentials_args
 from components.plan.delivery import Delivery
 from components.plan.network import network_args
 from components.plan.pipelines import pipelines_args
 from components.plan.policies import policies_args
+from components.plan.tasks import tasks
 from components.policies.component import PoliciesArgs
 from components.pruning import PruningArgs
 from components.settings import pods
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack
+from components.tasks import report
+from components.telling import TellingArgs
 from steps.workloads import DEPLOYMENTS, STATEFUL_SETS
 
 
@@ -88,6 +92,7 @@ class EnvironmentPlan:
             before_rollouts=tuple(template_name(name) for name in self._before_rollouts),
             pull_secret=self._delivery.pull_secret,
             runs_untrusted_code=self._delivery.builds is not None,
+            quotes_logs=self._delivery.quotes,
             approval=self.settings.approval,
         )
 
@@ -102,6 +107,16 @@ class EnvironmentPlan:
             keep=self.settings.keep_runs,
             jobs_namespace=environment.workload_namespace if self._before_rollouts else None,
             claims=builds is not None and builds.storage is not None and builds.storage.volume is not None,
+        )
+
+    def telling(self, environment: Environment) -> TellingArgs:
+        """How the forge hears late what it could not be told."""
+        made = trust.with_authorities(self.stack, tasks(self._delivery))
+        return TellingArgs(
+            environment=self.name,
+            namespace=environment.delivery_namespace,
+            tools_image=self.stack.tools_image,
+            reports={name: made[name] for name in (report.NAME, fork.REPORT) if name in made},
         )
 
     def pipelines(self, environment: Environment) -> PipelinesArgs:

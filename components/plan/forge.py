@@ -36,9 +36,15 @@ def held(stack: Stack) -> dict[Credential, Held]:
 
 def status_api(forge: Forge) -> Api:
     """Return the API as commit statuses are set by it."""
-    if forge.app is None:
-        return Api(url=forge.api_url, credential=FORGE_TOKEN)
-    return Api(url=forge.api_url, credential=FORGE_APP, app=forge.app)
+    credential = FORGE_TOKEN if forge.app is None else FORGE_APP
+    return Api(
+        url=forge.api_url,
+        credential=credential,
+        app=forge.app,
+        run_url=forge.run_url or "",
+        comments=forge.comment,
+        deployments=forge.deployments,
+    )
 
 
 def reader_api(forge: Forge, ok_to_test: OkToTest) -> Api:

@@ -14,6 +14,7 @@ from components.plan.tasks import tasks
 from components.settings.application import Application
 from components.settings.before_rollout import longest
 from components.settings.build import Build
+from components.settings.environment import Environment
 from components.tasks import build
 from components.tasks import tests as tests_task
 
@@ -42,9 +43,7 @@ def pipelines(delivery: Delivery, application: Application) -> dict[str, Manifes
     target, builds, environment = _target(delivery, application), delivery.builds, delivery.environment
     if not builds:
         return {
-            target.pipeline: promotion.spec(
-                target, approved=environment.approval is not None, chained=delivery.after is not None
-            ),
+            target.pipeline: promotion.spec(target, approved=environment.approval is not None, announced=delivery.announces),
             target.proof_pipeline: proof.spec(target, environment.promotes_from),
         }
     recipe = pull_request.Recipe(
@@ -94,8 +93,17 @@ def _target(delivery: Delivery, application: Application) -> Target:
         service_url=_service_url(application, environment.workload_namespace),
         smoke_check=application.smoke_check,
         before_rollout=longest(application.before_rollout),
+        url=_url(environment, application),
+        linked=settings.forge.run_url is not None,
+        placed=settings.forge.comment or settings.forge.deployments,
         waits=delivery.waits + (seconds(environment.approval.timeout) if environment.approval else 0),
     )
+
+
+def _url(environment: Environment, application: Application) -> str:
+    """Return where people find it. TLS ends where the host is exposed (components/exposure.py)."""
+    here = environment.applications.get(application.name)
+    return f"https://{here.host}" if here and here.host else ""
 
 
 def _cleaned(delivery: Delivery, builds: Build, application: Application) -> dict[str, str]:

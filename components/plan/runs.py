@@ -14,8 +14,7 @@ def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
     settings, environment, builds = delivery.settings, delivery.environment, delivery.builds
     git_credential = delivery.git.credential.name if delivery.git.credential else None
     if not builds:
-        waiting = environment.approval is not None or delivery.after is not None
-        runs = {"merge": promotion.run(git_credential, announced=waiting)}
+        runs = {"merge": promotion.run(git_credential, announced=delivery.announces)}
     else:
         runs = {
             "pull-request": pull_request.run(git_credential),

@@ -1,5 +1,7 @@
 """From settings to the Tasks of one environment."""
 
+from dataclasses import replace
+
 from components.conventions import Manifest
 from components.pipelines import fork
 from components.plan import chain, forge, mark
@@ -29,19 +31,41 @@ def tasks(delivery: Delivery) -> dict[str, Manifest]:
     environment, builds = delivery.environment.name, delivery.builds
     api = forge.status_api(delivery.settings.forge)
     made: dict[str, Manifest] = {
-        report.NAME: report.spec(environment=environment, api=api, after_merge=builds is None),
+        report.NAME: report.spec(
+            environment=environment,
+            api=api,
+            again=_again(delivery),
+            after_merge=builds is None,
+            quotes=delivery.quotes,
+        ),
     } | mark.proofs(delivery)
     if waits_for := _waits_for(delivery):
         made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=waits_for)
     return made | (_of_pull_requests(delivery, builds) if builds else _of_merges(delivery))
 
 
+def _again(delivery: Delivery) -> str:
+    """Return how a delivery that failed is run again (docs/operating.md)."""
+    about = f"{delivery.environment.name} {{application}} {{pullRequest}}`"
+    if delivery.builds:
+        return f"To run it again: push, close and reopen the pull request, or `python -m operate retry {about}."
+    return (
+        f"To run it again: `python -m operate retry {about}. "
+        f"Where the base branch had moved: `python -m operate rebuild {about}."
+    )
+
+
+_TESTS_AGAIN = "To run them again: a comment that says `/ok-to-test {commit}` and nothing else."
+
+
 def _waits_for(delivery: Delivery) -> str:
-    """Return what the commit status says that a merge waits for; empty where it goes on at once."""
+    """Return what the commit status says that a merge waits for; empty where nothing is said before it has ended."""
     approval, after = delivery.environment.approval, delivery.after
     if approval:
         return approve.waits_for(approval, after.name if after else None)
-    return f"waits for {after.name} to roll it out and vouch for it, up to {chain.shown(delivery.waits)}" if after else ""
+    if after:
+        return f"waits for {after.name} to roll it out and vouch for it, up to {chain.shown(delivery.waits)}"
+    return "is proven, then rolled out" if delivery.announces and not delivery.builds else ""
 
 
 def _of_merges(delivery: Delivery) -> dict[str, Manifest]:
@@ -81,9 +105,11 @@ def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
     if delivery.cleans:
         made[clean.NAME] = clean.spec(api=api, insecure=registry.insecure, quarantine_insecure=builds.quarantine.insecure)
     made[needed.NAME] = needed.spec(delivery.git)
-    made[moved.NAME] = moved.spec(delivery.git, api=api)
+    made[moved.NAME] = moved.spec(delivery.git, environment=environment, api=api)
     if delivery.ok_to_test:
         made[permit.NAME] = permit.spec(api=forge.reader_api(delivery.settings.forge, delivery.ok_to_test))
         made[tests.NAME] = tests.spec(build_task(delivery.stack, builds))
-        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api)
+        # Nothing is rolled out there.
+        untold = replace(api, deployments=False)
+        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=untold, again=_TESTS_AGAIN, quotes=delivery.quotes)
     return made

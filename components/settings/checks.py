@@ -97,6 +97,8 @@ def _forge(settings: Settings) -> Iterator[str]:
             f"{path(('forge', 'okToTest', 'token'))}: missing; add `token: {{file: secrets/forge-reader-token}}` "
             "(only with `forge.app` it may be left out)"
         )
+    if forge.deployments and forge.kind != "github":
+        yield contradiction(("forge", "deployments"), True, f"{forge.kind} has no deployments; remove the key")
     if forge.app is None:
         return
     where = path(("forge", "app"))

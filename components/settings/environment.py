@@ -214,8 +214,9 @@ class Environment(Model):
     )
     quote_logs: bool | None = Field(
         default=None,
-        description="whether a commit status may quote a line of what a container printed that ended at its start; "
-        "it may have printed its secrets. Default: where it delivers on pull-request",
+        description="whether a commit status may quote a line of what a container printed that ended at its start, and of "
+        "what a step printed that failed beside a pull request's code; the first may have printed its secrets, which are "
+        "hidden in the second. Default: where it delivers on pull-request",
         examples=[False],
     )
     keep_runs: form.Runs = Field(

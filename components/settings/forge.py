@@ -79,7 +79,7 @@ class Forge(Model):
     )
     token: Source | None = Field(
         default=None,
-        description="a token that may write commit statuses; this or `app`",
+        description="a token that may write commit statuses, and comments for `comment`; this or `app`",
         examples=[{"file": "secrets/forge-token"}],
     )
     app: App | None = Field(default=None, description="a GitHub App instead of a token, on GitHub only")
@@ -89,6 +89,22 @@ class Forge(Model):
         examples=[{"token": {"file": "secrets/forge-reader-token"}}],
     )
 
+    run_url: form.RunUrl | None = Field(
+        default=None,
+        description="where people see a run; commit statuses and the pull request's comment link to it",
+        examples=["https://tekton.example/#/namespaces/{namespace}/pipelineruns/{pipelineRun}"],
+    )
+    comment: bool = Field(
+        default=True,
+        description="whether a comment on the pull request tells what became of it, environment by environment. A token "
+        "that may not write one fails nothing: the log of the step `report` says so",
+    )
+    deployments: bool = Field(
+        default=False,
+        description="whether GitHub hears of each rollout as a deployment to the environment; that may start workflows, and "
+        "takes one more right (Deployments: write)",
+        examples=[True],
+    )
     addresses: list[form.AddressRange] = Field(
         default_factory=list,
         description="where the forge is, for git and its REST API; pods that talk to it reach these alone. By default every "

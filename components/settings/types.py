@@ -20,6 +20,7 @@ from components.settings.form import (
     wrong_path,
     wrong_text,
 )
+from steps.links import PLACEHOLDERS
 
 _LABEL = "lower-case letters, digits and `-`, a letter first and no `-` last, at most {} characters"
 
@@ -67,6 +68,14 @@ Url = Annotated[
         r"https?://[^/@\s$?#]+(/[^\s$?#]*[^/\s$?#])?",
         "an http(s) URL without a user, a query and `$`, and without a `/` at the end",
         wrong_address,
+    ),
+]
+# A template that steps fill: `$` and braces mean something elsewhere, and what ends a link in Markdown would end it.
+RunUrl = Annotated[
+    str,
+    matching(
+        rf"https?://(?:[^\s$<>|`\"\\{{}}@]|\{{(?:{'|'.join(PLACEHOLDERS)})\}})+",
+        f"an http(s) URL without a user, with no other words in braces than {', '.join(PLACEHOLDERS)}",
     ),
 ]
 SshUrl = Annotated[

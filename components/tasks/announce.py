@@ -20,7 +20,7 @@ def spec(*, environment: str, api: forge.Api, waits_for: str) -> Manifest:
     """Return the Task's spec; `waits_for` is the status's text."""
     return {
         "description": f"Set the commit status tekton-delivery/{environment} to pending.",
-        "params": string_params(PARAMS),
+        "params": [*string_params(PARAMS), *forge.told_params(api)],
         "volumes": [forge.volume(api)],
         "steps": [
             python.step(

@@ -18,7 +18,7 @@ def spec(*, namespace: str, environment: str, api: forge.Api) -> Manifest:
     waits_for = "tests, image and rollout have started"
     return {
         "description": f"Cancel older runs of the same pull request; set tekton-delivery/{environment} to pending.",
-        "params": string_params(PARAMS),
+        "params": [*string_params(PARAMS), *(each for each in forge.told_params(api) if each["name"] not in PARAMS)],
         "volumes": [api_token(supersede.API_TOKEN), forge.volume(api)],
         "steps": [
             python.step(

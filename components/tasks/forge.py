@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from components.conventions import Manifest
 from components.credential import Credential
 from components.settings.forge import Installation
+from components.tasks.step import late_params
 
 PATH = "/credentials/forge"
 
 # What tokens may do that a GitHub App's installation is asked for, by the names of its permissions.
 STATUSES = {"statuses": "write"}
 PULL_REQUESTS = {"pull_requests": "read"}
+COMMENTS = {"pull_requests": "write"}
+DEPLOYMENTS = {"deployments": "write"}
 # Who may write to a repository is part of its metadata.
 COLLABORATORS = {"metadata": "read"}
 
@@ -27,6 +30,17 @@ class Api:
     """A token, or the App's private key."""
     app: Installation | None = None
     """Whose key it is; None for a token."""
+    run_url: str = ""
+    """Where people see a run, with placeholders; empty where that is not known."""
+    comments: bool = False
+    """Whether the pull request has a comment about its deliveries."""
+    deployments: bool = False
+    """Whether GitHub is told of deployments."""
+
+    @property
+    def places(self) -> bool:
+        """Whether people are told where the application is."""
+        return self.comments or self.deployments
 
 
 def volume(api: Api) -> Manifest:
@@ -55,10 +69,52 @@ def env(api: Api, rights: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def status_env(*, environment: str, api: Api, rights: Mapping[str, str] = STATUSES) -> dict[str, str]:
-    """Return the same, with the commit and the context of a commit status."""
-    return env(api, rights) | {
+# What tells a run, in statuses' links and in the comment.
+ABOUT = {
+    "run": "name of the PipelineRun",
+    "application": "its name",
+    "pull-request": "its number",
+}
+PLACE = {"environment-url": "where people find the application; empty where no setting knows"}
+
+
+def status_env(*, environment: str, api: Api, again: str = "", rights: Mapping[str, str] = STATUSES) -> dict[str, str]:
+    """Return the same, with the commit and the context of a commit status, its link, and what a comment says of it.
+
+    `again` is how people run it again, in Markdown.
+    """
+    made = env(api, rights) | {
         "PARAM_HEAD_SHA": "$(params.head-sha)",
         "ENVIRONMENT": environment,
         "CONTEXT_SUFFIX": "$(params.context-suffix)",
     }
+    if api.places:
+        made |= {"PARAM_ENVIRONMENT_URL": "$(params.environment-url)"} | about()
+    if api.comments:
+        made |= {"COMMENT_RIGHTS": json.dumps(COMMENTS), "RUN_AGAIN": again}
+    if api.deployments:
+        made["DEPLOYMENT_RIGHTS"] = json.dumps(DEPLOYMENTS)
+    return made | page_env(environment=environment, api=api)
+
+
+def page_env(*, environment: str, api: Api, **known: str) -> dict[str, str]:
+    """Return what a step takes that links to its run; `known` are variables that are otherwise than params say."""
+    if not api.run_url:
+        return {}
+    here = {"RUN_URL": api.run_url, "RUN_NAMESPACE": "$(context.taskRun.namespace)", "ENVIRONMENT": environment}
+    return here | about() | known
+
+
+def about() -> dict[str, str]:
+    """Return the variables that tell a run."""
+    return {
+        "PARAM_RUN": "$(params.run)",
+        "PARAM_APPLICATION": "$(params.application)",
+        "PARAM_PULL_REQUEST": "$(params.pull-request)",
+    }
+
+
+def told_params(api: Api) -> list[Manifest]:
+    """Return the params that a Task takes for these alone."""
+    used = (ABOUT if api.places or api.run_url else {}) | (PLACE if api.places else {})
+    return late_params(used)

@@ -7,7 +7,7 @@ which `promotable` is set green: a required check may be pinned to that.
 from components.conventions import Manifest
 from components.tasks import forge, python, report, rollout
 from components.tasks.git import Git
-from components.tasks.step import SCRATCH, string_params
+from components.tasks.step import SCRATCH, late_params, string_params
 
 NAME = "base-moved"
 
@@ -18,17 +18,22 @@ PARAMS = {name: rollout.PARAMS[name] for name in ("repository", "repository-url"
 }
 
 
-def spec(git: Git, *, api: forge.Api) -> Manifest:
+# The pull requests that it tells have numbers of their own.
+ABOUT = {name: text for name, text in forge.ABOUT.items() if name != "pull-request"}
+
+
+def spec(git: Git, *, environment: str, api: forge.Api) -> Manifest:
     """Return the Task's spec."""
     return {
         "description": "Turn tekton-delivery/promotable of other pull requests red.",
-        "params": string_params(PARAMS),
+        "params": [*string_params(PARAMS), *(late_params(ABOUT) if api.run_url else [])],
         "volumes": [forge.volume(api)],
         "steps": [
             python.step(
                 "moved",
                 env=dict(git.env)
                 | forge.env(api, forge.STATUSES | forge.PULL_REQUESTS)
+                | forge.page_env(environment=environment, api=api, PARAM_PULL_REQUEST="")
                 | {
                     "PARAM_REPOSITORY_URL": "$(params.repository-url)",
                     "PARAM_BASE_BRANCH": "$(params.base-branch)",

@@ -1,9 +1,10 @@
 """Tells the forge how a run ended: one commit status for each environment, with the reason in one line."""
 
 from components.conventions import UNTRUSTED, Manifest
+from components.credential import LOG_MASKS, LOG_MASKS_KEY
 from components.tasks import forge, python
 from components.tasks.build import FETCH
-from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, string_params, string_results
 
 NAME = "report"
 
@@ -18,20 +19,28 @@ PARAMS = {
 }
 
 
-def spec(*, environment: str, api: forge.Api, after_merge: bool = False) -> Manifest:
-    """Return the Task's spec; `environment` ends the status's context.
+# Where the fingerprints are by which secrets are hidden in what is quoted.
+MASKS_PATH = "/credentials/log-masks"
+# What the forge could not be told: the teller looks for it (components/telling.py).
+RESULTS = {"untold": "what could not be told, and is later: JSON; nothing if all was"}
+
+
+def spec(*, environment: str, api: forge.Api, again: str, after_merge: bool = False, quotes: bool = False) -> Manifest:
+    """Return the Task's spec; `environment` ends the status's context, and `again` is how people run it again.
 
     `after_merge` is for runs that a merge started: it made every other open pull request to the same branch stale.
+    With `quotes` it tells what a step printed that failed beside a pull request's code.
     """
     rights = forge.STATUSES | (forge.PULL_REQUESTS if after_merge else {})
     return {
         "description": f"Set the commit status tekton-delivery/{environment}.",
-        "params": string_params(PARAMS),
-        "volumes": [api_token("kubernetes-api"), forge.volume(api)],
+        "params": [*string_params(PARAMS), *(each for each in forge.told_params(api) if each["name"] not in PARAMS)],
+        "results": string_results(RESULTS),
+        "volumes": [api_token("kubernetes-api"), forge.volume(api), *([LOG_MASKS.volume()] if quotes else [])],
         "steps": [
             python.step(
                 "report",
-                env=forge.status_env(environment=environment, api=api, rights=rights)
+                env=forge.status_env(environment=environment, api=api, again=again, rights=rights)
                 | {
                     "PARAM_STATUS": "$(params.status)",
                     "PARAM_BASE_BRANCH": "$(params.base-branch)",
@@ -41,8 +50,14 @@ def spec(*, environment: str, api: forge.Api, after_merge: bool = False) -> Mani
                     "UNTRUSTED_ACCOUNT": UNTRUSTED,
                     "FETCH_STEP": FETCH,
                     "API_ACCESS": API_TOKEN_PATH,
+                    "RESULT_UNTOLD_PATH": "$(results.untold.path)",
+                    "LOG_MASKS": f"{MASKS_PATH}/{LOG_MASKS_KEY}" if quotes else "",
                 },
-                mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), forge.credential(api)],
+                mounts=[
+                    mount("kubernetes-api", API_TOKEN_PATH, read_only=True),
+                    forge.credential(api),
+                    *([LOG_MASKS.mount(MASKS_PATH)] if quotes else []),
+                ],
             )
         ],
     }

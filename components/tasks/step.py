@@ -144,6 +144,11 @@ def string_params(descriptions: Mapping[str, str]) -> list[Manifest]:
     return [{"name": name, "type": "string", "description": text} for name, text in descriptions.items()]
 
 
+def late_params(descriptions: Mapping[str, str]) -> list[Manifest]:
+    """Return params that runs do not give which the last release started: they are empty then."""
+    return [param | {"default": ""} for param in string_params(descriptions)]
+
+
 def string_results(descriptions: Mapping[str, str]) -> list[Manifest]:
     """Return a Task's results, all strings."""
     return [{"name": name, "type": "string", "description": text} for name, text in descriptions.items()]

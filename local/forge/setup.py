@@ -43,7 +43,7 @@ class ForgeState:
     deploy_key: Path
     known_hosts: Path
     status_tokens: dict[str, Path]
-    """Environment → file with the token that its reporter sets statuses with."""
+    """Environment → file with the token that its reporter sets statuses and writes comments with."""
 
     def ensure_webhook(self, environment: str, url: str, secret: str) -> None:
         """Tell an environment's listener about pull requests and pushes."""
@@ -79,7 +79,9 @@ def ensure(cluster: Host, progress: Progress, *, secrets: Path = SECRETS) -> For
         deploy_key=deploy_key,
         known_hosts=known_hosts,
         status_tokens={
-            environment: _ensure_token(admin, user, secrets / f"forge-token-{environment}", "write:repository")
+            environment: _ensure_token(
+                admin, user, secrets / f"forge-token-{environment}", "write:repository", "write:issue"
+            )
             for environment, user in reporters.items()
         },
     )
@@ -113,7 +115,10 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 def _ensure_token(admin: Administration, user: str, path: Path, *scopes: str) -> Path:
     """A file with a working token of the user's, for repositories and their comments: Gitea has no narrower scopes."""
-    if not (path.exists() and _works(admin.url, path.read_text().strip(), comments="read:issue" in scopes)):
+    if not (
+        path.exists()
+        and _works(admin.url, path.read_text().strip(), comments=any(scope.endswith(":issue") for scope in scopes))
+    ):
         secret_files.write(path, admin.new_token(user, "tekton-delivery", scopes) + "\n")
     return path
 

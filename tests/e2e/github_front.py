@@ -1,4 +1,8 @@
-"""What GitHub has and Gitea has not: Apps. A front that gives an installation's tokens, and hands the rest on to Gitea."""
+"""What GitHub has and Gitea has not: Apps and deployments.
+
+A front that gives an installation's tokens, keeps deployments, and hands the rest on to Gitea. What GitHub's published
+models do not take of a body it refuses.
+"""
 
 import base64
 import contextlib
@@ -8,21 +12,25 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 
 from local.cluster.network import Namespace
 from local.forge.setup import READER, REPOSITORY
 from local.machine import Machine
+from tests.github_models import COMMENT, DEPLOYMENT, DEPLOYMENT_STATUS, STATUS
 
 APP, INSTALLATION = "Iv23liTestOfTheApp", 4711
 # What the App was given when it was installed.
-GRANTED = {"statuses": "write", "pull_requests": "read", "metadata": "read"}
+GRANTED = {"statuses": "write", "pull_requests": "write", "deployments": "write", "metadata": "read"}
+# Who sets statuses, and who writes the comment.
+USER = "reporter-staging"
 PREFIX = f"/api/v1/repos/{REPOSITORY}/"
 
 
@@ -39,7 +47,11 @@ class Front:
     issued: dict[str, dict[str, str]] = field(default_factory=dict)
     """Tokens, and what they may do."""
     calls: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
-    """Rights of the token, method and path below the repository, for each call that was handed on."""
+    """Rights of the token, method and path below the repository, for each call that was taken."""
+    deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What was created, by number; `statuses` are what was said of it, oldest first."""
+    mistakes: list[str] = field(default_factory=list)
+    """What GitHub takes in no body."""
     _made: list[tuple[str, str]] = field(default_factory=list)
 
     def exchange(self, path: str, jwt: str, wanted: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -51,11 +63,13 @@ class Front:
         if path != f"/api/v1/app/installations/{INSTALLATION}/access_tokens":
             return 404, {"message": "Not Found"}
         rights = wanted["permissions"]
-        if wanted["repositories"] != [REPOSITORY.partition("/")[2]] or not rights.items() <= GRANTED.items():
+        if wanted["repositories"] != [REPOSITORY.partition("/")[2]] or not all(
+            _includes(GRANTED, *right) for right in rights.items()
+        ):
             return 422, {"message": "The permissions requested are not granted to this installation."}
         # Gitea has no narrower ones: of a user who may set statuses, and of one who may see who may write.
-        sets = "statuses" in rights
-        user, scopes = ("reporter-staging", ["write:repository"]) if sets else (READER, ["read:repository", "read:issue"])
+        writes = "write" in rights.values()
+        user, scopes = (USER, ["write:repository", "write:issue"]) if writes else (READER, ["read:repository", "read:issue"])
         name = f"front-{uuid.uuid4().hex[:8]}"
         token = self.machine.forge.admin.new_token(user, name, scopes)
         self._made.append((user, name))
@@ -84,20 +98,63 @@ class Front:
                 needed = ("statuses", "write")  # which is more than to read them
             case "GET", "commits", _, "statuses":
                 needed = ("statuses", "write")
-            case "GET", "issues", "comments", _:
+            case "GET", "issues", *_:
                 needed = ("pull_requests", "read")
+            case ("POST", "issues", _, "comments") | ("PATCH" | "DELETE", "issues", "comments", _):
+                needed = ("pull_requests", "write")
+            case (("GET" | "POST"), "deployments", *_):
+                needed = ("deployments", "write")
             case "GET", "pulls", *_:
                 needed = ("pull_requests", "read")
             case "GET", "collaborators", _, "permission":
                 needed = ("metadata", "read")
             case _:
                 return False
-        return path.startswith(PREFIX) and needed in self.issued[token].items()
+        return path.startswith(PREFIX) and _includes(self.issued[token], *needed)
+
+    def takes(self, method: str, path: str, body: dict[str, Any]) -> bool:
+        """Whether GitHub takes a body."""
+        match method, *path.removeprefix(PREFIX).partition("?")[0].split("/"):
+            case "POST", "statuses", _:
+                model = STATUS
+            case ("POST", "issues", _, "comments") | ("PATCH", "issues", "comments", _):
+                model = COMMENT
+            case "POST", "deployments":
+                model = DEPLOYMENT
+            case "POST", "deployments", _, "statuses":
+                model = DEPLOYMENT_STATUS
+            case _:
+                return True
+        self.mistakes += model.mistakes(body)
+        return model.mistakes(body) == []
+
+    def deploy(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """GitHub's answer about deployments."""
+        below, _, query = path.removeprefix(PREFIX).partition("?")
+        match method, *below.split("/"):
+            case "POST", "deployments":
+                number = len(self.deployments) + 1
+                creator = self.machine.forge.admin.call("GET", f"/users/{USER}", f"read {USER}")
+                made = body | {"id": number, "sha": body["ref"], "creator": {"id": creator["id"]}, "statuses": []}
+                self.deployments[number] = made
+                return 201, made
+            case "POST", "deployments", number, "statuses":
+                self.deployments[int(number)]["statuses"].append(body)
+                return 201, body
+            case "GET", "deployments", number, "statuses":
+                return 200, self.deployments[int(number)]["statuses"][::-1]
+        environment = parse_qs(query)["environment"][0]
+        return 200, [each for each in reversed(self.deployments.values()) if each["environment"] == environment]
 
     def withdraw(self) -> None:
         """Delete the tokens that were made on Gitea."""
         for user, name in self._made:
             self.machine.forge.admin.call("DELETE", f"/users/{user}/tokens/{name}", f"delete the token {name}")
+
+
+def _includes(rights: Mapping[str, str], name: str, level: str) -> bool:
+    """Whether rights hold one: who may write may read."""
+    return rights.get(name) in (level, "write")
 
 
 def _decoded(part: str) -> bytes:
@@ -116,6 +173,8 @@ def front(machine: Machine, public_key: Path) -> Iterator[Front]:
         def do_GET(self) -> None:
             self.handle_call()
 
+        do_PATCH = do_DELETE = do_POST  # noqa: N815
+
         def handle_call(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             bearer = self.headers["Authorization"].removeprefix("Bearer ")
@@ -128,9 +187,15 @@ def front(machine: Machine, public_key: Path) -> Iterator[Front]:
                 self.reply(401, b'{"message": "Bad credentials"}')
             elif not made.may(bearer, self.command, self.path):
                 self.reply(403, b'{"message": "Resource not accessible by integration"}')
+            elif not made.takes(self.command, self.path, json.loads(body or b"null")):
+                self.reply(422, b'{"message": "Invalid request."}')
             else:
                 below = self.path.removeprefix(PREFIX)
                 made.calls.append((tuple(sorted(made.issued[bearer])), self.command, below.partition("?")[0]))
+                if below.startswith("deployments"):
+                    status, answer = made.deploy(self.command, self.path, json.loads(body or b"null"))
+                    self.reply(status, json.dumps(answer).encode())
+                    return
                 headers = {"Authorization": self.headers["Authorization"], "Content-Type": "application/json"}
                 url = f"{machine.forge.url}{self.path}"
                 passed = httpx.request(self.command, url, content=body, headers=headers, timeout=20, trust_env=False)

@@ -71,7 +71,9 @@ def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
     """Make of the shipped production one of the second cluster, with credentials that no other stack has."""
     admin = world.machine.forge.admin
     name = f"apart-{uuid.uuid4().hex[:8]}"
-    secret_files.write(folder / "forge-token", admin.new_token("reporter-production", name, ["write:repository"]))
+    secret_files.write(
+        folder / "forge-token", admin.new_token("reporter-production", name, ["write:repository", "write:issue"])
+    )
     admin.ensure_deploy_key(REPOSITORY, "apart", secret_files.ensure_key_pair(folder / "id_ed25519", "apart"))
     logins = Cluster(second_cluster.NAME).layout.secrets / "registry"
     settings["forge"]["token"] = {"file": str(folder / "forge-token")}

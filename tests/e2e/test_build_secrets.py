@@ -13,6 +13,13 @@ from tests.e2e.world import World
 SECRET = "npm-hunter2-of-the-registry"
 DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
 READS = f"#!/bin/sh\nset -eu\necho '{DIGEST}  /run/secrets/npm-token' | sha256sum -c -\n"
+# Beside it what makes a log hard to quote: no text, and megabytes on one line before and after what says most.
+PRINTS = """#!/bin/sh
+head -c 3000000 /dev/zero | tr '\\0' x
+printf '\\n\\377\\376\\033[31m@root ``` https://evil.example\\n'
+echo "cannot log in with $(cat /run/secrets/npm-token)"
+exit 3
+"""
 DOCKERFILE = f"""ARG BASE=registry.internal:5000/platform/base:1
 FROM ${{BASE}}
 ARG REVISION=unknown
@@ -51,3 +58,10 @@ def test_tests_and_the_build_read_it_and_nothing_keeps_it(world: World, pulumi: 
     for text in said.values():
         assert "/run/secrets/npm-token: OK" in text
     assert SECRET not in "".join(said.values()) + pulumi("stack", "export", "--stack", "staging").stdout
+    # Tests that fail and print it: the log has it, and what is quoted of the log does not.
+    sha = world.push(pull_request, {"test.sh": PRINTS})
+    run, succeeded, _ = world.run("staging", pull_request, known=2)
+    assert not succeeded
+    assert f"cannot log in with {SECRET}" in world.logs(run, "build", "test")
+    failed = f"{run['metadata']['name']}: step test failed (exit code 3)"
+    assert world.status("staging", sha) == ("failure", f'{failed}; log: "cannot log in with (masked)"')

@@ -19,6 +19,10 @@ def test_a_merged_pull_request_puts_the_staged_digest_into_production(world: Wor
     world.serves("staging", message)
     staged = world.digest("staging")
     assert world.status("staging", pull_request.head_sha)[0] == "success"
+    said = world.comment("staging", pull_request)
+    assert "### staging: done" in said
+    assert f"| commit | {pull_request.head_sha} |\n| digest | `{staged}` |" in said
+    assert "| build.test |" in said, "each step with its seconds"
     assert message not in world.page("production"), "production changed before the merge"
     assert _image(world, "production") == before
 
@@ -29,6 +33,8 @@ def test_a_merged_pull_request_puts_the_staged_digest_into_production(world: Wor
     world.serves("production", message)
     assert world.digest("production") == staged
     assert world.status("production", pull_request.head_sha)[0] == "success"
+    assert "### production: done" in world.comment("production", pull_request), "by an account of its own"
+    assert world.comment("staging", pull_request) == said
     tasks = {
         item["metadata"]["labels"]["tekton.dev/pipelineTask"]
         for item in world.kubernetes.task_runs("production-ci", run["metadata"]["name"])
@@ -44,6 +50,9 @@ def test_an_updated_pull_request_is_staged_again(world: World) -> None:
     assert succeeded, told
     world.serves("staging", "Second try")
     assert world.deployment("staging").metadata.annotations["tekton-delivery/commit"] == sha
+    said = world.comment("staging", pull_request)
+    assert f"| commit | {sha} |" in said
+    assert pull_request.head_sha not in said
 
 
 def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: World) -> None:
@@ -54,8 +63,23 @@ def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: Wor
     assert _image(world, "staging") == before
     state, description = world.status("staging", pull_request.head_sha)
     assert state == "failure"
-    assert "step test failed" in description
+    name = run["metadata"]["name"]
+    assert description == f'{name}: step test failed (exit code 1); log: "not ok 2 - the message is finished"'
     assert "not ok" in world.logs(run, "build", "test")
+    said = world.comment("staging", pull_request)
+    assert "### staging: failed" in said
+    assert "\nnot ok" in said, "the last lines of what failed"
+    assert f"`python -m operate retry staging chespirito {pull_request.number}`" in said
+
+
+def test_tests_that_take_too_much_memory_say_so_and_what_gives_them_more(world: World) -> None:
+    pull_request = world.open({"test.sh": "echo 'well: serves on staging'\nhead -c 3G /dev/zero | tail\n"})
+    run, succeeded, _ = world.run("staging", pull_request)
+    assert not succeeded
+    state, description = world.status("staging", pull_request.head_sha)
+    assert state == "failure"
+    why = "step test ran out of memory at 1Gi (build.testResources.memory)"
+    assert description.startswith(f"{run['metadata']['name']}: {why}")
 
 
 def test_an_image_that_never_gets_ready_fails_the_run_and_the_old_version_serves_on(world: World) -> None:

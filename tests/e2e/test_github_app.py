@@ -47,6 +47,7 @@ def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
         del settings["forge"]["token"]
         app = {"id": APP, "installationId": INSTALLATION, "privateKey": {"file": str(key)}}
         settings["forge"] |= {"kind": "github", "apiUrl": made.url, "app": app, "okToTest": {}}
+        settings["forge"] |= {"runUrl": "https://tekton.example/{namespace}/{pipelineRun}", "deployments": True}
 
     with (
         front(world.machine, public_key) as made,
@@ -76,14 +77,40 @@ def test_statuses_are_set_by_tokens_that_can_do_little_else(world: World, github
     sha, number = delivered.pull_request.head_sha, delivered.pull_request.number
     assert world.status("qa", sha)[0] == "success"
     assert world.status("promotable", sha)[0] == "success"
-    # The pull request was announced, and its end was told, by a step each: one token for each of them.
+    # The pull request was announced, and its end was told, by a step each: of their tokens one is for statuses.
     # The first one has asked for its head; what had been told meanwhile is read once it is green.
     begins, told = ("pull_requests", "statuses"), (("statuses",), "POST", f"statuses/{sha}")
-    *calls, read = github.calls
+    *calls, read = [call for call in github.calls if "statuses" in call[0]]
     assert (read[0], read[2].partition("?")[0]) == (("statuses",), f"commits/{sha}/statuses")
     assert calls == [(begins, "GET", f"pulls/{number}"), (begins, *told[1:]), told, told]
-    assert len(github.issued) == 2
     assert github.refused == []
+    assert github.mistakes == []
+
+
+def test_the_comment_is_one_and_written_by_tokens_that_set_no_status(
+    github: Front, delivered: Delivered, world: World
+) -> None:
+    number = delivered.pull_request.number
+    comments = f"issues/{number}/comments"
+    calls = [call[1:] for call in github.calls if call[0] == ("pull_requests",)]
+    assert [method for method, _ in calls] == ["GET", "POST", "GET", "GET", "PATCH"]
+    assert [path for _, path in calls[:4]] == [comments] * 4
+    assert len(github.issued) == 2 * 3, "two steps, each with a token for statuses, for the comment and for deployments"
+    said = world.comment("staging", delivered.pull_request)  # whose token the front gives
+    page = f"https://tekton.example/qa-ci/{delivered.run['metadata']['name']}"
+    assert "### qa: done" in said
+    assert f"](<{page}>)" in said
+    developer = world.machine.forge.developer
+    assert developer.statuses(REPOSITORY, delivered.pull_request.head_sha)["tekton-delivery/qa"].target_url == page
+
+
+def test_the_rollout_is_a_deployment(github: Front, delivered: Delivered) -> None:
+    (made,) = github.deployments.values()
+    run = delivered.run["metadata"]["name"]
+    assert (made["ref"], made["environment"], made["payload"]) == (delivered.pull_request.head_sha, "qa", {"run": run})
+    assert [each["state"] for each in made["statuses"]] == ["in_progress", "success"]
+    assert {each["log_url"] for each in made["statuses"]} == {f"https://tekton.example/qa-ci/{run}"}
+    assert {call[0] for call in github.calls if call[2].startswith("deployments")} == {("deployments",)}
 
 
 def test_neither_key_nor_tokens_are_in_the_logs(world: World, github: Front, delivered: Delivered, folder: Path) -> None:
@@ -123,6 +150,12 @@ def test_after_a_merge_other_pull_requests_are_read_as_well(
     # The shipped stacks' tokens may have been there first, and what is red is not said again.
     assert (rights, "GET", f"commits/{other.head_sha}/status") in calls
     assert world.status("promotable", other.head_sha)[0] == "failure"
+    live = [each for each in github.deployments.values() if each["environment"] == "live"]
+    assert [[said["state"] for said in each["statuses"]] for each in live] == [["in_progress", "success"]]
+    both = world.comment("staging", delivered.pull_request)
+    assert "### qa: done" in both
+    assert "### live: done" in both, "one comment of the one account"
+    assert github.mistakes == []
 
 
 def comment(world: World, number: int, sha: str) -> int:

@@ -16,7 +16,7 @@ from kubernetes import client
 from local.demo import DEPLOYMENT, PORTS, digest
 from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
-from local.forge.setup import REPOSITORY
+from local.forge.setup import REPORTER, REPOSITORY
 from local.kubernetes_api import Kubernetes, Object, wait_until
 from local.machine import LISTENER, Machine
 
@@ -94,6 +94,12 @@ class World:
         wait_until(lambda: context in developer.statuses(REPOSITORY, sha), 20, f"{sha} has no status {context}")
         found = developer.statuses(REPOSITORY, sha)[context]
         return found.state, found.description
+
+    def comment(self, environment: str, pull_request: PullRequest) -> str:
+        """What the comment says that an environment's account has written: there is one."""
+        found = self.machine.forge.developer.comments(REPOSITORY, pull_request.number)
+        (body,) = [each.body for each in found if each.user == f"{REPORTER}{environment}"]
+        return body
 
     def logs(self, run: Object, task: str, step: str) -> str:
         """What a step of a run printed."""

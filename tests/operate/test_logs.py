@@ -21,7 +21,7 @@ class Printing(Staging):
             for step in task["status"]["steps"]:
                 step["container"] = f"step-{step['name']}"
 
-    def log(self, environment: str, pod: str, container: str) -> str:
+    def log(self, environment: str, pod: str, container: str, lines: int | None = None) -> str:
         if pod == "pod-2":
             raise client.ApiException(status=404, reason="Not Found")
         return f"{pod} {container}\x1b[31m\nsecond line\n"

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from components.conventions import Manifest
 from operate import __main__ as command
@@ -70,6 +71,34 @@ def test_a_failed_step_is_told_with_its_seconds(cluster: Staging) -> None:
     assert test.split() == ["build", "/", "test", "5", "s", "failed", "(exit", "code", "1)"]
     assert reason.endswith("step test failed (exit code 1)")
     assert now == "now: staging shop; not what was delivered"
+
+
+class Printing(Staging):
+    """Where the pod of what failed is still there."""
+
+    def __init__(self, log: str | int) -> None:
+        super().__init__()
+        self.printed = log
+        failed = self.task_runs[0]["status"]
+        failed["podName"] = "pod"
+        failed["steps"][1]["container"] = "step-test"
+
+    def log(self, environment: str, pod: str, container: str, lines: int | None = None) -> str:
+        assert (environment, pod, container, lines) == ("staging", "pod", "step-test", 10)
+        if isinstance(self.printed, int):
+            raise client.ApiException(status=self.printed)
+        return self.printed
+
+
+def test_the_last_lines_of_a_failed_step_are_shown() -> None:
+    told = list(why.lines(Printing("running\n\x1b[31mKeyError: 'price'\x1b[0m\n").target, 7))
+    assert told[3].endswith("step test failed (exit code 1)")
+    assert told[4:6] == ["    | running", "    | KeyError: 'price'"]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_log_that_is_gone_or_not_for_everybody_is_left_out(status: int) -> None:
+    assert list(why.lines(Printing(status).target, 7))[3:] == list(why.lines(Staging().target, 7))[3:]
 
 
 def test_one_that_goes_on_says_so(cluster: Staging) -> None:

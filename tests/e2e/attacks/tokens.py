@@ -74,7 +74,12 @@ IMPOSSIBLE: dict[str, list[tuple[str, str, Object | None]]] = {
     ],
     "reporter": [
         ("GET", f"{CORE}/staging-ci/secrets/forge-token", None),
+        ("GET", f"{CORE}/staging-ci/secrets/log-masks", None),
         ("GET", f"{CORE}/staging-ci/pods", None),
+        ("POST", f"{CORE}/staging-ci/pods/x/exec?command=id", None),
+        ("POST", f"{CORE}/staging-ci/pods/x/attach", None),
+        ("GET", f"{CORE}/staging/pods/x/log", None),
+        ("GET", f"{CORE}/production-ci/pods/x/log", None),
         ("GET", RUNS, None),
         ("PATCH", f"{TASK_RUNS}/x", {"spec": {"status": "TaskRunCancelled"}}),
         ("DELETE", TASK_RUNS, None),

@@ -1,0 +1,108 @@
+"""What a forge could not be told when a run ended is told later: a job every ten minutes, as the step that tells.
+
+It has that step's identity and its credential, and no other right: a list of TaskRuns, and statuses and comments on the
+forge.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.conventions import REPORTER, TELLER, Manifest, labels, limits, literal, restricted, token
+from components.network import TELLER_LABELS
+from components.tasks import python
+from components.tasks.step import API_TOKEN_PATH, with_scratch
+
+# GitHub's limits of requests are by the hour, and a forge is rarely down for longer than it takes to start again.
+_SCHEDULE = "*/10 * * * *"
+_PARAM = re.compile(r"\$\(params\.([a-z-]+)\)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TellingArgs:
+    """Where runs end, and how that is told."""
+
+    environment: str
+    namespace: pulumi.Input[str]
+    """The delivery namespace."""
+    tools_image: str
+    reports: Mapping[str, Manifest]
+    """Specs of the Tasks that tell, by name: each has one step, and all have the same credential."""
+
+
+class Telling(pulumi.ComponentResource):
+    """A CronJob. The reporter, whose it is, belongs to `Access`."""
+
+    def __init__(self, name: str, args: TellingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(token("Telling"), name, None, opts)
+        common = labels(environment=args.environment) | TELLER_LABELS
+        k8s.batch.v1.CronJob(
+            f"{name}-{TELLER}",
+            metadata={"name": TELLER, "namespace": args.namespace, "labels": common},
+            spec=job(args, common),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def job(args: TellingArgs, labels: dict[str, str]) -> Manifest:
+    """Return the CronJob's spec."""
+    spec = with_scratch(next(iter(args.reports.values())))
+    (step,) = spec["steps"]
+    container = {
+        "name": "retell",
+        "image": args.tools_image,
+        "command": list(python.COMMAND),
+        "args": ["retell", *python.sources("retell")],
+        "env": [
+            {"name": "HOME", "value": "/nonexistent"},
+            {"name": "NAMESPACE", "value": args.namespace},
+            {"name": "REPORTER_ACCOUNT", "value": REPORTER},
+            {"name": "REPORTS", "value": literal(json.dumps({name: _given(task) for name, task in args.reports.items()}))},
+            {"name": "API_ACCESS", "value": API_TOKEN_PATH},
+        ],
+        "resources": limits("1", "512Mi"),
+        "securityContext": restricted() | {"readOnlyRootFilesystem": True},
+        "volumeMounts": step["volumeMounts"],
+    }
+    pod = {
+        "serviceAccountName": REPORTER,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "containers": [container],
+        "volumes": spec["volumes"],
+    }
+    return {
+        "schedule": _SCHEDULE,
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 300,
+        "successfulJobsHistoryLimit": 1,
+        "failedJobsHistoryLimit": 1,
+        "jobTemplate": {
+            "metadata": {"labels": labels},
+            "spec": {
+                "backoffLimit": 0,
+                "activeDeadlineSeconds": 540,
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        },
+    }
+
+
+def _given(task: Manifest) -> dict[str, object]:
+    """Return the variables of a Task's step: each one's value, or the param that has it. Others are the job's own."""
+    (step,) = task["steps"]
+    made: dict[str, object] = {}
+    for variable in step["env"]:
+        value = variable.get("value", "")
+        param = _PARAM.fullmatch(value)
+        if param:
+            made[variable["name"]] = {"param": param[1]}
+        elif "$(" not in value:
+            made[variable["name"]] = value
+    return made

@@ -1,0 +1,67 @@
+"""What is hidden in what a program printed: the secrets that its pod holds, of which whoever hides them has fingerprints.
+
+Each is of a text as it may be printed; the program that declares Secrets makes them (`components/masks.py`).
+"""
+
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+from steps.text import parsed
+
+# Shorter texts stand in too many places to be hidden, and are told by their fingerprints.
+SHORTEST = 8
+# Of signs that stay within a status, where it is quoted.
+HIDDEN = "(masked)"
+# Of a text's beginning only so many bytes are told: enough to look closer at few places, and too few to guess it by them.
+_BEGINNING, _WHOLE = 2, 16
+
+
+def beginning(key: str, text: str) -> str:
+    """Return the fingerprint of a text's first characters."""
+    return _fingerprint(key, text[:SHORTEST], _BEGINNING)
+
+
+def whole(key: str, text: str) -> str:
+    """Return the fingerprint of a text."""
+    return _fingerprint(key, text, _WHOLE)
+
+
+def _fingerprint(key: str, text: str, size: int) -> str:
+    return blake2b(text.encode(errors="replace"), key=_key(key), digest_size=size).hexdigest()
+
+
+@cache
+def _key(text: str) -> bytes:
+    """Return a key of the length that there may be."""
+    return blake2b(text.encode(), digest_size=32).digest()
+
+
+class Masks:
+    """Fingerprints, as a Secret has them: the key, and by beginnings the lengths and fingerprints of texts."""
+
+    def __init__(self, key: str, texts: dict[str, list[tuple[int, str]]]) -> None:
+        self._key, self._texts = key, texts
+
+    @classmethod
+    def read(cls, path: Path) -> "Masks":
+        """Read them. Raises OSError or ValueError: what cannot be masked is not to be shown."""
+        found = parsed(path.read_text())
+        if not isinstance(found, dict) or not isinstance(found.get("key"), str) or not isinstance(found.get("texts"), dict):
+            raise ValueError("no fingerprints")
+        texts = {start: [(int(length), str(end)) for length, end in each] for start, each in found["texts"].items()}
+        return cls(found["key"], texts)
+
+    def hide(self, line: str) -> str:
+        """Return a line with nothing of the texts: where two overlap, both are hidden."""
+        hidden: list[tuple[int, int]] = []
+        for start in range(len(line) - SHORTEST + 1):
+            for length, text in self._texts.get(beginning(self._key, line[start : start + SHORTEST]), ()):
+                if start + length <= len(line) and whole(self._key, line[start : start + length]) == text:
+                    hidden.append((start, start + length))
+        shown, at = "", 0
+        for start, end in hidden:
+            if start >= at:
+                shown += line[at:start] + HIDDEN
+            at = max(at, end)
+        return shown + line[at:]
