@@ -38,7 +38,7 @@ FOR_COMMANDS = re.compile("HOME|USER|LOGNAME|TMPDIR|DOCKER_CONFIG|GIT_[A-Z0-9_]+
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 GIVEN_BY_THE_KUBELET = {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
 # What steps read that ask the forge, of which they are given one: `forge.token` or `forge.app`.
-TOKEN, APP = {"TOKEN_FILE"}, {"APP_ID", "APP_INSTALLATION", "APP_KEY_FILE", "APP_RIGHTS"}
+TOKEN, APP = {"TOKEN_FILE"}, {"APP_ID", "APP_INSTALLATION", "APP_INSTALLATIONS", "APP_KEY_FILE", "APP_RIGHTS"}
 # https://tekton.dev/docs/pipelines/variables/
 TASK_CONTEXT = {"context.task.name", "context.taskRun.name", "context.taskRun.namespace", "context.taskRun.uid"}
 PIPELINE_CONTEXT = {"context.pipeline.name", "context.pipelineRun.name", "context.pipelineRun.namespace"}

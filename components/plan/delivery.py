@@ -75,4 +75,7 @@ class Delivery:
     @property
     def pull_secret(self) -> str | None:
         """The Secret by which images are pulled; None for a registry that needs none."""
-        return REGISTRY_PULL.secret if self.settings.registry.read else None
+        read = self.settings.registry.read
+        if read is None:
+            return None
+        return read.secret.name if read.secret else REGISTRY_PULL.secret

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET, prefix
-from components.credential import BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH
+from components.credential import BASIC_AUTH, BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH, SSH_DIRECTORY
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
 from components.settings.errors import Location, contradiction, path
@@ -82,11 +82,17 @@ def _listener(settings: Settings) -> Iterator[str]:
     """Yield a line where the certificate of the listener's host would lie in a Secret of the delivery namespace's own."""
     exposure = settings.listener.exposure
     certificate = exposure.ingress.secret(f"el-{settings.listener.name}") if exposure and exposure.ingress else None
-    own = {each.secret for each in BY_VOLUME.values()}
-    own |= {each.of(app.name).secret for each in (BUILD_SECRETS, QUARANTINE_PUSH) for app in settings.applications}
-    if certificate and (certificate in own or re.fullmatch(rf"{WEBHOOK_SECRET}(-[0-9]+)?", certificate)):
+    if certificate and is_own(certificate, settings):
         problem = "is a Secret of the delivery namespace with something else in it; choose another"
         yield contradiction(("listener", "exposure", "ingress", "tlsSecret"), certificate, problem)
+
+
+def is_own(name: str, settings: Settings) -> bool:
+    """Return whether a Secret of a delivery namespace is called as one that this program declares there."""
+    each_its_own = (BUILD_SECRETS, QUARANTINE_PUSH, SSH_DIRECTORY, BASIC_AUTH)
+    own = {each.secret for each in BY_VOLUME.values()}
+    own |= {each.of(application.name).secret for each in each_its_own for application in settings.applications}
+    return name in own or re.fullmatch(rf"{WEBHOOK_SECRET}(-[0-9]+)?", name) is not None
 
 
 def _borrowed(environment: Environment, place: Location, applications: list[Application]) -> Iterator[str]:

@@ -38,7 +38,13 @@ def app(asked: Forge) -> Forge:
 
 
 def of_app(key: Path) -> dict[str, str]:
-    return {"APP_ID": "Iv23liAbCdEf", "APP_INSTALLATION": "87654321", "APP_KEY_FILE": str(key), "APP_RIGHTS": RIGHTS}
+    return {
+        "APP_ID": "Iv23liAbCdEf",
+        "APP_INSTALLATION": "87654321",
+        "APP_INSTALLATIONS": "globex 23456789\nacme-two 3456789",
+        "APP_KEY_FILE": str(key),
+        "APP_RIGHTS": RIGHTS,
+    }
 
 
 def announce(sandbox: Sandbox, forge: Forge, **opened: str) -> Result:
