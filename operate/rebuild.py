@@ -110,7 +110,7 @@ def start(source: Target, merge: dict[str, str]) -> str:
     # One that fetches with a credential binds the Secret of the workspace's own name, or those that its tasks are told.
     declared = source.cluster.tekton(source.environment, "pipelines", pipeline)["spec"]
     fetching = next(task for task in declared["tasks"] if task["name"] == build.NAME)
-    told = git.is_told({param["name"]: param["value"] for param in fetching["params"]})
+    told = git.is_told({param["name"]: param["value"] for param in fetching.get("params", [])})
     bound = [git.binding(workspace["name"], by_params=told) for workspace in declared.get("workspaces", [])]
     body = {
         "apiVersion": TEKTON,

@@ -13,7 +13,7 @@ class User(Model):
     """A user of a registry: its name and password, or a Secret that is there already and holds both."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["username", "password"]}, {"required": ["secret"]}]}
+        json_schema_extra={"oneOf": [{"required": ["username", "password"]}, {"required": ["secret"], "maxProperties": 1}]}
     )
 
     username: form.RegistryUser | None = Field(default=None, description="name of the user", examples=["deployer"])

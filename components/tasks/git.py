@@ -66,6 +66,7 @@ _PARAMS = {
     SSH_HOSTS: ("known-hosts-secret", "known-hosts-key"),
     TOKEN: ("git-secret", "git-key"),
 }
+NAMES = frozenset(name for names in _PARAMS.values() for name in names)
 _FILES = {SSH_DIRECTORY.name: (SSH_KEY, SSH_HOSTS), BASIC_AUTH.name: (TOKEN,)}
 
 

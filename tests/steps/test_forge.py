@@ -115,6 +115,18 @@ def test_a_token_is_asked_for_once_for_this_repository_and_these_rights(sandbox:
     assert (status.path, status.bearer) == (STATUS, ISSUED)
 
 
+@pytest.mark.parametrize(
+    ("repository", "installation"),
+    [("acme/shop", "87654321"), ("globex/till", "23456789"), ("GlobeX/till", "23456789"), ("glob/till", "87654321")],
+)
+def test_another_owners_installation_is_asked(
+    sandbox: Sandbox, app: Forge, key: Path, repository: str, installation: str
+) -> None:
+    announce(sandbox, app, **of_app(key) | {"PARAM_REPOSITORY": repository})
+    assert app.calls[0].path == EXCHANGE.replace("87654321", installation)
+    assert app.calls[0].body["repositories"] == [repository.partition("/")[2]]
+
+
 @pytest.mark.parametrize("part", ["/access_tokens", "/statuses/"])
 @pytest.mark.parametrize("failing", [HANG_UP, 429, 500, 503], ids=["hangs up", "429", "500", "503"])
 def test_the_exchange_is_tried_again_as_other_calls_are(
