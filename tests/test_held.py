@@ -7,10 +7,13 @@ import pytest
 import yaml
 
 from components.settings.errors import SettingsError
+from local.forge.replay import rewrite
 from offline.reachability.rows import rows
 from tests.admission import refusals
 from tests.closure import problems
+from tests.sink import deliver
 from tests.support import Declared, Object, record_config, shipped_config
+from tests.test_routing import SHA, payload
 
 NAMESPACE = "staging-ci"
 ENVIRONMENTS = [
@@ -81,6 +84,26 @@ def test_a_key_on_the_cluster_is_declared_by_nobody_here(keys: Declared) -> None
     names = [item["metadata"]["name"] for item in keys.all("Secret") if item["metadata"]["namespace"] == NAMESPACE]
     assert {"shop-ssh-directory", "ssh-directory", "known-hosts"} <= set(names)
     assert not [name for name in names if name.startswith("wiki")]
+
+
+def start(stack: Declared, change: Any = None) -> list[str]:
+    """What the listener is told that starts the run of a pull request of shop's, changed like this."""
+    (made,) = deliver(stack, rewrite(payload("github", "opened"), repository="acme/shop", head_sha=SHA, number=7))
+    if change:
+        change(made["spec"])
+    user = "system:serviceaccount:staging-ci:listener"
+    return refusals(stack, "tekton-delivery-staging-runs", made, user=user)
+
+
+def name(spec: Object, secret: str) -> None:
+    spec["workspaces"][0]["projected"]["sources"][0]["secret"]["name"] = secret
+
+
+def test_a_run_that_names_no_key_is_admitted_and_one_that_does_is_not(keys: Declared) -> None:
+    """Who holds the listener's token may start runs, and choose no key for them."""
+    assert start(keys) == []
+    assert start(keys, lambda spec: name(spec, "wiki-key"))
+    assert start(keys, lambda spec: spec["params"].append({"name": "git-secret", "value": "wiki-key"}))
 
 
 @pytest.mark.parametrize(
