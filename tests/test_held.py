@@ -8,6 +8,7 @@ import yaml
 
 from components.settings.errors import SettingsError
 from local.forge.replay import rewrite
+from offline.policy import violations
 from offline.reachability.rows import rows
 from tests.admission import refusals
 from tests.closure import problems
@@ -103,7 +104,7 @@ def test_a_run_that_names_no_key_is_admitted_and_one_that_does_is_not(keys: Decl
     """Who holds the listener's token may start runs, and choose no key for them."""
     assert start(keys) == []
     assert start(keys, lambda spec: name(spec, "wiki-key"))
-    assert start(keys, lambda spec: spec["params"].append({"name": "git-secret", "value": "wiki-key"}))
+    assert start(keys, lambda spec: spec["params"].append({"name": "git-secret-name", "value": "wiki-key"}))
 
 
 @pytest.mark.parametrize(
@@ -201,6 +202,11 @@ HELD = {"fetch", "statuses", "reader", "pulls", "pushes", "deletes", "builds", "
 def test_of_secrets_on_the_cluster_none_is_declared(elsewhere: Declared) -> None:
     names = {item["metadata"]["name"] for item in elsewhere.all("Secret")}
     assert {name for name in names if not name.startswith("webhook-secret")} == set()
+
+
+def test_the_policy_pack_has_nothing_against_them(elsewhere: Declared, keys: Declared) -> None:
+    found = [*violations(elsewhere.recording), *violations(keys.recording)]
+    assert [f"{each.policy}: {each.message}" for each in found] == []
 
 
 def test_every_step_mounts_them_instead(elsewhere: Declared) -> None:

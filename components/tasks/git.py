@@ -62,9 +62,9 @@ class Git:
 SSH_KEY, SSH_HOSTS, TOKEN = "ssh-privatekey", "known_hosts", "token"
 # A file, and the params that tell its Secret and its key.
 _PARAMS = {
-    SSH_KEY: ("git-secret", "git-key"),
-    SSH_HOSTS: ("known-hosts-secret", "known-hosts-key"),
-    TOKEN: ("git-secret", "git-key"),
+    SSH_KEY: ("git-secret-name", "git-secret-key"),
+    SSH_HOSTS: ("known-hosts-secret-name", "known-hosts-secret-key"),
+    TOKEN: ("git-secret-name", "git-secret-key"),
 }
 NAMES = frozenset(name for names in _PARAMS.values() for name in names)
 _FILES = {SSH_DIRECTORY.name: (SSH_KEY, SSH_HOSTS), BASIC_AUTH.name: (TOKEN,)}
