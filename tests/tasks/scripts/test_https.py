@@ -5,6 +5,7 @@ The server is without TLS here; the scheme is the only difference.
 
 import base64
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -101,7 +102,8 @@ def fetch(
     sandbox: Sandbox, url: str, sha: str, token: str | None = TOKEN, host: str | None = None, *, alone: bool = False
 ) -> Result:
     """Run the step; `token` lies where the Secret would, for `host`: as git's line of it, or `alone` as others write it."""
-    env = dict(over_https(url=host or url, authenticated=token is not None, username="bot" if alone else None).env)
+    of_forge = host or re.sub("^(ssh|file)://.*", "http://forge.internal", url)
+    env = dict(over_https(url=of_forge, authenticated=token is not None, username="bot" if alone else None).env)
     if token:
         scheme, _, rest = (host or url).partition("://")
         file = sandbox.file(".git-credentials", f"{scheme}://bot:{token}@{rest.split('/')[0]}\n")
