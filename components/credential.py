@@ -4,12 +4,24 @@ A Task mounts it, `credentials` declares its Secret, `network` opens what it lea
 stack's own authorities there, and admission keeps it from other steps of a pod with pull-request code.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from components.conventions import PULL_SECRET, Manifest
 
+# The key of a registry's Secret, and the file that clients look for.
+DOCKER_KEY, DOCKER_FILE = ".dockerconfigjson", "config.json"
+
 Place = Literal["api-server", "base-images", "forge-api", "forge-git", "quarantine", "registry", "source"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyOfSecret:
+    """Where a value is that is somebody else's: a Secret that is there already, and what of it."""
+
+    secret: str
+    key: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +48,17 @@ class Credential:
         """Return the one that an application has for itself, in the same place, e.g. `shop-quarantine-push`."""
         return replace(self, secret=f"{application}-{self.name}")
 
+    def drawn(self, held: Mapping[str, "KeyOfSecret"], own: Collection[str] = ()) -> Manifest:
+        """Return its volume with files of Secrets that are there already; `own` are those of the Secret declared here."""
+        if not own and len({each.secret for each in held.values()}) == 1:
+            items = [{"key": each.key, "path": file} for file, each in held.items()]
+            return {"name": self.name, "secret": {"secretName": next(iter(held.values())).secret, "items": items}}
+        files = {file: KeyOfSecret(secret=self.secret, key=file) for file in own} | dict(held)
+        return {"name": self.name, "projected": {"sources": [_projected(file, each) for file, each in files.items()]}}
+
     def volume(self) -> Manifest:
         """Return its volume; of a registry's, with the file that clients look for."""
-        items = {"items": [{"key": ".dockerconfigjson", "path": "config.json"}]} if self.kind == DOCKER else {}
+        items = {"items": [{"key": DOCKER_KEY, "path": DOCKER_FILE}]} if self.kind == DOCKER else {}
         return {"name": self.name, "secret": {"secretName": self.secret} | items}
 
     def mount(self, path: str) -> Manifest:
@@ -46,11 +66,23 @@ class Credential:
         return {"name": self.name, "mountPath": path, "readOnly": True}
 
 
+def secrets_of(volume: Manifest) -> set[str]:
+    """Return the Secrets that a volume, or a workspace, has files of."""
+    if "projected" in volume:
+        return {source["secret"]["name"] for source in volume["projected"]["sources"]}
+    return {volume["secret"]["secretName"]}
+
+
+def _projected(file: str, held: KeyOfSecret) -> Manifest:
+    return {"secret": {"name": held.secret, "items": [{"key": held.key, "path": file}]}}
+
+
 DOCKER = "kubernetes.io/dockerconfigjson"
 
 SSH_DIRECTORY = Credential(
     name="ssh-directory", kind="kubernetes.io/ssh-auth", opens=("forge-git",), untrusted_steps=("fetch",)
 )
+KNOWN_HOSTS = Credential(name="known-hosts", opens=("forge-git",), untrusted_steps=("fetch",))
 BASIC_AUTH = Credential(name="basic-auth", opens=("forge-git",), untrusted_steps=("fetch",))
 FORGE_TOKEN = Credential(name="forge-token", opens=("forge-api",))
 FORGE_READER = Credential(name="forge-reader", opens=("forge-api",))

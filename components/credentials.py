@@ -10,8 +10,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components.conventions import labels, token
-from components.credential import LOG_MASKS, LOG_MASKS_KEY, Credential
+from components.conventions import Manifest, labels, token
+from components.credential import DOCKER_KEY, LOG_MASKS, LOG_MASKS_KEY, Credential, KeyOfSecret
 from components.masks import fingerprints
 
 
@@ -24,8 +24,9 @@ class RegistryLogin:
     password: pulumi.Output[str]
 
 
-# What is in a Secret: values by key; of a registry's, its users, and none for a registry that lets everybody.
-Held = Mapping[str, pulumi.Input[str]] | tuple[RegistryLogin, ...]
+# What is in a Secret: values by key, or where else they are; of a registry's, its users, and none for a registry that lets
+# everybody.
+Held = Mapping[str, pulumi.Input[str] | KeyOfSecret] | tuple[RegistryLogin, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,10 @@ class Credentials(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         def declare(role: str, credential: Credential, held: Held, namespace: pulumi.Input[str]) -> None:
-            """Declare a credential's Secret in a namespace of this environment."""
+            """Declare a credential's Secret in a namespace of this environment, with what is not in another one already."""
+            own = {DOCKER_KEY: docker_config(held)} if isinstance(held, tuple) else declared(held)
+            if not own:
+                return
             k8s.core.v1.Secret(
                 f"{name}-{role}",
                 metadata={
@@ -58,7 +62,7 @@ class Credentials(pulumi.ComponentResource):
                     "labels": labels(environment=args.environment),
                 },
                 type=credential.kind,
-                string_data={".dockerconfigjson": docker_config(held)} if isinstance(held, tuple) else held,
+                string_data=own,
                 opts=child,
             )
 
@@ -71,6 +75,19 @@ class Credentials(pulumi.ComponentResource):
             made = pulumi.Output.all(key, *args.masked).apply(lambda known: fingerprints(known[1:], known[0]))
             declare(LOG_MASKS.secret, LOG_MASKS, {LOG_MASKS_KEY: made}, args.delivery_namespace)
         self.register_outputs({})
+
+
+def declared(held: Mapping[str, pulumi.Input[str] | KeyOfSecret]) -> dict[str, pulumi.Input[str]]:
+    """Return what a Secret is declared with: all but what another one has."""
+    return {file: value for file, value in held.items() if not isinstance(value, KeyOfSecret)}
+
+
+def volume(credential: Credential, held: Held) -> Manifest:
+    """Return a credential's volume, whoever declares the Secrets that are in it."""
+    there = {} if isinstance(held, tuple) else {file: at for file, at in held.items() if isinstance(at, KeyOfSecret)}
+    if not there or isinstance(held, tuple):
+        return credential.volume()
+    return credential.drawn(there, list(declared(held)))
 
 
 def docker_config(logins: tuple[RegistryLogin, ...]) -> pulumi.Output[str]:

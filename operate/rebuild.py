@@ -6,6 +6,7 @@ from kubernetes import client
 
 from components.conventions import DEPLOYER, TEKTON, Manifest, key, labels
 from components.pipelines import rebuild
+from components.tasks import build, git
 from operate import proof
 from operate.cluster import Cluster
 from operate.errors import OperateError
@@ -106,9 +107,11 @@ def start(source: Target, merge: dict[str, str]) -> str:
     about = {key("event"): "rebuild", key("pull-request"): number, key("commit"): merge["head-sha"]}
     values = {param: merge[param] for param in rebuild.PARAMS} | {"always": "yes"}
     pipeline = _pipeline(source)
-    # One that fetches with a credential binds the Secret of the workspace's own name.
+    # One that fetches with a credential binds the Secret of the workspace's own name, or those that its tasks are told.
     declared = source.cluster.tekton(source.environment, "pipelines", pipeline)["spec"]
-    (credential,) = [workspace["name"] for workspace in declared.get("workspaces", [])] or [None]
+    fetching = next(task for task in declared["tasks"] if task["name"] == build.NAME)
+    told = git.is_told({param["name"]: param["value"] for param in fetching.get("params", [])})
+    bound = [git.binding(workspace["name"], by_params=told) for workspace in declared.get("workspaces", [])]
     body = {
         "apiVersion": TEKTON,
         "kind": "PipelineRun",
@@ -121,7 +124,7 @@ def start(source: Target, merge: dict[str, str]) -> str:
         "spec": {
             "pipelineRef": {"name": pipeline},
             "params": [{"name": param, "value": value} for param, value in values.items()],
-            **rebuild.run(credential),
+            **rebuild.run(bound[0] if bound else None),
             **declared_timeouts(declared),
         },
     }

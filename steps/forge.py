@@ -61,6 +61,8 @@ class App:
 
     id: str = given("APP_ID")
     installation: str = given("APP_INSTALLATION")
+    installations: tuple[str, ...] = given("APP_INSTALLATIONS")
+    """Those of other owners, e.g. `globex 23456789`."""
     key: Path = given("APP_KEY_FILE")
     rights: str = given("APP_RIGHTS")
 
@@ -136,7 +138,8 @@ class Forge:
 
     def _exchanged(self, app: App, repository: str) -> str:
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": json.loads(app.rights)}
-        path = f"/app/installations/{app.installation}/access_tokens"
+        installation = _installation(app, repository)
+        path = f"/app/installations/{installation}/access_tokens"
         jwt = _jwt(app)
         try:
             answer = self._request("POST", path, jwt, wanted)
@@ -150,9 +153,9 @@ class Forge:
                 pass
         why = {
             401: "its private key is not one of this App's, or the clock of this node is wrong",
-            403: f"its installation {app.installation} is suspended",
-            404: f"it has no installation {app.installation}",
-            422: f"its installation {app.installation} lacks {repository} or one of the rights {app.rights}",
+            403: f"its installation {installation} is suspended",
+            404: f"it has no installation {installation}",
+            422: f"its installation {installation} lacks {repository} or one of the rights {app.rights}",
         }.get(status, "no answer that holds one")
         raise ForgeError(f"the forge gives the GitHub App {app.id} no token (status {status:03}): {why}", passing=passing)
 
@@ -250,6 +253,13 @@ def _formed(token: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise ValueError
     return token
+
+
+def _installation(app: App, repository: str) -> str:
+    """Return the number of the App's installation where a repository is."""
+    owner = repository.partition("/")[0].lower()
+    of_owners = (each.split(" ") for each in app.installations)
+    return next((number for name, number in of_owners if name == owner), app.installation)
 
 
 def _jwt(app: App) -> str:

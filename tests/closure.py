@@ -5,11 +5,12 @@ in what a stack declares; tests/test_contracts.py breaks declared objects one by
 """
 
 import importlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from components.tasks import needed
+from components.tasks import git, needed
 from steps.inputs import variables
 from tests.sink import COMMENT, PUSH, deliver
 from tests.support import Declared, Object, texts
@@ -38,12 +39,13 @@ FOR_COMMANDS = re.compile("HOME|USER|LOGNAME|TMPDIR|DOCKER_CONFIG|GIT_[A-Z0-9_]+
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 GIVEN_BY_THE_KUBELET = {"KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"}
 # What steps read that ask the forge, of which they are given one: `forge.token` or `forge.app`.
-TOKEN, APP = {"TOKEN_FILE"}, {"APP_ID", "APP_INSTALLATION", "APP_KEY_FILE", "APP_RIGHTS"}
+TOKEN, APP = {"TOKEN_FILE"}, {"APP_ID", "APP_INSTALLATION", "APP_INSTALLATIONS", "APP_KEY_FILE", "APP_RIGHTS"}
 # https://tekton.dev/docs/pipelines/variables/
 TASK_CONTEXT = {"context.task.name", "context.taskRun.name", "context.taskRun.namespace", "context.taskRun.uid"}
 PIPELINE_CONTEXT = {"context.pipeline.name", "context.pipelineRun.name", "context.pipelineRun.namespace"}
 FINALLY_CONTEXT = {"tasks.status"}
 
+GIVEN = re.compile(r"\$\(params\.([a-z-]+)\)")
 VARIABLE = re.compile(r"\$\(([a-z][A-Za-z0-9.-]*)\)")
 ASSIGNED = re.compile(r"(?:^|[\s;]|export )([A-Z][A-Z0-9_]*)=", re.M)
 # In the shell, in jq, and as cosign is told of a key.
@@ -51,8 +53,11 @@ ARITHMETIC = re.compile(r"\$\(\((.+?)\)\)")
 READ = re.compile(r"(?:\$\{?#?|\benv\.|\benv://)([A-Z][A-Z0-9_]*)")
 
 
-def problems(stack: Declared) -> list[str]:
-    """Everything that does not fit together, from the triggers down to the scripts."""
+def problems(stack: Declared, there: Collection[str] = ()) -> list[str]:
+    """Everything that does not fit together, from the triggers down to the scripts.
+
+    `there` are Secrets of the cluster that the stack names and does not declare.
+    """
     runs = [run for name, event in EVENTS if name == stack.recording.stack for run in sent(stack, event)]
     started = {run["spec"]["pipelineRef"]["name"] for run in runs}
     # `python -m operate rebuild` and `rollback` start them, in the shape that tests/operate compares.
@@ -60,9 +65,9 @@ def problems(stack: Declared) -> list[str]:
     return [
         *_difference("pipelines", set(stack.names("Pipeline")), started | by_hand),
         *_trigger_problems(stack),
-        *(problem for run in runs for problem in run_problems(stack, run)),
+        *(problem for run in runs for problem in run_problems(stack, run, there)),
         *(problem for item in stack.all("Pipeline") for problem in _pipeline_problems(stack, item)),
-        *(problem for item in stack.all("Task") for problem in task_problems(stack, item)),
+        *(problem for item in stack.all("Task") for problem in task_problems(stack, item, there)),
     ]
 
 
@@ -94,7 +99,7 @@ def _trigger_problems(stack: Declared) -> Iterator[str]:
         yield from _difference(f"{name}: template's params", declared, {item.removeprefix("tt.params.") for item in used})
 
 
-def run_problems(stack: Declared, run: Object) -> Iterator[str]:
+def run_problems(stack: Declared, run: Object, held: Collection[str] = ()) -> Iterator[str]:
     """What a run and its pipeline do not agree on, and what it names that is not there."""
     name, namespace, spec = run["metadata"]["name"], run["metadata"]["namespace"], run["spec"]
     pipeline = stack.one("Pipeline", spec["pipelineRef"]["name"], namespace)["spec"]
@@ -110,8 +115,13 @@ def run_problems(stack: Declared, run: Object) -> Iterator[str]:
     there = {item["metadata"]["name"] for item in stack.all("ServiceAccount") if item["metadata"]["namespace"] == namespace}
     for account in accounts - there:
         yield f"{name}: no service account {account} in {namespace}"
-    for workspace in spec.get("workspaces", []):
-        yield from _secret_problems(stack, namespace, f"{name}: workspace", workspace["secret"])
+    for entry in _entries(pipeline):
+        given = {param["name"]: param["value"] for param in entry["params"]}
+        for workspace in spec.get("workspaces", []) if entry.get("workspaces") else []:
+            # Of a binding that tells no Secret the task's own params do.
+            for source in _sources(workspace):
+                told = json.loads(GIVEN.sub(lambda found, given=given: given[found[1]], json.dumps(source)))
+                yield from _secret_problems(stack, namespace, f"{name}: workspace", told, held)
 
 
 def _pipeline_problems(stack: Declared, pipeline: Object) -> Iterator[str]:
@@ -148,7 +158,7 @@ def _results(stack: Declared, namespace: str, entry: Object) -> set[str]:
     return _names(stack.one("Task", entry["taskRef"]["name"], namespace)["spec"].get("results"))
 
 
-def task_problems(stack: Declared, task: Object) -> Iterator[str]:
+def task_problems(stack: Declared, task: Object, there: Collection[str] = ()) -> Iterator[str]:
     """What a Task declares and does not use, or uses and does not declare, down to its scripts."""
     name, namespace, spec = task["metadata"]["name"], task["metadata"]["namespace"], task["spec"]
     used: dict[str, set[str]] = {"params": set(), "results": set(), "workspaces": set()}
@@ -161,14 +171,16 @@ def task_problems(stack: Declared, task: Object) -> Iterator[str]:
         elif variable not in TASK_CONTEXT | ends:
             yield f"{name}: $({variable}) means nothing in a Task"
     used["workspaces"] |= {workspace for step in spec["steps"] for workspace in _names(step.get("workspaces"))}
+    # A run's binding of a workspace names them.
+    used["params"] |= _names(spec.get("params")) & git.NAMES if used["workspaces"] else set()
     for kind, names in used.items():
         yield from _difference(f"{name}: {kind}", _names(spec.get(kind)), names)
     containers = [*spec["steps"], *spec.get("sidecars", [])]
     mounted = {mount["name"] for container in containers for mount in container.get("volumeMounts", [])}
     yield from _difference(f"{name}: volumes", _names(spec["volumes"]), mounted)
     for volume in spec["volumes"]:
-        if "secret" in volume:
-            yield from _secret_problems(stack, namespace, f"{name}: volume {volume['name']}", volume["secret"])
+        for source in _sources(volume):
+            yield from _secret_problems(stack, namespace, f"{name}: volume {volume['name']}", source, there)
     for step in spec["steps"]:
         yield from _step_problems(f"{name}: step {step['name']}", step)
 
@@ -196,7 +208,20 @@ def _inputs_problems(where: str, step: Object) -> Iterator[str]:
     yield from _difference(f"{where}: environment", given - for_commands, taken - for_commands)
 
 
-def _secret_problems(stack: Declared, namespace: str, where: str, source: Object) -> Iterator[str]:
+def _sources(volume: Object) -> Iterator[Object]:
+    """Each Secret of a volume or a workspace, with the keys that it has of it."""
+    if "secret" in volume:
+        yield volume["secret"]
+    for source in volume.get("projected", {}).get("sources", []):
+        if "secret" in source:
+            yield {"secretName": source["secret"]["name"], "items": source["secret"]["items"]}
+
+
+def _secret_problems(
+    stack: Declared, namespace: str, where: str, source: Object, there: Collection[str] = ()
+) -> Iterator[str]:
+    if source["secretName"] in there:
+        return
     found = [
         item
         for item in stack.all("Secret")

@@ -10,7 +10,8 @@ from tests.support import Declared, Object, record_config, shipped_config
 
 
 def test_everything_handed_over_is_taken(stack: Declared) -> None:
-    assert problems(stack) == []
+    # Of the stack with every setting one is on the cluster already.
+    assert problems(stack, {"chespirito-fetches"} if "test-ci" in stack.names("Namespace") else ()) == []
 
 
 def test_what_tasks_mount_is_there_where_registries_let_everybody_read_and_write() -> None:

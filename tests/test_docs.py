@@ -21,7 +21,7 @@ REAL_CLUSTERS = (ROOT / "docs" / "real-clusters.md").read_text()
 
 
 def lines_for_real_clusters() -> dict[str, Any]:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", REAL_CLUSTERS, re.M | re.S)
+    block, *_ = re.findall(r"^```yaml\n(.*?)^```", REAL_CLUSTERS, re.M | re.S)
     lines: dict[str, Any] = yaml.safe_load(block.replace("sha256:…", PLACEHOLDER_DIGEST))["config"]
     return lines
 
@@ -35,7 +35,28 @@ def by_app() -> dict[str, Any]:
     return lines
 
 
-@pytest.mark.parametrize("lines", [lines_for_real_clusters, by_app])
+def with_forge(repositories: list[str], section: str) -> dict[str, Any]:
+    """The same with the forge of a section, and an application of each of these repositories."""
+    text = REAL_CLUSTERS.partition(f"# {section}\n")[2].partition("\n#")[0]
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    (block,) = (each for each in blocks if "tekton-delivery:forge" in each)
+    applications = [{"name": each.partition("/")[2], "repository": each} for each in repositories]
+    environment = {"name": "staging", "deliverOn": "pull-request"}
+    lines = {"tekton-delivery:applications": applications, "tekton-delivery:environments": [environment]}
+    return lines_for_real_clusters() | lines | yaml.safe_load(block)
+
+
+def of_several_repositories() -> dict[str, Any]:
+    lines = with_forge(["acme/shop", "acme/till", "globex/cart"], "Several repositories")
+    lines["tekton-delivery:forge"]["ssh"]["deployKeys"]["globex/cart"] = {"config": "cartDeployKey"}
+    return lines
+
+
+def by_an_app_alone() -> dict[str, Any]:
+    return with_forge(["acme/shop"], "An App alone")
+
+
+@pytest.mark.parametrize("lines", [lines_for_real_clusters, by_app, of_several_repositories, by_an_app_alone])
 def test_the_stack_file_for_real_clusters_is_accepted(lines: Callable[[], dict[str, Any]]) -> None:
     """The lines of docs/real-clusters.md replace those of the shipped staging stack, as the document says."""
     shipped = yaml.safe_load((ROOT / "Pulumi.staging.yaml").read_text())["config"]

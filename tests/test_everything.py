@@ -33,7 +33,8 @@ def used(value: Any, place: page.Place, *, above: str = "") -> set[str]:
 # The same model as an environment's exposure, which uses it; what the App stands here for (the shipped stacks); what fits
 # only a stack that promotes (tests/test_registries.py) or adds an event (tests/test_fork.py); the other way to fetch
 # (tests/test_git.py); what a volume stands here for (tests/tasks/test_build.py); the other ways to test (the shipped
-# stacks, tests/test_tested.py); workloads that are somebody else's in place of what stands here (tests/test_existing.py).
+# stacks, tests/test_tested.py); workloads that are somebody else's in place of what stands here (tests/test_existing.py);
+# users of registries that a Secret holds (tests/test_held.py).
 ELSEWHERE = (
     ("listener", "exposure", "gateway"),
     ("forge", "token"),
@@ -50,7 +51,8 @@ ELSEWHERE = (
 
 @pytest.mark.parametrize("place", [place for place, _, _ in page.rows(Settings)], ids=".".join)
 def test_no_setting_is_missing_here(place: page.Place) -> None:
-    if not any(place[: len(other)] == other for other in ELSEWHERE):
+    held = place[-2:] == ("secret", "name")
+    if not held and not any(place[: len(other)] == other for other in ELSEWHERE):
         assert used(shipped_config("everything"), place) == {".".join(place)}, f"add it to {stack_file('everything').name}"
 
 

@@ -84,6 +84,7 @@ def test_steps_know_the_app_and_find_its_key() -> None:
         assert secret == FORGE_APP.secret
         assert "TOKEN_FILE" not in variables
         assert (variables["APP_ID"], variables["APP_INSTALLATION"]) == ("Iv23liAbCdEf", "12345678")
+        assert variables["APP_INSTALLATIONS"] == ""
         assert variables["APP_KEY_FILE"] == "/credentials/forge/private-key"
 
 

@@ -20,6 +20,7 @@ LAYERS = [
     ("components.settings.errors",),
     ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
+    ("components.settings.sources",),
     (
         "components.settings.before_rollout",
         "components.settings.existing",
@@ -42,11 +43,13 @@ LAYERS = [
     ("components.settings.workloads",),
     ("components.settings.defaults", "components.settings.files", "components.settings.pods"),
     ("components.settings.complete", "components.settings.settings"),
+    ("components.settings.user_checks",),
     (
         "components.settings.base_image_checks",
         "components.settings.container_checks",
         "components.settings.existing_checks",
         "components.settings.contents",
+        "components.settings.forge_checks",
         "components.settings.names",
         "components.settings.namespace_checks",
         "components.settings.neighbours",
@@ -56,7 +59,7 @@ LAYERS = [
         "components.settings.variables",
         "components.settings.workload_checks",
     ),
-    ("components.settings.checks",),
+    ("components.settings.checks", "components.settings.secret_checks"),
     ("components.settings.stack",),
     ("components.pod", "components.exposure", "components.patch"),
     ("components.before_rollout",),
@@ -78,7 +81,7 @@ LAYERS = [
 SETTINGS = "components.settings"
 # What only the plan takes: components get values.
 RESOLVED_BY_THE_PLAN = {f"{SETTINGS}.{name}" for name in ("stack", "settings", "checks", "contents")}
-SOURCES = {"Source", "TextOrSource", "PemOrSource"}
+SOURCES = {"Source", "SecretSource", "TextOrSource", "PemOrSource"}
 
 
 def module(path: Path) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.closure import EVENTS, sent
+from components.tasks import git
+from tests.closure import EVENTS, VARIABLE, sent
 from tests.support import ALL_STACKS, Declared, Object, texts
 
 SCHEMAS = Path(__file__).parent / "fixtures" / "tekton"
@@ -37,7 +38,12 @@ def test_the_runs_that_events_start_fit_the_pinned_schema(stacks: dict[str, Decl
         assert run["apiVersion"] == "tekton.dev/v1"
         assert run["kind"] == "PipelineRun"
         assert validate("PipelineRun", run) == []
-        assert not [text for text in texts(run) if "$(" in text], "a run holds a value that nobody fills in"
+        # What a workspace holds each task of the pipeline is told.
+        others = {key: value for key, value in run["spec"].items() if key != "workspaces"}
+        assert not [text for text in texts(run | {"spec": others}) if "$(" in text], (
+            "a run holds a value that nobody fills in"
+        )
+        assert set(VARIABLE.findall(str(run["spec"].get("workspaces")))) <= {f"params.{name}" for name in git.NAMES}
 
 
 def test_a_field_that_tekton_does_not_know_is_refused(staging: Declared) -> None:

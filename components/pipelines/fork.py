@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from components.conventions import REPORTER, UNTRUSTED, Manifest, literal
-from components.pipelines.target import Target, fetch_params, git_secret, git_workspace, report, task, with_git
+from components.pipelines.target import Target, fetch_params, git_secret, git_workspace, report, task
 from components.pipelines.timeouts import last, limited
 from components.pipelines.untrusted import POD
 from components.tasks import permit, tests
@@ -57,14 +57,14 @@ def spec(target: Target, test_command: str, tests_task: str, timeout: str) -> Ma
                 runs=tests_task,
                 when=[{"input": permitted, "operator": "in", "values": [permit.YES]}],
                 timeout=timeout,
-                **with_git(target),
+                fetches=target,
             ),
         ],
         "finally": [ended | {"when": [{"input": permitted, "operator": "in", "values": [permit.YES, permit.STALE]}]}],
     } | git_workspace(target.git_credential)
 
 
-def run(git_credential: str | None) -> Manifest:
+def run(git: Manifest | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         "taskRunTemplate": {"serviceAccountName": UNTRUSTED},
@@ -73,4 +73,4 @@ def run(git_credential: str | None) -> Manifest:
             {"pipelineTaskName": tests.NAME, "serviceAccountName": UNTRUSTED, "podTemplate": POD},
             {"pipelineTaskName": REPORT, "serviceAccountName": REPORTER},
         ],
-    } | git_secret(git_credential)
+    } | git_secret(git)

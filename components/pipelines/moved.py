@@ -1,7 +1,7 @@
 """The pipeline for a base branch that has moved, by a merge or by a push: it tells the pull requests that are open."""
 
 from components.conventions import REPORTER, Manifest
-from components.pipelines.target import RUN, Target, commits_params, git_secret, git_workspace, task, with_git
+from components.pipelines.target import RUN, Target, commits_params, git_secret, git_workspace, task
 from components.pipelines.timeouts import limited
 from components.tasks import moved
 from components.tasks.step import string_params
@@ -17,13 +17,13 @@ def spec(target: Target) -> Manifest:
     return {
         "description": f"Tell open pull requests of {target.repository} that {target.base_branch} has moved.",
         "params": string_params(PARAMS),
-        "tasks": [limited(task(moved.NAME, commits_params(target) | about | values, **with_git(target)))],
+        "tasks": [limited(task(moved.NAME, commits_params(target) | about | values, fetches=target))],
     } | git_workspace(target.git_credential)
 
 
-def run(git_credential: str | None) -> Manifest:
+def run(git: Manifest | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         "taskRunTemplate": {"serviceAccountName": REPORTER},
         "taskRunSpecs": [{"pipelineTaskName": moved.NAME, "serviceAccountName": REPORTER}],
-    } | git_secret(git_credential)
+    } | git_secret(git)

@@ -10,7 +10,6 @@ from components.pipelines.target import (
     report,
     rollout_params,
     task,
-    with_git,
 )
 from components.pipelines.timeouts import last, limited, rollout
 from components.tasks import announce as announce_task
@@ -31,7 +30,7 @@ def spec(target: Target, *, approved: bool, announced: bool = False) -> Manifest
         values["source-image"] = target.source_image
     if approved:
         values["run"] = "$(context.pipelineRun.name)"
-    promoting = task(promote.NAME, rollout_params(target) | values, **with_git(target))
+    promoting = task(promote.NAME, rollout_params(target) | values, fetches=target)
     return {
         "description": f"Promote a merged pull request of {target.repository} to {target.environment}.",
         "params": string_params(PARAMS),
@@ -43,7 +42,7 @@ def spec(target: Target, *, approved: bool, announced: bool = False) -> Manifest
     } | git_workspace(target.git_credential)
 
 
-def run(git_credential: str | None, *, announced: bool = False) -> Manifest:
+def run(git: Manifest | None, *, announced: bool = False) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params.
 
     One that waits for people or for another environment is announced.
@@ -56,4 +55,4 @@ def run(git_credential: str | None, *, announced: bool = False) -> Manifest:
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
             *waits,
         ],
-    } | git_secret(git_credential)
+    } | git_secret(git)

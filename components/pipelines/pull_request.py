@@ -16,7 +16,6 @@ from components.pipelines.target import (
     supersede,
     target_params,
     task,
-    with_git,
 )
 from components.pipelines.timeouts import last, limited, rollout
 from components.pipelines.untrusted import POD
@@ -77,7 +76,7 @@ def needed(target: Target, commit: str, *, merged_head: str = "", always: str = 
     """Return the pipeline task that tells whether `commit`, an expression, has to be built; and what waits for a yes."""
     values = commits_params(target) | {"commit": commit, "merged-head": merged_head, "always": always}
     answer = {"input": f"$(tasks.{needed_task.NAME}.results.needed)", "operator": "in", "values": ["yes"]}
-    return limited(task(needed_task.NAME, values, **with_git(target))), {"when": [answer]}
+    return limited(task(needed_task.NAME, values, fetches=target)), {"when": [answer]}
 
 
 def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "") -> tuple[Manifest, Manifest]:
@@ -103,11 +102,11 @@ def build_and_stage(target: Target, recipe: Recipe, commit: str, *, ref: str = "
         },
         runs=recipe.task,
         timeout=recipe.timeout,
-        **with_git(target),
+        fetches=target,
     )
     built = {"quarantine-image": recipe.quarantine_image, "digest": f"$(tasks.{build.NAME}.results.digest)"}
     values = rollout_params(target) | {"head-sha": commit, "ref": ref} | built
-    return building, limited(task(stage.NAME, values, **with_git(target)), rollout(target))
+    return building, limited(task(stage.NAME, values, fetches=target), rollout(target))
 
 
 def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] | None) -> Manifest:
@@ -130,7 +129,7 @@ def rejected_spec(target: Target, *, restores: bool, cleaned: Mapping[str, str] 
     }
 
 
-def run(git_credential: str | None) -> Manifest:
+def run(git: Manifest | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         # Of Tasks that need no rights: no token is mounted there.
@@ -141,7 +140,7 @@ def run(git_credential: str | None) -> Manifest:
             {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
-    } | git_secret(git_credential)
+    } | git_secret(git)
 
 
 def rejected_run(*, restores: bool, cleans: bool) -> Manifest:

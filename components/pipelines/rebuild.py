@@ -29,7 +29,7 @@ def spec(target: Target, recipe: Recipe) -> Manifest:
     } | git_workspace(target.git_credential)
 
 
-def run(git_credential: str | None) -> Manifest:
+def run(git: Manifest | None) -> Manifest:
     """Return what a PipelineRun of this pipeline adds to its pipelineRef and params."""
     return {
         "taskRunTemplate": {"serviceAccountName": REPORTER},
@@ -38,4 +38,4 @@ def run(git_credential: str | None) -> Manifest:
             {"pipelineTaskName": stage.NAME, "serviceAccountName": DEPLOYER},
             {"pipelineTaskName": "report", "serviceAccountName": REPORTER},
         ],
-    } | git_secret(git_credential)
+    } | git_secret(git)

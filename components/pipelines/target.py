@@ -27,7 +27,9 @@ class Target:
     repository_url: str
     """Where git fetches."""
     git_credential: str | None
-    """The Secret that git fetches with, and the workspace that holds it; None for public repositories."""
+    """The workspace that holds what git fetches with; None for public repositories."""
+    git_files: Mapping[str, str]
+    """Params of the tasks that fetch: in which Secrets that is; none where one Secret has it for all."""
     base_branch: str
     namespace: str
     deployment: str
@@ -156,9 +158,16 @@ def target_params(target: Target) -> dict[str, str]:
     }
 
 
-def task(name: str, values: Mapping[str, str], *, runs: str | None = None, **more: object) -> Manifest:
-    """Return a pipeline task that runs the Task of the same name, or the one named."""
-    return {"name": name, "taskRef": {"kind": "Task", "name": runs or name}, "params": params(values)} | more
+def task(
+    name: str, values: Mapping[str, str], *, runs: str | None = None, fetches: Target | None = None, **more: object
+) -> Manifest:
+    """Return a pipeline task that runs the Task of the same name, or the one named.
+
+    `fetches` is whose repository it fetches.
+    """
+    told = fetches.git_files if fetches else {}
+    made = {"name": name, "taskRef": {"kind": "Task", "name": runs or name}, "params": params({**values, **told})} | more
+    return made | ({"workspaces": [_same(fetches.git_credential)]} if fetches and fetches.git_credential else {})
 
 
 def git_workspace(credential: str | None) -> Manifest:
@@ -166,15 +175,13 @@ def git_workspace(credential: str | None) -> Manifest:
     return {"workspaces": [{"name": credential}]} if credential else {}
 
 
-def with_git(target: Target) -> Manifest:
-    """Return the workspace binding of a pipeline task that fetches."""
-    name = target.git_credential
-    return {"workspaces": [{"name": name, "workspace": name}]} if name else {}
+def _same(workspace: str) -> Manifest:
+    return {"name": workspace, "workspace": workspace}
 
 
-def git_secret(credential: str | None) -> Manifest:
-    """Return the workspace binding of a PipelineRun whose pipeline fetches."""
-    return {"workspaces": [{"name": credential, "secret": {"secretName": credential}}]} if credential else {}
+def git_secret(bound: Manifest | None) -> Manifest:
+    """Return the workspaces of a PipelineRun whose pipeline fetches."""
+    return {"workspaces": [bound]} if bound else {}
 
 
 def supersede(target: Target) -> Manifest:

@@ -1,5 +1,6 @@
 """From settings to the arguments of the build Task."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from components.conventions import Manifest
@@ -52,18 +53,12 @@ def task_of(application: Application, task: str) -> str:
     return f"{task}-{application.name}" if own else task
 
 
-def image_step(stack: Stack, settings: Build) -> ImageStep:
-    """Return what pods with pull-request code are held to."""
-    fetches, applications = forge.git(stack.settings.forge).credential, stack.settings.applications
-    held = [
-        *([fetches] if fetches else []),
-        *(_login(application) for application in applications),
-        *(BUILD_SECRETS.of(application.name) for application in applications if application.build_secrets),
-    ]
+def image_step(stack: Stack, settings: Build, secrets: Mapping[str, Sequence[str]]) -> ImageStep:
+    """Return what pods with pull-request code are held to; `secrets` says which steps may mount each that they have."""
     return ImageStep(
         container="step-image",
         security_context=build.image_security_context(settings.seccomp_profile, process_sandbox=settings.process_sandbox),
-        secrets={each.secret: tuple(f"step-{name}" for name in each.untrusted_steps) for each in held},
+        secrets={secret: tuple(f"step-{name}" for name in steps) for secret, steps in secrets.items()},
         service_images=_service_images(stack),
         test_images=_test_images(stack),
         step_images=(stack.tools_image, stack.text(settings.builder_image)),

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 
 import pulumi
 
+from components.conventions import Manifest
 from components.credential import (
     BUILD_SECRETS,
+    DOCKER_FILE,
+    DOCKER_KEY,
     FORGE_READER,
     MARK_SIGNING,
     QUARANTINE_PUSH,
@@ -14,8 +17,10 @@ from components.credential import (
     REGISTRY_PUSH,
     SOURCE_PULL,
     Credential,
+    KeyOfSecret,
+    secrets_of,
 )
-from components.credentials import CredentialsArgs, Held, RegistryLogin
+from components.credentials import CredentialsArgs, Held, RegistryLogin, volume
 from components.environment import Environment
 from components.plan import forge
 from components.plan.build import base_image_logins
@@ -29,38 +34,82 @@ PUBLIC = ("known_hosts",)
 
 
 def credentials_args(delivery: Delivery, environment: Environment) -> CredentialsArgs:
-    """Return who reads and writes what.
-
-    An environment that only promotes writes to no registry, unless it has one of its own to copy to.
-    """
-    stack, registry = delivery.stack, delivery.settings.registry
-    held = forge.held(stack) | _registry(stack, REGISTRY_PULL, (registry.read, registry))
-    if delivery.builds:
-        held |= _of_builds(delivery, delivery.builds)
-    else:
-        held |= _of_merges(delivery)
-    if delivery.ok_to_test and delivery.ok_to_test.token:
-        held[FORGE_READER] = {"token": stack.secret(delivery.ok_to_test.token)}
+    """Return who reads and writes what."""
     return CredentialsArgs(
         environment=delivery.environment.name,
         workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
-        held=held,
-        masked=_masked(held) if delivery.quotes else None,
+        held=held(delivery),
+        masked=masked(delivery),
     )
 
 
-def _masked(held: Mapping[Credential, Held]) -> tuple[pulumi.Output[str], ...]:
-    """Return the secrets that pods hold which run a pull request's code, each of them."""
+def quotes(delivery: Delivery) -> bool:
+    """Return whether what pods printed that run a pull request's code is quoted on the forge."""
+    return masked(delivery) is not None
+
+
+def masked(delivery: Delivery) -> tuple[pulumi.Output[str], ...] | None:
+    """Return the secrets that are hidden in quoted logs: those that pods hold which run a pull request's code, each of them.
+
+    None where no log is quoted: by the settings, or because one of them is in a Secret whose content nobody here knows.
+    """
+    if delivery.builds is None or not delivery.environment.quotes_logs:
+        return None
     found: list[pulumi.Output[str]] = []
-    for credential, values in held.items():
+    for credential, values in held(delivery).items():
         if not credential.untrusted_steps:
             continue
         if isinstance(values, tuple):
             found += [login.password for login in values]
-        else:
-            found += [pulumi.Output.from_input(value) for name, value in values.items() if name not in PUBLIC]
+            continue
+        for value in (value for name, value in values.items() if name not in PUBLIC):
+            if isinstance(value, KeyOfSecret):
+                return None
+            found.append(pulumi.Output.from_input(value))
     return tuple(found)
+
+
+def held(delivery: Delivery) -> dict[Credential, Held]:
+    """Return each credential of an environment, with what is in it.
+
+    An environment that only promotes writes to no registry, unless it has one of its own to copy to.
+    """
+    stack, registry = delivery.stack, delivery.settings.registry
+    made = forge.held(stack) | _registry(stack, REGISTRY_PULL, (registry.read, registry))
+    if delivery.builds:
+        made |= _of_builds(delivery, delivery.builds)
+    else:
+        made |= _of_merges(delivery)
+    if delivery.ok_to_test and delivery.ok_to_test.token:
+        made[FORGE_READER] = {"token": stack.held(delivery.ok_to_test.token)}
+    return made
+
+
+def drawn(tasks: Mapping[str, Manifest], held: Mapping[Credential, Held]) -> dict[str, Manifest]:
+    """Return Tasks whose volumes have files of Secrets that are there already, where settings name such."""
+    there = {
+        (credential.name, credential.secret): made
+        for credential, parts in held.items()
+        if (made := volume(credential, parts)) != credential.volume()
+    }
+
+    def mounted(declared: Manifest) -> Manifest:
+        return there.get((declared["name"], declared.get("secret", {}).get("secretName")), declared)
+
+    return {name: task | {"volumes": [mounted(each) for each in task["volumes"]]} for name, task in tasks.items()}
+
+
+def untrusted_secrets(delivery: Delivery) -> dict[str, tuple[str, ...]]:
+    """Return each Secret that a pod with pull-request code may mount, and the steps that may."""
+    made: dict[str, tuple[str, ...]] = {}
+    there = held(delivery)
+    if all(application.quarantine for application in delivery.settings.applications):
+        there.pop(QUARANTINE_PUSH, None)
+    for credential, parts in there.items():
+        for name in sorted(secrets_of(volume(credential, parts))) if credential.untrusted_steps else ():
+            made[name] = tuple(dict.fromkeys((*made.get(name, ()), *credential.untrusted_steps)))
+    return made
 
 
 def _of_merges(delivery: Delivery) -> dict[Credential, Held]:
@@ -72,7 +121,10 @@ def _of_merges(delivery: Delivery) -> dict[Credential, Held]:
     if delivery.source:
         held |= _registry(stack, SOURCE_PULL, (delivery.source.read, delivery.source))
     if mark.private_key and mark.password:
-        held[MARK_SIGNING] = {"cosign.key": stack.lines(mark.private_key), "password": stack.secret(mark.password)}
+        held[MARK_SIGNING] = {
+            "cosign.key": stack.held(mark.private_key, lines=True),
+            "password": stack.held(mark.password),
+        }
     return held
 
 
@@ -88,12 +140,15 @@ def _of_builds(delivery: Delivery, builds: Build) -> dict[Credential, Held]:
     if delivery.cleans:
         held[REGISTRY_DELETE] = _logins(stack, (quarantine.delete, quarantine), (registry.delete, registry))
     if mark.private_key and mark.password:
-        held[MARK_SIGNING] = {"cosign.key": stack.lines(mark.private_key), "password": stack.secret(mark.password)}
+        held[MARK_SIGNING] = {
+            "cosign.key": stack.held(mark.private_key, lines=True),
+            "password": stack.held(mark.password),
+        }
     for application in delivery.settings.applications:
         if application.quarantine:
             held[QUARANTINE_PUSH.of(application.name)] = _logins(stack, *bases, (application.quarantine, quarantine))
         if application.build_secrets:
-            files = {name: stack.secret(source) for name, source in application.build_secrets.items()}
+            files = {name: stack.held(source) for name, source in application.build_secrets.items()}
             held[BUILD_SECRETS.of(application.name)] = files
     return held
 
@@ -106,10 +161,13 @@ def _registry(stack: Stack, credential: Credential, user: Login) -> dict[Credent
     return {credential: logins} if (logins := _logins(stack, user)) else {}
 
 
-def _logins(stack: Stack, *users: Login) -> tuple[RegistryLogin, ...]:
-    """Return the users that there are."""
+def _logins(stack: Stack, *users: Login) -> Held:
+    """Return the users that there are, or the Secret that has them all: a client of registries looks into one file."""
+    there = [(user, registry) for user, registry in users if user]
+    if there and (secret := there[0][0].secret):
+        return {DOCKER_FILE: KeyOfSecret(secret=secret.name, key=DOCKER_KEY)}
     return tuple(
-        RegistryLogin(host=registry.host, username=login.username, password=stack.secret(login.password))
-        for login, registry in users
-        if login
+        RegistryLogin(host=registry.host, username=user.username, password=stack.secret(user.password))
+        for user, registry in there
+        if user.username and user.password
     )

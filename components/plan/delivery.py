@@ -32,11 +32,6 @@ class Delivery:
         return self.settings.build if self.environment.deliver_on == "pull-request" else None
 
     @property
-    def quotes(self) -> bool:
-        """Whether commit statuses quote what the pods printed that run a pull request's code."""
-        return self.builds is not None and self.environment.quotes_logs
-
-    @property
     def source(self) -> ReadRegistry | None:
         """Where images are promoted from, if that is another registry. A stack's own environments share one."""
         here = {environment.name for environment in self.settings.environments}
@@ -85,4 +80,7 @@ class Delivery:
     @property
     def pull_secret(self) -> str | None:
         """The Secret by which images are pulled; None for a registry that needs none."""
-        return REGISTRY_PULL.secret if self.settings.registry.read else None
+        read = self.settings.registry.read
+        if read is None:
+            return None
+        return read.secret.name if read.secret else REGISTRY_PULL.secret

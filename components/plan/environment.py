@@ -17,7 +17,7 @@ from components.pipelines import fork
 from components.pipelines.component import PipelinesArgs
 from components.plan import delivered, runs, trust
 from components.plan.application import application_args, existing_args
-from components.plan.credentials import credentials_args
+from components.plan.credentials import credentials_args, quotes
 from components.plan.delivery import Delivery
 from components.plan.network import network_args
 from components.plan.pipelines import pipelines_args
@@ -92,7 +92,7 @@ class EnvironmentPlan:
             before_rollouts=tuple(template_name(name) for name in self._before_rollouts),
             pull_secret=self._delivery.pull_secret,
             runs_untrusted_code=self._delivery.builds is not None,
-            quotes_logs=self._delivery.quotes,
+            quotes_logs=quotes(self._delivery),
             approval=self.settings.approval,
         )
 

@@ -7,8 +7,9 @@ from components.conventions import CONTAINER, Manifest, go_duration, seconds
 from components.pipelines import fork, moved, promotion, proof, pull_request, rebuild
 from components.pipelines.component import PipelinesArgs
 from components.pipelines.target import Target
-from components.plan import delivered, trust
+from components.plan import delivered, forge, trust
 from components.plan.build import own_tasks, task_of
+from components.plan.credentials import drawn, held
 from components.plan.delivery import Delivery
 from components.plan.tasks import tasks
 from components.settings.application import Application
@@ -24,6 +25,7 @@ def pipelines_args(delivery: Delivery, namespace: pulumi.Input[str]) -> Pipeline
     builds = delivery.builds
     own = own_tasks(delivery.stack, builds, forks=delivery.ok_to_test is not None) if builds else {}
     made = trust.with_authorities(delivery.stack, tasks(delivery) | own)
+    made = drawn({name: delivery.git.with_params(task) for name, task in made.items()}, held(delivery))
     return PipelinesArgs(
         environment=delivery.environment.name,
         namespace=namespace,
@@ -87,6 +89,7 @@ def _target(delivery: Delivery, application: Application) -> Target:
         container=CONTAINER,
         repository_url=f"{settings.forge.git_url}/{application.repository}.git",
         git_credential=delivery.git.credential.name if delivery.git.credential else None,
+        git_files=forge.told(settings.forge, application),
         base_branch=application.base_branch,
         rollout_timeout=environment.rollout_timeout,
         fetch=application.fetch,

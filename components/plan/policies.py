@@ -4,6 +4,7 @@ from components.conventions import lease_seconds, seconds
 from components.listener.events import EVENTS, template
 from components.plan import delivered, runs
 from components.plan.build import image_step
+from components.plan.credentials import untrusted_secrets
 from components.plan.delivery import Delivery
 from components.policies.before_rollout import Before
 from components.policies.component import PoliciesArgs
@@ -39,5 +40,5 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
             if application.before_rollout
         },
         approval=environment.approval,
-        image_step=image_step(stack, builds) if builds else None,
+        image_step=image_step(stack, builds, untrusted_secrets(delivery)) if builds else None,
     )

@@ -12,19 +12,19 @@ from components.plan.pipelines import pipelines
 def triggers(delivery: Delivery, namespace: pulumi.Input[str]) -> list[Trigger]:
     """Return what brings events to an environment; `namespace` is its delivery namespace."""
     settings, environment, builds = delivery.settings, delivery.environment, delivery.builds
-    git_credential = delivery.git.credential.name if delivery.git.credential else None
+    git = delivery.git.bound()
     if not builds:
-        runs = {"merge": promotion.run(git_credential, announced=delivery.announces)}
+        runs = {"merge": promotion.run(git, announced=delivery.announces)}
     else:
         runs = {
-            "pull-request": pull_request.run(git_credential),
+            "pull-request": pull_request.run(git),
             "rejected": pull_request.rejected_run(restores=delivery.restores, cleans=delivery.cleans),
-            "base-moved": moved.run(git_credential),
+            "base-moved": moved.run(git),
         }
         if environment.stale_base == "rebuild":
-            runs["rebuild"] = rebuild.run(git_credential)
+            runs["rebuild"] = rebuild.run(git)
         if settings.forge.ok_to_test:
-            runs["ok-to-test"] = fork.run(git_credential)
+            runs["ok-to-test"] = fork.run(git)
     made = {application.name: pipelines(delivery, application) for application in settings.applications}
     started = {
         event: [specs[f"{prefix(name, environment.name)}-{EVENTS[event].pipeline}"] for name, specs in made.items()]

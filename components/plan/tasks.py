@@ -6,6 +6,7 @@ from components.conventions import Manifest
 from components.pipelines import fork
 from components.plan import chain, forge, mark
 from components.plan.build import build_task
+from components.plan.credentials import quotes
 from components.plan.delivery import Delivery
 from components.settings.build import Build
 from components.tasks import (
@@ -36,7 +37,7 @@ def tasks(delivery: Delivery) -> dict[str, Manifest]:
             api=api,
             again=_again(delivery),
             after_merge=builds is None,
-            quotes=delivery.quotes,
+            quotes=quotes(delivery),
         ),
     } | mark.proofs(delivery)
     if waits_for := _waits_for(delivery):
@@ -111,5 +112,5 @@ def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
         made[tests.NAME] = tests.spec(build_task(delivery.stack, builds))
         # Nothing is rolled out there.
         untold = replace(api, deployments=False)
-        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=untold, again=_TESTS_AGAIN, quotes=delivery.quotes)
+        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=untold, again=_TESTS_AGAIN, quotes=quotes(delivery))
     return made

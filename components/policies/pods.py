@@ -19,8 +19,15 @@ VOLUMES = (
 # What Tekton calls the containers of steps, and the one that runs a pull request's tests.
 STEP = "step-"
 TEST = f"{STEP}test"
-# What a pod without any credential of the cluster can mount. A projected volume is where tokens come from.
+# What a pod without any credential of the cluster can mount. A projected volume is where tokens come from, unless it has
+# nothing but files of Secrets.
 UNTRUSTED_VOLUMES = ("configMap", "downwardAPI", "emptyDir", "ephemeral", "secret")
+_OF_SECRETS = "(has(v.projected) && has(v.projected.sources) && v.projected.sources.all(p, has(p.secret)))"
+# The Secrets of volume v; of a projected one, which may name none, an empty name stands for what is no Secret.
+_NAMES = (
+    "(has(v.secret) ? [v.secret.secretName] : has(v.projected) && has(v.projected.sources) ? "
+    "v.projected.sources.filter(p, has(p.secret)).map(p, p.secret.name) : [])"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +95,13 @@ def pods(*, namespace: str, untrusted: str, image_step: ImageStep) -> Policy:
                 "pods with pull-request code mount no service account token",
                 "!variables.untrusted || (has(object.spec.automountServiceAccountToken) && "
                 "object.spec.automountServiceAccountToken == false && variables.volumes.all(v, "
-                f"[{', '.join(f'has(v.{name})' for name in UNTRUSTED_VOLUMES)}].exists(b, b)))",
+                f"[{', '.join(f'has(v.{name})' for name in UNTRUSTED_VOLUMES)}].exists(b, b) || {_OF_SECRETS}))",
             ),
             validation(
                 "pods with pull-request code get no Secret but "
                 + " and ".join(f"{name} in {' and '.join(where)}" for name, where in sorted(image_step.secrets.items())),
-                "!variables.untrusted || (variables.volumes.all(v, !has(v.secret) || "
-                f"(v.secret.secretName in {secrets} && variables.containers.all(c, "
-                f"c.name in {secrets}[v.secret.secretName] || !has(c.volumeMounts) || "
+                f"!variables.untrusted || (variables.volumes.all(v, {_NAMES}.all(s, "
+                f"s in {secrets} && variables.containers.all(c, c.name in {secrets}[s] || !has(c.volumeMounts) || "
                 "!c.volumeMounts.exists(m, m.name == v.name)))) && variables.containers.all(c, !has(c.envFrom) && "
                 "(!has(c.env) || !c.env.exists(e, has(e.valueFrom) && has(e.valueFrom.secretKeyRef)))))",
             ),

@@ -13,8 +13,9 @@ from components.settings.pod_template import PodTemplate
 from components.settings.registry import User
 from components.settings.services import Service
 from components.settings.smoke import SmokeCheck
+from components.settings.sources import SecretSource
 from components.settings.tests import Tests
-from components.settings.types import Model, Source, TextOrSource
+from components.settings.types import Model, TextOrSource
 from components.settings.volumes import EnvFrom, Mount, Value
 
 # One that nobody can ask is ready when it has run for so long: one that ends at its start never is.
@@ -219,7 +220,7 @@ class Application(Container, Elsewhere, Origin):
         description="build arguments; values are not secret",
         examples=[{"BASE": "registry.example/base:1"}],
     )
-    build_secrets: dict[form.FileName, Source] = Field(
+    build_secrets: dict[form.FileName, SecretSource] = Field(
         default_factory=dict,
         description="what tests and the image's build read in /run/secrets, a package registry's token for example; "
         "so does every pull request that is no fork's",

@@ -6,6 +6,7 @@ from components.settings.build import Build
 from components.settings.errors import Location, contradiction
 from components.settings.registry import ReadRegistry
 from components.settings.settings import Settings
+from components.settings.user_checks import told
 
 
 def base_image_inconsistencies(settings: Settings, build: Build) -> Iterator[str]:
@@ -17,20 +18,10 @@ def base_image_inconsistencies(settings: Settings, build: Build) -> Iterator[str
             problem = f"is for another host that has copies, and {name} is asked itself; remove it"
             yield contradiction((*place, "path"), there.path, problem)
         yield from _of_quarantine(place, name, there, build.quarantine)
-        writers = {user.username for user in (settings.registry.write, settings.registry.delete) if user}
-        if there.read and there.host == settings.registry.host and there.read.username in writers:
-            problem = (
-                "also writes to `registry`, and pull-request code can take its password; name a user that reads there, "
-                "and nothing but base images"
-            )
-            yield contradiction((*place, "read", "username"), there.read.username, problem)
         other, same = first.setdefault(there.host, (name, there))
         if there.insecure != same.insecure:
             problem = f"is {str(same.insecure).lower()} for {other}, which is read from the same host; name the same"
             yield contradiction((*place, "insecure"), there.insecure, problem)
-        if there.read and same.read and there.read != same.read:
-            problem = f"is another one for {other}, and a host has one user; name the same"
-            yield contradiction((*place, "read", "username"), there.read.username, problem)
 
 
 def _of_quarantine(place: Location, name: str, there: ReadRegistry, quarantine: ReadRegistry) -> Iterator[str]:
@@ -42,7 +33,8 @@ def _of_quarantine(place: Location, name: str, there: ReadRegistry, quarantine: 
     elif there.host == quarantine.host:
         if there.read:
             problem = "is for `build.quarantine`, where builds log in as its `write`; remove `read`"
-            yield contradiction((*place, "read", "username"), there.read.username, problem)
+            where, shown, _ = told((*place, "read"), there.read)
+            yield contradiction(where, shown, problem)
         if there.addresses:
             problem = "belongs to `build.quarantine`, which is the same host; name it there alone"
             yield contradiction((*place, "addresses"), there.addresses[0], problem)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 from components.conventions import CA_BUNDLE
 from components.settings.application import Application
@@ -10,8 +9,8 @@ from components.settings.base_image_checks import base_image_inconsistencies
 from components.settings.build import Build
 from components.settings.contents import certificates
 from components.settings.environment import Environment
-from components.settings.errors import Location, contradiction, path
-from components.settings.forge import Forge
+from components.settings.errors import contradiction, path
+from components.settings.forge_checks import forge_inconsistencies
 from components.settings.mark import Mark
 from components.settings.names import names_in_use
 from components.settings.namespace_checks import namespace_inconsistencies
@@ -28,7 +27,6 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _repeated("applications", "name", [application.name for application in applications])
     yield from _repositories(applications)
     yield from _tests(settings)
-    yield from _pages(settings.forge)
     yield from names_in_use(settings)
     yield from namespace_inconsistencies(environments)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
@@ -60,7 +58,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
         for name in sorted(set(environment.node_ports) - set(names)):
             where = path((*place, "nodePorts", name))
             yield f"{where}: no such application; rename the key to one of {', '.join(names)}, or remove it"
-    yield from _forge(settings)
+    yield from forge_inconsistencies(settings)
     yield from network_inconsistencies(settings)
     rotation = settings.listener.webhook_secret
     if rotation.accept_previous and rotation.generation == 1:
@@ -75,49 +73,12 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _shared_ports(settings)
     if settings.build:
         yield from _open_quarantine(settings.build, settings.registry)
-        yield from _quarantine_users(settings, settings.build)
         yield from base_image_inconsistencies(settings, settings.build)
         if settings.build.quarantine.delete and settings.registry.delete is None:
             problem = f"goes with the key `{path(('registry', 'delete'))}`: what is not deleted there stays; add it"
             yield f"{path(('build', 'quarantine', 'delete'))}: {problem}"
     if settings.source_registry:
         yield from _source_registry(settings, settings.source_registry)
-
-
-def _forge(settings: Settings) -> Iterator[str]:
-    """Yield a line for each setting of the forge that contradicts another one."""
-    forge = settings.forge
-    if forge.token is None and forge.app is None:
-        yield (
-            f"{path(('forge',))}: needs a token or a GitHub App to set commit statuses; "
-            "add `token: {file: secrets/forge-token}`, or `app` with `id`, `installationId` and `privateKey`"
-        )
-    if forge.ok_to_test and forge.ok_to_test.token is None and forge.app is None:
-        yield (
-            f"{path(('forge', 'okToTest', 'token'))}: missing; add `token: {{file: secrets/forge-reader-token}}` "
-            "(only with `forge.app` it may be left out)"
-        )
-    if forge.deployments and forge.kind != "github":
-        yield contradiction(("forge", "deployments"), True, f"{forge.kind} has no deployments; remove the key")
-    if forge.app is None:
-        return
-    where = path(("forge", "app"))
-    if forge.token:
-        yield f"{where}: stands beside `token`, and only one of them is used; remove one"
-    if forge.kind != "github":
-        yield f'{where}: `kind` is "{forge.kind}", and only GitHub knows Apps; give `token` instead'
-    first, *others = (application.repository for application in settings.applications)
-    for index, repository in enumerate(others, 1):
-        if _owner(repository) != _owner(first):
-            place = path(("applications", index, "repository"))
-            yield (
-                f"{place} = {json.dumps(repository)}: belongs to another owner than {first}, and `forge.app` names "
-                "one owner's installation; move the application to a stack of its own, or give `forge.token`"
-            )
-
-
-def _owner(repository: str) -> str:
-    return repository.partition("/")[0].lower()
 
 
 def _repositories(applications: Sequence[Application]) -> Iterator[str]:
@@ -148,17 +109,6 @@ def _repositories(applications: Sequence[Application]) -> Iterator[str]:
                 f"lies outside of `paths` ({', '.join(application.paths)}), so its changes would not be delivered; add it"
             )
             yield contradiction(("applications", index, "dockerfile"), application.dockerfile, problem)
-
-
-def _pages(forge: Forge) -> Iterator[str]:
-    """A forge's pages are no REST API."""
-    place = ("forge", "apiUrl")
-    if forge.kind == "github" and urlsplit(forge.api_url).hostname in ("github.com", "www.github.com"):
-        yield contradiction(
-            place, forge.api_url, "is where people look; the REST API of github.com is https://api.github.com"
-        )
-    if forge.kind == "gitea" and not forge.api_url.endswith("/api/v1"):
-        yield contradiction(place, forge.api_url, "is not Gitea's REST API, which ends with `/api/v1`; add that")
 
 
 def _tests(settings: Settings) -> Iterator[str]:
@@ -195,33 +145,10 @@ def _shared_ports(settings: Settings) -> Iterator[str]:
 
 
 def _open_quarantine(build: Build, registry: Registry) -> Iterator[str]:
-    """Pods with pull-request code hold the quarantine's credential, so it must not open the applications' repository."""
-    quarantine, place = build.quarantine, ("build", "quarantine")
-    if quarantine.image("") == registry.image(""):
+    """What pull-request code can write to is not where the applications' images are."""
+    if build.quarantine.image("") == registry.image(""):
         problem = "is `registry` itself, which pull-request code must not write to; name another host or path"
-        yield contradiction((*place, "host"), quarantine.host, problem)
-        return
-    writers = [login.username for login in (quarantine.write, registry.write) if login]
-    if quarantine.host == registry.host and len(writers) == 2 and writers[0] == writers[1]:
-        problem = "also writes to `registry`, and pull-request code would hold its password; name a user of its own"
-        yield contradiction((*place, "write", "username"), writers[0], problem)
-
-
-def _quarantine_users(settings: Settings, build: Build) -> Iterator[str]:
-    """A user of an application's own is one that no other application has, and that writes nowhere else."""
-    taken: dict[str, str] = {}
-    if build.quarantine.write:
-        taken[build.quarantine.write.username] = f"`{path(('build', 'quarantine', 'write'))}`, which other applications use"
-    if settings.registry.write and settings.registry.host == build.quarantine.host:
-        taken[settings.registry.write.username] = f"`{path(('registry', 'write'))}`, and pull-request code would hold it"
-    for index, application in enumerate(settings.applications):
-        if application.quarantine is None:
-            continue
-        place: Location = ("applications", index, "quarantine")
-        user = application.quarantine.username
-        if user in taken:
-            yield contradiction((*place, "username"), user, f"is also that of {taken[user]}; name a user of its own")
-        taken.setdefault(user, f"`{path(place)}`")
+        yield contradiction(("build", "quarantine", "host"), build.quarantine.host, problem)
 
 
 def _source_registry(settings: Settings, source: ReadRegistry) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -12,6 +12,7 @@ from components.settings.errors import Location, path
 from components.settings.form import wrong_text
 from components.settings.registry import ReadRegistry, User
 from components.settings.settings import Settings
+from components.settings.sources import knows
 from components.settings.types import Source
 
 # MaxSecretSize, https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size
@@ -26,13 +27,18 @@ _HOST = re.compile(r"(?:@(?:cert-authority|revoked) )?\S+ (?P<key>[a-z0-9@.-]+ [
 
 
 def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
-    """Yield a line for each source whose content cannot be what it is for. No content is repeated."""
+    """Yield a line for each source whose content cannot be what it is for. No content is repeated.
+
+    What a Secret of the cluster holds is not known here.
+    """
     forge, mark, bundle = settings.forge, settings.mark, settings.ca_bundle
     ssh, https, app = forge.ssh, forge.https, forge.app
     checks: list[tuple[Location, Source | None, Callable[[str], str]]] = [
         (("forge", "ssh", "privateKey"), ssh.private_key if ssh else None, deploy_key),
+        *((("forge", "ssh", "deployKeys", name), key, deploy_key) for name, key in (ssh.deploy_keys if ssh else {}).items()),
         (("forge", "ssh", "knownHosts"), ssh.known_hosts if ssh else None, known_hosts),
         (("forge", "https", "token"), https.token if https else None, token),
+        *((("forge", "https", "tokens", name), each, token) for name, each in (https.tokens if https else {}).items()),
         (("forge", "app", "privateKey"), app.private_key if app else None, app_key),
         (("mark", "privateKey"), mark.private_key, signing_key),
         (("mark", "publicKey"), mark.public_key, public_key),
@@ -42,10 +48,10 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
         (("forge", "token"), forge.token, token),
         (("forge", "okToTest", "token"), forge.ok_to_test.token if forge.ok_to_test else None, token),
         (("mark", "password"), mark.password, password),
-        *((place, user.password, password) for place, user in _users(settings)),
+        *((place, user.password, password) for place, user in _users(settings) if user.password),
     ]
     for place, source, check in checks:
-        problem = check(text(source)) if source else ""
+        problem = check(text(source)) if source and knows(source) else ""
         if source and problem:
             key, name = ("file", source.file) if source.file else ("config", source.config)
             yield f'{path((*place, key))} = "{name}": {problem}'
@@ -54,7 +60,7 @@ def wrong_contents(settings: Settings, text: Callable[[Source], str]) -> Iterato
 
 def _secrets(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]:
     """Yield a line for each of an application's secrets that no container gets, or that no Secret holds."""
-    held: list[tuple[Location, dict[str, Source]]] = []
+    held: list[tuple[Location, Mapping[str, Source]]] = []
     for index, application in enumerate(settings.applications):
         held.append((("applications", index, "buildSecrets"), application.build_secrets))
     for index, environment in enumerate(settings.environments):
@@ -65,7 +71,7 @@ def _secrets(settings: Settings, text: Callable[[Source], str]) -> Iterator[str]
                 if problem := wrong_text(text(source)):
                     yield f"{path((*place, 'env', variable))}: no container takes it as a variable; {problem}"
     for place, sources in held:
-        size = sum(len(text(source).encode()) for source in sources.values())
+        size = sum(len(text(source).encode()) for source in sources.values() if knows(source))
         if size > _SECRET:
             yield f"{path(place)}: {size} bytes together, and a Secret holds {_SECRET}; leave out what is none"
 

@@ -102,7 +102,8 @@ def _line(finding: Any, model: type[BaseModel]) -> str:
         allowed = str(finding["ctx"]["expected"]).replace("'", "`")
     subject = "the key must be" if "[key]" in location else "must be"
     value = _shown(finding["input"]) if field is None or field.repr else ""
-    if field is not None and model_in(field.annotation, "Source") and not {SOURCE_ARM, TEXT_ARM, "[key]"} & set(location):
+    secret = field is not None and (model_in(field.annotation, "Source") or model_in(field.annotation, "SecretSource"))
+    if secret and not {SOURCE_ARM, TEXT_ARM, "[key]"} & set(location):
         # What stands in a secret's place may be one, so it is not shown.
         is_text = not isinstance(finding["input"], dict | list)
         value, subject = "", "no secret belongs into this file: must be" if is_text else subject

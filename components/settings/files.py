@@ -17,6 +17,7 @@ from components.settings import types as form
 from components.settings.application import Application
 from components.settings.errors import contradiction, describe
 from components.settings.origins import Location, Written, origin, written
+from components.settings.sources import DockerConfig, SecretKey
 from components.settings.types import Model, Source
 
 LARGEST = 256 * 1024
@@ -40,6 +41,11 @@ class ApplicationsFile(Model):
         default_factory=list,
         description="the secrets of `pulumi config set --secret` that it may name; default none",
         examples=[["paymentsNpmToken"]],
+    )
+    secrets: list[form.ObjectName] = Field(
+        default_factory=list,
+        description="the Secrets of the delivery namespace that it may name, for builds of its applications; default none",
+        examples=[["payments-npm"]],
     )
 
 
@@ -91,11 +97,18 @@ def with_files(raw: dict[str, Any], origins: dict[Location, Written], files: dic
     raw["applications"] = found
 
 
-def beyond(location: Location, source: Source, origins: Mapping[Location, Written], files: Files) -> str | None:
+def beyond(
+    location: Location, source: Source | SecretKey | DockerConfig, origins: Mapping[Location, Written], files: Files
+) -> str | None:
     """Return what is wrong with a source that a file of applications names and may not; None if it may."""
     at = origin(location, origins)
     if at.file is None:
         return None
+    if not isinstance(source, Source):
+        if source.name in files[at.file].secrets:
+            return None
+        problem = "is no Secret that the stack file gives to this file: see `secrets` beside `file`"
+        return contradiction((*location, "name"), source.name, problem)
     if source.config:
         if source.config in files[at.file].config:
             return None

@@ -7,17 +7,33 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from components.settings import types as form
-from components.settings.types import Model, Source
+from components.settings.sources import SecretSource
+from components.settings.types import Model
 
 
 class Ssh(Model):
     """How commits are fetched."""
 
     url: form.SshUrl = Field(default="ssh://git@github.com", description="where the forge answers git")
-    private_key: Source = Field(description="a read-only deploy key", examples=[{"file": "secrets/id_ed25519"}])
-    known_hosts: Source = Field(
+    private_key: SecretSource | None = Field(
+        default=None,
+        description="a read-only deploy key, for the repositories that have none in `deployKeys`; GitHub takes a deploy key "
+        "for one repository only",
+        examples=[{"file": "secrets/id_ed25519"}],
+    )
+    deploy_keys: dict[form.RepositoryName, SecretSource] = Field(
+        default_factory=dict,
+        description="read-only deploy keys of single repositories; each is mounted where its own repository is fetched",
+        examples=[{"acme/shop": {"file": "secrets/shop-deploy-key"}}],
+    )
+    known_hosts: SecretSource = Field(
         description="the forge's host keys, in known_hosts form", examples=[{"file": "secrets/known_hosts"}]
     )
+
+    def key_of(self, repository: str) -> SecretSource | None:
+        """Return the key by which a repository is fetched. As on the forge, capitals make no difference."""
+        own = {name.lower(): key for name, key in self.deploy_keys.items()}
+        return own.get(repository.lower(), self.private_key)
 
 
 class Https(Model):
@@ -25,11 +41,22 @@ class Https(Model):
 
     url: form.GitUrl = Field(default="https://github.com", description="where the forge answers git")
     username: form.GitUser = Field(default="x-access-token", description="whose token it is; GitHub and Gitea take any name")
-    token: Source | None = Field(
+    token: SecretSource | None = Field(
         default=None,
         description="a token that may read the repositories' contents, and nothing else; without it they must be public",
         examples=[{"file": "secrets/git-token"}],
     )
+    tokens: dict[form.RepositoryName, SecretSource] = Field(
+        default_factory=dict,
+        description="such tokens of single repositories, in place of `token`; each is mounted where its own repository is "
+        "fetched",
+        examples=[{"acme/shop": {"file": "secrets/shop-git-token"}}],
+    )
+
+    def token_of(self, repository: str) -> SecretSource | None:
+        """Return the token by which a repository is fetched; None for a public one."""
+        own = {name.lower(): token for name, token in self.tokens.items()}
+        return own.get(repository.lower(), self.token)
 
 
 class Installation(Model):
@@ -39,12 +66,17 @@ class Installation(Model):
     installation_id: form.InstallationId = Field(
         description="the number at the end of the installation's address", examples=[12345678]
     )
+    installations: dict[form.OwnerName, form.InstallationId] = Field(
+        default_factory=dict,
+        description="the installations of other owners of repositories, in place of `installationId`",
+        examples=[{"globex": 23456789}],
+    )
 
 
 class App(Installation):
     """A GitHub App, installed where the repositories are. Steps get tokens from it, with the rights that they need."""
 
-    private_key: Source = Field(
+    private_key: SecretSource = Field(
         description="a private key of the App, as GitHub gives it (PEM, RSA)", examples=[{"file": "secrets/forge-app.pem"}]
     )
 
@@ -52,7 +84,7 @@ class App(Installation):
 class OkToTest(Model):
     """Tests of a fork's pull request, at the word of somebody who may write. Off unless it is given."""
 
-    token: Source | None = Field(
+    token: SecretSource | None = Field(
         default=None,
         description="a token that may read who may write to the repositories, and comments there, and nothing else; "
         "`forge.app` makes one where this is left out",
@@ -77,7 +109,7 @@ class Forge(Model):
         description="how commits are fetched instead",
         examples=[{"token": {"file": "secrets/git-token"}}],
     )
-    token: Source | None = Field(
+    token: SecretSource | None = Field(
         default=None,
         description="a token that may write commit statuses, and comments for `comment`; this or `app`",
         examples=[{"file": "secrets/forge-token"}],

@@ -3,19 +3,20 @@
 from pydantic import Field
 
 from components.settings import types as form
+from components.settings.sources import SecretSource
 from components.settings.types import Model, Source
 
 
 class EnvironmentMark(Model):
     """What an environment that delivers on merge has of its own: by what it vouches, and whom it believes."""
 
-    private_key: Source | None = Field(
+    private_key: SecretSource | None = Field(
         default=None,
         description="where it delivers on merge: by what it vouches for each image that it has rolled out, so that another "
         "environment may promote from it; of a key pair that no other environment signs with",
         examples=[{"file": "secrets/preproduction-mark.key"}],
     )
-    password: Source | None = Field(
+    password: SecretSource | None = Field(
         default=None, description="opens that private key", examples=[{"file": "secrets/preproduction-mark-password"}]
     )
     public_key: Source | None = Field(
@@ -53,12 +54,12 @@ class Mark(Model):
         "stolen at once",
         examples=[[{"file": "mark-2025.pub"}]],
     )
-    private_key: Source | None = Field(
+    private_key: SecretSource | None = Field(
         default=None,
         description="needed where an environment delivers on pull-request",
         examples=[{"file": "secrets/mark.key"}],
     )
-    password: Source | None = Field(
+    password: SecretSource | None = Field(
         default=None, description="opens the private key", examples=[{"file": "secrets/mark-password"}]
     )
     timeout: form.Duration = Field(

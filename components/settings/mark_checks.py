@@ -6,6 +6,7 @@ from components.settings.environment import Environment
 from components.settings.errors import Location, contradiction, path
 from components.settings.neighbours import BUILDS
 from components.settings.settings import Settings
+from components.settings.sources import knows
 from components.settings.types import Source
 
 Text = Callable[[Source], str]
@@ -37,7 +38,9 @@ def _shared(place: Location, environment: Environment, settings: Settings, text:
     """Who has the key of one environment must not speak for another one."""
 
     def same(one: Source | None, other: Source | None) -> bool:
-        return one is not None and other is not None and (one == other or (text is not None and text(one) == text(other)))
+        if one is None or other is None or one == other:
+            return one is not None and other is not None
+        return text is not None and knows(one) and knows(other) and text(one) == text(other)
 
     own, others = environment.mark.private_key, settings.environments[: int(place[1])]
     signers = [(other.name, other.mark.private_key) for other in others]

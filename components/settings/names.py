@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET, prefix
-from components.credential import BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH
+from components.credential import BASIC_AUTH, BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH, SSH_DIRECTORY
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
 from components.settings.errors import Location, contradiction, path
@@ -29,7 +29,7 @@ def names_in_use(settings: Settings) -> Iterator[str]:
     joined: dict[str, str] = {}
     begun: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(settings.environments):
-        secrets = _secrets(environment, settings.applications)
+        secrets = _secrets(environment, settings)
         for number, application in enumerate(settings.applications):
             place: Location = ("applications", number, "name")
             pair = f"{application.name} in {environment.name}"
@@ -51,7 +51,7 @@ def names_in_use(settings: Settings) -> Iterator[str]:
                     f"cert-manager would write its certificate to the Secret {certificate}, which is {secrets[certificate]}"
                 )
                 yield contradiction(place, application.name, f"{problem} in {environment.name}; set another `tlsSecret`")
-        yield from _borrowed(environment, ("environments", index), settings.applications)
+        yield from _borrowed(environment, ("environments", index), settings)
         yield from _pipelines(environment, [application.name for application in settings.applications])
 
 
@@ -82,17 +82,23 @@ def _listener(settings: Settings) -> Iterator[str]:
     """Yield a line where the certificate of the listener's host would lie in a Secret of the delivery namespace's own."""
     exposure = settings.listener.exposure
     certificate = exposure.ingress.secret(f"el-{settings.listener.name}") if exposure and exposure.ingress else None
-    own = {each.secret for each in BY_VOLUME.values()}
-    own |= {each.of(app.name).secret for each in (BUILD_SECRETS, QUARANTINE_PUSH) for app in settings.applications}
-    if certificate and (certificate in own or re.fullmatch(rf"{WEBHOOK_SECRET}(-[0-9]+)?", certificate)):
+    if certificate and is_own(certificate, settings):
         problem = "is a Secret of the delivery namespace with something else in it; choose another"
         yield contradiction(("listener", "exposure", "ingress", "tlsSecret"), certificate, problem)
 
 
-def _borrowed(environment: Environment, place: Location, applications: list[Application]) -> Iterator[str]:
+def is_own(name: str, settings: Settings) -> bool:
+    """Return whether a Secret of a delivery namespace is called as one that this program declares there."""
+    each_its_own = (BUILD_SECRETS, QUARANTINE_PUSH, SSH_DIRECTORY, BASIC_AUTH)
+    own = {each.secret for each in BY_VOLUME.values()}
+    own |= {each.of(application.name).secret for each in each_its_own for application in settings.applications}
+    return name in own or re.fullmatch(rf"{WEBHOOK_SECRET}(-[0-9]+)?", name) is not None
+
+
+def _borrowed(environment: Environment, place: Location, settings: Settings) -> Iterator[str]:
     """What this program has made for a purpose of its own is nothing for an application's container."""
-    own = {"Secret": _secrets(environment, applications), "ConfigMap": {FREEZE: "the switch that freezes it"}}
-    for number, application in enumerate(applications):
+    own = {"Secret": _secrets(environment, settings), "ConfigMap": {FREEZE: "the switch that freezes it"}}
+    for number, application in enumerate(settings.applications):
         patch: Location = ("podTemplate", "spec")
         for part in parts(application):
             container, here = part.container, part.here(environment)
@@ -108,10 +114,13 @@ def _borrowed(environment: Environment, place: Location, applications: list[Appl
                         yield contradiction((*above, *part.below, *where), name, problem)
 
 
-def _secrets(environment: Environment, applications: list[Application]) -> dict[str, str]:
+def _secrets(environment: Environment, settings: Settings) -> dict[str, str]:
     """Return what Secrets of an environment's namespace are called, and whose they are."""
-    own = {each.name: f"{each.name}'s own" for each in applications if environment.workload(each.name).secrets != Secrets()}
-    return own | {PULL_SECRET: "that by which images are pulled"}
+    names = [each.name for each in settings.applications if environment.workload(each.name).secrets != Secrets()]
+    own = {name: f"{name}'s own" for name in names} | {PULL_SECRET: "that by which images are pulled"}
+    if settings.registry.read and (there := settings.registry.read.secret):
+        own[there.name] = own[PULL_SECRET]
+    return own
 
 
 def _certificate(environment: Environment, application: Application) -> str | None:

@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG
 from pydantic import BaseModel, ValidationError
 
+from components.credential import KeyOfSecret
 from components.settings.checks import inconsistencies
 from components.settings.complete import Completed, completed
 from components.settings.container_checks import container_inconsistencies
@@ -20,8 +21,11 @@ from components.settings.mark_checks import mark_inconsistencies
 from components.settings.neighbours import Neighbours, neighbours
 from components.settings.origins import written
 from components.settings.promotion_checks import promotion_inconsistencies
+from components.settings.secret_checks import secret_inconsistencies
 from components.settings.settings import Settings
+from components.settings.sources import DockerConfig, SecretKey, SecretSource
 from components.settings.types import IMAGE_BY_DIGEST, Source
+from components.settings.user_checks import user_inconsistencies
 from components.settings.variables import variables
 from components.settings.workload_checks import workload_inconsistencies
 
@@ -59,6 +63,8 @@ class Stack:
             if problem := beyond(location, source, made.origins, made.files):
                 mistakes.append(problem)
                 continue
+            if not isinstance(source, Source):
+                continue
             try:
                 texts[source] = _content(source, config, read or _read_file)
             except (OSError, ValueError, LookupError) as error:
@@ -67,7 +73,9 @@ class Stack:
         mistakes += inconsistencies(settings)
         elsewhere = neighbours(Path())
         mistakes += promotion_inconsistencies(settings, elsewhere)
+        mistakes += secret_inconsistencies(settings)
         mistakes += mark_inconsistencies(settings)
+        mistakes += user_inconsistencies(settings)
         mistakes += workload_inconsistencies(settings)
         mistakes += container_inconsistencies(settings)
         mistakes += existing_inconsistencies(settings)
@@ -78,6 +86,7 @@ class Stack:
         if not mistakes and read is None:  # where somebody else reads, the contents stand for others
             mistakes += wrong_contents(settings, stack.text)
             mistakes += mark_inconsistencies(settings, stack.text)
+            mistakes += user_inconsistencies(settings, stack.text)
         if mistakes:
             raise refusal(pulumi.get_stack(), mistakes)
         return stack
@@ -85,6 +94,12 @@ class Stack:
     def text(self, value: str | Source) -> str:
         """Return a value that is no secret."""
         return value if isinstance(value, str) else self._texts[value].strip()
+
+    def held(self, source: SecretSource, *, lines: bool = False) -> pulumi.Output[str] | KeyOfSecret:
+        """Return what steps find: a secret, in `lines` where it is a key, or where on the cluster it is."""
+        if source.secret:
+            return KeyOfSecret(secret=source.secret.name, key=source.secret.key)
+        return self.lines(source) if lines else self.secret(source)
 
     def secret(self, source: Source) -> pulumi.Output[str]:
         """Return a value that stays secret in state, logs and outputs."""
@@ -149,9 +164,11 @@ def _config_keys(value: Any) -> Iterator[str]:
             yield from _config_keys(item)
 
 
-def _sources(value: Any, location: Location) -> Iterator[tuple[Location, Source]]:
-    """Yield every source in the settings, with its place."""
-    if isinstance(value, Source):
+def _sources(value: Any, location: Location) -> Iterator[tuple[Location, Source | SecretKey | DockerConfig]]:
+    """Yield every source in the settings, and every Secret of the cluster, with its place."""
+    if isinstance(value, SecretSource) and value.secret:
+        yield (*location, "secret"), value.secret
+    elif isinstance(value, Source | DockerConfig):
         yield location, value
     elif isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():

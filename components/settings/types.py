@@ -34,6 +34,7 @@ ShortName = Annotated[str, matching(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?", _LABEL.f
 RepositoryName = Annotated[
     str, matching(r"[\w.-]+/(?!.*\.git$|\.\.?$)[\w.-]+", "owner/name, without a host and without `.git`")
 ]
+OwnerName = Annotated[str, matching(r"[\w.-]+", "the name of a person or an organisation on the forge")]
 # As webhooks have it, and as `git check-ref-format --branch` takes it.
 Branch = Annotated[
     str,
@@ -246,6 +247,16 @@ class Source(Model):
 
     file: str | None = Field(default=None, min_length=1, description="path of a file, relative to the project")
     config: str | None = Field(default=None, min_length=1, description="name of a key set with `pulumi config set --secret`")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_to_the_program(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "secret" in value:
+            raise ValueError(
+                "a mapping with one key, either `file` or `config`, and no `secret`: what `pulumi up` reads or hands on "
+                "itself is not taken from a Secret of the cluster"
+            )
+        return value
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

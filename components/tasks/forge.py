@@ -64,6 +64,7 @@ def env(api: Api, rights: Mapping[str, str]) -> dict[str, str]:
     return about | {
         "APP_ID": api.app.id,
         "APP_INSTALLATION": str(api.app.installation_id),
+        "APP_INSTALLATIONS": "\n".join(f"{owner.lower()} {number}" for owner, number in api.app.installations.items()),
         "APP_KEY_FILE": f"{PATH}/private-key",
         "APP_RIGHTS": json.dumps(rights),
     }

@@ -1,6 +1,9 @@
 """From a PipelineRun or TaskRun to its pods, as Tekton makes them."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from components.conventions import Manifest, key
 from components.network import TASK_LABEL
@@ -52,7 +55,20 @@ def _pipeline_pods(pipeline: Manifest, run: Manifest, namespace: str, by: str, o
                     f"{by}, task {task['name']} needs the workspace '{source}', which the run does not bind"
                 )
             workspaces[binding["name"]] = bound[source]
+        workspaces = {name: _told(binding, task, run) for name, binding in workspaces.items()}
         yield _task_pod(task["name"], task, template, account, workspaces, by, objects)
+
+
+def _told(binding: Manifest, task: Manifest, run: Manifest) -> Manifest:
+    """Return a run's binding as one of its tasks has it: Tekton puts in the run's params, then those of the task."""
+    given: dict[str, str] = {}
+    for param in [*task.get("params", []), *run.get("params", [])]:
+        if isinstance(param["value"], str) and not parameterised(param["value"]):
+            given[param["name"]] = param["value"]
+        else:
+            given.pop(param["name"], None)
+    text = re.sub(r"\$\(params\.([\w-]+)\)", lambda found: given.get(found[1], found[0]), json.dumps(binding))
+    return cast(Manifest, json.loads(text))
 
 
 def _task_pod(

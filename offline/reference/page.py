@@ -14,6 +14,7 @@ from components.settings.errors import example
 from components.settings.files import ApplicationsFile
 from components.settings.form import Form
 from components.settings.settings import Settings
+from components.settings.sources import SecretSource
 from components.settings.types import Source
 from components.settings.volumes import ValueFrom
 
@@ -24,7 +25,9 @@ Every key of `Pulumi.<stack>.yaml`, below `config:` and with the prefix `{PROJEC
 files name it in their first line. `[]` is an item of a list, `<…>` a key that you choose.
 
 A *source* is a mapping with one key: `{{file: PATH}}`, a file relative to the project, or `{{config: NAME}}`, a secret set
-with `pulumi config set --secret NAME`.
+with `pulumi config set --secret NAME`. Where `secret` is allowed too, `{{secret: {{name: NAME, key: KEY}}}}` names a Secret
+of the environment's delivery namespace that is there already
+([which form it has](real-clusters.md#secrets-that-are-on-the-cluster)).
 """
 COLUMNS = "| key | allowed | default | example | meaning |\n|---|---|---|---|---|\n"
 
@@ -32,6 +35,10 @@ FILE = """
 In the place of an application, the file that holds one or a list of them ([many applications](applications.md)):
 
 """
+
+# What is one row, whatever keys it has.
+SOURCES = (Source, SecretSource)
+LEAVES = (*SOURCES, ValueFrom)
 
 Place = tuple[str, ...]
 
@@ -57,7 +64,7 @@ def rows(model: type[BaseModel], above: Place = (), within: Place = ()) -> Itera
     for name, field in model.model_fields.items():
         place, inner = _step(field.alias or name, field.annotation)
         below = (*above, *place)
-        if inner is not None and inner is not Source and not issubclass(model, inner):
+        if inner is not None and inner not in SOURCES and not issubclass(model, inner):
             yield from rows(inner, below, within if field.is_required() else below)
         else:
             yield (*above, field.alias or name), field, within
@@ -116,11 +123,17 @@ def allowed(annotation: Any, metadata: typing.Sequence[Any] = ()) -> str:
         return f"a mapping: {allowed(arguments[0])} → {allowed(arguments[1])}"
     if arguments:
         return ", or ".join(allowed(argument) for argument in arguments if argument is not type(None))
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in (Source, ValueFrom):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in LEAVES:
         keys = [f"`{field.alias or name}`" for name, field in annotation.model_fields.items()]
         return f"{', '.join(keys[:-1])} and {keys[-1]}, as beside it"
     if annotation is ValueFrom:
         return "`secretKeyRef` or `configMapKeyRef`, with `name` and `key`"
     if annotation is Any:
         return "anything"
-    return {str: "text", bool: "`true` or `false`", int: "a whole number", Source: "a source"}[annotation]
+    return {
+        str: "text",
+        bool: "`true` or `false`",
+        int: "a whole number",
+        Source: "a source",
+        SecretSource: "a source, or `secret`",
+    }[annotation]

@@ -148,6 +148,13 @@ TOKEN = {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"pa
             id="other-secret",
         ),
         pytest.param(
+            lambda pod: pod["spec"]["volumes"].append(
+                {"name": "more", "projected": {"sources": [{"secret": {"name": "registry-push"}}]}}
+            ),
+            "no Secret but",
+            id="projected-secret",
+        ),
+        pytest.param(
             lambda pod: step(pod, "step-test")["volumeMounts"].append({"name": "quarantine-push", "mountPath": "/stolen"}),
             "no Secret but",
             id="secret-in-another-step",

@@ -9,6 +9,7 @@ from kubernetes import client
 
 from components.conventions import Manifest
 from components.pipelines import rebuild as pipeline
+from components.tasks.git import NAMES, binding
 from operate import __main__ as command
 from operate import rebuild, runs
 from operate.errors import OperateError
@@ -25,8 +26,9 @@ class Staging(Memory):
 
     succeeds = True
 
-    def __init__(self, environment: str, *, credential: str | None = "ssh-directory") -> None:
+    def __init__(self, environment: str, *, credential: str | None = "ssh-directory", told: bool = False) -> None:
         super().__init__(environment)
+        self._params = [{"name": name, "value": "x"} for name in sorted(NAMES)] if told else []
         self._workspaces = [{"name": credential}] if credential else []
 
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
@@ -35,7 +37,7 @@ class Staging(Memory):
             "pipelines",
             f"shop-{self.environment}-rebuild-pipeline",
         )
-        tasks = [{"name": "build", "timeout": "12h0m0s"}, {"name": "stage", "timeout": "1h30m0s"}]
+        tasks = [{"name": "build", "timeout": "12h0m0s", "params": self._params}, {"name": "stage", "timeout": "1h30m0s"}]
         return {"spec": {"tasks": tasks} | ({"workspaces": self._workspaces} if self._workspaces else {})}
 
     def create_run(self, environment: str, body: Manifest) -> None:
@@ -95,12 +97,15 @@ def test_where_the_base_branch_has_moved_on_staging_builds_what_it_has_and_that_
     assert "what the base branch has" in told[0]
 
 
-@pytest.mark.parametrize("credential", ["ssh-directory", None])
-def test_a_run_by_hand_is_what_the_pipeline_declares(credential: str | None) -> None:
-    staging = Staging("staging", credential=credential)
+@pytest.mark.parametrize(
+    ("credential", "told"), [("ssh-directory", False), ("ssh-directory", True), ("basic-auth", True), (None, False)]
+)
+def test_a_run_by_hand_is_what_the_pipeline_declares(credential: str | None, told: bool) -> None:
+    staging = Staging("staging", credential=credential, told=told)
     rebuild.start(target(staging, "staging"), MERGE)
     (made,) = staging.created
-    assert made["spec"].items() >= pipeline.run(credential).items()
+    bound = binding(credential, by_params=told) if credential else None
+    assert made["spec"].items() >= pipeline.run(bound).items()
     assert made["spec"]["timeouts"] == {"tasks": "13h30m0s", "pipeline": "13h40m0s"}
     assert tuple(param["name"] for param in made["spec"]["params"]) == (*pipeline.PARAMS, pipeline.ALWAYS["name"])
 

@@ -38,7 +38,13 @@ def app(asked: Forge) -> Forge:
 
 
 def of_app(key: Path) -> dict[str, str]:
-    return {"APP_ID": "Iv23liAbCdEf", "APP_INSTALLATION": "87654321", "APP_KEY_FILE": str(key), "APP_RIGHTS": RIGHTS}
+    return {
+        "APP_ID": "Iv23liAbCdEf",
+        "APP_INSTALLATION": "87654321",
+        "APP_INSTALLATIONS": "globex 23456789\nacme-two 3456789",
+        "APP_KEY_FILE": str(key),
+        "APP_RIGHTS": RIGHTS,
+    }
 
 
 def announce(sandbox: Sandbox, forge: Forge, **opened: str) -> Result:
@@ -107,6 +113,18 @@ def test_a_token_is_asked_for_once_for_this_repository_and_these_rights(sandbox:
     assert (exchange.method, exchange.path) == ("POST", EXCHANGE)
     assert exchange.body == {"repositories": ["shop"], "permissions": {"statuses": "write"}}
     assert (status.path, status.bearer) == (STATUS, ISSUED)
+
+
+@pytest.mark.parametrize(
+    ("repository", "installation"),
+    [("acme/shop", "87654321"), ("globex/till", "23456789"), ("GlobeX/till", "23456789"), ("glob/till", "87654321")],
+)
+def test_another_owners_installation_is_asked(
+    sandbox: Sandbox, app: Forge, key: Path, repository: str, installation: str
+) -> None:
+    announce(sandbox, app, **of_app(key) | {"PARAM_REPOSITORY": repository})
+    assert app.calls[0].path == EXCHANGE.replace("87654321", installation)
+    assert app.calls[0].body["repositories"] == [repository.partition("/")[2]]
 
 
 @pytest.mark.parametrize("part", ["/access_tokens", "/statuses/"])

@@ -12,7 +12,7 @@ __all__ = ["private"]
 
 def test_the_history_is_fetched_the_same_way(sandbox: Sandbox, forge: Path, head: str, private: Forge) -> None:
     file = sandbox.file(".git-credentials", f"{private.url.replace('//', f'//bot:{TOKEN}@')}\n")
-    env = over_https(scheme="http", authenticated=True).env
+    env = over_https(url=private.url, authenticated=True).env
     here = {name: value.replace(PATH, str(file.parent)) for name, value in env.items()}
     result = commits(sandbox, f"{private.url}/{forge.name}", head, compare=False, env=here)
     assert result.code == 0, result.err

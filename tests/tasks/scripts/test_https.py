@@ -5,6 +5,7 @@ The server is without TLS here; the scheme is the only difference.
 
 import base64
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -97,19 +98,28 @@ def public(forge: Path) -> Iterator[Forge]:
     made.stop()
 
 
-def fetch(sandbox: Sandbox, url: str, sha: str, token: str | None = TOKEN, host: str | None = None) -> Result:
-    """Run the step; `token` lies where the Secret would, for `host`."""
-    env = dict(over_https(scheme="http", authenticated=token is not None).env)
+def fetch(
+    sandbox: Sandbox, url: str, sha: str, token: str | None = TOKEN, host: str | None = None, *, alone: bool = False
+) -> Result:
+    """Run the step; `token` lies where the Secret would, for `host`: as git's line of it, or `alone` as others write it."""
+    of_forge = host or re.sub("^(ssh|file)://.*", "http://forge.internal", url)
+    env = dict(over_https(url=of_forge, authenticated=token is not None, username="bot" if alone else None).env)
     if token:
         scheme, _, rest = (host or url).partition("://")
         file = sandbox.file(".git-credentials", f"{scheme}://bot:{token}@{rest.split('/')[0]}\n")
+        if alone:
+            file.unlink()
+            sandbox.file("token", token)
         env = {name: value.replace(PATH, str(file.parent)) for name, value in env.items()}
     asked = {"PARAM_REPOSITORY_URL": url, "PARAM_HEAD_SHA": sha, "PARAM_REF": sha}
     return sandbox.run("fetch", SOURCE=sandbox.root / "source", **env, **asked, **FETCH)
 
 
-def test_with_the_token_a_private_repository_is_fetched(sandbox: Sandbox, forge: Path, head: str, private: Forge) -> None:
-    result = fetch(sandbox, f"{private.url}/{forge.name}", head)
+@pytest.mark.parametrize(("alone", "end"), [(False, ""), (True, ""), (True, "\n")])
+def test_with_the_token_a_private_repository_is_fetched(
+    sandbox: Sandbox, forge: Path, head: str, private: Forge, alone: bool, end: str
+) -> None:
+    result = fetch(sandbox, f"{private.url}/{forge.name}", head, TOKEN + end, alone=alone)
     assert result.code == 0, result.err
     assert (sandbox.root / "source/file").read_text() == "second"
     assert {given for _, given in private.asked} == {None, LOGIN}
@@ -145,8 +155,11 @@ def test_a_public_repository_takes_no_token(sandbox: Sandbox, forge: Path, head:
     assert {given for _, given in public.asked} == {None}
 
 
-def test_a_token_is_told_to_the_forge_that_it_is_for(sandbox: Sandbox, forge: Path, head: str, private: Forge) -> None:
-    result = fetch(sandbox, f"{private.url}/{forge.name}", head, host="http://forge.example/")
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_token_is_told_to_the_forge_that_it_is_for(
+    sandbox: Sandbox, forge: Path, head: str, private: Forge, alone: bool
+) -> None:
+    result = fetch(sandbox, f"{private.url}/{forge.name}", head, host="http://forge.example/", alone=alone)
     assert result.code != 0
     assert {given for _, given in private.asked} == {None}
 

@@ -51,7 +51,7 @@ def trusting(sandbox: Sandbox, name: str, company: Authority, public: Path, **en
 
 
 def fetching(sandbox: Sandbox, url: str, sha: str) -> dict[str, str | Path]:
-    env = over_https(scheme="https", authenticated=False).env
+    env = over_https(url="https://forge.example", authenticated=False).env
     asked = {"PARAM_REPOSITORY_URL": url, "PARAM_HEAD_SHA": sha, "PARAM_REF": sha, "SOURCE": sandbox.root / "source"}
     return {**env, **asked, **FETCH}
 
