@@ -77,7 +77,8 @@ def sources(name: str) -> tuple[str, ...]:
     return tuple(f"# {module}\n{found[module]}" for module in sorted(found))
 
 
-def _imported(source: str) -> list[str]:
+@cache
+def _imported(source: str) -> Sequence[str]:
     """Return the modules of `steps/` that a module imports."""
     found = []
     for node in ast.walk(ast.parse(source)):
