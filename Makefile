@@ -1,6 +1,8 @@
 # The verbs of this project; `make` alone lists them. Each is one line, the logic is in Python.
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
+# Where it is set, each process compiles all modules again, and pytest rewrites those of all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## this list
@@ -61,15 +63,15 @@ pull-request-check: install ## what this branch changes, as the comment below it
 
 .PHONY: test-unit
 test-unit: install ## tests that need no cluster
-	@.venv/bin/pytest -q -n 2
+	@.venv/bin/pytest -q -n 2 --dist loadfile
 
 .PHONY: test-newest
 test-newest: install ## the same on the newest SDK of the Kubernetes provider; uv.lock has the one that is built here
-	@local/newest.sh .venv/bin/pytest -q -n 2 tests --ignore=tests/local
+	@local/newest.sh .venv/bin/pytest -q -n 2 --dist loadfile tests --ignore=tests/local
 
 .PHONY: test-scripts
 test-scripts: install ## tests that run the steps' scripts, without a cluster
-	@.venv/bin/pytest -q -n 2 -m scripts
+	@.venv/bin/pytest -q -n 2 --dist loadfile -m scripts
 
 .PHONY: test-contracts
 test-contracts: install ## tests that ask Tekton's own code, compiled first

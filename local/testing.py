@@ -12,6 +12,8 @@ from local.paths import ROOT, STATE
 from local.progress import Progress
 
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
+# By file, so that what a file declares once is declared in one of the two.
+IN_TWO = ["-n", "2", "--dist", "loadfile"]
 END_TO_END = [*PYTEST, "-m", "e2e", "tests/e2e", "--durations=60"]
 # Bytes for two clusters, two forges and what the tests start; one takes about 4 GB.
 MEMORY_OF_TWO = 12 * 2**30
@@ -27,7 +29,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     progress.line("Tests without a cluster")
-    code = subprocess.run([*PYTEST, "-n", "2", "-m", "not e2e and not conformance"], cwd=ROOT).returncode
+    code = subprocess.run([*PYTEST, *IN_TWO, "-m", "not e2e and not conformance"], cwd=ROOT).returncode
     if code:
         return code
     was_running = Cluster().running()

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 from google.protobuf import struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, rpc, set_all_config
+from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_in_stack
 
@@ -84,14 +85,7 @@ def run(
     def isolated() -> Recording:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        thread_loops: list[asyncio.AbstractEventLoop] = []
-
-        def give_loop() -> None:
-            """Give a thread its loop: the mocks make one otherwise, and leave it open."""
-            thread_loops.append(asyncio.new_event_loop())
-            asyncio.set_event_loop(thread_loops[-1])
-
-        loop.set_default_executor(ThreadPoolExecutor(max_workers=4, initializer=give_loop))
+        loop.set_default_executor(_AtOnce())
         try:
             pulumi.runtime.reset_options(project=PROJECT, stack=stack, preview=preview, organization="organization")
             monitor = _Monitor(stack, passwords or {})
@@ -101,9 +95,7 @@ def run(
             loop.run_until_complete(run_in_stack(program))
             return monitor.recording
         finally:
-            loop.run_until_complete(loop.shutdown_default_executor())
-            for each in (*thread_loops, loop):
-                each.close()
+            loop.close()
             asyncio.set_event_loop(None)
 
     return contextvars.copy_context().run(isolated)
@@ -137,28 +129,35 @@ def _somebody_elses(name: str, kubernetes_name: str) -> dict[str, Any]:
     return {"metadata": {"name": kubernetes_name, "labels": {"pod-security.kubernetes.io/enforce": level}}}
 
 
-class _Echo(mocks.Mocks):
-    """Resources whose outputs are their inputs."""
-
-    def __init__(self, passwords: Mapping[str, str]) -> None:
-        self._passwords = passwords
+class _Reads(mocks.Mocks):
+    """Resources that are only read, and calls without an answer."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        made = self._passwords.get(args.name, f"result-of-{args.name}")
-        if args.resource_id and args.typ == NAMESPACE:
-            return args.resource_id, _somebody_elses(args.name, args.resource_id)
-        extra = {"result": made} if args.typ == RANDOM_PASSWORD else {}
-        return f"{args.name}-id", dict(args.inputs) | extra
+        id_ = args.resource_id or f"{args.name}-id"
+        return id_, _somebody_elses(args.name, id_) if args.typ == NAMESPACE else dict(args.inputs)
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         return {}, []
 
 
+class _AtOnce(ThreadPoolExecutor):
+    """Runs in the caller's thread what it is given: nothing here waits, and threads would wait for each other."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 class _Monitor(mocks.MockMonitor):
     def __init__(self, stack: str, passwords: Mapping[str, str]) -> None:
-        super().__init__(_Echo(passwords))
+        super().__init__(_Reads())
         self.recording = Recording(stack)
         self._stack = stack
+        self._passwords = passwords
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         if parent:
@@ -166,7 +165,14 @@ class _Monitor(mocks.MockMonitor):
         return f"urn:pulumi:{self._stack}::{PROJECT}::{type_}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-        response: Any = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        # The outputs are the inputs as they came. The stock mock takes them apart and puts the same together again.
+        response = resource_pb2.RegisterResourceResponse(urn=self.make_urn(request.parent, request.type, request.name))
+        if request.type != "pulumi:pulumi:Stack":
+            response.id = f"{request.name}-id"
+            response.object.CopyFrom(request.object)
+        if request.type == RANDOM_PASSWORD:
+            made = self._passwords.get(request.name, f"result-of-{request.name}")
+            response.object.fields["result"].string_value = made
         sent = MessageToDict(request.object)
         self.recording.resources.append(
             Resource(
