@@ -59,7 +59,7 @@ def exited(task_run: Object, step: Object) -> str:
         return _out_of_memory(limit, setting)
     # The kernel may have killed a process of the step's and not the step, whose end then says nothing of it.
     if code == _KILLED and setting:
-        return f"failed (exit code {code}: killed, as out of memory at {limit}: {setting})"
+        return f"was killed (exit code {code}); its memory is {limit} ({setting})"
     return f"failed (exit code {code})"
 
 
@@ -135,7 +135,7 @@ def _ended(run: Object, step: Object | None) -> str | None:
         if step is None or (gone.get("finishedAt") or "") < (step["terminated"].get("finishedAt") or ""):
             name = sidecar["name"]
             if _ran_out(sidecar):
-                setting = f"applications[].services.{name}.resources.memory"
+                setting = f"services.{name}.resources.memory"
                 return f"the service {name} {_out_of_memory(_limit(run, 'sidecars', name), setting)}"
             return f"the service {name} had ended (exit code {_code(sidecar)})"
     return None

@@ -230,8 +230,52 @@ def test_what_a_pod_says_that_ran_a_pull_requests_code_is_not(reporter: Reporter
     assert (SHA, "tekton-delivery/promotable") not in reporter.forge.statuses
 
 
-def test_that_memory_was_too_little_is_told(reporter: Reporter) -> None:
-    killed = step("fetch", 137)
-    killed["terminated"]["reason"] = "OOMKilled"
-    reporter.report([task_run("False", killed, account="untrusted")])
-    assert reporter.forge.status == ("failure", "shop-staging-7: step fetch ran out of memory")
+TESTS_MEMORY = "build.testResources.memory"
+
+
+def limited(name: str, code: int, reason: str, memory: str = "1Gi") -> dict[str, Any]:
+    """A TaskRun of which a step failed that had a limit."""
+    killed = step(name, code)
+    killed["terminated"]["reason"] = reason
+    made = task_run("False", killed, account="untrusted")
+    made["status"]["taskSpec"] = {"steps": [{"name": name, "computeResources": {"limits": {"memory": memory}}}]}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        (limited("fetch", 137, "OOMKilled", "256Mi"), "step fetch ran out of memory at 256Mi (applications[].fetch.memory)"),
+        (limited("test", 1, "OOMKilled"), f"step test ran out of memory at 1Gi ({TESTS_MEMORY})"),
+        (limited("image", 10, "OOMKilled", "2Gi"), "step image ran out of memory at 2Gi (build.imageResources.memory)"),
+        (limited("reports", 137, "OOMKilled", "512Mi"), "step reports ran out of memory at 512Mi"),
+        (limited("test", 137, "Error"), f"step test was killed (exit code 137); its memory is 1Gi ({TESTS_MEMORY})"),
+        (limited("reports", 137, "Error", "512Mi"), "step reports failed (exit code 137)"),
+        (limited("test", 1, "Error"), "step test failed (exit code 1)"),
+        (task_run("False", step("test", 137)), "step test failed (exit code 137)"),
+    ],
+    ids=[
+        "fetch", "tests that went on", "a stage of tests", "no setting", "killed", "killed without a setting", "neither",
+        "no limit",
+    ],
+)  # fmt: skip
+def test_that_memory_was_too_little_is_told_with_what_gives_more(reporter: Reporter, run: dict[str, Any], why: str) -> None:
+    reporter.report([run])
+    assert reporter.forge.status == ("failure", f"shop-staging-7: {why}")
+
+
+def test_that_a_service_ran_out_of_memory_is_told_with_what_gives_more(reporter: Reporter) -> None:
+    run = with_services({"name": "db"} | ended(29, 137, "OOMKilled"), step="test")
+    limits = {"limits": {"memory": "512Mi"}}
+    run["status"]["taskSpec"] = {"sidecars": [{"name": "db", "computeResources": limits}]}
+    reporter.report([run])
+    told = "the service db ran out of memory at 512Mi (services.db.resources.memory)"
+    assert reporter.forge.status[1] == f"shop-staging-7: step test failed (exit code 1); {told}"
+
+
+def test_a_run_whose_time_was_over_is_told_from_one_that_was_cancelled(reporter: Reporter) -> None:
+    run = with_services(step="test", reason="TaskRunCancelled")
+    message = 'TaskRun "x" was cancelled. TaskRun cancelled as the PipelineRun it belongs to has timed out.'
+    run["status"]["conditions"][0]["message"] = message
+    reporter.report([run])
+    assert reporter.forge.status[1] == "shop-staging-7: step test had not ended when the time of the whole run was over"
