@@ -75,8 +75,8 @@ To run it again: push.
 def test_what_is_not_known_is_left_out() -> None:
     bare = Section(key="tests", run=RUN, state="success", reason="", commit=SHA)
     assert render(bare) == (
-        f"<!-- tekton-delivery tests {RUN} -->\n### tests: done\n\n| | |\n|---|---|\n| commit | `{SHA}` |\n| run | `{RUN}` |\n"
-        "\n<!-- tekton-delivery end -->"
+        f"<!-- tekton-delivery tests {RUN} -->\n### tests: done\n\n| | |\n|---|---|\n| commit | `{SHA}` |\n"
+        f"| run | `{RUN}` |\n\n<!-- tekton-delivery end -->"
     )
 
 
