@@ -118,7 +118,8 @@ def render(section: Section) -> str:
     """Return a section."""
     run, page = _formed(_NAME, section.run), _formed(_URL, section.page)
     rows = {
-        "commit": _formed(_SHA, section.commit),
+        # As code: Gitea 1.26 ends as a whole when it shows a bare sha without knowing the repository, as in a feed.
+        "commit": _code(_formed(_SHA, section.commit)),
         "digest": _code(_formed(_DIGEST, section.digest)),
         "URL": _link(_formed(_URL, section.place)),
         "run": f"[{run}](<{page}>)" if run and page else _code(run),

@@ -21,7 +21,7 @@ def test_a_merged_pull_request_puts_the_staged_digest_into_production(world: Wor
     assert world.status("staging", pull_request.head_sha)[0] == "success"
     said = world.comment("staging", pull_request)
     assert "### staging: done" in said
-    assert f"| commit | {pull_request.head_sha} |\n| digest | `{staged}` |" in said
+    assert f"| commit | `{pull_request.head_sha}` |\n| digest | `{staged}` |" in said
     assert "| build.test |" in said, "each step with its seconds"
     assert message not in world.page("production"), "production changed before the merge"
     assert _image(world, "production") == before
@@ -51,7 +51,7 @@ def test_an_updated_pull_request_is_staged_again(world: World) -> None:
     world.serves("staging", "Second try")
     assert world.deployment("staging").metadata.annotations["tekton-delivery/commit"] == sha
     said = world.comment("staging", pull_request)
-    assert f"| commit | {sha} |" in said
+    assert f"| commit | `{sha}` |" in said
     assert pull_request.head_sha not in said
 
 

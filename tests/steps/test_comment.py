@@ -43,7 +43,7 @@ def test_a_section_says_what_became_of_a_pull_request() -> None:
 
 | | |
 |---|---|
-| commit | {SHA} |
+| commit | `{SHA}` |
 | digest | `{DIGEST}` |
 | URL | <https://shop.staging.example> |
 | run | [{RUN}](<https://tekton.example/#/namespaces/staging-ci/pipelineruns/shop>) |
@@ -75,8 +75,8 @@ To run it again: push.
 def test_what_is_not_known_is_left_out() -> None:
     bare = Section(key="tests", run=RUN, state="success", reason="", commit=SHA)
     assert render(bare) == (
-        f"<!-- tekton-delivery tests {RUN} -->\n### tests: done\n\n| | |\n|---|---|\n| commit | {SHA} |\n| run | `{RUN}` |\n"
-        "\n<!-- tekton-delivery end -->"
+        f"<!-- tekton-delivery tests {RUN} -->\n### tests: done\n\n| | |\n|---|---|\n| commit | `{SHA}` |\n"
+        f"| run | `{RUN}` |\n\n<!-- tekton-delivery end -->"
     )
 
 
