@@ -117,9 +117,9 @@ class Forge:
     def _exchanged(self, app: App, repository: str) -> str:
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": json.loads(app.rights)}
         path = f"/app/installations/{app.installation}/access_tokens"
-        jwt = _jwt(app)
+        signed = jwt(app)
         try:
-            answer = self._request("POST", path, jwt, wanted)
+            answer = self._request("POST", path, signed, wanted)
         except ForgeError as error:
             status = error.status
         else:
@@ -214,7 +214,7 @@ def _formed(token: str) -> str:
     return token
 
 
-def _jwt(app: App) -> str:
+def jwt(app: App) -> str:
     """Return by what an App proves who it is: https://docs.github.com/en/apps/creating-github-apps
 
     It begins a minute ago and ends within the 10 minutes that GitHub allows, for clocks that differ.
