@@ -11,6 +11,8 @@ from offline.needs.values import UNREAD, Needs
 from operate.doctor.api import Api, RefusedError
 from operate.doctor.rows import Row, fine, unknown, wrong
 
+# Kubernetes puts it into every namespace.
+_EVERYWHERE = "kube-root-ca.crt"
 _PLURAL = {"Secret": "secrets", "ConfigMap": "configmaps", "PersistentVolumeClaim": "persistentvolumeclaims"}
 
 
@@ -93,7 +95,7 @@ def _named(needs: Needs, api: Api, namespace: str) -> Iterator[Row]:
     declared = {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in needs.objects}
     named = dict.fromkeys(reference for each in needs.objects for reference in references(each))
     for each in named:
-        if each.namespace != namespace or (each.kind, namespace, each.name) in declared:
+        if each.namespace != namespace or each.name == _EVERYWHERE or (each.kind, namespace, each.name) in declared:
             continue
         what = f"the {each.kind} {namespace}/{each.name}" + (f", key {each.key}" if each.key else "")
         try:

@@ -20,16 +20,14 @@ def rows(needs: Needs, api: Api) -> Iterator[Row]:
     """Yield what Pulumi lacks, or that it lacks nothing."""
     kinds = _Kinds(api)
     asked: dict[Review, None] = {}
-    for each in needs.objects:
-        place = kinds.resource(each["apiVersion"], each["kind"])
+    for api_version, kind in dict.fromkeys((each["apiVersion"], each["kind"]) for each in needs.objects):
+        place = kinds.resource(api_version, kind)
         if place is None:
-            yield unknown(
-                f"Pulumi's rights to each {each['kind']}", f"the cluster does not know {each['apiVersion']} {each['kind']}"
-            )
+            yield unknown(f"Pulumi's rights to each {kind}", f"the cluster does not know {api_version} {kind}")
             continue
-        group, resource = place
-        for verb in (*VERBS, "list", "watch") if each["kind"] in _AWAITED else VERBS:
-            asked[Review(verb, group, resource, each["metadata"].get("namespace", ""))] = None
+        verbs = (*VERBS, "list", "watch") if kind in _AWAITED else VERBS
+        for namespace in dict.fromkeys(each["metadata"].get("namespace", "") for each in needs.of_kind(kind)):
+            asked |= dict.fromkeys(Review(verb, *place, namespace) for verb in verbs)
     asked |= dict.fromkeys(_read_by_policies(needs, kinds))
     asked |= dict.fromkeys(Review("get", "", "namespaces", name=each.name) for each in needs.existing)
     denied = _denied(api, asked)
@@ -37,7 +35,7 @@ def rows(needs: Needs, api: Api) -> Iterator[Row]:
     for review in denied:
         by_place.setdefault((review.group, review.resource, review.namespace), []).append(review.verb)
     for (group, resource, namespace), lacking in by_place.items():
-        verbs = ", ".join(lacking)
+        told = ", ".join(lacking)
         named = f"{resource}.{group}" if group else resource
         where = f"in {namespace}" if namespace else "in the whole cluster"
         flags = f"--verb={','.join(lacking)} --resource={named}"
@@ -47,7 +45,7 @@ def rows(needs: Needs, api: Api) -> Iterator[Row]:
             + (f" --namespace={namespace}" if namespace else "")
             + ", bound to that user"
         )
-        yield wrong(f"Pulumi may {verbs} {named} {where}", "it may not", mend)
+        yield wrong(f"Pulumi may {told} {named} {where}", "it may not", mend)
     if not denied:
         yield fine("Pulumi's rights", f"all {len(asked)} that the stack's objects take")
     yield from granting(needs, api)
