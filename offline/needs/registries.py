@@ -9,6 +9,10 @@ from components.settings.types import Source
 from offline.needs.values import DELETE, EVERYTHING, PULL, PUSH, UNREAD, Image, Login, Right
 
 
+# Where Docker Hub answers, which is called otherwise in the names of images.
+_DOCKER_HUB = "https://registry-1.docker.io"
+
+
 class Reader:
     """The values of secrets, where they could be read."""
 
@@ -51,8 +55,12 @@ def rights(reader: Reader, settings: Settings) -> Iterable[Right]:
         yield from of("registry.delete", registry.delete, registry, [PULL, DELETE], [PUSH])
     if settings.source_registry:
         yield from of("sourceRegistry.read", settings.source_registry.read, settings.source_registry, [PULL], [PUSH, DELETE])
-    if quarantine is None:
+    if build is None or quarantine is None:
         return
+    for name, there in build.base_images.items():
+        if there.read:
+            url = _DOCKER_HUB if there.host == "docker.io" else there.url
+            yield Right(reader.login(f"build.baseImages.{name}.read", there.read), url, "")
     if quarantine.read and not shared:
         yield from of("build.quarantine.read", quarantine.read, quarantine, [PULL], [PUSH, DELETE])
     if quarantine.write:

@@ -31,7 +31,7 @@ class Right:
     url: str
     """Of the registry, e.g. `https://ghcr.io`."""
     repository: str
-    """Without the registry, e.g. `acme/shop`."""
+    """Without the registry, e.g. `acme/shop`; empty where no setting tells which."""
     needs: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     """What is a hole. Anything that is neither is more than it needs."""

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urljoin
 from urllib.request import parse_http_list, parse_keqv_list
 
 from offline.needs.values import DELETE, PULL, PUSH, Login
-from operate.doctor.http import Answer, Http
+from operate.doctor.http import Answer, Http, NoAnswerError
 
 _TYPES = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
@@ -98,10 +98,13 @@ class Registry:
 
     def _token(self, challenge: dict[str, str], scope: str) -> str | Answer:
         """Return a token, or the answer that refuses one."""
+        realm = challenge.get("realm", "")
+        if self._url.startswith("https:") and not realm.startswith("https:"):
+            raise NoAnswerError(f"it sends for tokens to {realm}, where passwords would be read by others")
         asked = {"service": challenge["service"]} if "service" in challenge else {}
         asked |= {"scope": scope} if scope else {}
         headers = {"Authorization": self._basic} if self._basic else {}
-        answer = self._http.ask("GET", f"{challenge.get('realm', '')}?{urlencode(asked)}", headers)
+        answer = self._http.ask("GET", f"{realm}?{urlencode(asked)}", headers)
         found = answer.json
         if answer.status != 200 or not isinstance(found, dict):
             return answer if answer.refuses else Answer(401, {})

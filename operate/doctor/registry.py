@@ -55,6 +55,10 @@ def _user(http: Http, url: str, setting: str, rights: list[Right], absent: set[t
             f"{who} is let in at {url}", "the registry does not know the user, or the password", f"{setting}.password"
         )
         return
+    rights = [right for right in rights if right.repository]
+    if not rights:
+        yield fine(f"{who} is let in at {url}")
+        return
     found = [row for right in rights for row in _right(registry, who, right, absent)]
     if not any(row.state == "wrong" for row in found):
         needed = sorted({action for right in rights for action in right.needs}, key=EVERYTHING.index)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from offline.needs.values import Image, Login, Needs, Right
 from operate.doctor import registry
-from operate.doctor.http import Http
+from operate.doctor.http import Answer, Http
 from operate.doctor.rows import Row
 from tests.operate.doctor.fakes import FakeRegistry, Served, serving
 
@@ -95,6 +96,14 @@ def test_a_wrong_password_is_told_once_and_not_repeated(staging: Needs, realm: s
         assert "hunter2" not in str(rows)
 
 
+def test_of_a_user_of_base_images_only_the_password_is_tried(staging: Needs) -> None:
+    with serving(fake()) as served:
+        for password, state in (("r", "fine"), ("x", "wrong")):
+            right = Right(Login("build.baseImages.docker.io.read", "reader", password), served.url, "")
+            (row,) = registry.rows(replace(staging, rights=(right,), images=()), Http())
+            assert row.state == state
+
+
 def test_a_registry_that_deletes_nothing_is_named(staging: Needs) -> None:
     made = fake()
     made.deletes = False
@@ -132,6 +141,21 @@ def test_a_registry_that_does_not_answer_is_told_once(staging: Needs) -> None:
     there = Right(READER, "http://127.0.0.1:9", REPOSITORY, ("pull",))
     rows = list(registry.rows(replace(staging, rights=(there, replace(there, login=WRITER)), images=()), Http()))
     assert [(row.state, row.what) for row in rows] == [("wrong", "http://127.0.0.1:9 answers")]
+
+
+def test_no_password_goes_where_others_read_it(staging: Needs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry over TLS that sends for tokens to somewhere without it."""
+    sent: list[str] = []
+
+    def ask(self: Http, method: str, url: str, headers: Any = None, body: Any = None) -> Answer:
+        sent.append(url)
+        return Answer(401, {"www-authenticate": 'Bearer realm="http://tokens.example/token"'})
+
+    monkeypatch.setattr(Http, "ask", ask)
+    right = Right(READER, "https://registry.example", REPOSITORY, ("pull",))
+    (row,) = registry.rows(replace(staging, rights=(right,), images=()), Http())
+    assert (row.state, "tokens.example" in row.said) == ("wrong", True)
+    assert sent == ["https://registry.example/v2/"]
 
 
 def test_images_of_steps_have_to_be_there(staging: Needs) -> None:
