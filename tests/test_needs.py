@@ -75,7 +75,7 @@ def test_each_user_of_the_documented_table_is_asked() -> None:
     config = shipped_config("staging")
     user = {"username": "shop", "password": {"file": "secrets/shop"}}
     config["applications"][0]["quarantine"] = user
-    config["build"]["baseImages"] = {"docker.io": {"host": "bases.example", "read": user}}
+    config["build"]["baseImages"] = {"docker.io": {"host": "bases.example", "read": user, "addresses": ["10.20.4.4/32"]}}
     asked = {re.sub(r"\[\d+\]", "[]", right.login.setting) for right in read(config).rights if right.login}
     assert {name.replace("<registry>", "docker.io") for name in documented} == asked
 

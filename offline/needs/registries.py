@@ -8,7 +8,6 @@ from components.settings.stack import Stack
 from components.settings.types import Source
 from offline.needs.values import DELETE, EVERYTHING, PULL, PUSH, UNREAD, Image, Login, Right
 
-
 # Where Docker Hub answers, which is called otherwise in the names of images.
 _DOCKER_HUB = "https://registry-1.docker.io"
 

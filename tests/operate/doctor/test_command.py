@@ -1,6 +1,7 @@
 """`python -m operate doctor`: what it prints, as text and as data, and the exit code."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -214,6 +215,12 @@ def test_a_file_that_is_missing_keeps_nothing_else_from_being_looked_at(
 def test_a_stack_that_is_not_there_is_named(capsys: Capture) -> None:
     assert operate.main(["doctor", "nostack"]) == 1
     assert "there is no Pulumi.nostack.yaml; stacks: " in capsys.readouterr().out
+
+
+def test_the_document_has_a_row_for_each_area() -> None:
+    rows = re.findall(r"^\| `([a-z]+)` \|", (ROOT / "docs" / "doctor.md").read_text(), re.M)
+    states = ["fine", "advised", "unknown"]
+    assert rows == [*states, *AREAS]
 
 
 def test_an_address_has_to_be_one_of_a_host(capsys: Capture) -> None:
