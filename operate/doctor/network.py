@@ -15,7 +15,12 @@ from operate.doctor.rows import Row, fine, unknown, wrong
 
 _PORT = 8080
 _ASKS = {"tekton-delivery/doctor": "asks"}
-_ANSWER = "import http.server as h; h.HTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
+_ANSWER = """import socket
+both = socket.has_dualstack_ipv6()
+server = socket.create_server(("", 8080), family=socket.AF_INET6 if both else socket.AF_INET, dualstack_ipv6=both)
+while True:
+    server.accept()[0].close()
+"""
 # Asks until each has answered, or for so long as a network plugin may take to know of a new pod. What has to be closed is
 # asked until it is: a plugin may open first and close a moment later.
 _ASK = """import json, os, socket, time
@@ -71,8 +76,10 @@ def rows(needs: Needs, namespace: Throwaway) -> Iterator[Row]:
             asked[target] = (urlsplit(url).hostname or "", port(url), True)
     asked["api-server"] = (*_API_SERVER, True)
     namespace.start("free", _pod(needs, _ASK, {"neighbour": (address, _PORT, True)}))
+    # Only then: a neighbour that does not listen yet would look as one that nobody reaches.
+    free = _answers(namespace, "free")
     namespace.start("closed", _pod(needs, _ASK, asked), _ASKS)
-    free, held = _answers(namespace, "free"), _answers(namespace, "closed")
+    held = _answers(namespace, "closed")
     if isinstance(free, str) or isinstance(held, str):
         yield unknown("NetworkPolicies hold", free if isinstance(free, str) else str(held))
         return
@@ -95,8 +102,7 @@ def _pod(needs: Needs, program: str, asked: Mapping[str, Any] | None = None) -> 
     container = {
         "name": "main",
         "image": needs.tools_image,
-        "command": ["python3", "-c", program],
-        "workingDir": "/usr/share",
+        "command": ["python3", "-I", "-c", program],
         "env": [
             {"name": "ASKED", "value": json.dumps(asked or {})},
             # A question to a DNS that does not answer costs a second and not ten.
