@@ -84,10 +84,15 @@ def test_what_is_refused_is_wrong(staging: Needs, call: str, answer: Answered, w
         assert row.mend
 
 
-def test_gitea_knows_no_such_commit_by_another_status(staging: Needs) -> None:
-    answers: dict[str, Answered] = {f"POST {AT}/statuses/{forge.NOWHERE}": (404, {"message": "object does not exist"})}
-    with asked(staging, answers, kind="gitea") as (rows, _):
-        assert told(rows) == []
+@pytest.mark.parametrize(
+    ("kind", "status", "state"), [("gitea", 500, "fine"), ("gitea", 404, "fine"), ("github", 500, "unknown")]
+)
+def test_gitea_knows_no_such_commit_by_another_status(staging: Needs, kind: str, status: int, state: str) -> None:
+    """It answers 500: `GetCommit` comes after the token's scope and the right to write."""
+    answers: dict[str, Answered] = {f"POST {AT}/statuses/{forge.NOWHERE}": (status, {"message": "object does not exist"})}
+    with asked(staging, answers, kind=kind) as (rows, _):
+        (row,) = [row for row in rows if "sets statuses" in row.what]
+        assert row.state == state
 
 
 def test_another_repository_of_that_name_is_wrong(staging: Needs) -> None:
