@@ -90,7 +90,7 @@ def granting(needs: Needs, api: Api) -> Iterator[Row]:
 
     https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
     """
-    lacking = False
+    told = False
     for kind, resource in (("Role", "roles"), ("ClusterRole", "clusterroles")):
         held: dict[str, dict[Review, None]] = {}
         for role in needs.of_kind(kind):
@@ -103,15 +103,16 @@ def granting(needs: Needs, api: Api) -> Iterator[Row]:
                     continue
                 denied = _denied(api, reviews)
             except RefusedError as error:
+                told = True
                 yield unknown(f"Pulumi may grant the stack's {resource} {where}", str(error))
                 continue
             if denied:
-                lacking = True
+                told = True
                 more = f" and {len(denied) - 3} more" if len(denied) > 3 else ""
                 said = f"who grants it has to hold it, and may not {'; '.join(map(str, denied[:3]))}{more}"
                 mend = f"give that user these rights, or the verbs escalate and bind on {resource} {where}"
                 yield wrong(f"Pulumi may grant the stack's {resource} {where}", said, mend)
-    if not lacking:
+    if not told:
         yield fine("Pulumi may grant what the stack's roles hold")
 
 
