@@ -68,7 +68,7 @@ class Http:
         sent = {"User-Agent": "tekton-delivery", "Host": parts.netloc} | dict(headers or {})
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
-            sent["Content-Type"] = "application/json"
+            sent.setdefault("Content-Type", "application/json")
         where = parts._replace(scheme="", netloc="").geturl() or "/"
         try:
             with self._pool(parts.scheme, host, parts.port) as pool:

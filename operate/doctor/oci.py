@@ -1,4 +1,4 @@
-"""What somebody may do in a repository of a registry, asked so that nothing is left there.
+"""What somebody may do in a repository of a registry, asked so that nothing is left: about a digest that nothing has.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md, and for tokens
 https://distribution.github.io/distribution/spec/auth/token/
@@ -7,7 +7,8 @@ https://distribution.github.io/distribution/spec/auth/token/
 import base64
 import secrets
 from enum import Enum
-from urllib.parse import urlencode, urljoin
+from typing import Any
+from urllib.parse import urlencode
 from urllib.request import parse_http_list, parse_keqv_list
 
 from offline.needs.values import DELETE, PULL, PUSH, Login
@@ -17,6 +18,7 @@ _TYPES = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 # What a token is asked for.
 _ACTIONS = {PULL: "pull", PUSH: "pull,push", DELETE: "delete"}
 
@@ -56,15 +58,16 @@ class Registry:
         if action == PULL:
             answer = self._ask("GET", f"/v2/{repository}/manifests/{_nowhere()}", scope)
         elif action == PUSH:
-            answer = self._begun(repository, scope)
+            # Not a begun upload, which who may not delete cannot give up either (CNCF distribution).
+            answer = self._ask("PUT", f"/v2/{repository}/manifests/{_nowhere()}", scope, {})
         else:
             answer = self._ask("DELETE", f"/v2/{repository}/manifests/{_nowhere()}", scope)
         if answer.refuses:
             return May.NO
         if action == DELETE and answer.status == 405:
             return May.UNSUPPORTED
-        # Of a repository that is not there some registries say so before they say who may what.
-        if answer.status in ((202,) if action == PUSH else (200, 202, 404)):
+        # That no content has that digest, or there is none of it.
+        if answer.status in ((201, 400, 422) if action == PUSH else (200, 202, 404)):
             return May.YES
         raise OddAnswerError(f"the registry answers {answer.status}")
 
@@ -73,17 +76,8 @@ class Registry:
         answer = self._ask("GET", f"/v2/{repository}/tags/list?n=1", f"repository:{repository}:pull")
         return answer.status == 404
 
-    def _begun(self, repository: str, scope: str) -> Answer:
-        """Begin an upload, and give it up."""
-        answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/", scope)
-        if answer.status == 202 and "location" in answer.headers:
-            there = urljoin(self._url, answer.headers["location"])
-            if there.startswith(f"{self._url}/"):
-                self._ask("DELETE", there.removeprefix(self._url), scope)
-        return answer
-
-    def _ask(self, method: str, path: str, scope: str) -> Answer:
-        headers = {"Accept": _TYPES}
+    def _ask(self, method: str, path: str, scope: str, body: Any = None) -> Answer:
+        headers = {"Accept": _TYPES} | ({"Content-Type": _MANIFEST} if body is not None else {})
         if self._challenge is None:
             self._challenge = self._http.ask("GET", f"{self._url}/v2/").headers.get("www-authenticate", "")
         kind, _, parameters = self._challenge.partition(" ")
@@ -94,7 +88,7 @@ class Registry:
             headers["Authorization"] = f"Bearer {token}"
         elif self._basic:
             headers["Authorization"] = self._basic
-        return self._http.ask(method, f"{self._url}{path}", headers)
+        return self._http.ask(method, f"{self._url}{path}", headers, body)
 
     def _token(self, challenge: dict[str, str], scope: str) -> str | Answer:
         """Return a token, or the answer that refuses one."""
