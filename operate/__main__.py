@@ -17,6 +17,7 @@ from kubernetes import client
 from components.conventions import plain
 from operate import approvals, deliver, holds, logs, printing, queue, rebuild, rollback, status, why
 from operate.cluster import Cluster
+from operate.doctor import arguments
 from operate.errors import OperateError
 from operate.target import applications, target
 
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     declared = verbs.add_parser("drift", help=text, description=text)
     declared.add_argument("stack", metavar="STACK")
     declared.add_argument("--repair", action="store_true", help="replace what is otherwise by its declaration")
+    arguments.add(verbs)
     return made
 
 
@@ -193,6 +195,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.verb == "drift":
             return drifted(given.stack, repair=given.repair)
+        if given.verb == "doctor":
+            # As above: it runs the program.
+            from operate.doctor import command
+
+            return command.run(given, tell)
         run(given, Cluster(given.context, given.namespace))
         sys.stdout.flush()
     except KeyboardInterrupt:

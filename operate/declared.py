@@ -36,8 +36,8 @@ class Declaration:
 
 def read(stack: str) -> Declaration:
     """Return what a stack declares. Raises OperateError if Pulumi or the program refuses."""
-    config = json.loads(_pulumi("config", "--stack", stack, "--show-secrets", "--json"))
-    state = json.loads(_pulumi("stack", "export", "--stack", stack, "--show-secrets"))["deployment"]
+    config = json.loads(pulumi("config", "--stack", stack, "--show-secrets", "--json"))
+    state = json.loads(pulumi("stack", "export", "--stack", stack, "--show-secrets"))["deployment"]
     try:
         recording = run(
             program(),
@@ -67,7 +67,8 @@ def _passwords(resources: list[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
-def _pulumi(*arguments: str) -> str:
+def pulumi(*arguments: str) -> str:
+    """Return what Pulumi's CLI prints. Raises OperateError."""
     try:
         answer = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
     except FileNotFoundError:

@@ -140,9 +140,9 @@ class Forge:
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": json.loads(app.rights)}
         installation = _installation(app, repository)
         path = f"/app/installations/{installation}/access_tokens"
-        jwt = _jwt(app)
+        signed = jwt(app)
         try:
-            answer = self._request("POST", path, jwt, wanted)
+            answer = self._request("POST", path, signed, wanted)
         except ForgeError as error:
             status, passing = error.status, error.passing
         else:
@@ -262,7 +262,7 @@ def _installation(app: App, repository: str) -> str:
     return next((number for name, number in of_owners if name == owner), app.installation)
 
 
-def _jwt(app: App) -> str:
+def jwt(app: App) -> str:
     """Return by what an App proves who it is: https://docs.github.com/en/apps/creating-github-apps
 
     It begins a minute ago and ends within the 10 minutes that GitHub allows, for clocks that differ.

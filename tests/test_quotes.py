@@ -65,6 +65,15 @@ def test_where_nothing_is_quoted_nobody_reads_logs_or_has_fingerprints(changed: 
     assert variables(declared, "report")["LOG_MASKS"] is None
 
 
+def test_nothing_is_quoted_that_may_hold_a_secret_which_the_program_does_not_know() -> None:
+    config = shipped_config("staging")
+    config["forge"]["ssh"]["privateKey"] = {"secret": {"name": "fetches", "key": "ssh-privatekey"}}
+    declared = record_config(config)
+    assert readers(declared) == set()
+    assert holders(declared) == []
+    assert "log-masks" not in declared.names("Secret")
+
+
 def test_production_quotes_no_log_whatever_is_set() -> None:
     """Nothing there runs a pull request's code but the application."""
     production = shipped_config("production")

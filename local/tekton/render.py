@@ -8,6 +8,7 @@ from typing import Any
 
 from images.build import Image
 from local.errors import UserError
+from local.tekton import source
 from local.tekton.source import Manifest
 from tekton.design import FEATURE_FLAGS, MISSING_PROBES, PIPELINES_CONTROLLER, concurrency
 from tekton.settings import Controller
@@ -28,6 +29,9 @@ SETTINGS = {
     "config-leader-election-triggers-controller": LEASE,
     "config-leader-election-triggers-webhook": LEASE,
 }
+
+# Where each part says which version it is. Upstream puts that in as it releases; a module's manifests say `devel`.
+VERSIONS = {"pipelines-info": "github.com/tektoncd/pipeline", "triggers-info": "github.com/tektoncd/triggers"}
 
 # The Triggers controller asks for a ConfigMap under a name that upstream gives to none.
 MISNAMED = {"config-leader-election-triggers-controllers": "config-leader-election-triggers-controller"}
@@ -81,6 +85,8 @@ def _fit(manifest: Manifest) -> Manifest:
     name = manifest["metadata"]["name"]
     if manifest["kind"] == "ConfigMap" and name in SETTINGS:
         manifest["data"] = manifest.get("data", {}) | SETTINGS[name]
+    elif manifest["kind"] == "ConfigMap" and name in VERSIONS:
+        manifest["data"]["version"] = source.versions()[VERSIONS[name]]
     elif manifest["kind"] == "Deployment":
         for container in manifest["spec"]["template"]["spec"]["containers"]:
             _fit_container(name, container)

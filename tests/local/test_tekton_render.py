@@ -12,7 +12,7 @@ from images.recipes import RECIPES
 from local.errors import UserError
 from local.progress import Progress
 from local.tekton import source
-from local.tekton.render import NAMESPACE, SETTINGS, content_hash, render
+from local.tekton.render import NAMESPACE, SETTINGS, VERSIONS, content_hash, render
 from local.tekton.source import Manifest
 
 IMAGES = {name: Image(name, f"sha256:{number:064x}", Path(f"{name}.tar")) for number, name in enumerate(sorted(RECIPES))}
@@ -75,6 +75,12 @@ def test_settings_are_names_that_tekton_knows(upstream: list[Manifest], rendered
         for key, value in settings.items():
             assert of_kind(rendered, "ConfigMap")[name]["data"][key] == value
             assert name == "feature-flags" or key in known[name]["data"]["_example"]
+
+
+def test_each_part_says_which_version_it_is(upstream: list[Manifest], rendered: list[Manifest]) -> None:
+    for name, module in VERSIONS.items():
+        assert of_kind(upstream, "ConfigMap")[name]["data"]["version"] == "devel"
+        assert of_kind(rendered, "ConfigMap")[name]["data"]["version"] == source.versions()[module]
 
 
 def test_every_configuration_that_a_container_asks_for_exists(rendered: list[Manifest]) -> None:

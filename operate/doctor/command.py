@@ -1,0 +1,121 @@
+"""`python -m operate doctor`: one area after another, what is going on meanwhile, and in the end the table."""
+
+import argparse
+import json
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from components.conventions import plain
+from offline.needs.values import Needs
+from operate.doctor import cluster, forge, git, held, network, pods, registry, rights, rows, stack, tekton, webhook
+from operate.doctor.api import Api, NoClusterError, RefusedError
+from operate.doctor.arguments import AREAS
+from operate.doctor.http import Http, NoAnswerError
+from operate.doctor.namespace import Throwaway
+from operate.doctor.rows import Row, unknown, wrong
+
+_CLUSTER = ("cluster", "rights", "tekton", "pods", "network", "secrets")
+_PROBES = ("pods", "network")
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is looked at, and from where."""
+
+    needs: Needs
+    http: Http
+
+    @cached_property
+    def api(self) -> Api:
+        """The cluster. Raises NoClusterError."""
+        made = Api(self.needs)
+        made.get("/version")
+        return made
+
+    def of(self, area: str) -> Iterator[Row]:
+        """Yield what there is to say of an area."""
+        match area:
+            case "registry":
+                return registry.rows(self.needs, self.http)
+            case "forge":
+                return forge.rows(self.needs, self.http)
+            case "git":
+                return git.rows(self.needs, self.http)
+            case "webhook":
+                return webhook.rows(self.needs, self._api_if_any(), self.http)
+            case "pods" | "network":
+                return self._probed(area)
+        looks = {"cluster": cluster.rows, "rights": rights.rows, "tekton": tekton.rows, "secrets": held.rows}
+        return looks[area](self.needs, self.api)
+
+    def _probed(self, area: str) -> Iterator[Row]:
+        probe = {"pods": pods.rows, "network": network.rows}[area]
+        try:
+            with Throwaway(self.needs, self.api) as namespace:
+                # Not while somebody has the rows: whatever ends this, the namespace is gone first.
+                found = list(probe(self.needs, namespace))
+        except RefusedError as error:
+            found = [unknown("a namespace to try pods in", str(error), "`--no-probes` leaves this out")]
+        yield from found
+
+    def _api_if_any(self) -> Api | None:
+        try:
+            return self.api
+        except NoClusterError:
+            return None
+
+
+def examine(given: argparse.Namespace, tell: Callable[[str], None]) -> list[Row]:
+    """Return what there is to say of a stack, area by area."""
+    needs, found = stack.load(given.stack, given.config_file)
+    found = [replace(row, area="settings") for row in found]
+    if needs is None:
+        return found
+    try:
+        http = Http(dict(given.resolve), needs.ca_bundle)
+    except ssl.SSLError as error:
+        return [*found, replace(wrong("caBundle", str(error), "PEM certificates in `caBundle`"), area="settings")]
+    examination, silent = Examination(needs, http), False
+    for area in [each for each in AREAS[1:] if each in (given.only or AREAS)]:
+        if (given.no_probes and area in _PROBES) or (silent and area in _CLUSTER):
+            continue
+        begun, made = time.monotonic(), list[Row]()
+        try:
+            for row in examination.of(area):
+                made.append(row)
+                tell(f"{area}: {row.what}")
+        except NoClusterError as error:
+            silent = True
+            made.append(
+                wrong("the cluster answers", str(error), "`cluster.kubeconfig` and `cluster.context`, or $KUBECONFIG")
+            )
+        except (RefusedError, NoAnswerError) as error:
+            made.append(unknown(f"the rest of {area}", str(error)))
+        tell(f"{area}: {len(made)} looked at ({time.monotonic() - begun:.1f} s)")
+        found += [replace(row, area=area) for row in made]
+    return found
+
+
+def run(given: argparse.Namespace, tell: Callable[[str], None]) -> int:
+    """Look, and tell what was found. Returns the exit code: 1 if anything is wrong."""
+    live = sys.stderr.isatty()
+
+    def progress(text: str) -> None:
+        if live:
+            sys.stderr.write(f"\r\033[K{plain(text)[:100]}")
+            sys.stderr.flush()
+
+    try:
+        found = examine(given, progress)
+    finally:
+        if live:
+            sys.stderr.write("\r\033[K")
+    if given.json:
+        tell(json.dumps(rows.data(given.stack, found), indent=2))
+    else:
+        tell("\n".join(rows.lines(given.stack, found)))
+    return 1 if any(row.state == "wrong" for row in found) else 0

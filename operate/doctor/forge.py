@@ -1,0 +1,196 @@
+"""The forge: each repository is there, and what runs hold of it may do what they do there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from components.conventions import plain
+from offline.needs.values import App, Forge, Needs, Repository
+from operate.doctor.http import Answer, Http, NoAnswerError
+from operate.doctor.rows import Row, advised, fine, unknown, wrong
+from steps.forge import App as StepsApp
+from steps.forge import ForgeError, jwt
+
+# A commit that is nowhere: that a status is written to.
+NOWHERE = "0" * 39 + "1"
+_CONTEXT = "tekton-delivery/doctor"
+_TOKENS = "docs/real-clusters.md"
+# What an App may have beside: Metadata comes with any other right; its own webhook takes the others.
+_BESIDE = {"metadata": "read", "contents": "read", "issues": "read"}
+
+
+def rows(needs: Needs, http: Http) -> Iterator[Row]:
+    """Yield what there is to say of the tokens; how commits are fetched is in `operate/doctor/git.py`."""
+    forge = needs.forge
+    for setting in forge.unread:
+        yield unknown(setting, "it cannot be read from here")
+    try:
+        http.ask("GET", forge.api_url)
+    except NoAnswerError as error:
+        mend = "`forge.apiUrl`; `--resolve HOST=ADDRESS` where only the cluster knows its name"
+        yield wrong(f"the forge's REST API answers at {forge.api_url}", str(error), mend)
+        return
+    if forge.app:
+        yield from _by_app(http, forge, forge.app)
+    elif forge.token:
+        for each in forge.repositories:
+            yield from repository(http, forge, each, forge.token, "forge.token")
+    if forge.reads_comments and forge.reader:
+        for each in forge.repositories:
+            yield from reader(http, forge, each, forge.reader, "forge.okToTest.token")
+
+
+def asked(http: Http, forge: Forge, method: str, path: str, token: str, body: Any = None) -> Answer:
+    """Ask the forge at a path of its API."""
+    headers = {"Authorization": f"Bearer {token.strip()}", "Accept": "application/json"}
+    return http.ask(method, f"{forge.api_url}{path}", headers, body)
+
+
+def repository(http: Http, forge: Forge, wanted: Repository, token: str, setting: str) -> Iterator[Row]:
+    """Yield whether a repository is the one that is meant, and whether a token does there what runs do."""
+    what = f"the repository {wanted.name}"
+    answer = asked(http, forge, "GET", f"/repos/{wanted.name}", token)
+    if answer.status == 401:
+        yield wrong(f"{setting} is known to the forge", answer.said, f"a new one in {setting} ({_TOKENS})")
+        return
+    found = answer.json
+    if answer.status in (301, 302, 307, 308):
+        yield wrong(what, "it was renamed, or belongs to somebody else by now", "`repository` of the application")
+        return
+    if answer.status != 200 or not isinstance(found, dict):
+        yield wrong(
+            what, f"{answer.said}: it is not there, or {setting} may not see it", f"`repository`, or what {setting} opens"
+        )
+        return
+    yield _identity(wanted, found)
+    if found.get("archived"):
+        yield wrong(what, "it is archived, and takes no status", "unarchive it")
+    yield from _excess(answer, setting)
+    yield _writes_statuses(http, forge, wanted, token, setting)
+    yield _gets(http, forge, wanted, token, setting, "pulls?state=open&per_page=1&limit=1", "reads pull requests")
+
+
+def _identity(wanted: Repository, found: dict[str, Any]) -> Row:
+    name, number = plain(str(found.get("full_name"))), found.get("id")
+    if name.lower() != wanted.name.lower():
+        return wrong(f"the repository {wanted.name}", f"the forge calls it {name}", f"`repository: {name}`")
+    if wanted.id is not None and wanted.id != number:
+        said = f"it is another one of that name: its number is {number}, and `repositoryId` says {wanted.id}"
+        return wrong(
+            f"the repository {wanted.name}", said, f"find out whose it is; `repositoryId: {number}` if it is the right one"
+        )
+    return fine(
+        f"the repository {wanted.name}", f"number {number}" + ("" if wanted.id else " (`repositoryId` would pin it)")
+    )
+
+
+def _writes_statuses(http: Http, forge: Forge, wanted: Repository, token: str, setting: str) -> Row:
+    """Write a status of a commit that is nowhere: who may not is refused before the forge looks for the commit."""
+    what = f"{setting} sets statuses in {wanted.name}"
+    body = {"state": "pending", "context": _CONTEXT, "description": "asked by operate doctor"}
+    answer = asked(http, forge, "POST", f"/repos/{wanted.name}/statuses/{NOWHERE}", token, body)
+    if answer.status in (401, 403) or (answer.status == 404 and forge.kind == "github"):
+        return wrong(what, answer.said, f'a token with "Commit statuses: read and write" in {setting} ({_TOKENS})')
+    # What a commit that is nowhere is to GitHub, and to Gitea, which looks for it after the right.
+    if answer.status == 422 or (forge.kind == "gitea" and answer.status in (400, 404, 500)):
+        return fine(what)
+    return unknown(what, f"the forge answers {answer.said}")
+
+
+def _gets(http: Http, forge: Forge, wanted: Repository, token: str, setting: str, path: str, does: str) -> Row:
+    answer = asked(http, forge, "GET", f"/repos/{wanted.name}/{path}", token)
+    what = f"{setting} {does} in {wanted.name}"
+    if answer.status == 200:
+        return fine(what)
+    if answer.status in (401, 403, 404):
+        return wrong(what, answer.said, f"give {setting} that right ({_TOKENS})")
+    return unknown(what, f"the forge answers {answer.said}")
+
+
+def _excess(answer: Answer, setting: str) -> Iterator[Row]:
+    """Yield what a classic token of GitHub opens beside; others do not tell."""
+    scopes = {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")} - {"", "repo:status"}
+    if scopes:
+        said = f"its scopes are {', '.join(sorted(scopes))}"
+        yield advised(f"{setting} opens statuses alone", said, "a fine-grained token, or `forge.app`")
+
+
+def reader(http: Http, forge: Forge, wanted: Repository, token: str, setting: str) -> Iterator[Row]:
+    """Yield whether a token reads comments, and who may write."""
+    yield _gets(http, forge, wanted, token, setting, "issues/comments?per_page=1&limit=1", "reads comments")
+    what = f"{setting} reads who may write to {wanted.name}"
+    person = _somebody(http, forge, wanted, token)
+    if person is None:
+        yield unknown(what, "nobody is known whom it could ask about")
+        return
+    answer = asked(http, forge, "GET", f"/repos/{wanted.name}/collaborators/{person}/permission", token)
+    if answer.status == 200:
+        yield fine(what)
+    elif answer.refuses:
+        yield wrong(what, answer.said, f"give {setting} that right ({_TOKENS})")
+    else:
+        yield unknown(what, f"asked about {person}, the forge answers {answer.said}")
+
+
+def _somebody(http: Http, forge: Forge, wanted: Repository, token: str) -> str | None:
+    """Return who made the newest commit, or whose the repository is."""
+    commits = asked(http, forge, "GET", f"/repos/{wanted.name}/commits?per_page=1&limit=1", token).json
+    try:
+        return str(commits[0]["author"]["login"])
+    except (TypeError, KeyError, IndexError):
+        return wanted.name.partition("/")[0] or None
+
+
+def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
+    """Yield what there is to say of an App: its key, its installation, its rights, and tokens for each repository."""
+    what = f"the GitHub App {app.id}"
+    if app.key is None:
+        return
+    try:
+        signed = _signed(app)
+    except ForgeError as error:
+        yield wrong(what, str(error), "forge.app.privateKey")
+        return
+    there = asked(http, forge, "GET", f"/app/installations/{app.installation}", signed)
+    if there.status == 401:
+        yield wrong(
+            what,
+            "its private key is not one of this App's, or the clock here is wrong",
+            "forge.app.privateKey, forge.app.id",
+        )
+        return
+    if there.status == 404:
+        yield wrong(what, f"it has no installation {app.installation}", "forge.app.installationId")
+        return
+    found = there.json if isinstance(there.json, dict) else {}
+    permissions = found.get("permissions") or {}
+    more = sorted(
+        f"{name}: {level}" for name, level in permissions.items() if level not in (app.rights.get(name), _BESIDE.get(name))
+    )
+    more = [each for each in more if each.partition(":")[0] not in app.rights or each.endswith(("write", "admin"))]
+    if more:
+        yield advised(f"{what} has no more rights than it needs", ", ".join(more), f"take them away ({_TOKENS})")
+    for each in forge.repositories:
+        wanted = {"repositories": [each.name.partition("/")[2]], "permissions": dict(app.rights)}
+        tokens = f"/app/installations/{app.installation_of(each.name)}/access_tokens"
+        answer = asked(http, forge, "POST", tokens, signed, wanted)
+        given = answer.json.get("token") if isinstance(answer.json, dict) else None
+        if answer.status == 201 and isinstance(given, str):
+            yield from repository(http, forge, each, given, "forge.app")
+            if forge.reads_comments and not forge.reader:
+                yield from reader(http, forge, each, given, "forge.app")
+        else:
+            rights = ", ".join(f"{name}: {level}" for name, level in app.rights.items())
+            said = f"{answer.said}: its installation lacks the repository, or one of the rights {rights}"
+            yield wrong(
+                f"{what} opens {each.name}", said, f"the App's permissions, and what it is installed for ({_TOKENS})"
+            )
+
+
+def _signed(app: App) -> str:
+    with TemporaryDirectory(prefix="doctor-") as folder:
+        key = Path(folder) / "key.pem"
+        key.touch(mode=0o600)
+        key.write_text(f"{(app.key or '').strip()}\n")
+        return jwt(StepsApp(id=app.id, installation=app.installation, installations=(), key=key, rights=""))

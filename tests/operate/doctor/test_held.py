@@ -1,0 +1,121 @@
+"""Secrets in the cluster, in the form that pods mount."""
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from offline.needs.values import UNREAD, Needs
+from operate.doctor import held
+from operate.doctor.api import Api
+from operate.doctor.rows import Row
+from tests.operate.doctor.fakes import FakeCluster
+
+On = Callable[[FakeCluster], AbstractContextManager[Api]]
+TOKEN = "/api/v1/namespaces/staging-ci/secrets/forge-token"
+
+
+def encoded(values: dict[str, Any]) -> dict[str, Any]:
+    return {"data": {key: base64.b64encode(str(text).encode()).decode() for key, text in values.items()}}
+
+
+def brought_up(needs: Needs) -> FakeCluster:
+    made: dict[str, Any] = {}
+    for each in needs.of_kind("Secret"):
+        place = f"/api/v1/namespaces/{each['metadata']['namespace']}"
+        made |= {place: {}, f"{place}/secrets/{each['metadata']['name']}": encoded(each["stringData"])}
+    return FakeCluster(made)
+
+
+def rows(on: On, needs: Needs, made: FakeCluster) -> list[Row]:
+    with on(made) as api:
+        return list(held.rows(needs, api))
+
+
+def test_a_stack_that_is_up_is_fine(on: On, staging: Needs) -> None:
+    assert [row.state for row in rows(on, staging, brought_up(staging))] == ["fine", "fine"]
+
+
+def test_a_stack_that_is_not_up_is_unknown(on: On, staging: Needs) -> None:
+    found = rows(on, staging, FakeCluster())
+    assert [(row.state, row.mend) for row in found] == [("unknown", "pulumi up --stack staging")] * 2
+
+
+@pytest.mark.parametrize(
+    ("live", "said"),
+    [
+        (None, "it is not there"),
+        ({"data": {}}, "its key token is not there"),
+        (encoded({"token": " \n"}), "its key token is empty"),
+        (encoded({"token": "hunter2"}), "its key token holds another value than the stack's settings"),
+    ],
+)
+def test_a_secret_that_is_otherwise_is_named_without_its_value(on: On, staging: Needs, live: Any, said: str) -> None:
+    made = brought_up(staging)
+    if live is None:
+        del made.objects[TOKEN]
+    else:
+        made.objects[TOKEN] = live
+    (wrong,) = [row for row in rows(on, staging, made) if row.state == "wrong"]
+    assert (wrong.what, wrong.said) == ("the Secret staging-ci/forge-token", said)
+    assert "hunter2" not in str(wrong)
+
+
+def test_what_was_generated_or_cannot_be_read_is_compared_with_nothing(on: On, staging: Needs) -> None:
+    auth = base64.b64encode(f"puller:{UNREAD}".encode()).decode()
+    unread = {
+        "registry-pull": {".dockerconfigjson": json.dumps({"auths": {"r": {"auth": auth}}})},
+        "forge-token": {"token": UNREAD},
+    }
+
+    def changed(each: Any) -> Any:
+        values = unread.get(each["metadata"]["name"]) if each["kind"] == "Secret" else None
+        return each | {"stringData": values} if values else each
+
+    made = brought_up(staging)
+    for path in [TOKEN, "/api/v1/namespaces/staging-ci/secrets/webhook-secret"]:
+        made.objects[path] = encoded({"token": "other", "secret": "other"})
+    needs = replace(staging, objects=tuple(map(changed, staging.objects)))
+    assert [row.state for row in rows(on, needs, made)] == ["fine", "fine"]
+
+
+def test_secrets_that_may_not_be_read_are_unknown(on: On, staging: Needs) -> None:
+    made = brought_up(staging)
+    made.refused[TOKEN] = 403
+    assert [row.state for row in rows(on, staging, made)].count("unknown") == 1
+
+
+def deployment(*containers: Any, volumes: tuple[Any, ...] = ()) -> Any:
+    spec = {"template": {"spec": {"containers": list(containers), "volumes": list(volumes)}}}
+    return {"kind": "Deployment", "metadata": {"namespace": "staging", "name": "shop"}, "spec": spec}
+
+
+def test_what_pods_only_name_has_to_be_there(on: On, staging: Needs) -> None:
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "queue", "key": "url"}}}]
+    maybe = [{"secretRef": {"name": "perhaps", "optional": True}}, {"configMapRef": {"name": "common"}}]
+    volumes = (
+        {"name": "m", "persistentVolumeClaim": {"claimName": "media"}},
+        {"name": "c", "configMap": {"name": "shop", "items": [{"key": "shop.conf", "path": "x"}]}},
+        {"name": "o", "secret": {"secretName": "keys", "optional": True}},
+    )
+    more = deployment({"name": "app", "env": env, "envFrom": maybe}, volumes=volumes)
+    needs, made = replace(staging, objects=(*staging.objects, more)), brought_up(staging)
+    assert {row.what for row in rows(on, needs, made) if row.state == "wrong"} == {
+        "the Secret staging/queue, key url",
+        "the ConfigMap staging/common",
+        "the ConfigMap staging/shop, key shop.conf",
+        "the PersistentVolumeClaim staging/media",
+    }
+    at = "/api/v1/namespaces/staging"
+    made.objects |= {
+        f"{at}/secrets/queue": encoded({"url": ""}),
+        f"{at}/configmaps/common": {},
+        f"{at}/configmaps/shop": {"data": {"shop.conf": "x"}},
+        f"{at}/persistentvolumeclaims/media": {},
+    }
+    (wrong,) = [row for row in rows(on, needs, made) if row.state == "wrong"]
+    assert (wrong.what, wrong.said) == ("the Secret staging/queue, key url", "the key is empty")

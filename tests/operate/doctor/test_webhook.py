@@ -1,0 +1,111 @@
+"""The webhook: the listener, what the forge has for it, and what it told last."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from offline.needs.values import Needs
+from operate.doctor import webhook
+from operate.doctor.api import Api
+from operate.doctor.http import Http
+from operate.doctor.rows import Row
+from tests.operate.doctor.fakes import Answered, Asked, FakeCluster, serving
+
+On = Callable[[FakeCluster], AbstractContextManager[Api]]
+AT = "/repos/acme/chespirito/hooks"
+LISTENER = "/apis/apps/v1/namespaces/staging-ci/deployments/el-chespirito-github-el"
+RUNS = "/apis/tekton.dev/v1/namespaces/staging-ci/pipelineruns"
+
+
+def hook(url: str, **changes: Any) -> dict[str, Any]:
+    config = {"url": url, "content_type": "json", "insecure_ssl": "0"} | changes.pop("config", {})
+    events = ["pull_request", "push", "issue_comment"]
+    return {"id": 1, "active": True, "events": events, "config": config} | changes
+
+
+def asked(staging: Needs, hooks: Callable[[str], Answered], *, live: int = 200, delivery: Any = None) -> list[Row]:
+    delivered = [{"status_code": 202, "status": "OK", "delivered_at": "today"}] if delivery is None else delivery
+
+    def handler(asked: Asked) -> Answered:
+        if asked.where == "/live":
+            return live, {}
+        if asked.where.endswith("/deliveries"):
+            return 200, delivered
+        return hooks(served.url) if asked.where == AT else (404, {})
+
+    with serving(handler) as served:
+        forge = replace(staging.forge, kind="github", api_url=served.url, token="t")
+        listener = replace(staging.listener, address=served.url, exposed=True)
+        return list(webhook.rows(replace(staging, forge=forge, listener=listener), None, Http()))
+
+
+def test_a_webhook_as_needed_is_fine(staging: Needs) -> None:
+    rows = asked(staging, lambda url: (200, [hook("https://elsewhere.example"), hook(f"{url}/")]))
+    assert [row.state for row in rows] == ["fine"] * 3, rows
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"active": False}, "it is switched off"),
+        ({"config": {"content_type": "form"}}, "its content type is form"),
+        ({"config": {"insecure_ssl": "1"}}, "it verifies no certificate"),
+        ({"events": ["push"]}, "it does not tell of pull requests, comments"),
+        ({"events": ["pull_request", "issue_comment"]}, "it does not tell of pushes"),
+    ],
+)
+def test_a_setting_of_a_webhook_that_is_otherwise_is_named(staging: Needs, changes: Any, said: str) -> None:
+    wrong = [row for row in asked(staging, lambda url: (200, [hook(url, **changes)])) if row.state == "wrong"]
+    assert [row.said for row in wrong] == [said]
+
+
+def test_a_webhook_that_leads_elsewhere_is_wrong(staging: Needs) -> None:
+    (wrong,) = [row for row in asked(staging, lambda url: (200, [hook("https://other.example")])) if row.state == "wrong"]
+    assert "there are: https://other.example" in wrong.said
+
+
+def test_a_delivery_that_was_not_taken_is_wrong(staging: Needs) -> None:
+    lost = [{"status_code": 502, "status": "Bad Gateway", "delivered_at": "today"}]
+    (wrong,) = [row for row in asked(staging, lambda url: (200, [hook(url)]), delivery=lost) if row.state == "wrong"]
+    assert wrong.said == "Bad Gateway (502) at today"
+
+
+def test_something_else_that_answers_there_is_wrong(staging: Needs) -> None:
+    (wrong,) = [row for row in asked(staging, lambda url: (200, [hook(url)]), live=404) if row.state == "wrong"]
+    assert wrong.what.startswith("the listener answers at ")
+
+
+def test_who_may_not_read_webhooks_is_told_which_token_may(staging: Needs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORGE_TOKEN", raising=False)
+    (unknown,) = [row for row in asked(staging, lambda url: (403, {})) if row.state == "unknown"]
+    assert unknown.mend.startswith("FORGE_TOKEN with a token that may read webhooks")
+
+
+def test_a_listener_that_is_not_exposed_cannot_be_asked(staging: Needs) -> None:
+    (row,) = webhook.reachable(staging, Http())
+    assert row.state == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("found", "state"), [({"status": {"availableReplicas": 1}}, "fine"), ({"status": {}}, "wrong"), (None, "unknown")]
+)
+def test_the_listener_s_pod_has_to_run(on: On, staging: Needs, found: Any, state: str) -> None:
+    with on(FakeCluster({LISTENER: found} if found else {})) as api:
+        assert [row.state for row in webhook.listener(staging, api)] == [state]
+
+
+def test_the_last_run_that_a_webhook_started_is_told(on: On, staging: Needs) -> None:
+    def run(name: str, at: str, listener: str) -> Any:
+        labels = {"triggers.tekton.dev/eventlistener": listener, "triggers.tekton.dev/triggers-eventid": "x"}
+        return {"metadata": {"name": name, "creationTimestamp": at, "labels": labels}}
+
+    own = "chespirito-github-el"
+    runs = [run("b", "2026-02", own), run("a", "2026-01", own), run("c", "2026-03", "another")]
+    with on(FakeCluster({RUNS: {"items": runs}})) as api:
+        row = webhook.heard(staging, api)
+        assert (row.state, row.said) == ("fine", "the last one started b at 2026-02")
+    with on(FakeCluster({RUNS: {"items": runs[2:]}})) as api:
+        assert webhook.heard(staging, api).state == "unknown"
