@@ -111,7 +111,7 @@ def webhook(needs: Needs, http: Http, repository: str) -> Iterator[Row]:
         return
     hooks = answer.json
     if answer.status != 200 or not isinstance(hooks, list):
-        yield unknown(what, f"{TOKEN if own else 'the stack`s token'} may not read webhooks ({answer.said})", ask)
+        yield unknown(what, f"{TOKEN if own else 'forge.token'} may not read webhooks ({answer.said})", ask)
         return
     ours = [hook for hook in hooks if isinstance(hook, dict) and _leads(hook, needs.listener.address)]
     if not ours:
