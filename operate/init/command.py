@@ -118,7 +118,12 @@ class Init:
                 )
             return None
         key = key or self.sources.read(app["privateKey"])
-        return forge.app(str(app["id"]), int(app["installationId"]), str(key), existing.repositories)
+        if not key:
+            if self.given.branch_rules:
+                raise OperateError("--branch-rules asks GitHub for the App's number, and its key is not to be read here")
+            return None
+        others, own = app.get("installations") or {}, int(app["installationId"])
+        return forge.app(str(app["id"]), key, {name: others.get(name.split("/")[0], own) for name in existing.repositories})
 
     def fill(self, existing: Existing, made: dict[str, str]) -> None:
         """Put values where the stack file says."""

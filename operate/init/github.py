@@ -1,6 +1,6 @@
 """GitHub's REST API, as far as a stack's registration goes, by its published models."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -128,24 +128,23 @@ class GitHubForge:
             return []
         return list(self._call(self._rest.meta.get).ssh_keys or [])
 
-    def app(self, app_id: str, installation: int, private_key: str, repositories: Sequence[str]) -> int:
-        """Return an App's number, after seeing that it may do in these repositories what the stack needs of it."""
+    def app(self, app_id: str, private_key: str, installations: Mapping[str, int]) -> int:
+        """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""
         try:
             client = self._client(AppAuthStrategy(app_id, private_key))
             rest = client.rest
             number: int = self._call(rest.apps.get_authenticated).id
         except (ValueError, TypeError) as error:
             raise OperateError(f"the App's private key cannot be used: {type(error).__name__}") from None
-        found = self._call(rest.apps.get_installation, installation)
-        granted = found.permissions.model_dump(exclude_unset=True)
-        lacking = [f"{name}: {may[0]}" for name, may in RIGHTS.items() if granted.get(name) not in may]
-        if found.suspended_at or lacking:
-            why = "it is suspended" if found.suspended_at else f"it lacks {', '.join(lacking)}"
-            raise OperateError(f"the App {app_id}, installation {installation}: {why}; change that on GitHub")
-        for repository in repositories:
-            there = self._call(rest.apps.get_repo_installation, *_parts(repository)).id
-            if there != installation:
-                raise OperateError(f"the App {app_id} is installed for {repository} as {there}, not as {installation}")
+        for repository, installation in installations.items():
+            found = self._call(rest.apps.get_repo_installation, *_parts(repository))
+            if found.id != installation:
+                raise OperateError(f"the App {app_id} is installed for {repository} as {found.id}, not as {installation}")
+            granted = found.permissions.model_dump(exclude_unset=True)
+            lacking = [f"{name}: {may[0]}" for name, may in RIGHTS.items() if granted.get(name) not in may]
+            if found.suspended_at or lacking:
+                why = "it is suspended" if found.suspended_at else f"it lacks {', '.join(lacking)}"
+                raise OperateError(f"the App {app_id}, installation {installation}: {why}; change that on GitHub")
         return number
 
     def _all(self, call: Callable[..., Any], repository: str, **more: Any) -> list[Any]:
@@ -162,6 +161,8 @@ class GitHubForge:
         """Return what GitHub answers. Raises OperateError with its words."""
         try:
             answer = call(*arguments, **more)
+            if answer.status_code >= 300:  # a redirection, which the client takes for an answer
+                raise RequestFailed(answer)
             return answer.parsed_data if answer.raw_response.content else None
         except RequestFailed as error:
             request, response = error.request, error.response

@@ -209,7 +209,7 @@ class Existing:
         ssh = self.forge.get("ssh") or {}
         own = {name.lower(): key for name, key in (ssh.get("deployKeys") or {}).items()}
         found = {name: own.get(name.lower(), ssh.get("privateKey")) for name in self.repositories}
-        return {name: source for name, source in found.items() if source}
+        return {name: source for name, source in found.items() if source and _readable(source)}
 
     def sources(self) -> Iterator[tuple[str, Source]]:
         """Yield what `init` can make or ask for, by its name, and where this file has it."""
@@ -228,7 +228,12 @@ class Existing:
             MARK_PASSWORD: mark.get("password"),
             MARK_PUBLIC: mark.get("publicKey"),
         }
-        yield from ((name, source) for name, source in found.items() if source and {"config", "file"} & set(source))
+        yield from ((name, source) for name, source in found.items() if source and _readable(source))
+
+
+def _readable(source: Source) -> bool:
+    """Return whether it is the stack's own; a Secret of the cluster is somebody else's."""
+    return bool({"config", "file"} & set(source))
 
 
 def read(root: Path, stack: str) -> Existing | None:
