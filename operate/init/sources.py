@@ -31,6 +31,7 @@ class Sources:
     """The project's folder."""
     stack: str
     _config: dict[str, Any] | None = field(default=None, init=False, repr=False)
+    _exists: bool | None = field(default=None, init=False, repr=False)
 
     def source(self, name: str, *, in_files: bool) -> Source:
         """Return where a value of that name belongs."""
@@ -70,12 +71,15 @@ class Sources:
         if self.exists():
             return False
         self.pulumi("stack", "init", "--no-select", "--stack", self.stack)
+        self._exists = True
         return True
 
     def exists(self) -> bool:
         """Return whether Pulumi knows the stack."""
-        listed = json.loads(self.pulumi("stack", "ls", "--json"))
-        return any(item["name"].rpartition("/")[2] == self.stack for item in listed)
+        if self._exists is None:
+            listed = json.loads(self.pulumi("stack", "ls", "--json"))
+            self._exists = any(item["name"].rpartition("/")[2] == self.stack for item in listed)
+        return self._exists
 
     def outputs(self) -> dict[str, str]:
         """Return what the last `pulumi up` told, nothing before it."""

@@ -84,7 +84,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     folder = tmp_path / "bin"
     folder.mkdir()
     stub = folder / "pulumi"
-    stub.write_text(f"#!{sys.executable}\n{Path(pulumi_stub.__file__).read_text()}")
+    stub.write_text(f"#!{sys.executable} -IS\n{Path(pulumi_stub.__file__).read_text()}")
     stub.chmod(0o755)
     kubeconfig = {
         "clusters": [{"name": "kind", "cluster": {"server": "https://127.0.0.1:6443"}}],

@@ -134,7 +134,6 @@ def test_who_sits_at_a_terminal_is_asked(here: Place, monkeypatch: pytest.Monkey
         ({"repository": "acme/gone"}, "/repos/acme/gone: the forge answers 404"),
         ({"registry": "GHCR.io/acme"}, "tekton-delivery:registry.host"),
         ({"quarantine": "ghcr.io/acme"}, "is `registry` itself"),
-        ({"quarantine_user": "acme-bot"}, "also writes to `registry`"),
         ({"images": "/nowhere"}, "--images /nowhere: No such file"),
         ({"environments": "a,b,c"}, "--environments: a longer chain"),
         ({"listener_host": "hooks.example.com"}, "--listener-host and --ingress-class go together"),
@@ -148,6 +147,47 @@ def test_a_wrong_value_is_one_error_and_nothing_is_made(here: Place, changed: di
     assert not here.file.exists()
     assert here.github.writes == []
     assert not (here.root / "stub.json").exists() or here.pulumi["stacks"] == []
+
+
+def test_who_writes_to_quarantine_must_not_write_to_the_registry(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUARANTINE_PASSWORD", SECRETS["REGISTRY_PASSWORD"])
+    code, said = here.init(quarantine_user="acme-bot")
+    assert (code, "also writes to `registry`" in said) == (1, True), said
+    assert not here.file.exists()
+
+
+@pytest.mark.parametrize("inside", ["http://el-staging-github-el.staging-ci.svc.cluster.local:8080"])
+def test_a_listener_that_only_its_cluster_knows_needs_a_way_to_it(here: Place, inside: str) -> None:
+    here.init()
+    here.after_up(inside)
+    code, said = here.init(flags=False)
+    assert code == 0, said
+    assert f"--listener-url URL, or `listener.exposure` in the stack file and `pulumi up`: {inside}" in said
+    assert here.there("hooks") == []
+    assert here.init("--listener-url", "https://tunnel.example.com/staging", flags=False)[0] == 0
+    (hook,) = here.there("hooks")
+    assert hook["config"]["url"].startswith("https://tunnel.example.com/staging?tekton-delivery=staging.")
+    writes = list(here.github.writes)
+    assert "acme/shop: webhook unchanged" in here.init(flags=False)[1]
+    assert here.github.writes == writes
+
+
+def test_comments_are_heard_where_forks_are_tested(here: Place) -> None:
+    here.init()
+    here.after_up()
+    token = "    token: {config: forgeToken}\n"
+    here.file.write_text(here.file.read_text().replace(token, f"{token}    okToTest: {{token: {{config: reader}}}}\n"))
+    assert here.init(flags=False)[0] == 0
+    assert sorted(here.there("hooks")[0]["events"]) == ["issue_comment", "pull_request", "push"]
+
+
+def test_a_stack_file_that_the_program_refuses_is_told_before_anything_is_asked(here: Place) -> None:
+    here.init()
+    here.file.write_text(here.file.read_text().replace("kind: github", "kind: gitlab"))
+    writes = list(here.github.writes)
+    code, said = here.init(flags=False)
+    assert (code, "tekton-delivery:forge.kind" in said) == (1, True), said
+    assert here.github.writes == writes
 
 
 def test_who_does_not_administer_the_repository_makes_nothing(here: Place) -> None:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from githubkit_schemas.v2026_03_10 import models
 
+from components.settings.forge import Ssh
 from operate.errors import OperateError
 from operate.init.github import GitHubForge
 from operate.init.registered import Rule
@@ -111,6 +112,19 @@ def test_a_deploy_key_that_another_repository_has_is_told(here: Place) -> None:
     here.github.repositories["acme/shop"]["keys"].clear()
     code, said = here.init(flags=False)
     assert (code, "the forge answers 422: Validation Failed; key is already in use" in said) == (1, True), said
+
+
+@pytest.mark.skipif("deploy_keys" not in Ssh.model_fields, reason="a stack has one deploy key")
+def test_each_repository_has_a_key_of_its_own(here: Place) -> None:
+    here.github.add("acme/api")
+    code, said = here.init("--repository", "acme/api")
+    assert code == 0, said
+    (shop,), (api,) = here.there("keys"), here.there("keys", "acme/api")
+    assert shop["key"] != api["key"]
+    assert {"deployKey-acme-shop", "deployKey-acme-api"} <= here.pulumi["config"].keys()
+    writes = list(here.github.writes)
+    assert here.init(flags=False)[0] == 0
+    assert here.github.writes == writes
 
 
 def test_names_of_keys_are_keys_of_a_configuration() -> None:
