@@ -47,7 +47,8 @@ class Gitea:
         return [
             Webhook(
                 url=each["config"].get("url", ""),
-                events=frozenset(each["events"]),
+                # Gitea tells `pull_request_only` by this name, and all that is more than it by names of their own.
+                events=frozenset("pull_request_only" if event == "pull_request" else event for event in each["events"]),
                 active=each["active"],
                 content_type=each["config"].get("content_type", ""),
                 id=each["id"],

@@ -101,7 +101,9 @@ class Project:
 
     def registered(self, kind: str) -> list[Any]:
         """What the forge has of a kind, `keys` or `hooks`."""
-        return list(self.world.machine.forge.admin.all(f"/repos/{self.repository}/{kind}", f"list {kind}"))
+        found = list(self.world.machine.forge.admin.all(f"/repos/{self.repository}/{kind}", f"list {kind}"))
+        # Gitea lists the events in another order each time.
+        return [{name: sorted(value) if name == "events" else value for name, value in each.items()} for each in found]
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +167,7 @@ def test_a_stack_and_its_key_from_nothing(
     assert f"{project.repository}: deploy key registered" in said
     assert "left 1. `pulumi up --stack staging`" in said
     text = (project.root / "Pulumi.staging.yaml").read_text()
-    assert text.count("secure:") == 6
+    assert text.count(" secure:") == 6
     assert "  # The deploy key only reads" in text, "the CLI keeps what stands above a key"
     (key,) = project.registered("keys")
     assert (key["title"], key["read_only"]) == ("tekton-delivery staging", True)
