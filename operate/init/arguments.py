@@ -13,7 +13,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     text = "write a stack file with keys of its own, and register them and the webhook at the forge"
     secrets = f"Secrets are asked for, or taken from ${ADMINISTRATOR}, ${STATUSES}, ${REGISTRY} and ${QUARANTINE}."
     command = verbs.add_parser("init", help=text, description=f"{text}. {secrets}")
-    command.add_argument("stack", metavar="STACK", help="e.g. staging: the file is Pulumi.STACK.yaml")
+    command.add_argument("stack", metavar="STACK", help="a name of your own: the file is Pulumi.STACK.yaml")
     forge = command.add_argument_group("the forge")
     forge.add_argument("--forge", choices=("github", "gitea"), help="default: github")
     forge.add_argument("--api-url", help="base URL of its REST API; default https://api.github.com")
