@@ -34,7 +34,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     cluster.add_argument("--quarantine", metavar="HOST/PATH", help="where pull requests push; default <registry>/quarantine")
     cluster.add_argument("--quarantine-user", metavar="NAME", help="who pulls and pushes there, and nowhere else")
     cluster.add_argument("--insecure-registry", action="store_true", default=None, help="registries without TLS")
-    cluster.add_argument("--images", type=Path, metavar="FILE", help="what `python -m images` printed")
+    cluster.add_argument("--images", type=Path, metavar="FILE", help="what `python -m images` printed; default images.txt")
     cluster.add_argument(
         "--environments", metavar="NAME[,NAME]", help="the first gets pull requests, the second merges; default: staging"
     )

@@ -15,6 +15,8 @@ from operate.init.registered import Repository
 from operate.init.stack_file import Existing, Wanted
 
 GITHUB = "https://api.github.com"
+# Where the documents have `python -m images` print to.
+IMAGES = Path("images.txt")
 _IMAGE = r"\S+/{}@sha256:[0-9a-f]{{64}}"
 
 
@@ -31,7 +33,12 @@ def questions(given: argparse.Namespace, kubeconfig: Path) -> list[Question]:
         Question("--registry", "where images are, host/path", given.registry),
         Question("--registry-user", "user that pulls and pushes there", given.registry_user),
         Question("--quarantine-user", "user that pull requests push to quarantine with", given.quarantine_user),
-        Question("--images", "file with what `python -m images` printed", str(given.images) if given.images else None),
+        Question(
+            "--images",
+            "file with what `python -m images` printed",
+            str(given.images) if given.images else None,
+            str(IMAGES) if IMAGES.exists() else None,
+        ),
     ]
     if given.forge == "gitea":
         found.insert(0, Question("--api-url", "base URL of the forge's REST API, …/api/v1", given.api_url))

@@ -111,6 +111,13 @@ def test_without_a_terminal_one_error_lists_all_that_is_missing(here: Place, mon
         assert given not in said
 
 
+def test_what_images_printed_is_found_where_the_document_puts_it(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(here.root)
+    code, said = here.init(images="")
+    assert code == 0, said
+    assert here.config["tekton-delivery:toolsImage"].startswith("ghcr.io/acme/platform/tools@sha256:")
+
+
 def test_who_sits_at_a_terminal_is_asked(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STATUS_TOKEN")
     asked: list[str] = []
