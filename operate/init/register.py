@@ -1,10 +1,11 @@
 """Has the forge know of a stack what it should: what is right stays, what is otherwise is mended, and no more is touched."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from operate.errors import OperateError
-from operate.init.registered import Forge, Key, Repository, Rule, Webhook, title, webhook_url
+from operate.init.registered import Forge, Key, Repository, Rule, Webhook, key_title, title, webhook_url
 
 Tell = Callable[[str], None]
 
@@ -37,11 +38,12 @@ class Registration:
         """Have a deploy key that only reads, and no other one of the stack's unless `others`. Returns how many are left."""
         there = self.forge.keys(repository)
         same = [each for each in there if each.key == key]
-        right = [each for each in same if each.read_only and each.title == title(self.stack)]
+        right = [each for each in self._own_keys(same) if each.read_only]
         for each in same if not right else []:
             self.forge.delete_key(repository, each)
         if not right:
-            self.forge.add_key(repository, title(self.stack), key)
+            taken = {each.title for each in there if each not in same}
+            self.forge.add_key(repository, key_title(self.stack, key, taken), key)
         self._said(repository, "deploy key", right, same)
         former = [each for each in self._own_keys(there) if each.key != key]
         if others:
@@ -90,7 +92,8 @@ class Registration:
         self.tell(f"{repository}: {' and '.join(taken)} taken away" if taken else f"{repository}: nothing of {self.stack}")
 
     def _own_keys(self, keys: Sequence[Key]) -> list[Key]:
-        return [each for each in keys if each.title == title(self.stack)]
+        own = re.compile(rf"{re.escape(title(self.stack))}( \([0-9a-f]{{8}}\))?")
+        return [each for each in keys if own.fullmatch(each.title)]
 
     def _tells(self, webhook: Webhook, wanted: Webhook) -> bool:
         """Whether a webhook is the stack's, by its mark, or one that somebody entered by hand for the same listener."""

@@ -1,7 +1,7 @@
 """What a forge knows of a stack: deploy keys, webhooks and, on GitHub, a ruleset. Each is recognised as the stack's own."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -117,6 +117,12 @@ class Forge(Protocol):
 def title(stack: str) -> str:
     """Return the name of a stack's deploy keys and rulesets."""
     return f"tekton-delivery {stack}"
+
+
+def key_title(stack: str, key: str, taken: Collection[str]) -> str:
+    """Return the title of a deploy key beside those that are there: Gitea has no title twice."""
+    plain = title(stack)
+    return f"{plain} ({hashlib.sha256(key.encode()).hexdigest()[:8]})" if plain in taken else plain
 
 
 def webhook_url(listener: str, stack: str, secret: str) -> str:

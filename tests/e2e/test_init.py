@@ -244,6 +244,8 @@ def test_a_key_that_may_write_and_a_dead_webhook_are_mended(project: Project, ca
 def test_a_webhooks_secret_and_the_mark_are_exchanged_in_the_stack_file(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    project.init(capsys, "--rotate", "deploy-key")
+    assert len({(key["key"], key["read_only"]) for key in project.registered("keys")}) == 2
     before = project.pulumi("config", "get", "markKey", "--stack", "staging")
     project.init(capsys, "--rotate", "webhook")
     config = yaml.safe_load((project.root / "Pulumi.staging.yaml").read_text())["config"]

@@ -106,6 +106,9 @@ class GitHub:
         if kind == "keys":
             # A deploy key opens one repository: https://docs.github.com/en/authentication/connecting-to-github-with-ssh
             registered = {each["key"] for there in self.repositories.values() for each in there["keys"].values()}
+            # As on Gitea.
+            if body["title"] in {each["title"] for each in self.repositories[name]["keys"].values()}:
+                return refusal(422, "A key with the same name already exists")
             if body["key"] in registered:
                 return refusal(422, "Validation Failed", "key is already in use")
         if kind == "hooks" and body["config"]["url"] in {
