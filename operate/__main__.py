@@ -17,8 +17,9 @@ from kubernetes import client
 from components.conventions import plain
 from operate import approvals, deliver, holds, logs, printing, queue, rebuild, rollback, status, why
 from operate.cluster import Cluster
-from operate.doctor import arguments
+from operate.doctor import arguments as doctor_arguments
 from operate.errors import OperateError
+from operate.init import arguments as init_arguments
 from operate.target import applications, target
 
 # What a terminal takes for an empty screen, and how many seconds it shows one state.
@@ -88,7 +89,8 @@ def parser() -> argparse.ArgumentParser:
     declared = verbs.add_parser("drift", help=text, description=text)
     declared.add_argument("stack", metavar="STACK")
     declared.add_argument("--repair", action="store_true", help="replace what is otherwise by its declaration")
-    arguments.add(verbs)
+    doctor_arguments.add(verbs)
+    init_arguments.add(verbs)
     return made
 
 
@@ -197,9 +199,15 @@ def main(arguments: Sequence[str]) -> int:
             return drifted(given.stack, repair=given.repair)
         if given.verb == "doctor":
             # As above: it runs the program.
-            from operate.doctor import command
+            from operate.doctor import command as doctor
 
-            return command.run(given, tell)
+            return doctor.run(given, tell)
+        if given.verb == "init":
+            # Only this verb takes the libraries of the forges and of keys.
+            from operate.init import command as init
+
+            init.run(given, tell)
+            return 0
         run(given, Cluster(given.context, given.namespace))
         sys.stdout.flush()
     except KeyboardInterrupt:
