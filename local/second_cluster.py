@@ -1,5 +1,8 @@
 """A second embedded cluster with a registry of its own, where production can be apart from staging.
 
+It is as somebody else's: with Kubernetes and a registry alone, in another shape than the first, and without the profile
+for image builds on its node.
+
 It and the first cluster are two machines that share a wire: the forge reaches the listener here, and pods here reach the
 forge and the registry that staging writes. Nothing else passes, in either direction.
 """
@@ -7,7 +10,7 @@ forge and the registry that staging writes. Nothing else passes, in either direc
 from images import build, publish
 from local import pulumi_stacks
 from local.cluster import Cluster
-from local.cluster.names import REGISTRY
+from local.cluster.names import PLAIN, REGISTRY
 from local.forge import config as forge
 from local.forge import secret_files
 from local.machine import Machine
@@ -25,7 +28,7 @@ STAGING_REGISTRY = "staging-registry.internal:5000"
 
 def up(running: Machine, progress: Progress) -> Cluster:
     """Bring the second cluster up beside the running first one, with the platform's images in its registry."""
-    cluster = Cluster(NAME)
+    cluster = Cluster(NAME, PLAIN)
     images = build.ensure(running.folders, progress)
     host, _, port = STAGING_REGISTRY.partition(":")
     neighbour = running.cluster.neighbour(

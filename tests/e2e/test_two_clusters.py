@@ -19,6 +19,7 @@ import yaml
 from kubernetes import client
 
 from local import pulumi_stacks, second_cluster
+from local.cluster.names import PLAIN
 from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
 from local.kubernetes_api import Kubernetes, wait_until
@@ -107,7 +108,13 @@ def arrived(production: Production, pull_request: PullRequest) -> None:
 
 def test_nothing_of_production_answers_in_staging_s_cluster(production: Production, world: World) -> None:
     there, here = production.second.cluster.node_ip, world.machine.cluster.node_ip
-    ports = {"API": 6443, "registry": 5000, "quarantine": 5001, "kubelet": 10250, "listener": second_cluster.LISTENER_PORT}
+    ports = {
+        "API": PLAIN.api_port,
+        "registry": 5000,
+        "quarantine": 5001,
+        "kubelet": 10250,
+        "listener": second_cluster.LISTENER_PORT,
+    }
     seen = answering(world.kubernetes, {name: f"{there}:{port}" for name, port in ports.items()} | {"own": f"{here}:5000"})
     assert seen == {"own"}, "the control: its own registry answers"
 
