@@ -1,8 +1,8 @@
 """Staging on one cluster, production on a second one with a registry of its own: the stack's configuration decides.
 
-The second cluster is as somebody else's: Kubernetes alone, in another shape. It gets its Tekton from the stack in `tekton/`, and
-staging of another repository too. Everything here belongs to it and goes with it; production on
-the first cluster gets its webhook back.
+The second cluster is as somebody else's: Kubernetes alone, in another shape. It gets its Tekton from the stack in `tekton/`,
+and staging of another repository too. Everything here belongs to it and goes with it; production on the first cluster gets
+its webhook back.
 """
 
 import base64
