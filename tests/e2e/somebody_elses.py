@@ -16,7 +16,7 @@ from local.demo import DEPLOYMENT, PORTS
 from local.follow import follow, wait_for_run
 from local.forge import setup
 from local.forge.client import PullRequest, Status
-from local.kubernetes_api import wait_until
+from local.kubernetes_api import condition, wait_until
 from local.machine import LISTENER
 from local.paths import ROOT, SECRETS
 from local.progress import Progress
@@ -43,9 +43,12 @@ class Staging:
         return developer.open_pull_request(REPOSITORY, branch, message)
 
     def run(self, pull_request: PullRequest, known: int = 0) -> tuple[bool, str]:
-        """Wait for the run of a pull request to end; whether it succeeded, and what is said of it."""
-        started = wait_for_run(self.second.api, "staging-ci", pull_request.number, known=known, seconds=60)
-        return follow(self.second.api, started, self.world.log.append)
+        """Wait for the run of a pull request to end; whether it succeeded, and what it and its tasks say."""
+        api = self.second.api
+        started = wait_for_run(api, "staging-ci", pull_request.number, known=known, seconds=60)
+        succeeded, message = follow(api, started, self.world.log.append)
+        tasks = api.task_runs("staging-ci", started["metadata"]["name"])
+        return succeeded, "\n".join([message, *(condition(task)[1] for task in tasks)])
 
     def push(self, pull_request: PullRequest, message: str) -> None:
         """Add a commit to it that changes the page again."""
@@ -107,11 +110,12 @@ def staging(second: Second, world: World, folder: Path) -> Iterator[Staging]:
 
 def apply_upstreams_tekton(second: Second, world: World) -> None:
     """Apply upstream's manifests as they are, but for the images, over what is there."""
-    text = json.dumps(source.load(QUIET))
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": source.load(QUIET)})
     for name, image in sorted(json.loads(stack.IMAGES.read_text()).items(), reverse=True):
         text = text.replace(name, image)
     kubectl(second, world, "apply", "--server-side", "--force-conflicts", "--filename=-", given=text)
-    kubectl(second, world, "rollout", "status", "deployment", "--namespace=tekton-pipelines", "--timeout=120s")
+    for deployment in second.api.apps.list_namespaced_deployment("tekton-pipelines").items:
+        second.api.wait_for_deployment("tekton-pipelines", deployment.metadata.name, seconds=120)
 
 
 def run_documented(second: Second, world: World, begins: str) -> None:
