@@ -5,7 +5,7 @@
 
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,30 @@ def record(path: Path, *, preview: bool = False) -> Recording:
     )
 
 
-def refusal(path: Path) -> str | None:
-    """Return why a stack file cannot be used, with every mistake in it. Files that it names are not read."""
+def refusal(path: Path, more: Mapping[str, str] | None = None) -> str | None:
+    """Return why a stack file cannot be used, with every mistake in it. Files that it names are not read.
+
+    `more` has keys of the configuration that are still to come.
+    """
 
     def load() -> None:
         Stack.load(read=placeholder)
 
     try:
-        run(load, stack=path.stem.removeprefix("Pulumi."), config=stack_config(path))
+        run(load, stack=path.stem.removeprefix("Pulumi."), config={**(more or {}), **stack_config(path)})
+    except SettingsError as error:
+        return str(error)
+    return None
+
+
+def refusal_of(stack: str, config: Mapping[str, str], secrets: tuple[str, ...]) -> str | None:
+    """Return why a configuration cannot be used, what its sources hold included."""
+
+    def load() -> None:
+        Stack.load()
+
+    try:
+        run(load, stack=stack, config=config, secrets=secrets)
     except SettingsError as error:
         return str(error)
     return None

@@ -18,6 +18,7 @@ from components.conventions import plain
 from operate import approvals, deliver, holds, logs, printing, queue, rebuild, rollback, status, why
 from operate.cluster import Cluster
 from operate.errors import OperateError
+from operate.init import arguments as init_arguments
 from operate.target import applications, target
 
 # What a terminal takes for an empty screen, and how many seconds it shows one state.
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     declared = verbs.add_parser("drift", help=text, description=text)
     declared.add_argument("stack", metavar="STACK")
     declared.add_argument("--repair", action="store_true", help="replace what is otherwise by its declaration")
+    init_arguments.add(verbs)
     return made
 
 
@@ -193,6 +195,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.verb == "drift":
             return drifted(given.stack, repair=given.repair)
+        if given.verb == "init":
+            # Only this verb takes the libraries of the forges and of keys.
+            from operate.init import command
+
+            command.run(given, tell)
+            return 0
         run(given, Cluster(given.context, given.namespace))
         sys.stdout.flush()
     except KeyboardInterrupt:

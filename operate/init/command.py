@@ -1,0 +1,202 @@
+"""`python -m operate init STACK`: all is read and checked first, then written in an order that can be taken up again."""
+
+import argparse
+import json
+import re
+from dataclasses import dataclass, field, replace
+
+from offline.run import ROOT
+from operate.errors import OperateError
+from operate.init import keys, rotation, values, wanted
+from operate.init import stack_file as names
+from operate.init.gitea import Gitea
+from operate.init.github import GitHubForge
+from operate.init.questions import Ask, Question, answers, terminal
+from operate.init.register import Registration, Tell
+from operate.init.registered import Forge, Rule, title
+from operate.init.sources import Sources, pulumi_there
+from operate.init.stack_file import Existing
+
+ADMINISTRATOR = Question("$FORGE_TOKEN", "token that administers the repositories; it is not kept")
+# A listener's address that only its cluster knows.
+INSIDE = ".svc.cluster.local"
+
+
+@dataclass
+class Init:
+    """One run of the command."""
+
+    given: argparse.Namespace
+    sources: Sources
+    ask: tuple[Ask | None, Ask]
+    say: Tell
+    done: list[str] = field(default_factory=list)
+    """What was written, for the error of a run that ends in the middle."""
+    left: list[str] = field(default_factory=list)
+
+    def tell(self, text: str) -> None:
+        """Tell what is, or was done."""
+        self.say(text)
+        if not text.endswith("unchanged"):
+            self.done.append(text)
+
+    def run(self) -> None:
+        """Do what was asked. Raises OperateError, with what was made before it if anything was."""
+        stack = self.sources.stack
+        if not re.fullmatch("[A-Za-z0-9_-]{1,50}", stack):
+            raise OperateError(f"{stack[:60]!r} is no name of a stack: letters, digits, `_` and `-`")
+        existing = names.read(self.sources.root, stack)
+        if existing is None and (self.given.remove or self.given.rotate):
+            raise OperateError(f"there is no Pulumi.{stack}.yaml")
+        try:
+            if existing is None:
+                self.begin()
+            else:
+                self.go_on(existing)
+        except OperateError as error:
+            if not self.done:
+                raise
+            made = "\n".join(f"  {line}" for line in self.done)
+            raise OperateError(f"{error}\ndone before that:\n{made}\nthe same command goes on from there") from error
+        for number, line in enumerate(self.left, 1):
+            self.say(f"left {number}. {line}")
+
+    def begin(self) -> None:
+        """Make a stack that is not there."""
+        plan, said = wanted.read(self.given, *self.ask)
+        in_files = self.given.secrets == "files" or (not self.given.secrets and not pulumi_there())
+        if not in_files:
+            self.sources.exists()  # says what is wrong with the CLI or its login
+        registration = self.registration(connect(plan.kind, plan.api_url, said[ADMINISTRATOR.by]))
+        repositories = registration.may(list(plan.repositories), rules=self.given.branch_rules)
+        plan = replace(plan, repositories=wanted.with_branches(plan, list(repositories.values())))
+        existing = names.of(plan.stack, plan.settings(lambda name: self.sources.source(name, in_files=in_files)))
+        where = dict(existing.sources())
+        made = values.missing(where.keys(), self.given, registration.forge, plan.ssh_url, self.ask, said)
+        plan.check({name: value for name, value in made.items() if name in where})
+        app = self.app(existing, registration.forge, made.get(names.APP_KEY))
+        file = self.sources.root / f"Pulumi.{plan.stack}.yaml"
+        file.write_text(plan.text(lambda name: self.sources.source(name, in_files=in_files)))
+        self.tell(f"{file.name}: written")
+        self.fill(existing, made)
+        self.register(existing, registration, app)
+
+    def go_on(self, existing: Existing) -> None:
+        """Have a stack that is there as it should be, or do with it what was asked."""
+        wanted.same(self.given, existing)
+        token = answers([ADMINISTRATOR], *self.ask)[ADMINISTRATOR.by]
+        registration = self.registration(connect(existing.kind, existing.api_url, token))
+        registration.may(existing.repositories, rules=self.given.branch_rules)
+        if self.given.remove:
+            for repository in existing.repositories:
+                registration.remove(repository, rules="app" in existing.forge)
+            self.left.append(f"`pulumi destroy --stack {existing.stack}`, if it is to end; its file and secrets are left")
+            return
+        if self.given.rotate:
+            rotation.rotate(self.given.rotate, existing, self.sources, registration, self.left)
+            return
+        self.tell(f"Pulumi.{existing.stack}.yaml: unchanged")
+        lacking = {name for name, source in existing.sources() if self.sources.read(source) is None}
+        if set(values.MARK) & lacking:
+            lacking |= {name for name, _ in existing.sources() if name in values.MARK}
+        made = values.missing(lacking, self.given, registration.forge, existing.ssh_url, self.ask, {})
+        app = self.app(existing, registration.forge, made.get(names.APP_KEY))
+        self.fill(existing, made)
+        self.register(existing, registration, app)
+
+    def registration(self, forge: Forge) -> Registration:
+        """Return what registers at a forge."""
+        return Registration(self.sources.stack, forge, self.tell)
+
+    def app(self, existing: Existing, forge: Forge, key: str | None) -> int | None:
+        """Return the App's number, if the stack has one and it may do what is needed."""
+        app = existing.forge.get("app")
+        if not app or not isinstance(forge, GitHubForge):
+            if self.given.branch_rules:
+                raise OperateError(
+                    "--branch-rules pins the check to the stack's App, and it has no `forge.app` (docs/init.md)"
+                )
+            return None
+        key = key or self.sources.read(app["privateKey"])
+        if not key:
+            if self.given.branch_rules:
+                raise OperateError("--branch-rules asks GitHub for the App's number, and its key is not to be read here")
+            return None
+        others, own = app.get("installations") or {}, int(app["installationId"])
+        return forge.app(str(app["id"]), key, {name: others.get(name.split("/")[0], own) for name in existing.repositories})
+
+    def fill(self, existing: Existing, made: dict[str, str]) -> None:
+        """Put values where the stack file says."""
+        where = dict(existing.sources())
+        if any("config" in where[name] for name in made if name in where) and self.sources.ensure_stack():
+            self.tell(f"stack {existing.stack}: made")
+        for name, value in made.items():
+            if name in where:
+                self.sources.write(where[name], value, secret=name not in names.PUBLIC)
+                self.tell(f"{name}: stored in {where[name].get('file', 'the stack file, encrypted')}")
+
+    def register(self, existing: Existing, registration: Registration, app: int | None) -> None:
+        """Have the forge know what it should, as far as `pulumi up` has come."""
+        for repository, source in existing.deploy_keys.items():
+            private = self.sources.read(source)
+            if private is None:
+                raise OperateError(f"{json.dumps(source)}: the deploy key of {repository} is not there")
+            others = not self.sources.applied(private)
+            if registration.ensure_key(repository, keys.public_line(private), others=others):
+                self.left.append(f"{repository}: the former deploy key goes with the next run after `pulumi up`")
+        if self.given.branch_rules and app is not None:
+            for repository in existing.repositories:
+                registration.ensure_rule(repository, rule(existing, repository, app))
+        self.hear(existing, registration)
+
+    def hear(self, existing: Existing, registration: Registration) -> None:
+        """Have the forge tell the listener, once that is there."""
+        outputs = self.sources.outputs()
+        again = f"`python -m operate init {existing.stack}`"
+        if not outputs.get("webhookSecret"):
+            self.left += [f"`pulumi up --stack {existing.stack}`", f"{again} once more, which registers the webhook"]
+            return
+        for repository in existing.repositories:
+            listener = self.given.listener_url or self.listener(repository, registration, outputs["listener"])
+            if listener is None:
+                self.left.append(
+                    f"{again} --listener-url URL, or `listener.exposure` in the stack file and `pulumi up`: "
+                    f"{outputs['listener']} is known in the cluster alone"
+                )
+                return
+            comments = bool(existing.forge.get("okToTest"))
+            registration.ensure_webhook(
+                repository, listener, outputs["webhookSecret"], builds=existing.builds, comments=comments
+            )
+        if ((existing.settings.get("listener") or {}).get("webhookSecret") or {}).get("acceptPrevious"):
+            self.left.append(
+                "once an event has started its run: take `listener.webhookSecret.acceptPrevious` out of the stack file and "
+                f"`pulumi up --stack {existing.stack}`"
+            )
+        elif self.done:
+            self.left.append("open a pull request")
+
+    def listener(self, repository: str, registration: Registration, told: str) -> str | None:
+        """Return where a repository's forge reaches the listener: as the stack says, or as it was said before."""
+        if INSIDE not in told:
+            return told
+        own = [each for each in registration.forge.webhooks(repository) if each.belongs_to(self.sources.stack)]
+        return own[0].base if own else None
+
+
+def rule(existing: Existing, repository: str, app: int) -> Rule:
+    """Return what says whether a pull request of a repository can be promoted (docs/events.md), as a rule of branches."""
+    own = [each for each in existing.applications if each["repository"] == repository]
+    one, branches = "tekton-delivery/promotable", {str(each.get("baseBranch", "main")) for each in own}
+    checks = [one] if len(own) == 1 else sorted(f"{one}/{each['name']}" for each in own)
+    return Rule(title(existing.stack), tuple(sorted(branches)), tuple(checks), app)
+
+
+def connect(kind: str, api_url: str, token: str) -> Forge:
+    """Return a forge, as whoever a token belongs to."""
+    return GitHubForge(api_url, token) if kind == "github" else Gitea(api_url, token)
+
+
+def run(given: argparse.Namespace, say: Tell) -> None:
+    """Run the command. Raises OperateError."""
+    Init(given, Sources(ROOT, given.stack), terminal(), say).run()

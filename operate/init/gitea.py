@@ -1,0 +1,116 @@
+"""Gitea's REST API, as far as a stack's registration goes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import urllib3
+
+from components.conventions import plain
+from operate.errors import OperateError
+from operate.init.registered import Key, Repository, Rule, Webhook
+
+SECONDS = 20
+PAGE = 50
+
+
+class Gitea:
+    """Gitea, as whoever a token belongs to."""
+
+    several_repositories_a_key = True
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self._url = api_url
+        self._headers = {"Accept": "application/json", "Authorization": f"token {token}"}
+
+    def repository(self, name: str) -> Repository:
+        """Return a repository."""
+        found = self._call("GET", f"/repos/{name}")
+        return Repository(found["full_name"], found["default_branch"], bool((found.get("permissions") or {}).get("admin")))
+
+    def keys(self, repository: str) -> Sequence[Key]:
+        """Return its deploy keys."""
+        found = self._all(f"/repos/{repository}/keys")
+        return [Key(each["id"], each["title"], " ".join(each["key"].split()[:2]), each["read_only"]) for each in found]
+
+    def add_key(self, repository: str, title: str, key: str) -> None:
+        """Register a deploy key that only reads."""
+        self._call("POST", f"/repos/{repository}/keys", {"title": title, "key": key, "read_only": True})
+
+    def delete_key(self, repository: str, key: Key) -> None:
+        """Take a deploy key away."""
+        self._call("DELETE", f"/repos/{repository}/keys/{key.id}")
+
+    def webhooks(self, repository: str) -> Sequence[Webhook]:
+        """Return its webhooks."""
+        found = self._all(f"/repos/{repository}/hooks")
+        return [
+            Webhook(
+                url=each["config"].get("url", ""),
+                events=frozenset(each["events"]),
+                active=each["active"],
+                content_type=each["config"].get("content_type", ""),
+                id=each["id"],
+            )
+            for each in found
+        ]
+
+    def put_webhook(self, repository: str, wanted: Webhook, secret: str, instead_of: Webhook | None) -> None:
+        """Register a webhook, then take away the one that it replaces: Gitea ignores a new secret of one that is there."""
+        config = {"url": wanted.url, "content_type": wanted.content_type, "secret": secret}
+        body = {"type": "gitea", "active": True, "events": sorted(wanted.events), "config": config}
+        self._call("POST", f"/repos/{repository}/hooks", body)
+        if instead_of:
+            self.delete_webhook(repository, instead_of)
+
+    def delete_webhook(self, repository: str, webhook: Webhook) -> None:
+        """Take a webhook away."""
+        self._call("DELETE", f"/repos/{repository}/hooks/{webhook.id}")
+
+    def events(self, *, builds: bool, comments: bool) -> frozenset[str]:
+        """Return what a listener has to hear. Gitea's own `pull_request` would add labels, assignees and reviews."""
+        found = {"pull_request_only", "pull_request_sync"}
+        return frozenset(found | ({"push"} if builds else set()) | ({"pull_request_comment"} if comments else set()))
+
+    def rules(self, repository: str) -> Sequence[Rule]:
+        """Return nothing: a check of Gitea's has no source, so whoever may push could set it."""
+        return []
+
+    def put_rule(self, repository: str, wanted: Rule, instead_of: Rule | None) -> None:
+        """Refuse."""
+        raise OperateError("--branch-rules: Gitea's checks have no source; whoever may push can set them (docs/init.md)")
+
+    def delete_rule(self, repository: str, rule: Rule) -> None:
+        """Refuse: there is none."""
+        self.put_rule(repository, rule, None)
+
+    def host_keys(self) -> Sequence[str]:
+        """Return nothing: Gitea does not tell them."""
+        return []
+
+    def _all(self, path: str) -> Iterator[Any]:
+        page = 1
+        while items := self._call("GET", f"{path}?page={page}&limit={PAGE}"):
+            yield from items
+            if len(items) < PAGE:
+                return
+            page += 1
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        what = f"{method} {self._url}{path.partition('?')[0]}"
+        try:
+            answer = urllib3.request(
+                method, f"{self._url}{path}", json=body, headers=self._headers, timeout=SECONDS, retries=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise OperateError(f"{what} has no answer: {error}") from None
+        if answer.status >= 300:
+            raise OperateError(f"{what}: the forge answers {answer.status}: {_reason(answer.data)}")
+        return json.loads(answer.data) if answer.data else None
+
+
+def _reason(data: bytes) -> str:
+    try:
+        return plain(str(json.loads(data)["message"]))[:300]
+    except (ValueError, KeyError, TypeError):
+        return plain(data.decode(errors="replace"))[:300]

@@ -1,0 +1,214 @@
+"""GitHub's REST API, as far as a stack's registration goes, by its published models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from githubkit import AppAuthStrategy, GitHub
+from githubkit.exception import GitHubException, RequestFailed
+from pydantic import ValidationError
+
+from components.conventions import plain
+from operate.errors import OperateError
+from operate.init.registered import Key, Repository, Rule, Webhook
+
+SECONDS = 20
+# What a stack's steps ask an App's tokens for (docs/real-clusters.md).
+RIGHTS = {"statuses": ("write",), "pull_requests": ("read", "write"), "metadata": ("read", "write")}
+
+
+class GitHubForge:
+    """GitHub, as whoever a token belongs to."""
+
+    several_repositories_a_key = False
+
+    def __init__(self, api_url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._api_url, self._transport = api_url, transport
+        # What stands below a client lives no longer than it.
+        self._github = self._client(token)
+        self._rest = self._github.rest
+
+    def _client(self, who: Any) -> Any:
+        # A redirection would take the token, or a change, to another place; a repeated change may be made twice.
+        return GitHub(
+            who,
+            base_url=self._api_url,
+            timeout=SECONDS,
+            follow_redirects=False,
+            auto_retry=False,
+            http_cache=False,
+            transport=self._transport,
+        )
+
+    def repository(self, name: str) -> Repository:
+        """Return a repository."""
+        found = self._call(self._rest.repos.get, *_parts(name))
+        permissions = found.permissions
+        return Repository(found.full_name, found.default_branch, bool(permissions and permissions.admin))
+
+    def keys(self, repository: str) -> Sequence[Key]:
+        """Return its deploy keys."""
+        found = self._all(self._rest.repos.list_deploy_keys, repository)
+        return [Key(each.id, each.title, " ".join(each.key.split()[:2]), each.read_only) for each in found]
+
+    def add_key(self, repository: str, title: str, key: str) -> None:
+        """Register a deploy key that only reads."""
+        self._call(self._rest.repos.create_deploy_key, *_parts(repository), title=title, key=key, read_only=True)
+
+    def delete_key(self, repository: str, key: Key) -> None:
+        """Take a deploy key away."""
+        self._call(self._rest.repos.delete_deploy_key, *_parts(repository), key.id)
+
+    def webhooks(self, repository: str) -> Sequence[Webhook]:
+        """Return its webhooks."""
+        return [
+            Webhook(
+                url=each.config.url or "",
+                events=frozenset(each.events),
+                active=each.active,
+                content_type=each.config.content_type or "form",
+                checks_certificate=str(each.config.insecure_ssl or "0") == "0",
+                id=each.id,
+            )
+            for each in self._all(self._rest.repos.list_webhooks, repository)
+        ]
+
+    def put_webhook(self, repository: str, wanted: Webhook, secret: str, instead_of: Webhook | None) -> None:
+        """Register a webhook, or change the one that it replaces."""
+        config = {"url": wanted.url, "content_type": wanted.content_type, "secret": secret, "insecure_ssl": "0"}
+        body = {"config": config, "events": sorted(wanted.events), "active": True}
+        if instead_of:
+            self._call(self._rest.repos.update_webhook, *_parts(repository), instead_of.id, **body)
+        else:
+            self._call(self._rest.repos.create_webhook, *_parts(repository), name="web", **body)
+
+    def delete_webhook(self, repository: str, webhook: Webhook) -> None:
+        """Take a webhook away."""
+        self._call(self._rest.repos.delete_webhook, *_parts(repository), webhook.id)
+
+    def events(self, *, builds: bool, comments: bool) -> frozenset[str]:
+        """Return what a listener has to hear."""
+        return frozenset({"pull_request"} | ({"push"} if builds else set()) | ({"issue_comment"} if comments else set()))
+
+    def rules(self, repository: str) -> Sequence[Rule]:
+        """Return its own rulesets of a branch that want checks of one App, in full."""
+        listed = self._all(self._rest.repos.get_repo_rulesets, repository, includes_parents=False)
+        full = [self._call(self._rest.repos.get_repo_ruleset, *_parts(repository), each.id) for each in listed]
+        return [_rule(each.model_dump(exclude_unset=True)) for each in full]
+
+    def put_rule(self, repository: str, wanted: Rule, instead_of: Rule | None) -> None:
+        """Register a ruleset, or change the one that it replaces."""
+        checks = [{"context": check, "integration_id": wanted.app} for check in wanted.checks]
+        # A pull request whose base moved is told by `promotable`; a new branch has no checks yet.
+        parameters = {
+            "required_status_checks": checks,
+            "strict_required_status_checks_policy": False,
+            "do_not_enforce_on_create": True,
+        }
+        body = {
+            "name": wanted.name,
+            "target": "branch",
+            "enforcement": "active",
+            "conditions": {"ref_name": {"include": [f"refs/heads/{branch}" for branch in wanted.branches], "exclude": []}},
+            "rules": [{"type": "required_status_checks", "parameters": parameters}],
+        }
+        if instead_of:
+            self._call(self._rest.repos.update_repo_ruleset, *_parts(repository), instead_of.id, **body)
+        else:
+            self._call(self._rest.repos.create_repo_ruleset, *_parts(repository), **body)
+
+    def delete_rule(self, repository: str, rule: Rule) -> None:
+        """Take a ruleset away."""
+        self._call(self._rest.repos.delete_repo_ruleset, *_parts(repository), rule.id)
+
+    def host_keys(self) -> Sequence[str]:
+        """Return the SSH host keys that GitHub tells; nothing where that is not by TLS."""
+        if not self._api_url.startswith("https://"):
+            return []
+        return list(self._call(self._rest.meta.get).ssh_keys or [])
+
+    def app(self, app_id: str, private_key: str, installations: Mapping[str, int]) -> int:
+        """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""
+        try:
+            client = self._client(AppAuthStrategy(app_id, private_key))
+            rest = client.rest
+            number: int = self._call(rest.apps.get_authenticated).id
+        except (ValueError, TypeError) as error:
+            raise OperateError(f"the App's private key cannot be used: {type(error).__name__}") from None
+        for repository, installation in installations.items():
+            found = self._call(rest.apps.get_repo_installation, *_parts(repository))
+            if found.id != installation:
+                raise OperateError(f"the App {app_id} is installed for {repository} as {found.id}, not as {installation}")
+            granted = found.permissions.model_dump(exclude_unset=True)
+            lacking = [f"{name}: {may[0]}" for name, may in RIGHTS.items() if granted.get(name) not in may]
+            if found.suspended_at or lacking:
+                why = "it is suspended" if found.suspended_at else f"it lacks {', '.join(lacking)}"
+                raise OperateError(f"the App {app_id}, installation {installation}: {why}; change that on GitHub")
+        return number
+
+    def _all(self, call: Callable[..., Any], repository: str, **more: Any) -> list[Any]:
+        found: list[Any] = []
+        page = 1
+        while items := self._call(call, *_parts(repository), per_page=100, page=page, **more):
+            found += items
+            if len(items) < 100:
+                break
+            page += 1
+        return found
+
+    def _call(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Return what GitHub answers. Raises OperateError with its words."""
+        try:
+            answer = call(*arguments, **more)
+            if answer.status_code >= 300:  # a redirection, which the client takes for an answer
+                raise RequestFailed(answer)
+            return answer.parsed_data if answer.raw_response.content else None
+        except RequestFailed as error:
+            request, response = error.request, error.response
+            reason = plain(_reason(response.raw_response))[:300]
+            what = f"{request.method} {_without_query(str(request.url))}"
+            raise OperateError(f"{what}: the forge answers {response.status_code}: {reason}") from None
+        except ValidationError as error:
+            fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
+            raise OperateError(f"{self._api_url}: not of GitHub's published form: {fields}") from None
+        except GitHubException as error:
+            raise OperateError(f"{self._api_url} has no answer: {error.__cause__ or type(error).__name__}") from None
+
+
+def _parts(repository: str) -> tuple[str, str]:
+    owner, _, name = repository.partition("/")
+    return owner, name
+
+
+def _without_query(url: str) -> str:
+    return urlsplit(url)._replace(query="").geturl()
+
+
+def _reason(answer: httpx.Response) -> str:
+    """Return GitHub's `message` with what its `errors` say."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text
+    errors = [str(each.get("message") or each.get("code")) for each in body.get("errors") or [] if isinstance(each, dict)]
+    return "; ".join([str(body.get("message")), *errors])
+
+
+def _rule(body: dict[str, Any]) -> Rule:
+    """Return a ruleset as far as it could be a stack's; what goes further makes it another one."""
+    refs = (body.get("conditions") or {}).get("ref_name") or {}
+    include, rules = refs.get("include") or [], body.get("rules") or []
+    checks = rules[0]["parameters"]["required_status_checks"] if [each["type"] for each in rules] == _CHECKS else []
+    apps = {check.get("integration_id") for check in checks}
+    return Rule(
+        name=body["name"],
+        branches=tuple(ref.removeprefix("refs/heads/") for ref in include) if not refs.get("exclude") else (),
+        checks=tuple(check["context"] for check in checks),
+        app=apps.pop() or 0 if len(apps) == 1 else 0,
+        id=body["id"],
+        active=body["enforcement"] == "active",
+    )
+
+
+_CHECKS = ["required_status_checks"]

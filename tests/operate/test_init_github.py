@@ -1,0 +1,171 @@
+"""`operate init` on GitHub: an App in a token's place, a rule that is pinned to it, and a key for each repository."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from githubkit_schemas.v2026_03_10 import models
+
+from components.settings.forge import Ssh
+from operate.errors import OperateError
+from operate.init.github import GitHubForge
+from operate.init.registered import Rule
+from operate.init.stack_file import deploy_key_of
+from tests.operate.github import GitHub, unknown
+from tests.operate.initiating import Place, place
+
+
+@pytest.fixture(scope="module")
+def private_key() -> bytes:
+    """An App's, as GitHub gives it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, plain)
+
+
+@pytest.fixture
+def here(private_key: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Place:
+    made = place(tmp_path, monkeypatch, capsys)
+    (tmp_path / "app.pem").write_bytes(private_key)
+    return made
+
+
+def app(here: Place, **changed: str) -> dict[str, str]:
+    return {"app_id": "Iv23li", "app_installation": "4711", "app_key": str(here.root / "app.pem")} | changed
+
+
+def test_an_app_in_the_tokens_place_with_a_rule_that_only_it_fulfils(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STATUS_TOKEN")
+    code, said = here.init("--branch-rules", **app(here))
+    assert code == 0, said
+    forge = here.config["tekton-delivery:forge"]
+    assert forge["app"] == {"id": "Iv23li", "installationId": 4711, "privateKey": {"config": "forgeAppKey"}}
+    assert "token" not in forge
+    (rule,) = here.there("rulesets")
+    assert rule["conditions"] == {"ref_name": {"include": ["refs/heads/trunk"], "exclude": []}}
+    (wanted,) = rule["rules"]
+    assert wanted["parameters"]["required_status_checks"] == [
+        {"context": "tekton-delivery/promotable", "integration_id": 99}
+    ]
+    writes = list(here.github.writes)
+    code, said = here.init("--branch-rules", flags=False)
+    assert "acme/shop: branch rule unchanged" in said
+    assert here.github.writes == writes
+    rule["enforcement"] = "disabled"
+    assert "acme/shop: branch rule mended" in here.init("--branch-rules", flags=False)[1]
+    assert here.there("rulesets")[0]["enforcement"] == "active"
+    assert "branch rule taken away" in here.init("--remove", flags=False)[1]
+    assert here.there("rulesets") == []
+
+
+def test_a_rule_for_any_source_is_mended(here: Place) -> None:
+    here.init("--branch-rules", **app(here))
+    del here.there("rulesets")[0]["rules"][0]["parameters"]["required_status_checks"][0]["integration_id"]
+    assert "acme/shop: branch rule mended" in here.init("--branch-rules", flags=False)[1]
+    assert here.there("rulesets")[0]["rules"][0]["parameters"]["required_status_checks"][0]["integration_id"] == 99
+
+
+@pytest.mark.parametrize(
+    ("changed", "granted", "error"),
+    [
+        ({}, {"statuses": "read"}, "it lacks statuses: write"),
+        ({}, {"pull_requests": None}, "it lacks pull_requests: read"),
+        ({"app_installation": "12"}, {}, "is installed for acme/shop as 4711, not as 12"),
+        ({"app_installation": "x"}, {}, "--app-installation is the number"),
+        ({"forge": "gitea"}, {}, "--app-id: Apps are GitHub's"),
+    ],
+)
+def test_an_app_that_may_too_little_makes_nothing(
+    here: Place, changed: dict[str, str], granted: dict[str, Any], error: str
+) -> None:
+    rights = {name: may for name, may in (here.github.granted | granted).items() if may}
+    here.github.granted = rights
+    code, said = here.init(**app(here, **changed))
+    assert (code, error in said) == (1, True), said
+    assert here.github.writes == []
+    assert not here.file.exists()
+
+
+def test_a_key_that_is_none_is_one_error(here: Place) -> None:
+    (here.root / "app.pem").write_text("-----BEGIN NOTHING-----\n")
+    code, said = here.init(**app(here))
+    assert (code, "forge.app.privateKey" in said) == (1, True), said
+    assert here.github.writes == []
+
+
+def test_a_rule_without_an_app_is_refused(here: Place) -> None:
+    code, said = here.init("--branch-rules")
+    assert (code, "--branch-rules pins the check to its App" in said) == (1, True), said
+    assert here.init()[0] == 0
+    code, said = here.init("--branch-rules", flags=False)
+    assert (code, "it has no `forge.app`" in said) == (1, True), said
+
+
+def test_a_deploy_key_that_another_repository_has_is_told(here: Place) -> None:
+    here.init()
+    (key,) = here.there("keys")
+    here.github.add("acme/other")
+    here.github.put("acme/other", "keys", dict(key))
+    here.github.repositories["acme/shop"]["keys"].clear()
+    code, said = here.init(flags=False)
+    assert (code, "the forge answers 422: Validation Failed; key is already in use" in said) == (1, True), said
+
+
+@pytest.mark.skipif("deploy_keys" not in Ssh.model_fields, reason="a stack has one deploy key")
+def test_each_repository_has_a_key_of_its_own(here: Place) -> None:
+    here.github.add("acme/api")
+    code, said = here.init("--repository", "acme/api")
+    assert code == 0, said
+    (shop,), (api,) = here.there("keys"), here.there("keys", "acme/api")
+    assert shop["key"] != api["key"]
+    assert {"deployKey-acme-shop", "deployKey-acme-api"} <= here.pulumi["config"].keys()
+    writes = list(here.github.writes)
+    assert here.init(flags=False)[0] == 0
+    assert here.github.writes == writes
+
+
+def test_names_of_keys_are_keys_of_a_configuration() -> None:
+    assert deploy_key_of("acme/shop.web_1") == "deployKey-acme-shop.web_1"
+
+
+def test_fields_that_github_does_not_know_are_noticed() -> None:
+    """A control of the stand-in."""
+    right = {"name": "web", "config": {"url": "https://x", "secret": "y"}, "events": ["push"]}
+    assert unknown(models.ReposOwnerRepoHooksPostBody, right) == ""
+    assert unknown(models.ReposOwnerRepoHooksPostBody, right | {"webhook": 1}) == "webhook"
+    wrong = right | {"config": {"uri": "https://x"}}
+    assert unknown(models.ReposOwnerRepoHooksPostBody, wrong) == "config.uri"
+    rule: dict[str, Any] = {"type": "required_status_checks", "parameters": {"required_status_checks": [{"app_id": 1}]}}
+    body = {"name": "x", "enforcement": "active", "rules": [rule]}
+    assert unknown(models.ReposOwnerRepoRulesetsPostBody, body) != ""
+
+
+def test_a_ruleset_of_others_is_never_the_stacks() -> None:
+    github = GitHub()
+    github.add("acme/shop")
+    github.put("acme/shop", "rulesets", {"name": "theirs", "enforcement": "active", "rules": [{"type": "deletion"}]})
+    (found,) = GitHubForge("https://api.github.com", "t", github.transport()).rules("acme/shop")
+    assert not found.same(Rule("theirs", ("main",), ("tekton-delivery/promotable",), 99))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx.Response(200, json={"full_name": "acme/shop"}), "not of GitHub's published form"),
+        (httpx.Response(301, headers={"Location": "https://evil.example"}), "the forge answers 301"),
+        (httpx.Response(403, text="<html>"), "the forge answers 403: <html>"),
+    ],
+)
+def test_an_answer_that_is_no_answer_is_one_error(answer: httpx.Response, error: str) -> None:
+    forge = GitHubForge("https://api.github.com", "t", httpx.MockTransport(lambda request: answer))
+    with pytest.raises(OperateError, match=error):
+        forge.repository("acme/shop")
+
+
+def test_host_keys_are_taken_from_github_by_tls_alone() -> None:
+    github = GitHub()
+    assert GitHubForge("http://127.0.0.1/api", "t", github.transport()).host_keys() == []
+    assert len(GitHubForge("https://api.github.com", "t", github.transport()).host_keys()) == 1
