@@ -96,8 +96,8 @@ def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
     }
 
 
-def listener_service(number: int = second_cluster.LISTENER_PORT) -> dict[str, Any]:
-    """What an ingress is elsewhere: the forge's way to the listener."""
+def listener_service(name: str = LISTENER, number: int = second_cluster.LISTENER_PORT) -> dict[str, Any]:
+    """What an ingress is elsewhere: the forge's way to a listener."""
     port = {"port": 8080, "targetPort": 8080, "nodePort": number}
-    selector = {"eventlistener": LISTENER.removeprefix("el-")}
+    selector = {"eventlistener": name.removeprefix("el-")}
     return {"metadata": {"name": LISTENER_SERVICE}, "spec": {"type": "NodePort", "selector": selector, "ports": [port]}}

@@ -3,29 +3,36 @@
 import json
 import shlex
 import subprocess
+import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
+import yaml
 
 from local import pulumi_stacks, second_cluster
-from local.demo import DEPLOYMENT, PORTS
+from local.cluster.names import QUARANTINE, REGISTRY
+from local.demo import PORTS
 from local.follow import follow, wait_for_run
+from local.forge import config as forge
 from local.forge import setup
 from local.forge.client import PullRequest, Status
+from local.forge.server import ADMINISTRATOR
 from local.kubernetes_api import condition, wait_until
-from local.machine import LISTENER
-from local.paths import ROOT, SECRETS
+from local.paths import IMAGE_REFS, ROOT, SECRETS
 from local.progress import Progress
 from local.tekton import source, stack
 from tests.e2e.second_cluster import CLUSTER, Second, listener_service
 from tests.e2e.world import World
 
-STACK = "elsewhere"
-REPOSITORY = f"{setup.OWNER}/elsewhere"
+STACK = NAME = "elsewhere"
+FILE = ROOT / f"Pulumi.{STACK}.yaml"
+REPOSITORY = f"{setup.OWNER}/{NAME}"
+DEPLOYMENT, LISTENER = f"{NAME}-pod", f"el-{STACK}-github-el"
+TOKEN = f"{NAME}-{uuid.uuid4().hex[:8]}"
 QUIET = Progress(write=lambda text: None, tty=False)
 
 
@@ -57,7 +64,13 @@ class Staging:
     def serves(self, message: str) -> None:
         """Wait until the page shows a message."""
         url = f"http://{self.second.cluster.node_ip}:{PORTS['staging']}"
-        shown = lambda: message in httpx.get(url, timeout=5, trust_env=False).text  # noqa: E731
+
+        def shown() -> bool:
+            try:
+                return message in httpx.get(url, timeout=5, trust_env=False).text
+            except httpx.HTTPError:  # a rollout is going on
+                return False
+
         wait_until(shown, 20, f"{url} does not show {message!r}")
 
     def status(self, sha: str) -> Status:
@@ -72,38 +85,82 @@ class Staging:
         return str(container.image)
 
 
-def settings(config: dict[str, Any], second: Second) -> None:
-    """Make of the shipped staging one of this cluster: where it is, its registries and its repository."""
-    secrets = second.cluster.layout.secrets
-    config["cluster"] = CLUSTER
-    for place in (config["registry"], config["build"]["quarantine"]):
-        folder = secrets / place["host"].partition(".")[0]
-        for role in ("read", "write", "delete"):
-            place[role]["password"] = {"file": str(folder / place[role]["username"])}
-    (application,) = config["applications"]
-    application["repository"] = REPOSITORY
+class Commands:
+    """What a person types, in the order of docs/init.md: each counts, and so does each value that nobody can make up."""
+
+    def __init__(self, second: Second, world: World, folder: Path) -> None:
+        self._second, self._world, self._folder = second, world, folder
+        gitea, passwords = world.machine.forge, second.cluster.registry_credentials
+        self.variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders) | {
+            "FORGE_TOKEN": gitea.admin.new_token(ADMINISTRATOR, TOKEN, ["write:repository"]),
+            "STATUS_TOKEN": gitea.status_tokens["staging"].read_text().strip(),
+            "REGISTRY_PASSWORD": passwords(REGISTRY)["deployer"],
+            "QUARANTINE_PASSWORD": passwords(QUARANTINE)["untrusted"],
+        }
+
+    def init(self, *arguments: str) -> str:
+        """`python -m operate init`; what it says."""
+        command = [sys.executable, "-m", "operate", "init", STACK, *arguments]
+        answer = subprocess.run(command, cwd=ROOT, env=self.variables, capture_output=True, text=True)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return answer.stdout
+
+    def begin(self) -> None:
+        """Write the stack file. Forge and registries are known by addresses that pods and this machine share."""
+        address = self._world.machine.cluster.node_ip
+        images, keys = self._folder / "images.txt", self._folder / "known_hosts"
+        images.write_text("".join((IMAGE_REFS / name).read_text() for name in ("tools", "builder")))
+        keys.write_text(self._world.machine.forge.known_hosts.read_text().replace(forge.HOST, address))
+        self.init(
+            *("--forge", "gitea", "--api-url", f"http://{address}:{forge.HTTP_PORT}/api/v1"),
+            *("--ssh-url", f"ssh://git@{address}:{forge.SSH_PORT}", "--host-keys", str(keys)),
+            *("--repository", REPOSITORY, "--kubeconfig", str(self._second.cluster.kubeconfig)),
+            *("--context", self._second.cluster.layout.context),
+            *("--registry", REGISTRY, "--registry-user", "deployer", "--insecure-registry"),
+            *("--quarantine", QUARANTINE, "--quarantine-user", "untrusted", "--images", str(images)),
+        )
+
+    def differ(self) -> None:
+        """Enter what docs/managed.md names where a cluster differs, and a port of the node to look at the page."""
+        config = yaml.safe_load(FILE.read_text())
+        config["config"]["tekton-delivery:cluster"] |= {key: CLUSTER[key] for key in ("apiServerPorts", "dns")}
+        config["config"]["tekton-delivery:environments"][0]["nodePorts"] = {NAME: PORTS["staging"]}
+        FILE.write_text(yaml.safe_dump(config))
+
+    def up(self) -> None:
+        """`pulumi up`, for a state that nobody misses."""
+        pulumi_stacks.deploy(STACK, self.variables | pulumi_stacks.WITHOUT_CHECKPOINTS)
+
+    def tell(self, url: str) -> None:
+        """Register the webhook, now that the listener is known."""
+        said = self.init("--listener-url", url)
+        assert f"{REPOSITORY}: webhook registered" in said, said
 
 
 @contextmanager
 def staging(second: Second, world: World, folder: Path) -> Iterator[Staging]:
-    """Bring it up, and have the forge tell it about its repository."""
-    forge = world.machine.forge
-    setup.ensure_repository(forge.admin, REPOSITORY, setup.sample_files(), SECRETS / "ssh" / "id_ed25519", QUIET)
-    file = pulumi_stacks.altered("staging", folder, lambda config: settings(config, second))
-    variables = pulumi_stacks.process_environment(second.cluster, world.machine.folders)
-    pulumi_stacks.command(STACK, variables, "stack", "select", "--create", STACK)
+    """Bring it up from nothing by the documented commands."""
+    admin = world.machine.forge.admin
+    files = setup.sample_files()
+    base = f"{QUARANTINE}/platform/base@{(IMAGE_REFS / 'base').read_text().strip().rpartition('@')[2]}"
+    # Its own Dockerfile knows where its base is: no argument has to say it.
+    files["Dockerfile"] = files["Dockerfile"].replace(f"{REGISTRY}/platform/base:1".encode(), base.encode())
+    setup.ensure_repository(admin, REPOSITORY, files, SECRETS / "ssh" / "id_ed25519", QUIET)
+    commands = Commands(second, world, folder)
     try:
-        pulumi_stacks.deploy(STACK, variables | pulumi_stacks.WITHOUT_CHECKPOINTS, "--config-file", str(file))
+        commands.begin()
+        commands.differ()
+        commands.up()
         second.api.wait_for_deployment("staging-ci", LISTENER, seconds=90)
         port = second_cluster.SECOND_LISTENER_PORT
-        second.api.core.create_namespaced_service("staging-ci", listener_service(port))
-        url = f"http://{second.cluster.node_ip}:{port}"
-        forge.admin.ensure_webhook(REPOSITORY, "staging", url, second.api.webhook_secret("staging-ci"))
+        second.api.core.create_namespaced_service("staging-ci", listener_service(LISTENER, port))
+        commands.tell(f"http://{second.cluster.node_ip}:{port}")
         yield Staging(second, world)
     finally:
         # What is on the cluster goes with it.
-        forge.admin.delete_repository(REPOSITORY)
-        (ROOT / f"Pulumi.{STACK}.yaml").unlink(missing_ok=True)
+        admin.call("DELETE", f"/users/{ADMINISTRATOR}/tokens/{TOKEN}", f"delete the token {TOKEN}")
+        admin.delete_repository(REPOSITORY)
+        FILE.unlink(missing_ok=True)
         for state in pulumi_stacks.BACKEND.glob(f".pulumi/stacks/*/{STACK}.json*"):
             state.unlink()
 

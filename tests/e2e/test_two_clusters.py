@@ -220,7 +220,7 @@ def test_a_pull_request_is_on_staging_of_a_cluster_that_has_nothing_of_this_proj
     """Tekton and the profile for builds came by the stack for them, all else by the settings that documents tell."""
     succeeded, told = staging.run(opened)
     assert succeeded, told
-    assert staging.image.startswith("registry.internal:5000/chespirito@sha256:")
+    assert staging.image.startswith("registry.internal:5000/elsewhere@sha256:")
     staging.serves("On a cluster of others")
     assert staging.status(opened.head_sha).state == "success"
 
