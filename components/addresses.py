@@ -83,6 +83,25 @@ def is_nameable(text: object) -> bool:
     return not any(_within(network, other) for other in NEVER)
 
 
+def is_resolver(text: object) -> bool:
+    """Whether a setting may name this as a name service. On a node it has a link-local address."""
+    try:
+        address = ip_address(text) if isinstance(text, str) else None
+    except ValueError:
+        return False
+    if address is None or address.is_loopback or address.is_multicast or address.is_unspecified:
+        return False
+    # What stands for an IPv4 address is on no wire, and in the first and the last of those nothing answers.
+    return getattr(address, "ipv4_mapped", None) is None and not any(
+        _within(ip_network(address), other) for other in _networks("0.0.0.0/8", "255.255.255.255/32")
+    )
+
+
+def resolvers(named: Sequence[str]) -> list[Manifest]:
+    """Return the `to` that leads to name services."""
+    return [{"ipBlock": {"cidr": str(ip_network(text))}} for text in named]
+
+
 def peers(host: str, named: Sequence[str], own: Sequence[str]) -> list[Manifest]:
     """Return the `to` of an opening: to the ranges that are named for a host, or to where its name lets it be.
 

@@ -7,7 +7,7 @@ NetworkPolicies.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pulumi
@@ -16,6 +16,7 @@ import pulumi_kubernetes as k8s
 from components import addresses
 from components.conventions import PRUNER, TELLER, Manifest, labels, token
 from components.credential import BY_VOLUME
+from components.settings.cluster import Cluster
 
 # What the steps are given that ask an application for a smoke check.
 SMOKE_VARIABLE = "PARAM_SMOKE_URL"
@@ -24,12 +25,9 @@ LISTENER_LABEL = "eventlistener"
 LISTENER_PORT = 8080
 PRUNER_LABELS = {"app.kubernetes.io/component": PRUNER}
 TELLER_LABELS = {"app.kubernetes.io/component": TELLER}
-# The port of the Service `kubernetes`, and the one that the API server itself has on most clusters: a network plugin may
-# look at a packet before or after the first has become the second.
-API_SERVER_PORTS = (443, 6443)
-INTERCEPTORS_NAMESPACE = "tekton-pipelines"
 INTERCEPTORS = {"app.kubernetes.io/part-of": "tekton-triggers", "app.kubernetes.io/component": "interceptors"}
 INTERCEPTORS_PORT = 8443
+DNS_PORT = 53
 
 # The volume with the copy that tests work on: pull-request code, and the build after it, may leave by the proxy.
 WORK_VOLUME, WORK_LEAVES_BY = "test", ("proxy", "internet")
@@ -70,10 +68,8 @@ class NetworkArgs:
     """Whether they reach every public address."""
     source: Destination | None
     """The registry that images are promoted from; None where it is `registry`."""
-    api_server: Sequence[str] = ()
-    """Ranges where the API server answers pods; none where that is not known."""
-    own: Sequence[str] = ()
-    """Public ranges that are closed like private ones."""
+    cluster: Cluster = field(default_factory=Cluster)
+    """Where the cluster has its API server, its name service and Tekton."""
     smoke_checked: Mapping[str, int | None]
     """Applications with a smoke check, and the port that their pods serve on; None where the pods are somebody else's."""
     shared: bool = False
@@ -102,23 +98,26 @@ class Network(pulumi.ComponentResource):
                 )
 
         ours = labels(environment=args.environment) if args.shared else {}
-        everybody = closed({"matchLabels": ours} if ours else None)
+        everybody = closed(args.cluster, {"matchLabels": ours} if ours else None)
         declare("workload", args.workload_namespace, everybody | applications(args.ports, ours))
-        heard = listener(args.listener, args.api_server) if args.listener else {}
-        declare("delivery", args.delivery_namespace, closed() | tasks(args) | jobs(args) | heard)
+        heard = listener(args.listener, args.cluster) if args.listener else {}
+        ours_alone = closed(args.cluster) | tasks(args) | jobs(args) | heard
+        declare("delivery", args.delivery_namespace, ours_alone)
         self.register_outputs({})
 
 
-def closed(pods: Manifest | None = None) -> dict[str, Manifest]:
+def closed(cluster: Cluster, pods: Manifest | None = None) -> dict[str, Manifest]:
     """Return what holds for pods of a namespace, by default for all: nothing passes but questions to the cluster's DNS."""
-    kube_system = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
-    dns = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+    there = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": cluster.dns.namespace}}}
+    openings = [{"to": [there], "ports": dns(*dict.fromkeys((DNS_PORT, cluster.dns.port)))}]
+    if cluster.dns.addresses:
+        openings.append({"to": addresses.resolvers(cluster.dns.addresses), "ports": dns(DNS_PORT)})
     return {
         "default-deny": {"podSelector": pods or {}, "policyTypes": ["Ingress", "Egress"]},
         "all-to-dns": {
             "podSelector": pods or {},
             "policyTypes": ["Egress"],
-            "egress": [{"to": [kube_system], "ports": dns}],
+            "egress": openings,
         },
     }
 
@@ -145,12 +144,13 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
         "source": args.source,
         "proxy": args.proxy,
     }
-    leads_to = {target: [outside(there, args.own)] for target, there in destinations.items() if there}
-    leads_to["api-server"] = [api_server(args.api_server)]
+    own = args.cluster.own_addresses
+    leads_to = {target: [outside(there, own)] for target, there in destinations.items() if there}
+    leads_to["api-server"] = [api_server(args.cluster)]
     if args.base_images:
-        leads_to["base-images"] = [outside(there, args.own) for there in args.base_images]
+        leads_to["base-images"] = [outside(there, own) for there in args.base_images]
     if args.internet:
-        leads_to["internet"] = [{"to": addresses.public(args.own), "ports": tcp(*INTERNET_PORTS)}]
+        leads_to["internet"] = [{"to": addresses.public(own), "ports": tcp(*INTERNET_PORTS)}]
     made = {}
     for target, openings in leads_to.items():
         who = sorted(name for name, spec in args.tasks.items() if target in opened(spec))
@@ -192,7 +192,7 @@ def opened(task: Manifest) -> set[str]:
 
 def jobs(args: NetworkArgs) -> dict[str, Manifest]:
     """Return the openings of the job that deletes ended runs, and of the one that tells the forge late how some ended."""
-    api, forge = api_server(args.api_server), outside(args.forge_api, args.own)
+    api, forge = api_server(args.cluster), outside(args.forge_api, args.cluster.own_addresses)
     openings = {
         "pruner-to-api-server": (PRUNER_LABELS, api),
         "teller-to-api-server": (TELLER_LABELS, api),
@@ -204,11 +204,11 @@ def jobs(args: NetworkArgs) -> dict[str, Manifest]:
     }
 
 
-def listener(name: str, api_server_addresses: Sequence[str]) -> dict[str, Manifest]:
+def listener(name: str, cluster: Cluster) -> dict[str, Manifest]:
     """Return the openings of the EventListener. The forge, or the ingress before it, is known by no label here."""
     selector = {"matchLabels": {LISTENER_LABEL: name}}
     interceptors = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": INTERCEPTORS_NAMESPACE}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": cluster.tekton_namespace}},
         "podSelector": {"matchLabels": INTERCEPTORS},
     }
     return {
@@ -225,7 +225,7 @@ def listener(name: str, api_server_addresses: Sequence[str]) -> dict[str, Manife
         "listener-to-api-server": {
             "podSelector": selector,
             "policyTypes": ["Egress"],
-            "egress": [api_server(api_server_addresses)],
+            "egress": [api_server(cluster)],
         },
     }
 
@@ -238,10 +238,16 @@ def outside(there: Destination, own: Sequence[str]) -> Manifest:
     }
 
 
-def api_server(named: Sequence[str]) -> Manifest:
+def api_server(cluster: Cluster) -> Manifest:
     """Return the opening to the API server, which is private on one cluster and public on the next."""
+    named = cluster.api_server_addresses
     to = addresses.named_only(named) if named else [*addresses.private(), *addresses.public()]
-    return {"to": to, "ports": tcp(*API_SERVER_PORTS)}
+    return {"to": to, "ports": tcp(*cluster.api_server_ports)}
+
+
+def dns(*numbers: int) -> list[Manifest]:
+    """Return the ports of a name service."""
+    return [{"protocol": protocol, "port": number} for number in numbers for protocol in ("UDP", "TCP")]
 
 
 def tcp(*numbers: int) -> list[Manifest]:

@@ -1,11 +1,11 @@
-"""The embedded default: python -m local up | down | status | preview | demo | env"""
+"""The embedded default: python -m local up | down | status | preview | demo | env | second"""
 
 import argparse
 import os
 import subprocess
 import sys
 
-from local import demo, machine, preview
+from local import demo, machine, preview, second_cluster
 from local.applications import APPLICATIONS
 from local.cluster import Cluster
 from local.errors import UserError
@@ -15,7 +15,7 @@ from local.progress import Progress
 def main(arguments: list[str]) -> int:
     """Run one action. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local", description="The embedded default.")
-    parser.add_argument("action", choices=["up", "down", "status", "preview", "demo", "env"])
+    parser.add_argument("action", choices=["up", "down", "status", "preview", "demo", "env", "second"])
     parser.add_argument("--application", choices=[demo.APPLICATION, *APPLICATIONS], default=demo.APPLICATION)
     given = parser.parse_args(arguments)
     action = given.action
@@ -29,6 +29,9 @@ def main(arguments: list[str]) -> int:
             return 0 if demo.run(progress, given.application) else 1
         elif action == "preview":
             return preview.run()
+        elif action == "second":
+            cluster = second_cluster.up(machine.connect(), progress)
+            progress.line(f"The second cluster is up, with no Tekton. Its kubeconfig: {cluster.kubeconfig}")
         elif action == "env":
             sys.stdout.write(machine.environment())
         else:

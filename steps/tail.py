@@ -23,6 +23,8 @@ _SUMS_UP = re.compile(
     "|^npm error A complete log",
     re.IGNORECASE,
 )
+# What names an error and is none: tests that passed, as the Test Anything Protocol and test runners write them.
+_FINE = re.compile("^ok\\b|^(✓|✔|√)|\\b(PASSED|passed|PASS|ok)\\Z|^(PASS|--- PASS)\\b|\\b0 (errors|failed|failures)\\b")
 
 
 def shown(log: str) -> list[str]:
@@ -50,6 +52,6 @@ def last(lines: Sequence[str]) -> list[str]:
 def telling(lines: Sequence[str]) -> str:
     """Return the line that says most: the last one that reads as an error, rather not one that only sums up; or nothing."""
     there = [line for line in lines if line.strip()]
-    errors = [line for line in there if _TELLING.search(line)]
+    errors = [line for line in there if _TELLING.search(line) and not _FINE.search(line.strip())]
     causes = [line for line in errors if not _SUMS_UP.search(line)]
     return next(iter((causes or errors or there)[-1:]), "").strip()

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tekton import design, manifests
 from tekton.installation import Installation
+from tekton.profile import SeccompProfile
 from tekton.settings import Settings, SettingsError, load
 
 UPSERT = "upsert_existing_objects"
@@ -25,11 +26,11 @@ def main(settings: Settings | None = None) -> None:
     asked = UPSERT in inspect.signature(k8s.Provider._internal_init).parameters
     provider = k8s.Provider("cluster", **settings.cluster.provider, **({UPSERT: True} if settings.adopt and asked else {}))
     fitting = (design.fit(manifest, settings.controller) for manifest in declared)
-    Installation(
-        "tekton",
-        [design.adopted(manifest) if settings.adopt else manifest for manifest in fitting],
-        pulumi.ResourceOptions(provider=provider, protect=settings.protect),
-    )
+    options = pulumi.ResourceOptions(provider=provider, protect=settings.protect)
+    Installation("tekton", [design.adopted(manifest) if settings.adopt else manifest for manifest in fitting], options)
+    if settings.seccomp_profile:
+        # It holds nothing that anybody could miss.
+        SeccompProfile(settings.seccomp_profile, pulumi.ResourceOptions(provider=provider))
     pulumi.export("pipelines", settings.pipelines.version)
     pulumi.export("triggers", settings.triggers.version)
 

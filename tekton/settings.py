@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import pulumi
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from tekton import versions
@@ -79,6 +79,34 @@ class Controller(Model):
     burst: int = Field(default=100, ge=1, le=1000)
 
 
+def _image(given: Any) -> Any:
+    """Read an image's name from a file that holds nothing else, as the other stacks do."""
+    if not isinstance(given, dict):
+        return given
+    if list(given) != ["file"] or not isinstance(given["file"], str):
+        raise ValueError("the name of an image, or `{file: PATH}`")
+    try:
+        return Path(given["file"]).expanduser().read_text().strip()
+    except OSError as error:
+        raise ValueError(f"the name of an image, or a file with it; {error}") from error
+
+
+class SeccompProfile(Model):
+    """The seccomp profile for image builds, written on nodes."""
+
+    image: Annotated[str, BeforeValidator(_image)] = Field(
+        description="an image with `sh`, `cp` and `sleep`, by digest: `base` of `python -m images`, or busybox",
+        pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$",
+    )
+    folder: str = Field(
+        default="/var/lib/kubelet/seccomp",
+        description="the kubelet's folder of profiles: `seccomp` below its `--root-dir`",
+        pattern=r"^(/[\w-][\w.-]*)+/seccomp$",
+    )
+    node_selector: dict[str, str] = Field(default_factory=dict, description="labels of the nodes that build; default all")
+    tolerations: tuple[dict[str, Any], ...] = Field(default=(), description="taints of such nodes that do not matter here")
+
+
 class Settings(Model):
     """All settings of the stack."""
 
@@ -87,6 +115,7 @@ class Settings(Model):
     triggers: Triggers
     images: str | None = Field(default=None, description="file: image in the manifests to the image to run instead")
     controller: Controller = Field(default_factory=Controller)
+    seccomp_profile: SeccompProfile | None = Field(default=None, description="write the profile for image builds on nodes")
     adopt: bool = Field(default=False, description="take over a Tekton that is there already")
     protect: bool = Field(default=True, description="refuse to destroy the stack")
 

@@ -1,6 +1,6 @@
 """Small programs for the policy pack to judge, each with an object or two, as a stack would declare them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pulumi
@@ -51,11 +51,11 @@ def pod(template: dict[str, Any] | None = None, **container: Any) -> Program:
     return lambda: k8s.batch.v1.Job("job", metadata={"name": "j"}, spec={"template": {"spec": spec | (template or {})}})
 
 
-def opening(*to: dict[str, Any]) -> Program:
+def opening(*to: dict[str, Any], ports: Sequence[dict[str, Any]] = ({"port": 443},)) -> Program:
     spec = {
         "podSelector": {},
         "policyTypes": ["Egress"],
-        "egress": [{"ports": [{"port": 443}]} | ({"to": [*to]} if to else {})],
+        "egress": [{"ports": [*ports]} | ({"to": [*to]} if to else {})],
     }
     return lambda: k8s.networking.v1.NetworkPolicy("o", metadata={"name": "o"}, spec=spec)
 

@@ -204,6 +204,8 @@ def test_one_that_admits_other_pods_than_it_should_ends_the_update(
     [
         ("workload", "kube-system", "is a namespace of the cluster itself"),
         ("delivery", "default", "is a namespace of the cluster itself"),
+        ("delivery", "openshift-pipelines", "is a namespace of the cluster itself"),
+        ("workload", "openshift-dns", "is a namespace of the cluster itself"),
         ("delivery", "shop-qa", "is the workload namespace of qa"),
         ("workload", "builds", "is the delivery namespace of qa"),
     ],
@@ -211,6 +213,7 @@ def test_one_that_admits_other_pods_than_it_should_ends_the_update(
 def test_a_namespace_is_used_for_one_thing(role: str, name: str, says: str) -> None:
     changed = config()
     changed["environments"][1]["namespaces"][role]["name"] = name
+    changed["cluster"] |= {"dns": {"namespace": "openshift-dns"}, "tektonNamespace": "openshift-pipelines"}
     with pytest.raises(SettingsError, match=rf"environments\[1\].namespaces.{role}.name = .{name}.: {says}; choose another"):
         record_config(changed)
 

@@ -7,6 +7,7 @@ import pytest
 from components.conventions import CA_BUNDLE
 from components.credential import BY_VOLUME
 from components.network import port
+from offline.policy import violations
 from tests.support import STACKS, Declared, Object, both_environments, record_config, shipped_config
 
 TASK = "tekton.dev/pipelineTask"
@@ -61,8 +62,40 @@ def test_only_the_cluster_dns_is_open_to_all(stack: Declared) -> None:
     for item in stack.all("NetworkPolicy"):
         if item["spec"]["podSelector"] == {} and "egress" in item["spec"]:
             assert item["metadata"]["name"] == "all-to-dns"
-            (rule,) = item["spec"]["egress"]
-            assert rule["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
+            pods, *resolvers = item["spec"]["egress"]
+            (peer,) = pods["to"]
+            where = "openshift-dns" if stack.recording.stack == "everything" else "kube-system"
+            assert peer == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": where}}}
+            assert len(resolvers) == (stack.recording.stack == "everything"), "only what the settings name"
+
+
+CLUSTER = {
+    "apiServerPorts": [443, 8443],
+    "dns": {"namespace": "openshift-dns", "port": 5353, "addresses": ["169.254.20.10", "fd00:96::a"]},
+    "tektonNamespace": "openshift-pipelines",
+}
+
+
+def test_the_name_service_is_where_the_settings_say() -> None:
+    stack = record_config(shipped_config("staging") | {"cluster": CLUSTER})
+    for namespace in ("staging", "staging-ci"):
+        pods, resolvers = policies(stack, namespace)["all-to-dns"]["egress"]
+        assert pods["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}}}]
+        ports = {(item["protocol"], item["port"]) for item in pods["ports"]}
+        assert ports == {(protocol, number) for protocol in ("UDP", "TCP") for number in (53, 5353)}
+        assert resolvers["to"] == [{"ipBlock": {"cidr": "169.254.20.10/32"}}, {"ipBlock": {"cidr": "fd00:96::a/128"}}]
+        assert {item["port"] for item in resolvers["ports"]} == {53}, "beside them is what hands out a node's credentials"
+    assert [found.message for found in violations(stack.recording)] == []
+
+
+def test_the_api_server_and_tekton_are_where_the_settings_say() -> None:
+    stack = record_config(shipped_config("staging") | {"cluster": CLUSTER})
+    listener = {"eventlistener": "chespirito-github-el"}
+    assert reached(stack, "staging-ci", listener) - {5353} == {443, 8443}
+    assert reached(stack, "staging-ci", {"app.kubernetes.io/component": "pruner"}) - {5353} == {443, 8443}
+    (rule,) = policies(stack, "staging-ci")["listener-to-interceptors"]["egress"]
+    (peer,) = rule["to"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "openshift-pipelines"}
 
 
 API, GIT, FORGE, REGISTRY, QUARANTINE = {443, 6443}, {2222}, {3000}, {5000}, {5001}

@@ -38,12 +38,22 @@ KUBECONFIG = "apiVersion: v1\nkind: Config\nclusters: []\n"
 PRIVATE_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"
 TOKEN = "ghp_" + "a1B2" * 9
 
+DNS = [{"protocol": "UDP", "port": 53}]
+
 BROKEN: list[tuple[str, Program, str]] = [
     ("named-openings", opening(), "NetworkPolicy o: spec.egress[0].to: empty, which is everywhere"),
     ("named-openings", opening(block("0.0.0.0/0")), "ipBlock: 0.0.0.0/0 has 10.0.0.0/8, 100.64.0.0/10,"),
     ("named-openings", opening(block("0.0.0.0/0", "10.0.0.0/8", "169.254.0.0/16")), "has 100.64.0.0/10, 172.16.0.0/12"),
     ("named-openings", opening(block("::/0")), "spec.egress[0].to[0].ipBlock: ::/0 has fc00::/7"),
     ("named-openings", opening(block("10.1.0.0/16"), block("169.254.169.254/32")), "to[1].ipBlock: 169.254.169.254/32 has"),
+    ("named-openings", opening(block("169.254.20.0/24"), ports=DNS), "to[0].ipBlock: 169.254.20.0/24 has"),
+    ("named-openings", opening(block("127.0.0.1/32"), ports=DNS), "to[0].ipBlock: 127.0.0.1/32 has"),
+    (
+        "named-openings",
+        opening(block("169.254.169.254/32"), ports=[*DNS, {"port": 80}]),
+        "to[0].ipBlock: 169.254.169.254/32",
+    ),
+    ("named-openings", opening(block("169.254.169.254/32"), ports=[{"port": 53, "endPort": 80}]), "to[0].ipBlock: 169.254"),
     ("named-openings", opening(block("fd00::/8")), "fd00::/8 has fd00:ec2::254/128, fd20:ce::254/128 in it"),
     ("named-rights", role(verbs=["*"]), "Role r: rules[0].verbs: '*' also grants"),
     ("named-rights", role(resources=["*"]), "rules[0].resources: '*' also grants"),
@@ -175,6 +185,7 @@ KEPT: list[tuple[str, Program]] = [
     ("named-openings", opening(block("10.1.0.0/16"), block("140.82.112.0/20"), block("2606:50c0::/32"))),
     ("named-openings", opening(block("10.0.0.0/8"), block("fd00::/8", "fd00:ec2::/32", "fd20:ce::/32"))),
     ("named-openings", opening({"podSelector": {}}, *public())),
+    ("named-openings", opening(block("169.254.20.10/32"), ports=DNS)),
     ("named-rights", role()),
     ("named-rights", role(resources=["secrets"], resourceNames=["mine"])),
     ("named-rights", binding()),

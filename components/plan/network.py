@@ -27,8 +27,7 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         proxy=_destination(builds.proxy) if builds and builds.proxy else None,
         internet=builds is not None and builds.internet is True,
         source=_destination(source) if source else None,
-        api_server=settings.cluster.api_server_addresses,
-        own=settings.cluster.own_addresses,
+        cluster=settings.cluster,
         smoke_checked={
             each.name: None if each.existing else each.port for each in applications if each.smoke_check and each.port
         },

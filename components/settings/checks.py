@@ -28,7 +28,7 @@ def inconsistencies(settings: Settings) -> Iterator[str]:
     yield from _repositories(applications)
     yield from _tests(settings)
     yield from names_in_use(settings)
-    yield from namespace_inconsistencies(environments)
+    yield from namespace_inconsistencies(environments, settings.cluster)
     delivery_namespaces = {environment.delivery_namespace for environment in environments}
     names = [application.name for application in applications]
     for index, environment in enumerate(environments):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.alias_generators import to_camel
 
-from components.addresses import is_nameable
+from components.addresses import is_nameable, is_resolver
 from components.settings.errors import SOURCE_ARM, TEXT_ARM
 from components.settings.form import (
     Form,
@@ -118,6 +118,14 @@ AddressRange = Annotated[
         "none of loopback, link-local, multicast or a cloud's metadata",
         is_nameable,
         {"pattern": "^[0-9a-f.:]+(/[0-9]+)?$", "patternErrorMessage": "must be a range of addresses such as 10.20.0.0/16"},
+    ),
+]
+Resolver = Annotated[
+    str,
+    Form(
+        "one address without a `/`, and none of loopback or multicast",
+        is_resolver,
+        {"pattern": "^[0-9a-f.:]+$", "patternErrorMessage": "must be one address such as 169.254.20.10"},
     ),
 ]
 Cpu = Annotated[str, matching(r"[1-9][0-9]*m?|[0-9]+\.[0-9]+", 'cores as text: `500m`, `"1"` or `"0.5"`')]

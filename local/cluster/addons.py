@@ -11,7 +11,6 @@ from string import Template
 from local.cluster.health import listens
 from local.cluster.names import (
     COREDNS,
-    DNS_ADDRESS,
     DNS_DOMAIN,
     HOST_NAMES,
     LOCAL_PATH,
@@ -31,7 +30,9 @@ def render(machine: Machine, images: Mapping[str, str], neighbour: Neighbour | N
     """All manifests with this cluster's values; `images` is name → reference."""
     values = {
         "hosts": hosts(machine.node_ip, neighbour),
-        "dns_address": DNS_ADDRESS,
+        "dns_address": machine.shape.dns_address,
+        "dns_namespace": machine.shape.dns_namespace,
+        "dns_port": machine.shape.dns_port,
         "dns_domain": DNS_DOMAIN,
         "volumes": machine.layout.pods / "volumes",
         "coredns": images[COREDNS],
@@ -87,8 +88,8 @@ def pending(machine: Machine, namespace: Namespace) -> list[str]:
         if condition not in conditions.get((kind, name), set())
     ]
     # The conditions may be those from before a reboot.
-    if not listens(namespace, DNS_ADDRESS, 53):
-        missing.append(f"the name service at {DNS_ADDRESS}")
+    if not listens(namespace, machine.shape.dns_address, 53):
+        missing.append(f"the name service at {machine.shape.dns_address}")
     return missing
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from local.cluster.files import write
-from local.cluster.names import API_PORT, DNS_DOMAIN, POD_NETWORK, SERVICE_NETWORK, Machine
+from local.cluster.names import DNS_DOMAIN, Machine
 from local.cluster.processes import clean_environment
 from local.errors import UserError
 from local.tools import TOOLS
@@ -16,12 +16,12 @@ KUBEADM_API = "kubeadm.k8s.io/v1beta4"
 
 def kubeadm_config(machine: Machine) -> str:
     """What kubeadm has to know; it makes certificates only, so most of its settings do not matter."""
-    layout = machine.layout
+    layout, shape = machine.layout, machine.shape
     documents = [
         {
             "apiVersion": KUBEADM_API,
             "kind": "InitConfiguration",
-            "localAPIEndpoint": {"advertiseAddress": machine.node_ip, "bindPort": API_PORT},
+            "localAPIEndpoint": {"advertiseAddress": machine.node_ip, "bindPort": shape.api_port},
             "nodeRegistration": {"name": machine.node, "criSocket": f"unix://{layout.containerd_socket}"},
         },
         {
@@ -31,8 +31,12 @@ def kubeadm_config(machine: Machine) -> str:
             "clusterName": layout.context,
             "certificatesDir": str(layout.pki),
             "encryptionAlgorithm": "ECDSA-P256",
-            "controlPlaneEndpoint": f"{machine.node_ip}:{API_PORT}",
-            "networking": {"serviceSubnet": SERVICE_NETWORK, "podSubnet": POD_NETWORK, "dnsDomain": DNS_DOMAIN},
+            "controlPlaneEndpoint": f"{machine.node_ip}:{shape.api_port}",
+            "networking": {
+                "serviceSubnet": shape.service_network,
+                "podSubnet": shape.pod_network,
+                "dnsDomain": DNS_DOMAIN,
+            },
         },
     ]
     return yaml.safe_dump_all(documents, sort_keys=False)

@@ -23,7 +23,7 @@ from local.cluster import (
     registry,
     wire,
 )
-from local.cluster.names import DEFAULT_NAME, IMAGES, PAUSE, POD_FOLDERS, Layout, Machine
+from local.cluster.names import DEFAULT_NAME, EMBEDDED, IMAGES, PAUSE, POD_FOLDERS, SHAPES, Layout, Machine, Shape
 from local.cluster.network import Link, Namespace, choose, routed
 from local.cluster.processes import Component, Processes, StoppedError, stop
 from local.errors import UserError
@@ -37,8 +37,13 @@ READY_WITHIN = 120.0
 class Cluster:
     """One cluster of this checkout, running or not."""
 
-    def __init__(self, name: str = DEFAULT_NAME) -> None:
+    def __init__(self, name: str = DEFAULT_NAME, shape: Shape | None = None) -> None:
+        """A cluster keeps the `shape` that it was made in; by default that of the embedded one."""
         self.layout = Layout(name)
+        made = self._shape_file.read_text().strip() if self._shape_file.exists() else None
+        self.shape = SHAPES[made] if made else shape or EMBEDDED
+        if shape and shape != self.shape:
+            raise UserError(f"The cluster {name} is there in another form, {made}. Remove it first: make down")
         self._namespace = Namespace(self.layout.id)
         self._processes = Processes(self.layout, self._namespace)
 
@@ -147,7 +152,11 @@ class Cluster:
         archives.load(self._machine(tools.ensure(["containerd"], Progress())), paths)
 
     def _machine(self, folders: Mapping[str, Path]) -> Machine:
-        return Machine(self.layout, self.node_ip, folders)
+        return Machine(self.layout, self.node_ip, folders, self.shape)
+
+    @property
+    def _shape_file(self) -> Path:
+        return self.layout.state / "shape"
 
     @property
     def _link_file(self) -> Path:
@@ -226,10 +235,11 @@ class Cluster:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._link_file.exists():
             self._link_file.write_text(str(choose(self.layout.id, routed()).network))
-        machine = Machine(self.layout, self.node_ip, folders)
+        self._shape_file.write_text(self.shape.name + "\n")
+        machine = self._machine(folders)
         if not self._namespace.exists():
             with progress.step(f"Create the network namespace {self.layout.id}"):
-                self._namespace.create(self._link())
+                self._namespace.create(self._link(), self.shape)
         if neighbour:
             wire.connect(self._namespace, self.node_ip, neighbour)
         host.record()

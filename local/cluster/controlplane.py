@@ -1,7 +1,7 @@
 """etcd, the API server, the controller manager and the scheduler."""
 
 from local.cluster.health import answers
-from local.cluster.names import API_PORT, POD_NETWORK, SERVICE_NETWORK, Machine
+from local.cluster.names import Machine
 from local.cluster.network import Namespace
 from local.cluster.processes import Component
 
@@ -44,8 +44,8 @@ def apiserver(machine: Machine, namespace: Namespace) -> Component:
     pki = machine.layout.pki
     flags = _flags(
         advertise_address=machine.node_ip,
-        secure_port=API_PORT,
-        service_cluster_ip_range=SERVICE_NETWORK,
+        secure_port=machine.shape.api_port,
+        service_cluster_ip_range=machine.shape.service_network,
         etcd_servers="https://127.0.0.1:2379",
         etcd_cafile=pki / "etcd/ca.crt",
         etcd_certfile=pki / "apiserver-etcd-client.crt",
@@ -84,7 +84,7 @@ def controller_manager(machine: Machine, namespace: Namespace) -> Component:
         authorization_kubeconfig=kubeconfig,
         bind_address="127.0.0.1",
         leader_elect="false",
-        cluster_cidr=POD_NETWORK,
+        cluster_cidr=machine.shape.pod_network,
         client_ca_file=pki / "ca.crt",
         requestheader_client_ca_file=pki / "front-proxy-ca.crt",
         root_ca_file=pki / "ca.crt",

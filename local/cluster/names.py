@@ -9,13 +9,8 @@ from pathlib import Path
 from local.errors import UserError
 from local.paths import CLUSTERS, SECRETS
 
-# Seen inside the cluster's namespace only, so every cluster can have the same.
-POD_NETWORK = "10.244.0.0/16"
-SERVICE_NETWORK = "10.96.0.0/16"
-DNS_ADDRESS = "10.96.0.10"
 DNS_DOMAIN = "cluster.local"
 
-API_PORT = 6443
 REGISTRY = "registry.internal:5000"
 QUARANTINE = "quarantine.internal:5001"
 # What pods find at the node's address, unless another cluster's node has it.
@@ -35,6 +30,38 @@ POD_FOLDERS = Path("/var/lib/tekton-delivery")
 
 DEFAULT_NAME = "local"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What each cluster has in its own way. Seen inside its network namespace only, so two clusters may have the same."""
+
+    name: str
+    pod_network: str = "10.244.0.0/16"
+    service_network: str = "10.96.0.0/16"
+    dns_address: str = "10.96.0.10"
+    dns_namespace: str = "kube-system"
+    dns_port: int = 53
+    """Where its pods listen; the Service has port 53 in each case."""
+    api_port: int = 6443
+    seccomp_profiles: bool = True
+    """Whether the node has the profile for image builds from the start."""
+
+
+EMBEDDED = Shape("embedded")
+# As somebody else's: nothing of this project on the node, and otherwise all that a cluster may have otherwise. DNS is as on
+# OpenShift, the API server's port is minikube's, the range of Services as on EKS.
+PLAIN = Shape(
+    "plain",
+    pod_network="10.61.0.0/16",
+    service_network="172.20.0.0/16",
+    dns_address="172.20.0.53",
+    dns_namespace="openshift-dns",
+    dns_port=5353,
+    api_port=8443,
+    seccomp_profiles=False,
+)
+SHAPES = {shape.name: shape for shape in (EMBEDDED, PLAIN)}
 
 
 @dataclass(frozen=True)
@@ -114,6 +141,7 @@ class Machine:
     layout: Layout
     node_ip: str
     tools: Mapping[str, Path]
+    shape: Shape = EMBEDDED
 
     @property
     def node(self) -> str:
@@ -121,7 +149,7 @@ class Machine:
 
     @property
     def api(self) -> str:
-        return f"https://{self.node_ip}:{API_PORT}"
+        return f"https://{self.node_ip}:{self.shape.api_port}"
 
     def binary(self, tool: str, name: str) -> str:
         return str(self.tools[tool] / name)

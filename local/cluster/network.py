@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TypeVar
 
-from local.cluster.names import POD_NETWORK, SERVICE_NETWORK
+from local.cluster.names import Shape
 from local.errors import UserError
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Namespace:
         """The words before a command that run it inside. (`ip netns exec` would hide the cgroup mounts.)"""
         return ["nsenter", f"--net={self.path}"]
 
-    def create(self, link: Link) -> None:
+    def create(self, link: Link, shape: Shape) -> None:
         """Make the namespace, the wire and the routes, from whatever is left of an earlier attempt."""
         self.delete()
         taken = [network for network in routed() if network.overlaps(link.network)]
@@ -92,12 +92,12 @@ class Namespace:
             ("address", "add", f"{link.node}/30", "dev", "eth0"),
             ("link", "set", "eth0", "up"),
             # Connections that the node itself makes to a Service need a route before kube-proxy rewrites them.
-            ("route", "add", SERVICE_NETWORK, "dev", "lo", "src", link.node),
+            ("route", "add", shape.service_network, "dev", "lo", "src", link.node),
             ("route", "add", "unreachable", "default"),
         ):
             self._run("ip", *command)
         # Pods answer the host (NodePorts) but never call it: a pod with somebody's pull request finds no host service.
-        outward = ["-s", POD_NETWORK, "-o", "eth0", "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"]
+        outward = ["-s", shape.pod_network, "-o", "eth0", "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"]
         self._run("iptables", "-w", "-A", "FORWARD", *outward)
 
     def outdated(self) -> bool:

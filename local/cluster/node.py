@@ -9,7 +9,7 @@ import yaml
 from local.cluster import cgroups
 from local.cluster.files import write
 from local.cluster.health import answers
-from local.cluster.names import DNS_ADDRESS, DNS_DOMAIN, POD_FOLDERS, POD_NETWORK, QUARANTINE, REGISTRY, Machine
+from local.cluster.names import DNS_DOMAIN, POD_FOLDERS, QUARANTINE, REGISTRY, Machine
 from local.cluster.network import Namespace
 from local.cluster.processes import Component, clean_environment
 from local.errors import UserError
@@ -95,7 +95,7 @@ def cni_config(machine: Machine) -> dict[str, object]:
     """
     ipam = {
         "type": "host-local",
-        "ranges": [[{"subnet": POD_NETWORK}]],
+        "ranges": [[{"subnet": machine.shape.pod_network}]],
         "routes": [{"dst": "0.0.0.0/0"}],
         "dataDir": str(machine.layout.runtime / "cni"),
     }
@@ -111,7 +111,7 @@ def kubelet(machine: Machine, namespace: Namespace) -> Component:
     folder = layout.state / "kubelet"
     config = write(folder / "config.yaml", yaml.safe_dump(kubelet_config(machine), sort_keys=False))
     # Pods get the cluster's names, never the host's name servers and search domains.
-    write(folder / "resolv.conf", f"nameserver {DNS_ADDRESS}\n")
+    write(folder / "resolv.conf", f"nameserver {machine.shape.dns_address}\n")
     argv = (
         machine.binary("kubernetes", "kubelet"),
         f"--config={config}",
@@ -141,7 +141,7 @@ def kubelet_config(machine: Machine) -> dict[str, object]:
         "cgroupRoot": f"/{layout.id}",
         "failCgroupV1": False,
         "failSwapOn": False,
-        "clusterDNS": [DNS_ADDRESS],
+        "clusterDNS": [machine.shape.dns_address],
         "clusterDomain": DNS_DOMAIN,
         "resolvConf": str(folder / "resolv.conf"),
         "maxPods": 250,
@@ -162,7 +162,7 @@ def kube_proxy(machine: Machine, namespace: Namespace) -> Component:
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": str(layout.kubeconfigs / "kube-proxy.conf")},
         "mode": "iptables",
-        "clusterCIDR": POD_NETWORK,
+        "clusterCIDR": machine.shape.pod_network,
         "hostnameOverride": machine.node,
         "nodePortAddresses": [f"{machine.node_ip}/32"],
         "iptables": {"localhostNodePorts": False},
@@ -195,6 +195,6 @@ def prepare(machine: Machine) -> None:
     machine.layout.runtime.mkdir(mode=0o755, exist_ok=True)
     for folder in (POD_FOLDERS, machine.layout.pods):
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if SECCOMP_PROFILES.is_dir():
+    if machine.shape.seccomp_profiles and SECCOMP_PROFILES.is_dir():
         shutil.copytree(SECCOMP_PROFILES, machine.layout.pods / "kubelet/seccomp/tekton-delivery", dirs_exist_ok=True)
     cgroups.create(machine.layout.id)

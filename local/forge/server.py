@@ -11,7 +11,7 @@ from typing import Protocol
 
 import httpx
 
-from local.cluster.names import SERVICE_NETWORK
+from local.cluster.names import EMBEDDED
 from local.cluster.network import POOL
 from local.errors import UserError
 from local.forge import secret_files
@@ -131,7 +131,7 @@ class Forge:
                 # The form that Gitea demands of the last of them.
                 text = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
                 secret_files.write(self.state / name, text)
-        config = Config(address=self._host.node_ip, webhook_targets=(str(POOL), SERVICE_NETWORK)).render()
+        config = Config(address=self._host.node_ip, webhook_targets=(str(POOL), EMBEDDED.service_network)).render()
         if not (self.state / "app.ini").exists() or (self.state / "app.ini").read_text() != config:
             secret_files.write(self.state / "app.ini", config)
         for path in (self.state, *self.state.iterdir()):

@@ -52,6 +52,7 @@ def _needs(name: str, stack: Stack, declared: tuple[Manifest, ...]) -> Needs:
         stack=name,
         kubeconfig=plan.provider.get("kubeconfig"),
         context=settings.cluster.context,
+        cluster=settings.cluster,
         objects=declared,
         builds=build is not None,
         process_sandbox=build is not None and build.process_sandbox,

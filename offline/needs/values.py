@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.settings.cluster import Cluster
+
 Manifest = dict[str, Any]
 PULL, PUSH, DELETE = "pull", "push", "delete"
 EVERYTHING = (PULL, PUSH, DELETE)
@@ -125,6 +127,8 @@ class Needs:
     stack: str
     kubeconfig: str | None
     context: str | None
+    cluster: Cluster
+    """Where it has its API server, its name service and Tekton."""
     objects: tuple[Manifest, ...] = field(repr=False)
     """What it declares, with the secrets that could be read."""
     builds: bool

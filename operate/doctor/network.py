@@ -59,7 +59,7 @@ def rows(needs: Needs, namespace: Throwaway) -> Iterator[Row]:
     api, base = namespace.api, f"/apis/networking.k8s.io/v1/namespaces/{namespace.name}/networkpolicies"
     openings = _openings(needs)
     try:
-        for name, policy in (closed({"matchLabels": _ASKS}) | openings).items():
+        for name, policy in (closed(needs.cluster, {"matchLabels": _ASKS}) | openings).items():
             api.create(base, {"metadata": {"name": name}, "spec": policy | {"podSelector": {"matchLabels": _ASKS}}})
         namespace.start("answers", _pod(needs, _ANSWER))
         answers, kept = namespace.ended("answers", ready=True)
@@ -143,7 +143,7 @@ def _reached(
     nameless = {target: host for target, host in named.items() if "address" not in held[target]}
     if nameless and nameless.keys() == named.keys():
         said = held[next(iter(nameless))]["error"]
-        mend = "the cluster's DNS has to answer in kube-system on port 53, which is what `all-to-dns` opens"
+        mend = "cluster.dns says where the name service answers, which is what `all-to-dns` opens"
         yield wrong("pods find names under default-deny", said, mend)
         return
     yield fine("pods find names under default-deny", ", ".join(sorted(set(named.values()) - set(nameless.values()))))

@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 
 from components.environment import POD_SECURITY
-from components.network import INTERCEPTORS_NAMESPACE as NAMESPACE
 from offline.needs.values import Needs
 from operate.doctor.api import Api, RefusedError
 from operate.doctor.rows import Row, advised, fine, unknown, wrong
@@ -32,23 +31,23 @@ _UNRELEASED = "devel"
 def rows(needs: Needs, api: Api) -> Iterator[Row]:
     """Yield what there is to say of Tekton."""
     for part in PARTS:
-        yield version(part, api)
-        yield from deployments(part, api)
+        yield version(part, needs, api)
+        yield from deployments(part, needs, api)
     yield from interceptors(needs, api)
     yield from flags(needs, api)
     yield from defaults(needs, api)
 
 
-def version(part: str, api: Api) -> Row:
+def version(part: str, needs: Needs, api: Api) -> Row:
     """Compare the version of a part with what stacks need, and with what is known to have holes."""
     info, least, _ = PARTS[part]
     what = f"Tekton {part} {told(least[:2])} or newer"
     try:
-        found = api.find(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{info}")
+        found = api.find(f"/api/v1/namespaces/{needs.cluster.tekton_namespace}/configmaps/{info}")
     except RefusedError as error:
         return unknown(what, str(error))
     if found is None:
-        return wrong(what, f"there is no ConfigMap {NAMESPACE}/{info}", _INSTALL)
+        return wrong(what, f"there is no ConfigMap {needs.cluster.tekton_namespace}/{info}", _INSTALL)
     text = str((found.get("data") or {}).get("version"))
     number = parsed(text)
     if number is None:
@@ -63,19 +62,23 @@ def version(part: str, api: Api) -> Row:
     return fine(what, text)
 
 
-def deployments(part: str, api: Api) -> Iterator[Row]:
+def deployments(part: str, needs: Needs, api: Api) -> Iterator[Row]:
     """Yield whether the controllers and webhooks of a part run."""
     for name in PARTS[part][2]:
         what = f"{name} runs"
         try:
-            found = api.find(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}")
+            found = api.find(f"/apis/apps/v1/namespaces/{needs.cluster.tekton_namespace}/deployments/{name}")
         except RefusedError as error:
             yield unknown(what, str(error))
             continue
         if found is None:
-            yield wrong(what, f"there is no such Deployment in {NAMESPACE}", _INSTALL)
+            yield wrong(what, f"there is no such Deployment in {needs.cluster.tekton_namespace}", _INSTALL)
         elif not found.get("status", {}).get("availableReplicas"):
-            yield wrong(what, "none of its pods is available", f"kubectl describe deployment {name} --namespace {NAMESPACE}")
+            yield wrong(
+                what,
+                "none of its pods is available",
+                f"kubectl describe deployment {name} --namespace {needs.cluster.tekton_namespace}",
+            )
         else:
             yield fine(what)
 
@@ -92,7 +95,7 @@ def interceptors(needs: Needs, api: Api) -> Iterator[Row]:
         if found is None:
             yield wrong(what, "it is not there", "install the core interceptors of Triggers (docs/tekton.md)")
         elif not found["spec"].get("clientConfig", {}).get("caBundle"):
-            mend = f"kubectl rollout restart deployment tekton-triggers-core-interceptors --namespace {NAMESPACE}"
+            mend = f"kubectl rollout restart deployment tekton-triggers-core-interceptors --namespace {needs.cluster.tekton_namespace}"
             yield wrong(what, "it has no certificate, so listeners cannot ask it", mend)
         else:
             yield fine(what)
@@ -110,7 +113,7 @@ def _interceptors(value: Any) -> Iterator[str]:
 
 def flags(needs: Needs, api: Api) -> Iterator[Row]:
     """Yield the feature flags that are not as in `tekton/design.py`; one of them decides whether runs are admitted."""
-    found = yield from _config("feature-flags", api)
+    found = yield from _config("feature-flags", needs, api)
     if found is None:
         return
     delivery = {each["metadata"]["namespace"] for each in needs.of_kind("Task")}
@@ -123,7 +126,7 @@ def flags(needs: Needs, api: Api) -> Iterator[Row]:
     for name, wanted in FEATURE_FLAGS.items():
         there = found.get(name)
         what = f"Tekton's flag {name} is {wanted}"
-        mend = _patch("feature-flags", {name: wanted})
+        mend = _patch("feature-flags", needs, {name: wanted})
         if there == wanted:
             yield fine(what)
         elif name == "set-security-context" and restricted:
@@ -148,14 +151,14 @@ _COSTS = {
 
 def defaults(needs: Needs, api: Api) -> Iterator[Row]:
     """Yield what a cluster gives all pods of Tekton that the stack's would be refused for, or fail by."""
-    found = yield from _config("config-defaults", api)
+    found = yield from _config("config-defaults", needs, api)
     if found is None:
         return
     given = {entry["name"] for task in needs.of_kind("Task") for step in task["spec"]["steps"] for entry in step["env"]}
     forbidden = sorted(given & {name.strip() for name in str(found.get("default-forbidden-env") or "").split(",")})
     what = "Tekton's defaults forbid no variable of a step"
     if forbidden:
-        mend = f"take them out of default-forbidden-env in {NAMESPACE}/config-defaults"
+        mend = f"take them out of default-forbidden-env in {needs.cluster.tekton_namespace}/config-defaults"
         yield wrong(what, f"default-forbidden-env has {', '.join(forbidden)}", mend)
     else:
         yield fine(what)
@@ -166,25 +169,26 @@ def defaults(needs: Needs, api: Api) -> Iterator[Row]:
         template = {}
     odd = sorted(set(template) & {"hostNetwork", "hostUsers", "volumes", "securityContext", "automountServiceAccountToken"})
     if odd:
-        said = f"default-pod-template of {NAMESPACE}/config-defaults has {', '.join(odd)}; runs that say nothing else get it"
-        yield advised(what, said, _patch("config-defaults", {"default-pod-template": None}))
+        said = f"default-pod-template of {needs.cluster.tekton_namespace}/config-defaults has {', '.join(odd)}; runs that say nothing else get it"
+        yield advised(what, said, _patch("config-defaults", needs, {"default-pod-template": None}))
     else:
         yield fine(what)
 
 
-def _config(name: str, api: Api) -> Any:
+def _config(name: str, needs: Needs, api: Api) -> Any:
     """Return the data of one of Tekton's ConfigMaps; None after a row that says why not."""
     what = f"Tekton's ConfigMap {name}"
     try:
-        found = api.find(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{name}")
+        found = api.find(f"/api/v1/namespaces/{needs.cluster.tekton_namespace}/configmaps/{name}")
     except RefusedError as error:
         yield unknown(what, str(error))
         return None
     if found is None:
-        yield wrong(what, f"it is not in {NAMESPACE}", _INSTALL)
+        yield wrong(what, f"it is not in {needs.cluster.tekton_namespace}", _INSTALL)
         return None
     return found.get("data") or {}
 
 
-def _patch(name: str, data: dict[str, str | None]) -> str:
-    return f"kubectl patch configmap {name} --namespace {NAMESPACE} --type merge --patch '{json.dumps({'data': data})}'"
+def _patch(name: str, needs: Needs, data: dict[str, str | None]) -> str:
+    patch, namespace = json.dumps({"data": data}), needs.cluster.tekton_namespace
+    return f"kubectl patch configmap {name} --namespace {namespace} --type merge --patch '{patch}'"

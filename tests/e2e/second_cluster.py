@@ -2,11 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from local import pulumi_stacks, second_cluster
 from local.cluster import Cluster
+from local.cluster.names import PLAIN
+from local.cluster.network import POOL
 from local.demo import DEPLOYMENT
 from local.forge import secret_files
 from local.forge.setup import REPOSITORY
@@ -15,6 +18,13 @@ from local.machine import LISTENER
 from local.paths import ROOT
 from tests.e2e.world import World
 
+# What differs from most clusters, besides where it is.
+CLUSTER = {
+    "kubeconfig": f".local/cluster/{second_cluster.NAME}/kubeconfig",
+    "apiServerAddresses": [str(IPv4Network(PLAIN.service_network)[1]), str(POOL)],
+    "apiServerPorts": [443, PLAIN.api_port],
+    "dns": {"namespace": PLAIN.dns_namespace, "port": PLAIN.dns_port},
+}
 LISTENER_SERVICE = "from-the-forge"
 
 
@@ -78,7 +88,7 @@ def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
     logins = Cluster(second_cluster.NAME).layout.secrets / "registry"
     settings["forge"]["token"] = {"file": str(folder / "forge-token")}
     settings["forge"]["ssh"]["privateKey"] = {"file": str(folder / "id_ed25519")}
-    settings["cluster"] = {"kubeconfig": f".local/cluster/{second_cluster.NAME}/kubeconfig"}
+    settings["cluster"] = CLUSTER
     settings["sourceRegistry"] = settings["registry"] | {"host": second_cluster.STAGING_REGISTRY}
     settings["registry"] = {
         "host": "registry.internal:5000",
@@ -88,8 +98,8 @@ def elsewhere(settings: dict[str, Any], world: World, folder: Path) -> None:
     }
 
 
-def listener_service() -> dict[str, Any]:
-    """What an ingress is elsewhere: the forge's way to the listener."""
-    port = {"port": 8080, "targetPort": 8080, "nodePort": second_cluster.LISTENER_PORT}
-    selector = {"eventlistener": LISTENER.removeprefix("el-")}
+def listener_service(name: str = LISTENER, number: int = second_cluster.LISTENER_PORT) -> dict[str, Any]:
+    """What an ingress is elsewhere: the forge's way to a listener."""
+    port = {"port": 8080, "targetPort": 8080, "nodePort": number}
+    selector = {"eventlistener": name.removeprefix("el-")}
     return {"metadata": {"name": LISTENER_SERVICE}, "spec": {"type": "NodePort", "selector": selector, "ports": [port]}}

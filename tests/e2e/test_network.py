@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from local.cluster.health import listens
-from local.cluster.names import POD_NETWORK
+from local.cluster.names import EMBEDDED
 from local.cluster.network import Namespace
 from local.kubernetes_api import wait_until
 from local.machine import LISTENER
@@ -32,7 +32,7 @@ from tests.e2e.world import World
 METADATA = "169.254.169.254"
 # Beside the range in which the stacks say that forge and registries are: a private neighbour, and the internet.
 ELSEWHERE = {"neighbour": "10.77.0.1", "internet": "140.82.112.3"}
-GATEWAY = str(IPv4Network(POD_NETWORK)[1])
+GATEWAY = str(IPv4Network(EMBEDDED.pod_network)[1])
 NODE = {"api-server": 6443, "kubelet": 10250, "registry": 5000, "quarantine": 5001, "forge": 3000, "git": 2222}
 # What pull-request code needs: by these ports, on the addresses that the stacks name.
 OPEN = {2222, 5001}

@@ -1,7 +1,8 @@
 """Staging on one cluster, production on a second one with a registry of its own: the stack's configuration decides.
 
-The second cluster gets its Tekton from the stack in `tekton/`. Everything here belongs to it and goes with it; production on
-the first cluster gets its webhook back.
+The second cluster is as somebody else's: Kubernetes alone, in another shape. It gets its Tekton from the stack in `tekton/`,
+and staging of another repository too. Everything here belongs to it and goes with it; production on the first cluster gets
+its webhook back.
 """
 
 import base64
@@ -19,13 +20,16 @@ import yaml
 from kubernetes import client
 
 from local import pulumi_stacks, second_cluster
+from local.cluster.names import PLAIN
 from local.follow import follow, wait_for_run
 from local.forge.client import PullRequest
 from local.kubernetes_api import Kubernetes, wait_until
 from local.machine import LISTENER
 from local.paths import IMAGE_REFS, ROOT
 from local.progress import Progress
+from tests.e2e import somebody_elses
 from tests.e2e.second_cluster import Production, Second, elsewhere, listener_service
+from tests.e2e.somebody_elses import Staging
 from tests.e2e.stacks import altered, runner
 from tests.e2e.world import World
 
@@ -107,7 +111,13 @@ def arrived(production: Production, pull_request: PullRequest) -> None:
 
 def test_nothing_of_production_answers_in_staging_s_cluster(production: Production, world: World) -> None:
     there, here = production.second.cluster.node_ip, world.machine.cluster.node_ip
-    ports = {"API": 6443, "registry": 5000, "quarantine": 5001, "kubelet": 10250, "listener": second_cluster.LISTENER_PORT}
+    ports = {
+        "API": PLAIN.api_port,
+        "registry": 5000,
+        "quarantine": 5001,
+        "kubelet": 10250,
+        "listener": second_cluster.LISTENER_PORT,
+    }
     seen = answering(world.kubernetes, {name: f"{there}:{port}" for name, port in ports.items()} | {"own": f"{here}:5000"})
     assert seen == {"own"}, "the control: its own registry answers"
 
@@ -193,6 +203,28 @@ def test_a_renamed_application_is_a_new_deployment_in_the_same_namespaces(produc
     assert {name: core.read_namespace(name).metadata.uid for name in before} == before
 
 
+@pytest.fixture(scope="module")
+def staging(second: Second, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
+    with somebody_elses.staging(second, world, tmp_path_factory.mktemp("elsewhere")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def opened(staging: Staging) -> PullRequest:
+    return staging.open("On a cluster of others")
+
+
+def test_a_pull_request_is_on_staging_of_a_cluster_that_has_nothing_of_this_project(
+    staging: Staging, opened: PullRequest
+) -> None:
+    """Tekton and the profile for builds came by the stack for them, all else by the settings that documents tell."""
+    succeeded, told = staging.run(opened)
+    assert succeeded, told
+    assert staging.image.startswith("registry.internal:5000/elsewhere@sha256:")
+    staging.serves("On a cluster of others")
+    assert staging.status(opened.head_sha).state == "success"
+
+
 def test_tekton_of_the_second_cluster_is_a_stack_that_is_not_destroyed_by_accident(second: Second, world: World) -> None:
     assert "created" in second.tekton
     tekton = pulumi(second, world)
@@ -209,10 +241,25 @@ def test_a_tekton_that_is_there_is_adopted_and_not_started_anew(second: Second, 
     before = deployed(second)
     tekton("stack", "rm", second_cluster.NAME, "--force", "--yes", "--preserve-config")
     tekton("stack", "select", "--create", second_cluster.NAME)
-    config = yaml.safe_load((second_cluster.TEKTON / f"Pulumi.{second_cluster.NAME}.yaml").read_text())
+    config = yaml.safe_load(second_cluster.tekton_file(second.cluster).read_text())
     (tmp_path / "Pulumi.adopt.yaml").write_text(json.dumps({"config": config["config"] | {"tekton:adopt": "true"}}))
     tekton("up", "--yes", "--skip-preview", "--config-file", str(tmp_path / "Pulumi.adopt.yaml"))
     assert deployed(second) == before
+
+
+def test_upstream_s_tekton_takes_the_flag_that_the_document_names(
+    staging: Staging, opened: PullRequest, second: Second, world: World
+) -> None:
+    somebody_elses.apply_upstreams_tekton(second, world)
+    staging.push(opened, "Under upstream's flags")
+    succeeded, told = staging.run(opened, known=1)
+    assert not succeeded
+    assert "must set allowPrivilegeEscalation: false" in told
+    somebody_elses.run_documented(second, world, "kubectl patch configmap feature-flags")
+    staging.push(opened, "With the flag")
+    succeeded, told = staging.run(opened, known=2)
+    assert succeeded, told
+    staging.serves("With the flag")
 
 
 def deployed(second: Second) -> dict[str, str]:
@@ -227,7 +274,8 @@ def pulumi(second: Second, world: World) -> Any:
     run = runner(variables | pulumi_stacks.WITHOUT_CHECKPOINTS, second_cluster.TEKTON)
 
     def on_its_stack(*arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        named = [] if arguments[0] == "stack" else ["--stack", second_cluster.NAME]
+        file = [] if "--config-file" in arguments else ["--config-file", str(second_cluster.tekton_file(second.cluster))]
+        named = [] if arguments[0] == "stack" else ["--stack", second_cluster.NAME, *file]
         return run(*arguments, *named, check=check)
 
     return on_its_stack

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from local.cluster import addons, archives, certificates, mounts, node, preflight, registry
-from local.cluster.names import IMAGES, QUARANTINE, REGISTRY, Layout, Machine
+from local.cluster import addons, archives, certificates, controlplane, mounts, node, preflight, registry
+from local.cluster.names import IMAGES, PLAIN, QUARANTINE, REGISTRY, Layout, Machine
 from local.cluster.network import Namespace
 from local.cluster.wire import Neighbour, rules
 from local.errors import UserError
 from local.tools import TOOLS
 
 NODE_IP = "10.199.0.2"
+NAMED = ("coredns", "kube-dns")
 
 
 @pytest.fixture
@@ -95,6 +96,40 @@ def test_the_addons_run_the_given_images_and_nothing_else(machine: Machine) -> N
     assert json.loads(storage["data"]["config.json"])["nodePathMap"][0]["paths"] == [f"{machine.layout.pods}/volumes"]
     assert '"$VOL_DIR"' in storage["data"]["setup"]
     assert yaml.safe_load(storage["data"]["helperPod.yaml"])["spec"]["containers"][0]["image"] == references["base"]
+
+
+def test_a_cluster_of_another_shape_has_nothing_where_the_embedded_one_has_it(machine: Machine) -> None:
+    plain = replace(machine, shape=PLAIN)
+    references = {name: f"{REGISTRY}/platform/{name}@sha256:0" for name in IMAGES}
+    objects = [item for item in yaml.safe_load_all(addons.render(plain, references)) if item["metadata"]["name"] in NAMED]
+    assert {item["metadata"]["namespace"] for item in objects} == {"openshift-dns"}
+    service = next(item for item in objects if item["kind"] == "Service")["spec"]
+    assert service["clusterIP"] == "172.20.0.53"
+    assert {(port["port"], port["targetPort"]) for port in service["ports"]} == {(53, 5353)}
+    space = Namespace("td-0")
+    flags = " ".join(
+        word
+        for component in (controlplane.apiserver(plain, space), controlplane.controller_manager(plain, space))
+        for word in component.argv
+    )
+    text = flags + certificates.kubeadm_config(plain) + json.dumps([node.kubelet_config(plain), node.cni_config(plain)])
+    assert "--secure-port=8443" in flags
+    for of_the_embedded in ("6443", "10.244.", "10.96."):
+        assert of_the_embedded in certificates.kubeadm_config(machine), "the control"
+        assert of_the_embedded not in text
+
+
+def test_only_the_embedded_cluster_has_the_profile_for_builds(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("POD_FOLDERS", "RUNTIME_FOLDERS"):
+        monkeypatch.setattr(f"local.cluster.names.{name}", machine.layout.clusters / name)
+    monkeypatch.setattr(node, "POD_FOLDERS", machine.layout.clusters / "POD_FOLDERS")
+    monkeypatch.setattr(node.cgroups, "create", lambda name: None)
+    (machine.layout.clusters / "RUNTIME_FOLDERS").mkdir()
+    profile = machine.layout.pods / "kubelet/seccomp/tekton-delivery/image-build.json"
+    node.prepare(replace(machine, shape=PLAIN))
+    assert not profile.exists()
+    node.prepare(machine)
+    assert profile.exists()
 
 
 def test_a_name_that_a_neighbour_has_leads_there(machine: Machine) -> None:

@@ -151,13 +151,14 @@ def test_the_network_of_a_cluster_is_taken_by_now(monkeypatch: pytest.MonkeyPatc
     from ipaddress import IPv4Network
 
     from local.cluster import network
+    from local.cluster.names import EMBEDDED
 
     made: list[tuple[str, ...]] = []
     monkeypatch.setattr(network, "_ip", lambda *arguments: made.append(arguments))
     monkeypatch.setattr(network, "routed", lambda: [IPv4Network("10.0.0.0/8")])
     monkeypatch.setattr(network.Namespace, "delete", lambda self: None)
     with pytest.raises(UserError, match=r"^The cluster's network 10\.199\.4\.8/30 is in use .* \(route to 10\.0\.0\.0/8\)"):
-        network.Namespace("td-00000000").create(network.Link(IPv4Network("10.199.4.8/30")))
+        network.Namespace("td-00000000").create(network.Link(IPv4Network("10.199.4.8/30")), EMBEDDED)
     assert made == []
 
 

@@ -34,13 +34,27 @@ error: the tests failed
             "--- FAIL: TestTotal (0.00s)",
         ),
         ("ok 1 - sums\nnot ok 2 - rounds\n1..2\n", "not ok 2 - rounds"),
+        ("not ok 2 - adds up\nok 7 - an unknown page is an error\n# failed 1\n", "# failed 1"),
+        ("E   KeyError: 'price'\ntests/test_error.py::test_refused PASSED\n3 passed, 0 failed\n", "E   KeyError: 'price'"),
         ("AssertionError: 3 != 4\n\nRan 2 tests in 0.001s\n\nFAILED (failures=1)\n", "AssertionError: 3 != 4"),
         ("make: *** [Makefile:2: test] Error 1\n", "make: *** [Makefile:2: test] Error 1"),
         ("one\ntwo\n\n", "two"),
         ("", ""),
         ("\n \n", ""),
     ],
-    ids=["pytest", "BuildKit", "go test", "TAP", "unittest", "only a sum", "no error", "nothing", "blank"],
+    ids=[
+        "pytest",
+        "BuildKit",
+        "go test",
+        "TAP",
+        "TAP with an error that passed",
+        "names of tests that passed",
+        "unittest",
+        "only a sum",
+        "no error",
+        "nothing",
+        "blank",
+    ],
 )
 def test_the_line_that_says_most(log: str, told: str) -> None:
     assert tail.telling(tail.last(tail.shown(log))) == told
