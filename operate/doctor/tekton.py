@@ -40,14 +40,15 @@ def rows(needs: Needs, api: Api) -> Iterator[Row]:
 
 def version(part: str, needs: Needs, api: Api) -> Row:
     """Compare the version of a part with what stacks need, and with what is known to have holes."""
+    there = needs.cluster.tekton_namespace
     info, least, _ = PARTS[part]
     what = f"Tekton {part} {told(least[:2])} or newer"
     try:
-        found = api.find(f"/api/v1/namespaces/{needs.cluster.tekton_namespace}/configmaps/{info}")
+        found = api.find(f"/api/v1/namespaces/{there}/configmaps/{info}")
     except RefusedError as error:
         return unknown(what, str(error))
     if found is None:
-        return wrong(what, f"there is no ConfigMap {needs.cluster.tekton_namespace}/{info}", _INSTALL)
+        return wrong(what, f"there is no ConfigMap {there}/{info}", _INSTALL)
     text = str((found.get("data") or {}).get("version"))
     number = parsed(text)
     if number is None:
@@ -64,20 +65,21 @@ def version(part: str, needs: Needs, api: Api) -> Row:
 
 def deployments(part: str, needs: Needs, api: Api) -> Iterator[Row]:
     """Yield whether the controllers and webhooks of a part run."""
+    there = needs.cluster.tekton_namespace
     for name in PARTS[part][2]:
         what = f"{name} runs"
         try:
-            found = api.find(f"/apis/apps/v1/namespaces/{needs.cluster.tekton_namespace}/deployments/{name}")
+            found = api.find(f"/apis/apps/v1/namespaces/{there}/deployments/{name}")
         except RefusedError as error:
             yield unknown(what, str(error))
             continue
         if found is None:
-            yield wrong(what, f"there is no such Deployment in {needs.cluster.tekton_namespace}", _INSTALL)
+            yield wrong(what, f"there is no such Deployment in {there}", _INSTALL)
         elif not found.get("status", {}).get("availableReplicas"):
             yield wrong(
                 what,
                 "none of its pods is available",
-                f"kubectl describe deployment {name} --namespace {needs.cluster.tekton_namespace}",
+                f"kubectl describe deployment {name} --namespace {there}",
             )
         else:
             yield fine(what)
@@ -85,6 +87,7 @@ def deployments(part: str, needs: Needs, api: Api) -> Iterator[Row]:
 
 def interceptors(needs: Needs, api: Api) -> Iterator[Row]:
     """Yield whether the interceptors are there that the stack's listener asks, and can be believed."""
+    there = needs.cluster.tekton_namespace
     for name in sorted(set(_interceptors(needs.of_kind("EventListener")))):
         what = f"the ClusterInterceptor {name}"
         try:
@@ -95,7 +98,7 @@ def interceptors(needs: Needs, api: Api) -> Iterator[Row]:
         if found is None:
             yield wrong(what, "it is not there", "install the core interceptors of Triggers (docs/tekton.md)")
         elif not found["spec"].get("clientConfig", {}).get("caBundle"):
-            mend = f"kubectl rollout restart deployment tekton-triggers-core-interceptors --namespace {needs.cluster.tekton_namespace}"
+            mend = f"kubectl rollout restart deployment tekton-triggers-core-interceptors --namespace {there}"
             yield wrong(what, "it has no certificate, so listeners cannot ask it", mend)
         else:
             yield fine(what)
@@ -151,6 +154,7 @@ _COSTS = {
 
 def defaults(needs: Needs, api: Api) -> Iterator[Row]:
     """Yield what a cluster gives all pods of Tekton that the stack's would be refused for, or fail by."""
+    there = needs.cluster.tekton_namespace
     found = yield from _config("config-defaults", needs, api)
     if found is None:
         return
@@ -158,7 +162,7 @@ def defaults(needs: Needs, api: Api) -> Iterator[Row]:
     forbidden = sorted(given & {name.strip() for name in str(found.get("default-forbidden-env") or "").split(",")})
     what = "Tekton's defaults forbid no variable of a step"
     if forbidden:
-        mend = f"take them out of default-forbidden-env in {needs.cluster.tekton_namespace}/config-defaults"
+        mend = f"take them out of default-forbidden-env in {there}/config-defaults"
         yield wrong(what, f"default-forbidden-env has {', '.join(forbidden)}", mend)
     else:
         yield fine(what)
@@ -169,7 +173,7 @@ def defaults(needs: Needs, api: Api) -> Iterator[Row]:
         template = {}
     odd = sorted(set(template) & {"hostNetwork", "hostUsers", "volumes", "securityContext", "automountServiceAccountToken"})
     if odd:
-        said = f"default-pod-template of {needs.cluster.tekton_namespace}/config-defaults has {', '.join(odd)}; runs that say nothing else get it"
+        said = f"default-pod-template of {there}/config-defaults has {', '.join(odd)}; runs that say nothing else get it"
         yield advised(what, said, _patch("config-defaults", needs, {"default-pod-template": None}))
     else:
         yield fine(what)
@@ -177,14 +181,15 @@ def defaults(needs: Needs, api: Api) -> Iterator[Row]:
 
 def _config(name: str, needs: Needs, api: Api) -> Any:
     """Return the data of one of Tekton's ConfigMaps; None after a row that says why not."""
+    there = needs.cluster.tekton_namespace
     what = f"Tekton's ConfigMap {name}"
     try:
-        found = api.find(f"/api/v1/namespaces/{needs.cluster.tekton_namespace}/configmaps/{name}")
+        found = api.find(f"/api/v1/namespaces/{there}/configmaps/{name}")
     except RefusedError as error:
         yield unknown(what, str(error))
         return None
     if found is None:
-        yield wrong(what, f"it is not in {needs.cluster.tekton_namespace}", _INSTALL)
+        yield wrong(what, f"it is not in {there}", _INSTALL)
         return None
     return found.get("data") or {}
 
