@@ -12,6 +12,7 @@ import yaml
 
 from bench import numbers, picture
 from local import tools
+from offline import pictures
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -159,3 +160,10 @@ def test_files_are_as_editors_are_told_to_write_them() -> None:
         assert not re.search(r"[ \t\r]$", text, re.M), path
         if not any(path.match(pattern) for pattern in tabbed):
             assert not re.search(r"^ *\t", text, re.M), path
+
+
+def test_the_pictures_are_drawn_of_what_people_see() -> None:
+    drawn = pictures.pictures()
+    assert {path.name: path.read_text() for path in pictures.FOLDER.iterdir()} == drawn, "python -m offline.pictures"
+    assert "waits for approval: #11" in drawn["status.svg"]
+    assert "staging: failed" in drawn["comment.svg"]

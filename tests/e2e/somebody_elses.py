@@ -86,7 +86,7 @@ class Staging:
 
 
 class Commands:
-    """What a person types, in the order of docs/init.md: each counts, and so does each value that nobody can make up."""
+    """What a person types, in the order of docs/init.md, with each value that nobody can make up."""
 
     def __init__(self, second: Second, world: World, folder: Path) -> None:
         self._second, self._world, self._folder = second, world, folder
