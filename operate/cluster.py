@@ -16,6 +16,7 @@ from components.conventions import (
     delivery_namespace,
     key,
 )
+from operate import kubeconfig
 from operate.errors import OperateError
 from steps.workloads import Workload
 
@@ -45,7 +46,7 @@ class Cluster:
         self._namespace = namespace
         self._places: dict[str, tuple[str, str]] = {}
         try:
-            self._api = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call]
+            self._api = kubeconfig.connect(context)
         except OSError as error:
             raise OperateError(f"the kubeconfig cannot be read: {error}; $KUBECONFIG names another one") from None
         except config.ConfigException as error:

@@ -17,6 +17,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, DynamicApiError, NotFoundError, UnprocessibleEntityError
 
 from components.conventions import Manifest
+from operate import kubeconfig
 from operate.declared import Declaration, Declared
 from operate.errors import OperateError
 
@@ -52,7 +53,7 @@ class Drift:
 def connect(declaration: Declaration) -> DynamicClient:
     """Return the cluster on which the stack declares."""
     try:
-        api = config.new_client_from_config(config_file=declaration.kubeconfig, context=declaration.context)  # type: ignore[no-untyped-call]
+        api = kubeconfig.connect(declaration.context, declaration.kubeconfig)
     except (OSError, config.ConfigException) as error:
         raise OperateError(f"the kubeconfig cannot be used: {error}; $KUBECONFIG names another one") from None
     return DynamicClient(api)  # type: ignore[no-untyped-call]

@@ -89,8 +89,9 @@ def of(target: Target) -> Row:
 
 def _rows(cluster: Cluster, environment: str) -> Iterator[Row]:
     there = {item["metadata"]["name"]: item for item in cluster.deployments(environment)}
+    known = among(cluster, environment, there.values())  # a wrong name ends here: it has no switch either
     still = _still(cluster, environment)
-    for target in among(cluster, environment, there.values()):
+    for target in known:
         yield _row(target, there, still)
 
 

@@ -151,6 +151,26 @@ def test_what_is_noted_to_have_run_before_comes_back(theirs: Declared, name: str
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize("image", ["nginx", "run", "former", "image", "pullRequest", "0" * 40, "7", "[x"])
+def test_what_a_note_quotes_besides_images_is_no_image_that_ran(theirs: Declared, name: str, image: str) -> None:
+    """The name of a run is the deployer's to choose, and what it may note as having served, it may bring back."""
+    noted = {
+        "tekton-delivery/rolling-out": f'{{"image":"{IMAGE}","former":"{TAG}","run":"nginx"}}',
+        "tekton-delivery/before": f'[{{"image":"{TAG}-1","commit":"{"0" * 40}","pullRequest":"7"}}]',
+    }
+
+    def note(served: str) -> Any:
+        forged = {"tekton-delivery/before": f'[{{"image":"{served}"}}]'}
+        return lambda new: new["metadata"]["annotations"].update(forged)
+
+    assert asked(theirs, note(image), there(name, IMAGE, noted)) != []
+    for ran in (TAG, f"{TAG}-1", IMAGE):
+        assert asked(theirs, note(ran), there(name, IMAGE, noted)) == []
+    spaced = {where: text.replace(":", ": ") for where, text in noted.items()}
+    assert asked(theirs, note("nginx"), there(name, IMAGE, spaced)) != []
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
 @pytest.mark.parametrize(
     "change",
     [

@@ -239,6 +239,14 @@ def test_a_deployer_notes_no_other_image_and_nothing_without_end(single: Declare
     assert deploy(single, noted(single, awaits_approval_7="{}", commit=SHA), noted(single)) == []
 
 
+def test_the_name_of_a_run_is_no_image_that_served(single: Declared) -> None:
+    live = noted(single, rolling_out=f'{{"image":"{IMAGE}","former":"{OTHER}","run":"evil"}}')
+    new = noted(single, rolling_out=live["metadata"]["annotations"]["tekton-delivery/rolling-out"])
+    assert deploy(single, new, live) == []
+    new["metadata"]["annotations"]["tekton-delivery/before"] = '[{"image":"evil"}]'
+    assert deploy(single, new, live) == ["the deployer notes as what served before what is the application's, or ran"]
+
+
 def test_a_deployer_adds_no_container(single: Declared) -> None:
     new = deployment(single)
     containers = new["spec"]["template"]["spec"]["containers"]

@@ -26,7 +26,8 @@ _ENTRY = '{"image":"'
 _POD = quote("authentication.kubernetes.io/pod-name")
 # The end of what is being rolled out, as steps/rollout.py notes it: the run that does.
 _BY_RUN = r'^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"\}$'
-_IMAGE, _COMMIT, _NUMBER = r'[^"\\\s]+', "[0-9a-f]{40}", "[1-9][0-9]{0,9}"
+# No image begins with a bracket: what does is the beginning of the list.
+_IMAGE, _COMMIT, _NUMBER = r'[^"\\\s\[][^"\\\s]*', "[0-9a-f]{40}", "[1-9][0-9]{0,9}"
 _SERVED = rf'\{{"image":"{_IMAGE}"(,"commit":(null|"{_COMMIT}"))?(,"pullRequest":(null|"{_NUMBER}"))?\}}'
 # What deliveries write, by the note. Of what has another form they hand nothing on.
 _FORMS = {
@@ -41,12 +42,8 @@ _FORMS = {
     BEFORE: rf"^\[({_SERVED}(,{_SERVED})*)?\]$",
 }
 # Whether an image may come back that is not the application's: it served until now, or is noted to have before.
-_IMAGE_KEY = '"image":"'
-_RAN = (
-    "variables.image == variables.served || "
-    f"({quote(BEFORE)} in variables.former && "
-    f"variables.former[{quote(BEFORE)}].contains({quote(_IMAGE_KEY)} + variables.image + '\"')) || "
-)
+_IMAGE_KEY, _FORMER_KEY = '"image":"', '"former":"'
+_RAN = f"variables.image == variables.served || variables.before.contains({quote(_IMAGE_KEY)} + variables.image + '\"') || "
 # Entries that are kept; steps/notes.py has the same number.
 _KEPT = 20
 # How much of a run's name is left in that of its pod, where both together are longer than 63 characters.
@@ -83,8 +80,7 @@ def deploys(
         return f"{images}[0]" if existing else f"{images}.join('')"
 
     hold, history, entry, before, rolling = quote(HOLD), quote(HISTORY), quote(_ENTRY), quote(BEFORE), quote(ROLLING_OUT)
-    image_key, former_key, first = quote('"image":"'), quote('"former":"'), "p.split('\"')[0]"
-    served = texts((BEFORE, ROLLING_OUT))
+    image_key, former_key, first = quote(_IMAGE_KEY), quote(_FORMER_KEY), "p.split('\"')[0]"
     notes = texts((*_FORMS, HISTORY, HOLD, ROLLING_OUT))  # a hold has its own message
     forms = ", ".join(f"{quote(name)}: {quote(form)}" for name, form in _FORMS.items())
     label = _APPLICATION
@@ -97,6 +93,13 @@ def deploys(
         "f:metadata": {"f:annotations": None},
         "f:spec": {"f:template": {"f:spec": {"f:containers": here}}},
     }
+
+    # What somebody put there by hand may be noted as what served before: it ran, or it was noted when it did. Images are
+    # looked for by their keys, since the deployer chooses other text of these notes: the name of a run is one as well.
+    ran = (
+        f"{first} == variables.running || variables.before.contains({image_key} + {first} + '\"') || "
+        f"variables.rolling.contains({former_key} + {first} + '\"')"
+    )
 
     def of_the_application(image: str) -> str:
         return f"{image}.matches('^[^@]+@sha256:[0-9a-f]{{64}}$') && {image}.split('@')[0] in {own}"
@@ -119,9 +122,7 @@ def deploys(
             "last": f"variables.history.lastIndexOf({entry})",
             "kept": "variables.last > 1 ? variables.history.substring(1, variables.last - 1) : ''",
             "added": "variables.last < 0 ? '' : variables.history.substring(variables.last)",
-            # What somebody put there by hand may be noted as what served before: it ran, or it was noted when it did.
-            "known": f"{served}.map(k, k in variables.former ? variables.former[k] : '').join('') + "
-            "'\"' + variables.running + '\"'",
+            "before": f"{before} in variables.former ? variables.former[{before}].replace(' ', '') : ''",
             "rolling": f"{rolling} in variables.former ? variables.former[{rolling}].replace(' ', '') : ''",
             # What served, as steps/notes.py sees it: where a rollout was neither settled nor taken back, what did before it.
             "served": f"variables.rolling.contains({image_key} + variables.running + '\"') && "
@@ -181,7 +182,7 @@ def deploys(
                 "the deployer notes as what served before what is the application's, or ran",
                 f"!({before} in variables.changed) || !({before} in variables.notes) || "
                 f"variables.notes[{before}].split({image_key}).all(p, p.startsWith('[') || "
-                f"({of_the_application(first)}) || variables.known.contains('\"' + {first} + '\"'))",
+                f"({of_the_application(first)}) || {ran})",
             ),
             validation(
                 "the deployer notes what it rolls out, and what served until then to go back to",

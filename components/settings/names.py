@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from components.conventions import FREEZE, PULL_SECRET, WEBHOOK_SECRET, prefix
+from components.conventions import FREEZE, LABEL_LIMIT, PULL_SECRET, WEBHOOK_SECRET, prefix
 from components.credential import BASIC_AUTH, BUILD_SECRETS, BY_VOLUME, QUARANTINE_PUSH, SSH_DIRECTORY
 from components.settings.application import Application
 from components.settings.environment import Environment, Secrets
@@ -11,9 +11,12 @@ from components.settings.errors import Location, contradiction, path
 from components.settings.settings import Settings
 from components.settings.volumes import objects, references
 from components.settings.workloads import parts
+from steps.before_rollout import DIGITS, SETTING
 
 # As of an application (`types.ApplicationName`).
 LONGEST_PART = 53
+# Where Jobs run before its rollouts: their names are labels of their pods, and end with a `-` and digits.
+LONGEST_BEFORE = LABEL_LIMIT - DIGITS - 1
 # What a name ends with that begins with an application's and its environment's: its Pipelines, and what runs them.
 PARTS = ("fork", "rebuild", "proof", "base-moved", "rejected")
 
@@ -23,6 +26,10 @@ def names_in_use(settings: Settings) -> Iterator[str]:
     for number, application in enumerate(settings.applications):
         if application.name == "default":
             problem = "is the service account that each namespace has for pods without one; choose another"
+            yield contradiction(("applications", number, "name"), application.name, problem)
+        if application.before_rollout and len(application.name) > LONGEST_BEFORE:
+            problem = f"is too long beside `{SETTING}`: its Jobs are called by it and {DIGITS} digits more, in "
+            problem += f"{LABEL_LIMIT} characters; shorten it to {LONGEST_BEFORE}"
             yield contradiction(("applications", number, "name"), application.name, problem)
     yield from _workloads(settings)
     yield from _listener(settings)

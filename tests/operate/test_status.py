@@ -150,3 +150,13 @@ def test_the_command_tells_it_as_data(cluster: Several, monkeypatch: Any, capsys
     assert command.main(["status", "production", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["applications"]
     assert (row["application"], row["pullRequest"]) == ("shop", "#7")
+
+
+def test_a_wrong_name_is_told_with_what_there_is(cluster: Several, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(environment: str) -> Manifest:
+        raise client.ApiException(status=404, reason="Not Found")
+
+    monkeypatch.setattr(cluster, "freeze", absent)
+    with pytest.raises(OperateError) as refused:
+        status.read(cluster, ["prod"])
+    assert str(refused.value) == "there is no environment 'prod' with applications; there are production"
