@@ -220,7 +220,9 @@ class Cluster:
         """Return what a container of a run's pod has printed, or so many of its last lines."""
         last = {"tail_lines": lines} if lines else {}
         namespace = self.delivery_namespace(environment)
-        return str(self._core.read_namespaced_pod_log(pod, namespace, container=container, **last))
+        answer = self._core.read_namespaced_pod_log(pod, namespace, container=container, _preload_content=False, **last)
+        # The client takes it for UTF-8, and programs print what is none.
+        return str(answer.data.decode(errors="replace"))
 
     def create_run(self, environment: str, body: Manifest) -> None:
         """Start a PipelineRun. Raises ConflictError if there is one of that name."""

@@ -66,9 +66,15 @@ class Declared:
         return found
 
 
-def record_stack(name: str, *, preview: bool = False, read: Callable[[str], str] = placeholder) -> Declared:
-    """Run a shipped stack file under mocks; `read` returns the content of the files that it names."""
-    config = stack_config(stack_file(name))
+def record_stack(
+    name: str,
+    *,
+    preview: bool = False,
+    read: Callable[[str], str] = placeholder,
+    config: Mapping[str, str] | None = None,
+) -> Declared:
+    """Run a shipped stack file, or other settings, under mocks; `read` returns the content of the files that it names."""
+    config = stack_config(stack_file(name)) if config is None else config
     return Declared(run(lambda: program()(Stack.load(read=read)), stack=name, config=config, preview=preview))
 
 

@@ -109,9 +109,11 @@ class World:
             for item in self.kubernetes.task_runs(namespace, run["metadata"]["name"])
             if item["metadata"]["labels"]["tekton.dev/pipelineTask"] == task
         ]
-        return str(
-            self.kubernetes.core.read_namespaced_pod_log(task_run["status"]["podName"], namespace, container=f"step-{step}")
+        answer = self.kubernetes.core.read_namespaced_pod_log(
+            task_run["status"]["podName"], namespace, container=f"step-{step}", _preload_content=False
         )
+        # Programs print what is no text, too.
+        return str(answer.data.decode(errors="replace"))
 
     def quiet(self, before: set[str], seconds: float = 4.0) -> None:
         """See that no run starts. Runs that do start were there 0.2 to 0.6 s after their webhook."""

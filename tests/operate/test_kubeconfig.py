@@ -29,7 +29,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.told.append({key: value for key, value in self.headers.items() if key.startswith("Impersonate-")})
-        body = json.dumps({"items": [], "kind": "APIVersions", "versions": [], "groups": [], "resources": []}).encode()
+        listed = {"items": [], "kind": "APIVersions", "versions": [], "groups": [], "resources": []}
+        # Programs print what is no text, too.
+        body = b"caf\xe9 \xff\n" if "/log?" in self.path else json.dumps(listed).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -91,3 +93,10 @@ def test_what_cannot_be_said_is_refused(
     with pytest.raises(OperateError, match="user acting acts as one with several groups or with extra fields"):
         Cluster("acting")
     assert server.told == []
+
+
+def test_a_log_that_is_no_text_is_shown(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = kubeconfig(tmp_path, server, {})
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", path)
+    monkeypatch.setattr(Cluster, "delivery_namespace", lambda self, environment: f"{environment}-ci")
+    assert Cluster(None).log("staging", "pod", "step-test") == "caf\ufffd \ufffd\n"
