@@ -121,8 +121,10 @@ class Report:
         self._say(forge, self._name, state, excerpt.quote(ending.with_tests(description or inputs.run), printed))
         promotable = ending.result("promotable")
         if promotable == "yes":
-            fresh = f"{inputs.environment} ran it, and {branch.name} has not moved since"
-            if self._say(forge, branch.promotable, SUCCESS, fresh) and self._overtaken(forge, ending.looked()):
+            looked, fresh = ending.looked(), f"{inputs.environment} ran it, and {branch.name} has not moved since"
+            if self._late:
+                fresh = statuses.fresh_until(inputs.environment, branch, looked or self._late.since)
+            if self._say(forge, branch.promotable, SUCCESS, fresh) and self._overtaken(forge, looked):
                 self._say(forge, branch.promotable, FAILURE, branch.moved)
         elif promotable == "no":
             self._say(forge, branch.promotable, FAILURE, branch.moved)
@@ -179,7 +181,7 @@ class Report:
         if ending.superseded() or (state == SUCCESS and not ending.digest()):
             became = INACTIVE
         told = Deployment(sha=inputs.sha, environment=self._name, state=became, description=description or inputs.run)
-        if deployments.end(inputs.api, about, self.me, told, late=self._late is not None) is False:
+        if deployments.end(inputs.api, about, self.me, told, self._late.since if self._late else None) is False:
             self.untold.add(DEPLOYMENT)
 
     def _printed(self, ending: Ending) -> list[str]:
