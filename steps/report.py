@@ -117,8 +117,8 @@ class Report:
     def _tell(self, forge: Forge, ending: Ending) -> None:
         inputs, branch = self._inputs, self._inputs.branch
         state, description = ending.told()
-        printed = self._printed(ending)
-        self._say(forge, self._name, state, excerpt.quote(ending.with_tests(description or inputs.run), printed))
+        printed, tests = self._printed(ending), excerpt.tests(inputs.masks, ending.tests())
+        self._say(forge, self._name, state, excerpt.quote(excerpt.with_tests(description or inputs.run, tests), printed))
         promotable = ending.result("promotable")
         if promotable == "yes":
             looked, fresh = ending.looked(), f"{inputs.environment} ran it, and {branch.name} has not moved since"
@@ -135,7 +135,7 @@ class Report:
             self._tell_heads(forge)
         # Last: nobody waits for these.
         self._deployment(ending, state, description)
-        self._comment(ending, state, description, printed)
+        self._comment(ending, state, description, printed, tests)
 
     def _is_due(self, what: str) -> bool:
         return self._late is None or what in self._late.what
@@ -191,14 +191,14 @@ class Report:
             return []
         return excerpt.printed(inputs.access, inputs.namespace, inputs.untrusted, inputs.masks, list(ending.runs))
 
-    def _comment(self, ending: Ending, state: str, description: str, printed: Sequence[str]) -> None:
+    def _comment(self, ending: Ending, state: str, description: str, printed: Sequence[str], tests: str) -> None:
         about = self._inputs.comment
         if about is None or not self._is_due(COMMENT):
             return
         if self._down:
             self.untold.add(COMMENT)
             return
-        reason, tests = ending.whole("reason") if state != SUCCESS else "", ending.tests()
+        reason = ending.whole("reason") if state != SUCCESS else ""
         told = comments.section(
             about,
             key=self._name,
