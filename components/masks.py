@@ -1,6 +1,6 @@
 """Fingerprints of secrets, for the step that quotes what programs printed: by them it hides secrets that it cannot read.
 
-A secret is printed as it is, in part or in another alphabet: each of its lines and words, in JSON, in a URL, in HTML, in base64.
+A secret is printed as it is, in part or in another alphabet: each of its lines and words, in JSON, URLs, HTML and base64.
 """
 
 import base64

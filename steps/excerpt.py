@@ -44,7 +44,7 @@ def printed(access: Access, namespace: str, account: str, masks: Path | None, ta
 def tests(masks: Path | None, said: str) -> str:
     """Return what tests say of themselves without the secrets that may be in their names, as with values to test with.
 
-    Names that were cut off may end within one: what begins like one is hidden as well. Without `masks` they stay as they are.
+    Names that were cut off may end within one: what begins like one is hidden as well. Without `masks` they stay.
     """
     counts, _, names = said.partition(": ")
     if masks is None or not names:
