@@ -22,7 +22,7 @@ _BEGIN = re.compile("<!-- tekton-delivery (?P<key>[a-z0-9-]+(?:/[a-z0-9-]+)?) (?
 LONGEST, _TAIL, _REASON, _STEPS = 60_000, 6_000, 1_000, 60
 # Of a run's name: the second of its event, or in which somebody started it by hand.
 _MOMENT = re.compile("-([0-9]{14})(?![0-9])")
-_AHEAD = 3600.0
+_AHEAD = 60.0
 
 _NAME = re.compile("[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?")
 _SHA = re.compile("[0-9a-f]{40}")
@@ -75,7 +75,8 @@ def with_section(body: str, section: Section) -> str:
     """
     there = sections(body)
     known = there.get(section.key)
-    if known and _moment(known[0]) > _moment(section.run):
+    # Of a time to come is what somebody has written into the comment, or an event by a forge's clock of another zone.
+    if known and _past(_moment(known[0])) > _moment(section.run):
         return body
     texts = {key: text for key, (_, text) in there.items()} | {section.key: render(section)}
     if len(_joined(texts)) > LONGEST:
@@ -84,6 +85,11 @@ def with_section(body: str, section: Section) -> str:
         if len(_joined(texts)) <= LONGEST:
             break
         texts[key] = _head(texts[key])
+    # Who may write to the repository may have made it longer than any of ours.
+    for key in sorted(there.keys() - {section.key}, key=lambda key: -len(texts[key])):
+        if len(_joined(texts)) <= LONGEST:
+            break
+        del texts[key]
     return _joined(texts)
 
 
@@ -183,10 +189,14 @@ def _end_of(text: str) -> str:
 
 
 def _moment(run: str) -> str:
-    """Return when a run was asked for, as digits that sort; nothing where its name tells none, or a time to come."""
+    """Return when a run was asked for, as digits that sort; nothing where its name tells none."""
     found = _MOMENT.findall(run)
-    latest = time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + _AHEAD))
-    return found[-1] if found and found[-1] <= latest else ""
+    return found[-1] if found else ""
+
+
+def _past(moment: str) -> str:
+    """Return a moment, or nothing for a time to come."""
+    return moment if moment <= time.strftime("%Y%m%d%H%M%S", time.gmtime(time.time() + _AHEAD)) else ""
 
 
 def _formed(form: re.Pattern[str], value: str) -> str:

@@ -71,17 +71,17 @@ def tell(api: Api, about: Comment, me: int | None, told: Section) -> bool | None
         return None
     app = replace(api.app, rights=about.rights) if api.app else None
     try:
-        with Forge(replace(api, app=app)) as forge:
+        with Forge(replace(api, app=app), hurried=True) as forge:
             _Comments(forge, about.pull_request, me).write(told)
     except ForgeError as error:
         warn(f"{error}")
         if error.passing:
             warn("the comment on the pull request is not written")
             return False
-        warn(
-            "the comment on the pull request is not written: give the token the right to (GitHub: Pull requests: write; "
-            "Gitea: write:issue), or set forge.comment: false"
+        hint = (
+            ": give the token the right to (GitHub: Pull requests: write; Gitea: write:issue), or set forge.comment: false"
         )
+        warn(f"the comment on the pull request is not written{hint if error.forbids else ''}")
         return None
     return True
 
@@ -122,9 +122,11 @@ class _Comments:
                     return
                 for each in found:
                     body = str(each["body"]).replace("\r\n", "\n")
-                    if each["id"] not in known and each["user"]["id"] == self._me and _is_marked(body):
+                    # Accounts may be gone.
+                    author = (each["user"] or {}).get("id")
+                    if each["id"] not in known and author == self._me and _is_marked(body):
                         yield each["id"], body
-            except (TypeError, KeyError, ValueError) as error:
+            except (TypeError, KeyError, ValueError, OverflowError, AttributeError) as error:
                 raise ForgeError("the forge does not tell the pull request's comments") from error
             if len(numbers) < _SIZE:
                 return
@@ -135,6 +137,9 @@ class _Comments:
         made = self._forge.post(self._path, {"body": body})
         number = made.get("id") if isinstance(made, dict) else None
         first = next(self._mine(), None)
+        # A list may lag behind what was made.
+        if first is None and isinstance(number, int):
+            first = number, body
         if first is None or not isinstance(number, int) or first[0] == number:
             log("the comment on the pull request is made")
             return first

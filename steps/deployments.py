@@ -6,6 +6,7 @@ https://docs.github.com/en/rest/deployments/deployments and .../deployments/stat
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from steps.forge import Api, Forge, ForgeError
@@ -52,10 +53,11 @@ def begin(api: Api, about: Deployments, me: int | None, deployment: Deployment) 
     _told(api, about, me, make)
 
 
-def end(api: Api, about: Deployments, me: int | None, deployment: Deployment, *, late: bool = False) -> bool | None:
+def end(api: Api, about: Deployments, me: int | None, deployment: Deployment, since: datetime | None = None) -> bool | None:
     """Say how a run's deployment ended; it is created where nobody has.
 
-    Told `late` it is neither told twice, nor does it come to be the active one where there is a newer one.
+    Told late (`since` when it could not be told) it is neither told twice, nor does it come to be the active one where
+    there is a newer one.
     Return whether that is done; None where it is of no use to try again later.
     """
 
@@ -64,8 +66,12 @@ def end(api: Api, about: Deployments, me: int | None, deployment: Deployment, *,
         number = _ours(known, about, me, deployment.sha)
         told = deployment
         if number is None:
+            # What is created last GitHub takes for what is there.
+            if since and any(_created(each) >= since for each in known):
+                log(f"{deployment.environment}: a newer deployment was created meanwhile")
+                return
             number = _made(forge, about, deployment)
-        elif late:
+        elif since:
             said = _listed(forge, f"/deployments/{number}/statuses?per_page=100")
             if any(each.get("state") not in (QUEUED, IN_PROGRESS, "pending") for each in said):
                 log(f"how the deployment {number} ended was told")
@@ -82,14 +88,15 @@ def _told(api: Api, about: Deployments, me: int | None, tell: Callable[[Forge], 
         return None
     app = replace(api.app, rights=about.rights) if api.app else None
     try:
-        with Forge(replace(api, app=app)) as forge:
+        with Forge(replace(api, app=app), hurried=True) as forge:
             tell(forge)
     except ForgeError as error:
         warn(f"{error}")
         if error.passing:
             warn("the deployment is not told")
             return False
-        warn("the deployment is not told: give the token the right to (Deployments: write), or set forge.deployments: false")
+        hint = ": give the token the right to (Deployments: write), or set forge.deployments: false"
+        warn(f"the deployment is not told{hint if error.forbids else ''}")
         return None
     return True
 
@@ -154,6 +161,13 @@ def _listed(forge: Forge, path: str) -> list[dict[str, Any]]:
 def _number(made: Any) -> int:
     number = made.get("id") if isinstance(made, dict) else None
     return number if isinstance(number, int) else 0
+
+
+def _created(each: dict[str, Any]) -> datetime:
+    try:
+        return datetime.fromisoformat(str(each.get("created_at"))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _quoted(environment: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from steps import failure, notes, summary
 from steps.comment import Step
 from steps.failure import Object
-from steps.statuses import FAILURE, LONGEST, PENDING, SUCCESS
+from steps.statuses import FAILURE, PENDING, SUCCESS
 from steps.text import plain
 
 # The steps that look at the base branch before they tell whether the commit can be promoted; the first one is of runs that
@@ -70,13 +70,6 @@ class Ending:
         """Return all of a result that is believed."""
         value = next(_results(self._heard, name), None)
         return plain(value) if isinstance(value, str) else ""
-
-    def with_tests(self, description: str) -> str:
-        """Return a description with what the tests say of themselves. It is quoted, and decides nothing."""
-        said = self.tests()
-        before = f"{description}; tests: "
-        quoted = summary.shortened(said, LONGEST - len(before) - len('""'))
-        return f'{before}"{quoted}"' if quoted else description
 
     def tests(self) -> str:
         """Return what the tests say of themselves. It has the form of such a word, and decides nothing."""

@@ -5,7 +5,7 @@ It is quoted, and decides nothing: neither how a run ended nor whether that can 
 
 from pathlib import Path
 
-from steps import failure, logs, tail
+from steps import failure, logs, summary, tail
 from steps.failure import Object
 from steps.kubernetes import Access
 from steps.masks import Masks
@@ -39,6 +39,29 @@ def printed(access: Access, namespace: str, account: str, masks: Path | None, ta
     # Before the codes of terminals are taken out, and after it: they may stand within a secret, and make one of two pieces.
     lines = tail.shown("\n".join(map(known.hide, log.split("\n"))))
     return tail.last([known.hide(line) for line in lines])
+
+
+def tests(masks: Path | None, said: str) -> str:
+    """Return what tests say of themselves without the secrets that may be in their names, as with values to test with.
+
+    Names that were cut off may end within one: what begins like one is hidden as well. Without `masks` they stay.
+    """
+    counts, _, names = said.partition(": ")
+    if masks is None or not names:
+        return said
+    try:
+        known = Masks.read(masks)
+    except (OSError, ValueError) as error:
+        warn(f"the names of tests are not quoted: {error}")
+        return counts
+    return f"{counts}: {', '.join(known.hide(name, cut=len(name) == summary.LONGEST_NAME) for name in names.split(', '))}"
+
+
+def with_tests(description: str, said: str) -> str:
+    """Return a description with what the tests say of themselves. It is quoted, and decides nothing."""
+    before = f"{description}; tests: "
+    shown = summary.shortened(said, LONGEST - len(before) - len('""'))
+    return f'{before}"{shown}"' if shown else description
 
 
 def quote(description: str, lines: list[str]) -> str:

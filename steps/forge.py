@@ -26,6 +26,8 @@ _SECONDS = 20.0
 _ATTEMPTS = 4
 # What is worth asking again, and how long a forge may have a step wait before it.
 _BUSY, _PATIENCE = (408, 429, 500, 502, 503, 504), 60.0
+# The same for what nobody waits for: it is told again as the run ends, and later.
+_HURRIED_ATTEMPTS, _HURRIED_PATIENCE = 2, 2.0
 # By which GitHub also answers who asks too often, with a word about when to come back.
 _REFUSED = 403
 _TOKEN = re.compile("[!-~]+")
@@ -42,6 +44,11 @@ class ForgeError(StepError):
         self.status = status
         self.passing = passing
         """Whether it may be another answer later: the forge is down, or has been asked too often."""
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it may be a right that is missing: forges say of some that what nobody may see is not there."""
+        return not self.passing and self.status in (401, 403, 404)
 
 
 class NoJsonError(ForgeError):
@@ -81,8 +88,11 @@ class Api:
 class Forge:
     """A client for what steps ask and tell."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, hurried: bool = False) -> None:
+        """`hurried` for what is told another time where the forge does not answer at once."""
         self._api, self._url = api, urlsplit(api.url)
+        self._attempts = _HURRIED_ATTEMPTS if hurried else _ATTEMPTS
+        self._patience = _HURRIED_PATIENCE if hurried else _PATIENCE
         self._repository = f"/repos/{api.repository}"
         self._tls: ssl.SSLContext | None = None
         self._kept: HTTPConnection | None = None
@@ -162,8 +172,8 @@ class Forge:
     def _request(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> bytearray:
         """Ask, and again where there was no answer or the forge has too much to do. Redirects are not followed."""
         data = None if body is None else compact(body).encode()
-        for left in range(_ATTEMPTS - 1, -1, -1):
-            wait = 2.0 ** (_ATTEMPTS - 1 - left)
+        for left in range(self._attempts - 1, -1, -1):
+            wait = 2.0 ** (self._attempts - 1 - left)
             try:
                 status, answer, after = self._exchange(method, path, token, data)
             except ssl.SSLCertVerificationError as error:
@@ -179,7 +189,7 @@ class Forge:
                 if not left or not busy:
                     raise ForgeError(f"{self._shown(path)} answers {status}", status, passing=busy)
                 wait = wait if after is None else after
-                if wait > _PATIENCE:
+                if wait > self._patience:
                     told = f"{self._shown(path)} answers {status}, and wants to be asked in {wait:.0f} s again"
                     raise ForgeError(told, status, passing=True)
             time.sleep(wait)

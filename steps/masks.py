@@ -52,12 +52,18 @@ class Masks:
         texts = {start: [(int(length), str(end)) for length, end in each] for start, each in found["texts"].items()}
         return cls(found["key"], texts)
 
-    def hide(self, line: str) -> str:
-        """Return a line with nothing of the texts: where two overlap, both are hidden."""
+    def hide(self, line: str, *, cut: bool = False) -> str:
+        """Return a line with nothing of the texts: where two overlap, both are hidden.
+
+        Of a line that was `cut` off the end is hidden too that begins as a longer text does; so may be what only seems to.
+        """
         hidden: list[tuple[int, int]] = []
         for start in range(len(line) - SHORTEST + 1):
             for length, text in self._texts.get(beginning(self._key, line[start : start + SHORTEST]), ()):
-                if start + length <= len(line) and whole(self._key, line[start : start + length]) == text:
+                if start + length > len(line):
+                    if cut:
+                        hidden.append((start, len(line)))
+                elif whole(self._key, line[start : start + length]) == text:
                     hidden.append((start, start + length))
         shown, at = "", 0
         for start, end in hidden:

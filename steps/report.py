@@ -117,12 +117,14 @@ class Report:
     def _tell(self, forge: Forge, ending: Ending) -> None:
         inputs, branch = self._inputs, self._inputs.branch
         state, description = ending.told()
-        printed = self._printed(ending)
-        self._say(forge, self._name, state, excerpt.quote(ending.with_tests(description or inputs.run), printed))
+        printed, tests = self._printed(ending), excerpt.tests(inputs.masks, ending.tests())
+        self._say(forge, self._name, state, excerpt.quote(excerpt.with_tests(description or inputs.run, tests), printed))
         promotable = ending.result("promotable")
         if promotable == "yes":
-            fresh = f"{inputs.environment} ran it, and {branch.name} has not moved since"
-            if self._say(forge, branch.promotable, SUCCESS, fresh) and self._overtaken(forge, ending.looked()):
+            looked, fresh = ending.looked(), f"{inputs.environment} ran it, and {branch.name} has not moved since"
+            if self._late:
+                fresh = statuses.fresh_until(inputs.environment, branch, looked or self._late.since)
+            if self._say(forge, branch.promotable, SUCCESS, fresh) and self._overtaken(forge, looked):
                 self._say(forge, branch.promotable, FAILURE, branch.moved)
         elif promotable == "no":
             self._say(forge, branch.promotable, FAILURE, branch.moved)
@@ -133,7 +135,7 @@ class Report:
             self._tell_heads(forge)
         # Last: nobody waits for these.
         self._deployment(ending, state, description)
-        self._comment(ending, state, description, printed)
+        self._comment(ending, state, description, printed, tests)
 
     def _is_due(self, what: str) -> bool:
         return self._late is None or what in self._late.what
@@ -179,7 +181,7 @@ class Report:
         if ending.superseded() or (state == SUCCESS and not ending.digest()):
             became = INACTIVE
         told = Deployment(sha=inputs.sha, environment=self._name, state=became, description=description or inputs.run)
-        if deployments.end(inputs.api, about, self.me, told, late=self._late is not None) is False:
+        if deployments.end(inputs.api, about, self.me, told, self._late.since if self._late else None) is False:
             self.untold.add(DEPLOYMENT)
 
     def _printed(self, ending: Ending) -> list[str]:
@@ -189,14 +191,14 @@ class Report:
             return []
         return excerpt.printed(inputs.access, inputs.namespace, inputs.untrusted, inputs.masks, list(ending.runs))
 
-    def _comment(self, ending: Ending, state: str, description: str, printed: Sequence[str]) -> None:
+    def _comment(self, ending: Ending, state: str, description: str, printed: Sequence[str], tests: str) -> None:
         about = self._inputs.comment
         if about is None or not self._is_due(COMMENT):
             return
         if self._down:
             self.untold.add(COMMENT)
             return
-        reason, tests = ending.whole("reason") if state != SUCCESS else "", ending.tests()
+        reason = ending.whole("reason") if state != SUCCESS else ""
         told = comments.section(
             about,
             key=self._name,

@@ -54,7 +54,7 @@ def run(inputs: Inputs) -> None:
 
 
 def _ended(inputs: Inputs, tasks: Mapping[str, Any]) -> list[Object]:
-    """Return the last TaskRuns of runs, oldest first: what is newer is told last."""
+    """Return the last TaskRuns of runs, newest first: what is told of one is newer than what an older one has to tell."""
     selector = f"{_PIPELINE_TASK} in ({','.join(sorted(tasks))})"
     with Kubernetes(inputs.access) as api:
         found = [
@@ -63,7 +63,7 @@ def _ended(inputs: Inputs, tasks: Mapping[str, Any]) -> list[Object]:
             # Whoever runs as somebody else may say what they like.
             if (run.get("spec") or {}).get("serviceAccountName") == inputs.account and _untold(run)
         ]
-    return sorted(found, key=lambda run: str(run["status"].get("startTime")))
+    return sorted(found, key=lambda run: str(run["status"].get("startTime")), reverse=True)
 
 
 def _untold(task_run: Object) -> Any:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _SIGNS = "A-Za-z0-9_()/\\[\\]-"
-_LONGEST_NAME, _NAMES, _MOST = 40, 3, 9_999_999
-_NUMBER, _NAME = "[0-9]{1,7}", f"[{_SIGNS}](?:[ {_SIGNS}]{{0,{_LONGEST_NAME - 1}}})"
+LONGEST_NAME, _NAMES, _MOST = 40, 3, 9_999_999
+_NUMBER, _NAME = "[0-9]{1,7}", f"[{_SIGNS}](?:[ {_SIGNS}]{{0,{LONGEST_NAME - 1}}})"
 _FORM = re.compile(
     f"(?!.*(?://|\\]\\())"
     f"{_NUMBER} passed(?:, {_NUMBER} failed)?(?:, {_NUMBER} skipped)?(?:: {_NAME}(?:, {_NAME}){{0,{_NAMES - 1}}})?"
@@ -71,5 +71,5 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _name(text: str) -> str:
-    told = re.sub(f"[^{_SIGNS}]+|//+|(?<=\\])(?=\\()", " ", text[: 10 * _LONGEST_NAME]).strip()[:_LONGEST_NAME].rstrip()
+    told = re.sub(f"[^{_SIGNS}]+|//+|(?<=\\])(?=\\()", " ", text[: 10 * LONGEST_NAME]).strip()[:LONGEST_NAME].rstrip()
     return told or "unnamed"

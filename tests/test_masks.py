@@ -2,10 +2,12 @@
 
 import base64
 import json
+import re
+from html import escape
 from pathlib import Path
 from time import process_time
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -190,3 +192,34 @@ def test_what_pods_with_pull_request_code_hold_is_masked_and_nothing_else(masked
 def test_where_nothing_is_quoted_nothing_is_masked(masked: dict[str, set[str]]) -> None:
     assert masked["staging"]
     assert masked["production"] == set()
+
+
+ODD = "p&ss<w>rd/x+k=9'!*(~)\u00e9"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(json.dumps(ODD, ensure_ascii=False)[1:-1], id="JSON"),
+        pytest.param(ODD.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"), id="Go's JSON"),
+        pytest.param(json.dumps(ODD)[1:-1].replace("/", "\\/"), id="PHP's JSON"),
+        pytest.param(escape(ODD), id="HTML"),
+        pytest.param(escape(ODD, quote=False), id="HTML between tags"),
+        pytest.param(escape(ODD, quote=False).replace("'", "&#39;"), id="Go's HTML"),
+        pytest.param(quote(ODD, safe="!'()*"), id="a browser's URL"),
+        pytest.param(quote(ODD, safe="$&+,;="), id="a login in Go's URL"),
+        pytest.param(quote_plus(ODD), id="a form"),
+        pytest.param(re.sub("%..", lambda found: found[0].lower(), quote(ODD, safe="")), id="small digits"),
+        pytest.param(ODD.replace("'", "'\\''"), id="a shell's trace"),
+        pytest.param(ODD.replace("'", "\\'"), id="between single quotes"),
+    ],
+)
+def test_a_secret_is_hidden_however_programs_spell_its_signs(tmp_path: Path, form: str) -> None:
+    assert masks(tmp_path, ODD).hide(f"to {form} it") == "to (masked) it"
+
+
+@pytest.mark.parametrize("auth", ["auth", "_auth"])
+def test_a_login_in_base64_is_hidden_as_it_is_too(tmp_path: Path, auth: str) -> None:
+    """As docker's and npm's files have it."""
+    login = base64.b64encode(b"robot:only-letters").decode()
+    assert masks(tmp_path, json.dumps({"r.example": {auth: login}})).hide("with only-letters.") == "with (masked)."

@@ -4,6 +4,7 @@ import pytest
 
 from tests.steps.conftest import Sandbox
 from tests.steps.server import AT, SHA, TOKEN, Forge
+from tests.steps.test_comments import announce
 
 
 @pytest.mark.parametrize("status", [201, 422], ids=["told", "not-told"])
@@ -29,3 +30,11 @@ def test_the_status_is_pending_and_nothing_stops_for_it(sandbox: Sandbox, asked:
     }
     assert ("has not been told" in result.err) == (status == 422)
     assert TOKEN not in result.out + result.err
+
+
+def test_a_description_is_as_long_as_github_takes_it(sandbox: Sandbox, asked: Forge) -> None:
+    """Whoever is asked to approve may have long names."""
+    asked.says("/statuses/", {}, 201, method="POST")
+    assert announce(sandbox, asked, COMMENT_RIGHTS="", WAITS_FOR="waits for " + "a" * 300).code == 0
+    ((_, description),) = asked.statuses.values()
+    assert len(description) == 139

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
@@ -197,3 +198,27 @@ def test_of_a_long_tail_the_end_is_shown_in_whole_lines() -> None:
 def test_a_section_without_a_moment_gives_way() -> None:
     body = with_section("", section())
     assert with_section(body, replace(section(), run="by-hand")) == body
+
+
+def test_what_a_writer_adds_to_the_comment_does_not_make_it_too_long_to_be_written() -> None:
+    """A section that nobody tells of any more, as long as a comment may be, without a fence where it could be cut."""
+    forged = "\n".join(["<!-- tekton-delivery qa by-hand -->", *["x" * 100] * 640, "<!-- tekton-delivery end -->"])
+    made = with_section(f"{MARKER}\n\n{forged}", section())
+    assert len(made) <= LONGEST
+    assert "staging" in sections(made)
+    many = "\n".join(f"<!-- tekton-delivery qa/{n} by-hand -->\n```\n```\n<!-- tekton-delivery end -->" for n in range(1500))
+    made = with_section(f"{MARKER}\n\n{many}", section())
+    assert len(made) <= LONGEST
+    assert "staging" in sections(made)
+
+
+def test_a_forge_whose_clock_shows_another_zone_does_not_keep_its_next_run_out() -> None:
+    """Gitea writes times as its own zone has them, and `python -m operate` names runs by UTC."""
+    now = datetime.now(UTC)
+    for hours in (1, 2, 8, 13):
+        first, second = (at((now + timedelta(hours=hours + more)).strftime("%Y%m%d%H%M%S")) for more in (-9, 0))
+        body = with_section("", section(run=first, reason="the first push"))
+        assert "the second push" in with_section(body, section(run=second, reason="the second push"))
+        again = at((now + timedelta(minutes=1)).strftime("%Y%m%d%H%M%S"))
+        body = with_section("", section(run=second, reason="the second push"))
+        assert "by hand" in with_section(body, section(run=again, reason="by hand")), hours

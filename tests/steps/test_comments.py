@@ -188,3 +188,29 @@ def test_comments_that_are_none_are_no_reason_to_write(sandbox: Sandbox, asked: 
     assert result.code == 0
     assert "is not written" in result.err
     assert thread.written == []
+
+
+def test_a_list_that_does_not_have_the_comment_yet_leads_to_no_second_one(
+    sandbox: Sandbox, asked: Forge, thread: Thread
+) -> None:
+    """Forges answer lists from copies that lag behind."""
+    asked.says("/issues/12/comments?", [])
+    announce(sandbox, asked)
+    assert thread.written == ["POST"]
+    assert len(thread.mine) == 1
+
+
+def test_a_comment_of_an_account_that_is_gone_keeps_ours_from_nothing(
+    sandbox: Sandbox, asked: Forge, thread: Thread
+) -> None:
+    asked.says("/issues/12/comments?", [{"id": 5, "user": None, "body": MARKER}, {"id": 6, "user": {"id": 9}, "body": None}])
+    announce(sandbox, asked)
+    assert thread.written == ["POST"]
+
+
+def test_what_is_no_matter_of_rights_is_not_called_one(sandbox: Sandbox, asked: Forge, thread: Thread) -> None:
+    asked.says("/issues/", {"message": "no"}, 422)
+    told = announce(sandbox, asked).err
+    assert "answers 422" in told
+    assert "the comment on the pull request is not written" in told
+    assert "give the token the right" not in told

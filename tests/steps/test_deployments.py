@@ -10,7 +10,7 @@ from tests.steps.conftest import Sandbox
 from tests.steps.report import Reporter, step, task_run
 from tests.steps.server import SHA, Forge
 from tests.steps.test_comments import RUN, announce
-from tests.steps.test_retell import STAGED, last, reported, retold
+from tests.steps.test_retell import STAGED, ago, last, reported, retold
 from tests.steps.thread import ME, SOMEBODY
 from tests.tasks.scripts.conftest import Result
 
@@ -35,6 +35,7 @@ class GitHub:
     def add(self, author: int = ME, run: str = RUN, sha: str = SHA, environment: str = "staging") -> int:
         number = len(self.made) + 1
         made = {"id": number, "sha": sha, "environment": environment, "payload": {"run": run}, "creator": {"id": author}}
+        made["created_at"] = ago(0)
         self.made.insert(0, made)
         self.told[number] = []
         return number
@@ -166,6 +167,21 @@ def test_late_it_does_not_come_before_a_newer_one(reporter: Reporter, github: Gi
     github.add(run="shop-staging-13-4f0c1a2b-20261122190000", sha="f" * 40)
     retold(reporter, [last(["deployment"])], deployments=True)
     assert (github.states(1), github.states(2)) == (["inactive"], [])
+
+
+def test_late_one_that_nobody_has_begun_does_not_come_after_a_newer_one(reporter: Reporter, github: GitHub) -> None:
+    """GitHub takes the one that is created last for what serves."""
+    github.add(run="shop-staging-13-4f0c1a2b-20261122190000", sha="f" * 40)
+    retold(reporter, [last(["deployment"])], deployments=True)
+    assert [each["sha"] for each in github.made] == ["f" * 40]
+    assert github.states(1) == []
+
+
+def test_late_one_that_nobody_has_begun_is_created_where_none_is_newer(reporter: Reporter, github: GitHub) -> None:
+    github.add(run="shop-staging-11-4f0c1a2b-20261122170000", sha="f" * 40)
+    github.made[0]["created_at"] = ago(60)
+    retold(reporter, [last(["deployment"])], deployments=True)
+    assert (github.states(1), github.states(2)) == ([], ["success"])
 
 
 def test_statuses_are_what_github_takes(reporter: Reporter, github: GitHub) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from components.masks import fingerprints
-from steps import logs, tail
+from steps import logs, summary, tail
 from tests.steps.report import Reporter, step, task_run
 from tests.steps.server import HANG_UP, RAW
 
@@ -197,3 +197,22 @@ def test_the_lines_for_a_comment_are_masked_bounded_and_text(reporter: Reporter,
     monkeypatch.setattr(tail, "telling", lambda lines: found.append(list(lines)) or "")
     told(reporter, masks, "\n".join(f"{n} {SECRET} \x1b[1m@acme ```" for n in range(100)).encode())
     assert found == [[f"{n} (masked) @acme ```" for n in range(70, 100)]]
+
+
+@pytest.mark.parametrize("name", [f"login({SECRET})", f"test_login_with_a_longer_name({SECRET})"], ids=["whole", "cut off"])
+def test_a_secret_in_the_name_of_a_test_is_hidden(reporter: Reporter, masks: str, name: str) -> None:
+    """Tests that run with each of several values have them in their names. What is cut off has no fingerprint."""
+    count = summary.Count(passed=1)
+    count.fail("test_total")
+    count.fail(name)
+    said = told(reporter, masks, run=failed(tests=summary.line(count)))
+    assert "test_total" in said
+    assert "npm-" not in said
+    assert "2 failed" in said
+
+
+def test_without_masks_names_of_tests_are_quoted(reporter: Reporter) -> None:
+    """By the settings nothing of a log is: names of tests are no log."""
+    run = failed(tests="3 passed, 1 failed: test_total")
+    reporter.report([run], LOG_MASKS="")
+    assert "test_total" in reporter.forge.status[1]

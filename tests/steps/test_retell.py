@@ -60,6 +60,7 @@ def test_a_forge_that_is_down_fails_no_run_and_what_is_untold_is_left(reporter: 
 def test_a_forge_that_gives_no_token_now_leaves_all_of_it(reporter: Reporter) -> None:
     reporter.forge.says("/access_tokens", {}, 503)
     app = {"APP_ID": "1", "APP_INSTALLATION": "2", "APP_KEY_FILE": str(key(reporter)), "APP_RIGHTS": "{}", "TOKEN_FILE": ""}
+    app["APP_INSTALLATIONS"] = ""
     result, left = reported(reporter, [STAGED], **app)
     assert result.code == 0, result.err
     assert left["what"] == ["comment", "deployment", "heads", "promotable", "staging"]
