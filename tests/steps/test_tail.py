@@ -76,6 +76,18 @@ def test_nothing_in_it_rules_a_terminal(log: str, lines: list[str]) -> None:
     assert tail.last(tail.shown(log)) == lines
 
 
+def test_sums_make_room_for_what_they_sum_up() -> None:
+    sums = [f"#14 17.76 {number} failed" for number in range(50)]
+    log = ["begin", "", "#14 17.76 AssertionError: expected 222 to be 212", " \u276f test/format.test.ts:24:23", *sums]
+    there = tail.last(log)
+    assert len(there) == tail.LINES
+    assert there[:4] == log[:4]
+    assert there[-1] == sums[-1]
+    assert tail.telling(there) == log[2]
+    assert tail.last([*log, "Error: said again"])[-1] == "Error: said again"
+    assert tail.last(log[-40:]) == sums[-tail.LINES :], "nothing says why"
+
+
 def test_it_is_bounded() -> None:
     there = tail.last(tail.shown("x" * 5_000_000 + "\n" + "\n".join(map(str, range(100_000)))))
     assert there == [str(number) for number in range(100_000 - tail.LINES, 100_000)]
