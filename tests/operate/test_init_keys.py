@@ -85,7 +85,7 @@ def test_what_sources_hold_is_looked_at_before_the_file_is_written() -> None:
         names.HOST_KEYS: host_keys.known_hosts("ssh://git@github.com", [HOST_KEY]),
         names.TOKEN: "token",
         names.REGISTRY: "password",
-        names.QUARANTINE: "password",
+        names.QUARANTINE: "another-password",
         names.MARK_KEY: pair.private,
         names.MARK_PASSWORD: pair.password,
     }
