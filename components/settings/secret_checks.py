@@ -47,7 +47,7 @@ def shared_contents(settings: Settings, text: Callable[[Source], str] | None = N
             trusted.setdefault(content, path(place))
     for place, source, reader, content in known:
         if reader != _TRUSTED and content in trusted:
-            key, name = ("file", source.file) if source.file else ("config", source.config)
+            key, name = ("file", source.file) if source.file else ("config", source.config or "")
             problem = (
                 f"holds the same as `{trusted[content]}`, and pull-request code could use that; give each one of its own"
             )
