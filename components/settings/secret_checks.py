@@ -1,12 +1,13 @@
 """What settings say of Secrets that are on the cluster already. Each mistake is one line, as in `checks`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from components.settings.errors import Location, contradiction, path
 from components.settings.names import is_own
 from components.settings.registry import User
 from components.settings.settings import Settings
-from components.settings.sources import SecretSource
+from components.settings.sources import SecretSource, knows
+from components.settings.types import Source
 from components.settings.user_checks import told
 
 # Who reads a Secret beside pull-request code, and everybody else.
@@ -28,6 +29,40 @@ def secret_inconsistencies(settings: Settings) -> Iterator[str]:
             yield contradiction(where, name, problem)
     for logins in _in_one_file(settings):
         yield from _divided(logins)
+
+
+def shared_contents(settings: Settings, text: Callable[[Source], str] | None = None) -> Iterator[str]:
+    """Yield a line for each credential beside pull-request code that opens what only trusted steps are to open.
+
+    Whoever takes it there knows or guesses the name that goes with it, and tries it at every host. With `text` two sources
+    of one content are the same; without, only a source that is named twice. No content is repeated.
+    """
+    known = [
+        (place, source, reader, text(source) if text else f"{source.file}, {source.config}")
+        for place, source, reader in _known(settings)
+    ]
+    trusted: dict[str, str] = {}
+    for place, _, reader, content in known:
+        if reader == _TRUSTED:
+            trusted.setdefault(content, path(place))
+    for place, source, reader, content in known:
+        if reader != _TRUSTED and content in trusted:
+            key, name = ("file", source.file) if source.file else ("config", source.config or "")
+            problem = (
+                f"holds the same as `{trusted[content]}`, and pull-request code could use that; give each one of its own"
+            )
+            yield contradiction((*place, key), name, problem)
+
+
+def _known(settings: Settings) -> Iterator[tuple[Location, Source, str]]:
+    """Yield what the stack itself knows, but for users that read: theirs is in the same registry, or the same quarantine."""
+    for place, source, reader in _sources(settings):
+        if source and knows(source):
+            yield place, source, reader
+    for place, user, reader in _users(settings):
+        reads = place[-1] == "read" and reader == _TRUSTED
+        if user and user.password and not reads:
+            yield (*place, "password"), user.password, reader
 
 
 def _named(settings: Settings) -> Iterator[tuple[Location, str, str]]:

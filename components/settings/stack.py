@@ -21,7 +21,7 @@ from components.settings.mark_checks import mark_inconsistencies
 from components.settings.neighbours import Neighbours, neighbours
 from components.settings.origins import written
 from components.settings.promotion_checks import promotion_inconsistencies
-from components.settings.secret_checks import secret_inconsistencies
+from components.settings.secret_checks import secret_inconsistencies, shared_contents
 from components.settings.settings import Settings
 from components.settings.sources import DockerConfig, SecretKey, SecretSource
 from components.settings.types import IMAGE_BY_DIGEST, Source
@@ -87,6 +87,8 @@ class Stack:
             mistakes += wrong_contents(settings, stack.text)
             mistakes += mark_inconsistencies(settings, stack.text)
             mistakes += user_inconsistencies(settings, stack.text)
+        if not mistakes:
+            mistakes += shared_contents(settings, stack.text if read is None else None)
         if mistakes:
             raise refusal(pulumi.get_stack(), mistakes)
         return stack

@@ -45,6 +45,7 @@ class Init:
         stack = self.sources.stack
         if not re.fullmatch("[A-Za-z0-9_-]{1,50}", stack):
             raise OperateError(f"{stack[:60]!r} is no name of a stack: letters, digits, `_` and `-`")
+        wanted.reachable(self.given.listener_url)
         existing = names.read(self.sources.root, stack)
         if existing is None and (self.given.remove or self.given.rotate):
             raise OperateError(f"there is no Pulumi.{stack}.yaml")
@@ -76,7 +77,7 @@ class Init:
         plan.check({name: value for name, value in made.items() if name in where})
         app = self.app(existing, registration.forge, made.get(names.APP_KEY))
         file = self.sources.root / f"Pulumi.{plan.stack}.yaml"
-        file.write_text(plan.text(lambda name: self.sources.source(name, in_files=in_files)))
+        file.write_text(names.kept(file) + plan.text(lambda name: self.sources.source(name, in_files=in_files)))
         self.tell(f"{file.name}: written")
         self.fill(existing, made)
         self.register(existing, registration, app)
@@ -86,23 +87,48 @@ class Init:
         wanted.same(self.given, existing)
         token = answers([ADMINISTRATOR], *self.ask)[ADMINISTRATOR.by]
         registration = self.registration(connect(existing.kind, existing.api_url, token))
-        registration.may(existing.repositories, rules=self.given.branch_rules)
         if self.given.remove:
-            for repository in existing.repositories:
-                registration.remove(repository, rules="app" in existing.forge)
-            self.left.append(f"`pulumi destroy --stack {existing.stack}`, if it is to end; its file and secrets are left")
+            self.remove(existing, registration)
             return
+        self.sources.check(encrypted=existing.encrypted)
+        registration.may(existing.repositories, rules=self.given.branch_rules)
         if self.given.rotate:
             rotation.rotate(self.given.rotate, existing, self.sources, registration, self.left)
             return
         self.tell(f"Pulumi.{existing.stack}.yaml: unchanged")
         lacking = {name for name, source in existing.sources() if self.sources.read(source) is None}
-        if set(values.MARK) & lacking:
+        if gone := sorted(set(values.MARK) & lacking):
+            self.renewable(existing, gone)
             lacking |= {name for name, _ in existing.sources() if name in values.MARK}
         made = values.missing(lacking, self.given, registration.forge, existing.ssh_url, self.ask, {})
         app = self.app(existing, registration.forge, made.get(names.APP_KEY))
         self.fill(existing, made)
         self.register(existing, registration, app)
+
+    def renewable(self, existing: Existing, gone: list[str]) -> None:
+        """Raise OperateError where a new mark, in the place of what is not there, would be another one than what counts."""
+        where = dict(existing.sources())
+        places = ", ".join(json.dumps(where[name]) for name in gone)
+        if not {names.MARK_KEY, names.MARK_PASSWORD} <= where.keys():
+            raise OperateError(f"{places}: is not there; store the public key of the stack that signs (docs/chains.md)")
+        if self.sources.outputs():
+            raise OperateError(
+                f"{places}: is not there, and the stack runs with it; put it back there. A new pair would believe nothing "
+                "that was signed before: `--rotate mark` makes one"
+            )
+
+    def remove(self, existing: Existing, registration: Registration) -> None:
+        """Take back what was registered, in each repository that is still there. Raises OperateError for the others."""
+        refused = []
+        for repository in existing.repositories:
+            try:
+                registration.may([repository])
+                registration.remove(repository, rules="app" in existing.forge)
+            except OperateError as error:
+                refused.append(str(error))
+        if refused:
+            raise OperateError("\n".join(refused))
+        self.left.append(f"`pulumi destroy --stack {existing.stack}`, if it is to end; its file and secrets are left")
 
     def registration(self, forge: Forge) -> Registration:
         """Return what registers at a forge."""
@@ -132,8 +158,9 @@ class Init:
             self.tell(f"stack {existing.stack}: made")
         for name, value in made.items():
             if name in where:
+                stored = "the stack file" if name in names.PUBLIC else "the stack file, encrypted"
                 self.sources.write(where[name], value, secret=name not in names.PUBLIC)
-                self.tell(f"{name}: stored in {where[name].get('file', 'the stack file, encrypted')}")
+                self.tell(f"{name}: stored in {where[name].get('file') or stored}")
 
     def register(self, existing: Existing, registration: Registration, app: int | None) -> None:
         """Have the forge know what it should, as far as `pulumi up` has come."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import urllib3
@@ -11,7 +12,7 @@ from operate.errors import OperateError
 from operate.init.registered import Key, Repository, Rule, Webhook
 
 SECONDS = 20
-PAGE = 50
+PAGE, PAGES = 50, 200
 
 
 class Gitea:
@@ -26,12 +27,15 @@ class Gitea:
     def repository(self, name: str) -> Repository:
         """Return a repository."""
         found = self._call("GET", f"/repos/{name}")
-        return Repository(found["full_name"], found["default_branch"], bool((found.get("permissions") or {}).get("admin")))
+        with self._form(f"/repos/{name}"):
+            administers = bool((found.get("permissions") or {}).get("admin"))
+            return Repository(found["full_name"], found["default_branch"], administers)
 
     def keys(self, repository: str) -> Sequence[Key]:
         """Return its deploy keys."""
-        found = self._all(f"/repos/{repository}/keys")
-        return [Key(each["id"], each["title"], " ".join(each["key"].split()[:2]), each["read_only"]) for each in found]
+        with self._form(f"/repos/{repository}/keys"):
+            found = self._all(f"/repos/{repository}/keys")
+            return [Key(each["id"], each["title"], " ".join(each["key"].split()[:2]), each["read_only"]) for each in found]
 
     def add_key(self, repository: str, title: str, key: str) -> None:
         """Register a deploy key that only reads."""
@@ -43,18 +47,8 @@ class Gitea:
 
     def webhooks(self, repository: str) -> Sequence[Webhook]:
         """Return its webhooks."""
-        found = self._all(f"/repos/{repository}/hooks")
-        return [
-            Webhook(
-                url=each["config"].get("url", ""),
-                # Gitea tells `pull_request_only` by this name, and all that is more than it by names of their own.
-                events=frozenset("pull_request_only" if event == "pull_request" else event for event in each["events"]),
-                active=each["active"],
-                content_type=each["config"].get("content_type", ""),
-                id=each["id"],
-            )
-            for each in found
-        ]
+        with self._form(f"/repos/{repository}/hooks"):
+            return [_webhook(each) for each in self._all(f"/repos/{repository}/hooks")]
 
     def put_webhook(self, repository: str, wanted: Webhook, secret: str, instead_of: Webhook | None) -> None:
         """Register a webhook, then take away the one that it replaces: Gitea ignores a new secret of one that is there."""
@@ -90,12 +84,20 @@ class Gitea:
         return []
 
     def _all(self, path: str) -> Iterator[Any]:
-        page = 1
-        while items := self._call("GET", f"{path}?page={page}&limit={PAGE}"):
-            yield from items
-            if len(items) < PAGE:
+        """Yield what a list has. A server may give fewer than were asked for, so that it ends with an empty page."""
+        for page in range(1, PAGES + 1):
+            items = self._call("GET", f"{path}?page={page}&limit={PAGE}")
+            if not items:
                 return
-            page += 1
+            yield from items
+        raise OperateError(f"GET {self._url}{path}: has no end, after {PAGES} pages")
+
+    @contextmanager
+    def _form(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError):
+            raise OperateError(f"GET {self._url}{path}: is not what Gitea answers; is that its REST API?") from None
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         what = f"{method} {self._url}{path.partition('?')[0]}"
@@ -107,7 +109,22 @@ class Gitea:
             raise OperateError(f"{what} has no answer: {error}") from None
         if answer.status >= 300:
             raise OperateError(f"{what}: the forge answers {answer.status}: {_reason(answer.data)}")
-        return json.loads(answer.data) if answer.data else None
+        try:
+            return json.loads(answer.data) if answer.data else None
+        except ValueError:
+            raise OperateError(f"{what}: the forge answers no JSON; is that its REST API, …/api/v1?") from None
+
+
+def _webhook(told: Mapping[str, Any]) -> Webhook:
+    config = told["config"] or {}
+    return Webhook(
+        url=config.get("url", ""),
+        # Gitea tells `pull_request_only` by this name, and all that is more than it by names of their own.
+        events=frozenset("pull_request_only" if event == "pull_request" else event for event in told["events"] or ()),
+        active=told["active"],
+        content_type=config.get("content_type", ""),
+        id=told["id"],
+    )
 
 
 def _reason(data: bytes) -> str:

@@ -40,7 +40,10 @@ def answers(questions: Sequence[Question], ask: Ask | None, ask_secretly: Ask) -
             value = question.default or ""
         elif not value and ask is not None:
             hint = f" [{question.default}]" if question.default else ""
-            value = (ask_secretly if question.secret else ask)(f"{question.text}{hint}: ") or question.default or ""
+            try:
+                value = (ask_secretly if question.secret else ask)(f"{question.text}{hint}: ") or question.default or ""
+            except EOFError:
+                raise OperateError(f"no answer: {question.by} ({question.text})") from None
         if value.strip():
             found[question.by] = one_line(question, value)
         else:
@@ -54,7 +57,12 @@ def one_line(question: Question, value: str) -> str:
     """Return a value without what a paste leaves around it. Never repeats it."""
     if len(value.strip().splitlines()) != 1:
         raise OperateError(f"{question.by} must be one line: {question.text}")
-    return value.strip()
+    found = value.strip()
+    # A client says of a header that is none what is in it; arrow keys at a prompt are such characters.
+    word = question.by.endswith("_TOKEN")
+    if not found.isprintable() or (word and not (found.isascii() and " " not in found)):
+        raise OperateError(f"{question.by} has characters that no {'token' if word else 'value'} has: {question.text}")
+    return found
 
 
 def terminal() -> tuple[Ask | None, Ask]:

@@ -62,6 +62,8 @@ def _mark(existing: Existing, sources: Sources, registration: Registration, left
         else:
             left.append(f"below `mark.formerPublicKeys` in the stack file: `- {{{kind}: {value}}}`")
         sources.write(where[names.MARK_PUBLIC], made.public, secret=False)
+    elif names.MARK_PUBLIC in where:
+        sources.write(where[names.MARK_PUBLIC], made.public, secret=False)
     else:
         left.append(
             "where merges are delivered, before anything else: the former key below `mark.formerPublicKeys`, this one as "

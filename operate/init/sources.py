@@ -44,6 +44,9 @@ class Sources:
                 return (self.root / Path(path).expanduser()).read_text()
             except FileNotFoundError:
                 return None
+            except (OSError, UnicodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is no text"
+                raise OperateError(f"{path}: {reason}") from None
         if "config" not in source:
             return ""  # a Secret that is in the cluster already
         entry = self._entries().get(f"{PROJECT}:{source['config']}")
@@ -80,6 +83,17 @@ class Sources:
             listed = json.loads(self.pulumi("stack", "ls", "--json"))
             self._exists = any(item["name"].rpartition("/")[2] == self.stack for item in listed)
         return self._exists
+
+    def check(self, *, encrypted: bool) -> None:
+        """Raise OperateError where Pulumi has no stack of this name, and yet the stack file holds what it encrypted.
+
+        It is logged in elsewhere then. A new stack there would have new keys in the place of these, which nobody has twice.
+        """
+        if encrypted and not self.exists():
+            raise OperateError(
+                f"Pulumi.{self.stack}.yaml holds encrypted values, and Pulumi knows no stack {self.stack} where it is "
+                "logged in (`pulumi whoami --verbose`); `pulumi login` where the stack is, or take them out if it is gone"
+            )
 
     def outputs(self) -> dict[str, str]:
         """Return what the last `pulumi up` told, nothing before it."""

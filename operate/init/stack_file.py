@@ -80,7 +80,7 @@ class Wanted:
             {"name": name, "deliverOn": "merge", "promotesFrom": source}
             for source, name in zip(self.environments, self.environments[1:], strict=False)
         ]
-        listener: dict[str, Any] = {"name": f"{self.stack}-github-el"}
+        listener: dict[str, Any] = {"name": listener_name(self.stack)}
         if self.exposure:
             listener["exposure"] = {"host": self.exposure[0], "ingress": {"className": self.exposure[1]}}
         return {
@@ -131,7 +131,14 @@ class Wanted:
 
 def deploy_key_of(repository: str) -> str:
     """Return the name of the deploy key that a repository has of its own."""
-    return f"{DEPLOY_KEY}-{repository.replace('/', '-')}"
+    # No owner's name on GitHub has a dot: with `-` acme/shop-web and acme-shop/web would be one.
+    return f"{DEPLOY_KEY}-{repository.replace('/', '.')}"
+
+
+def listener_name(stack: str) -> str:
+    """Return what a stack's listener is called: a label of at most 40 characters."""
+    plain = re.sub("[^a-z0-9]+", "-", stack.lower()).strip("-")
+    return f"{plain if plain[:1].isalpha() else f'stack-{plain}'.strip('-')}"[:30].rstrip("-") + "-github-el"
 
 
 def _name(repository: str) -> str:
@@ -211,14 +218,19 @@ class Existing:
         found = {name: own.get(name.lower(), ssh.get("privateKey")) for name in self.repositories}
         return {name: source for name, source in found.items() if source and _readable(source)}
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether Pulumi has stored secrets in it."""
+        return any(isinstance(value, dict) and "secure" in value for value in self.settings.values())
+
     def sources(self) -> Iterator[tuple[str, Source]]:
         """Yield what `init` can make or ask for, by its name, and where this file has it."""
         forge, mark = self.forge, self.settings.get("mark") or {}
         registry = self.settings.get("registry") or {}
         quarantine = (self.settings.get("build") or {}).get("quarantine") or {}
-        own = (forge.get("ssh") or {}).get("deployKeys") or {}
+        own = {name.lower() for name in (forge.get("ssh") or {}).get("deployKeys") or {}}
         found = {
-            **{deploy_key_of(name) if name in own else DEPLOY_KEY: key for name, key in self.deploy_keys.items()},
+            **{deploy_key_of(name) if name.lower() in own else DEPLOY_KEY: key for name, key in self.deploy_keys.items()},
             HOST_KEYS: (forge.get("ssh") or {}).get("knownHosts"),
             TOKEN: forge.get("token"),
             APP_KEY: (forge.get("app") or {}).get("privateKey"),
@@ -237,7 +249,7 @@ def _readable(source: Source) -> bool:
 
 
 def read(root: Path, stack: str) -> Existing | None:
-    """Return a stack's file, None if there is none. Raises OperateError for one that the program refuses."""
+    """Return a stack's file, None if there is none, or one without settings. Raises OperateError for one that is refused."""
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
         return None
@@ -245,11 +257,24 @@ def read(root: Path, stack: str) -> Existing | None:
         document = yaml.safe_load(path.read_text())
     except yaml.YAMLError:
         document = None  # the program says what is wrong
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise OperateError(f"{path.name}: {reason}") from None
+    if isinstance(document, dict) and not document.get("config"):
+        return None  # as `pulumi stack init` leaves it
     # What a run that ended in the middle has not stored yet.
     if reason := refusal(path, {f"{PROJECT}:{name}": "to come" for name in _named(document)}):
         raise OperateError(reason)
     config = document["config"]
     return of(stack, {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()})
+
+
+def kept(path: Path) -> str:
+    """Return what a file without settings has, as `pulumi stack init` leaves it: what encrypts the stack's values."""
+    if not path.exists():
+        return ""
+    found = {key: value for key, value in yaml.safe_load(path.read_text()).items() if key != "config"}
+    return yaml.safe_dump(found) if found else ""
 
 
 def _named(value: Any) -> Iterator[str]:

@@ -30,7 +30,7 @@ def questions(given: argparse.Namespace, kubeconfig: Path) -> list[Question]:
     found = [
         Question("--repository", "repository, owner/name", ",".join(given.repository or [])),
         Question("--context", "context of the kubeconfig", given.context, current_context(kubeconfig)),
-        Question("--registry", "where images are, host/path", given.registry),
+        Question("--registry", "where images are, host/path", given.registry, beside(given.images or IMAGES)),
         Question("--registry-user", "user that pulls and pushes there", given.registry_user),
         Question("--quarantine-user", "user that pull requests push to quarantine with", given.quarantine_user),
         Question(
@@ -61,10 +61,17 @@ def contradictions(given: argparse.Namespace) -> None:
         raise OperateError("--listener-host and --ingress-class go together")
 
 
+def reachable(url: str | None) -> None:
+    """Raise OperateError for what is no URL of a listener; a query of its own would end in the stack's mark."""
+    if url and not re.fullmatch(r"https?://[^/@\s$?#]+(/[^\s$?#]*)?", url):
+        raise OperateError("--listener-url must be an http(s) URL without a user, a query and a fragment")
+
+
 def same(given: argparse.Namespace, existing: Existing) -> None:
     """Raise OperateError for a flag that says otherwise than the stack file, which is its owner's by now."""
     registry, quarantine = (existing.place(*where) for where in (("registry",), ("build", "quarantine")))
-    there = {
+    exposure = (existing.settings.get("listener") or {}).get("exposure") or {}
+    there: dict[str, object] = {
         "forge": existing.kind,
         "api_url": existing.api_url,
         "ssh_url": existing.ssh_url,
@@ -75,14 +82,27 @@ def same(given: argparse.Namespace, existing: Existing) -> None:
         "quarantine": quarantine[0],
         "quarantine_user": quarantine[1],
         "environments": ",".join(each["name"] for each in existing.settings["environments"]),
+        "app_installation": str((existing.forge.get("app") or {}).get("installationId", "")),
+        "kubeconfig": (existing.settings.get("cluster") or {}).get("kubeconfig", ""),
+        "base_branch": ",".join(sorted({str(each.get("baseBranch", "main")) for each in existing.applications})),
+        "insecure_registry": bool((existing.settings.get("registry") or {}).get("insecure")),
+        "listener_host": exposure.get("host", ""),
+        "ingress_class": (exposure.get("ingress") or {}).get("className", ""),
     }
     said = [(name, value, there[name]) for name in there if (value := getattr(given, name)) and value != there[name]]
+    tools = existing.settings.get("toolsImage")
+    if given.images and isinstance(tools, str) and image(given.images, "tools") != tools:
+        said.append(("images", given.images, tools))
+    kinds = {kind for _, source in existing.sources() for kind in source}
+    if given.secrets and {"pulumi": "config", "files": "file"}[given.secrets] not in kinds:
+        said.append(("secrets", given.secrets, f"sources of the kind {' and '.join(sorted(kinds))}"))
     known = {name.lower() for name in existing.repositories}
     others = [each for each in given.repository or [] if each.lower() not in known]
     said += [("repository", each, ", ".join(existing.repositories)) for each in others]
     for name, value, now in said:
         file = f"Pulumi.{existing.stack}.yaml"
-        raise OperateError(f"{flag(name)} {value}: {file} has {now or 'none'}; change it there, it is yours")
+        shown = flag(name) if value is True else f"{flag(name)} {value}"
+        raise OperateError(f"{shown}: {file} has {now or 'none'}; change it there, it is yours")
 
 
 def read(given: argparse.Namespace, ask: Ask | None, ask_secretly: Ask) -> tuple[Wanted, dict[str, str]]:
@@ -155,6 +175,15 @@ def image(file: Path, name: str) -> str:
     if not found:
         raise OperateError(f"--images {file}: names no {name}@sha256:…; it has to hold what `python -m images` printed")
     return found[0]
+
+
+def beside(file: Path) -> str | None:
+    """Return where applications' images can be: one above the project's own, which the same user pulls."""
+    try:
+        place = image(file, "tools").rpartition("/")[0]
+    except OperateError:
+        return None
+    return place.rpartition("/")[0] or place
 
 
 def contexts_of(kubeconfig: Path) -> list[str]:

@@ -119,14 +119,15 @@ def test_each_repository_has_a_key_of_its_own(here: Place) -> None:
     assert code == 0, said
     (shop,), (api,) = here.there("keys"), here.there("keys", "acme/api")
     assert shop["key"] != api["key"]
-    assert {"deployKey-acme-shop", "deployKey-acme-api"} <= here.pulumi["config"].keys()
+    assert {"deployKey-acme.shop", "deployKey-acme.api"} <= here.pulumi["config"].keys()
     writes = list(here.github.writes)
     assert here.init(flags=False)[0] == 0
     assert here.github.writes == writes
 
 
 def test_names_of_keys_are_keys_of_a_configuration() -> None:
-    assert deploy_key_of("acme/shop.web_1") == "deployKey-acme-shop.web_1"
+    assert deploy_key_of("acme/shop.web_1") == "deployKey-acme.shop.web_1"
+    assert deploy_key_of("acme/shop-web") != deploy_key_of("acme-shop/web"), "one key would open both"
 
 
 def test_fields_that_github_does_not_know_are_noticed() -> None:

@@ -85,7 +85,7 @@ def test_what_sources_hold_is_looked_at_before_the_file_is_written() -> None:
         names.HOST_KEYS: host_keys.known_hosts("ssh://git@github.com", [HOST_KEY]),
         names.TOKEN: "token",
         names.REGISTRY: "password",
-        names.QUARANTINE: "password",
+        names.QUARANTINE: "another-password",
         names.MARK_KEY: pair.private,
         names.MARK_PASSWORD: pair.password,
     }
@@ -100,13 +100,13 @@ def test_several_repositories_on_github_have_a_key_each() -> None:
     settings = several.settings(lambda name: {"config": name})
     ssh = settings["forge"]["ssh"]
     assert ssh["deployKeys"] == {
-        "acme/shop": {"config": "deployKey-acme-shop"},
-        "acme/api": {"config": "deployKey-acme-api"},
+        "acme/shop": {"config": "deployKey-acme.shop"},
+        "acme/api": {"config": "deployKey-acme.api"},
     }
     assert "privateKey" not in ssh
     existing = names.of("staging", settings)
     assert existing.deploy_keys == ssh["deployKeys"]
-    assert {"deployKey-acme-shop", "deployKey-acme-api"} <= dict(existing.sources()).keys()
+    assert {"deployKey-acme.shop", "deployKey-acme.api"} <= dict(existing.sources()).keys()
 
 
 def test_the_mark_key_is_of_cosigns_form() -> None:
