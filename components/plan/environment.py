@@ -17,7 +17,7 @@ from components.pipelines import fork
 from components.pipelines.component import PipelinesArgs
 from components.plan import delivered, runs, trust
 from components.plan.application import application_args, existing_args
-from components.plan.credentials import credentials_args, quotes
+from components.plan.credentials import credentials_args, drawn, held, quotes
 from components.plan.delivery import Delivery
 from components.plan.network import network_args
 from components.plan.pipelines import pipelines_args
@@ -112,11 +112,12 @@ class EnvironmentPlan:
     def telling(self, environment: Environment) -> TellingArgs:
         """How the forge hears late what it could not be told."""
         made = trust.with_authorities(self.stack, tasks(self._delivery))
+        reports = {name: made[name] for name in (report.NAME, fork.REPORT) if name in made}
         return TellingArgs(
             environment=self.name,
             namespace=environment.delivery_namespace,
             tools_image=self.stack.tools_image,
-            reports={name: made[name] for name in (report.NAME, fork.REPORT) if name in made},
+            reports=drawn(reports, held(self._delivery)),
         )
 
     def pipelines(self, environment: Environment) -> PipelinesArgs:
