@@ -90,8 +90,12 @@ def test_wrong_settings_are_named_where_they_are_wrong(doctor: Doctor, tmp_path:
 
     def change(config: dict[str, Any]) -> None:
         config["registry"]["read"]["password"] = {"file": str(nobody)}
-        # Who pushes to quarantine deletes nothing there, and who cleans pushes nothing.
-        config["build"]["quarantine"]["delete"] = config["build"]["quarantine"]["write"]
+        # Who pushes to quarantine deletes nothing there, and who cleans has to.
+        passwords = ".local/secrets/quarantine"
+        config["build"]["quarantine"] |= {
+            "write": {"username": "platform", "password": {"file": f"{passwords}/platform"}},
+            "delete": {"username": "deployer", "password": {"file": f"{passwords}/deployer"}},
+        }
         config["forge"]["token"] = {"file": str(nobody)}
         config["applications"][0]["baseBranch"] = "trunk"
 
@@ -100,8 +104,8 @@ def test_wrong_settings_are_named_where_they_are_wrong(doctor: Doctor, tmp_path:
     wrong = {row["what"] for row in rows if row["state"] == "wrong"}
     assert wrong >= {
         "registry.read (puller) is let in at http://registry.internal:5000",
-        "build.quarantine.delete (untrusted): delete in chespirito",
-        "build.quarantine.delete (untrusted): push in chespirito",
+        "build.quarantine.delete (deployer): delete in chespirito",
+        "build.quarantine.write (platform): delete in chespirito",
         "forge.token is known to the forge",
         "acme/chespirito is fetched, branch trunk",
     }
