@@ -73,7 +73,7 @@ def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: Wor
 
 
 def test_tests_that_take_too_much_memory_say_so_and_what_gives_them_more(world: World) -> None:
-    pull_request = world.open({"test.sh": "echo 'well: serves on staging'\nhead -c 3G /dev/zero | tail\n"})
+    pull_request = world.open({"test.sh": "echo 'well: serves on staging'\nhead -c 3000m /dev/zero | tail\n"})
     run, succeeded, _ = world.run("staging", pull_request)
     assert not succeeded
     state, description = world.status("staging", pull_request.head_sha)
