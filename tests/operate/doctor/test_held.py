@@ -77,8 +77,9 @@ def test_what_was_generated_or_cannot_be_read_is_compared_with_nothing(on: On, s
         return each | {"stringData": values} if values else each
 
     made = brought_up(staging)
-    for path in [TOKEN, "/api/v1/namespaces/staging-ci/secrets/webhook-secret"]:
-        made.objects[path] = encoded({"token": "other", "secret": "other"})
+    here = "/api/v1/namespaces/staging-ci/secrets"
+    for path in [TOKEN, f"{here}/webhook-secret", f"{here}/log-masks"]:
+        made.objects[path] = encoded({"token": "other", "secret": "other", "masks": "other"})
     needs = replace(staging, objects=tuple(map(changed, staging.objects)))
     assert [row.state for row in rows(on, needs, made)] == ["fine", "fine"]
 
