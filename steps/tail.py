@@ -25,6 +25,8 @@ _SUMS_UP = re.compile(
     "|^npm error A complete log",
     re.IGNORECASE,
 )
+# The builder's own last word on them (`steps/failure.py` says it, too).
+_OURS = "error: the tests failed"
 # What names an error and is none: tests that passed, as the Test Anything Protocol and test runners write them.
 _FINE = re.compile("^ok\\b|^(✓|✔|√)|\\b(PASSED|passed|PASS|ok)\\Z|^(PASS|--- PASS)\\b|\\b0 (errors|failed|failures)\\b")
 
@@ -57,7 +59,7 @@ def last(lines: Sequence[str]) -> list[str]:
 
 def telling(lines: Sequence[str]) -> str:
     """Return the line that says most: the last one that reads as an error, rather not one that only sums up; or nothing."""
-    there = [line for line in lines if line.strip()]
+    there = [line for line in lines if line.strip() not in ("", _OURS)]
     errors = [line for line in there if _is_error(line)]
     causes = [line for line in errors if _says_why(line)]
     return next(iter((causes or errors or there)[-1:]), "").strip()

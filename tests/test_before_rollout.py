@@ -159,7 +159,7 @@ def test_without_it_nothing_of_it_is_declared(stacks: dict[str, Declared], stack
     text = str([item for item in plain.objects if item["kind"] != "Task" and item["kind"] != "CronJob"])
     assert "before-rollout" not in text
     assert "jobs" not in str(plain.all("Role"))
-    (job,) = plain.all("CronJob")
+    job = plain.one("CronJob", "pruner")
     assert "JOBS_NAMESPACE" not in str(job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["env"])
 
 

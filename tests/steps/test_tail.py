@@ -37,6 +37,10 @@ error: the tests failed
         ("not ok 2 - adds up\nok 7 - an unknown page is an error\n# failed 1\n", "# failed 1"),
         ("E   KeyError: 'price'\ntests/test_error.py::test_refused PASSED\n3 passed, 0 failed\n", "E   KeyError: 'price'"),
         ("AssertionError: 3 != 4\n\nRan 2 tests in 0.001s\n\nFAILED (failures=1)\n", "AssertionError: 3 != 4"),
+        (
+            "#9 ERROR: process did not complete successfully\nerror: the tests failed\n",
+            "#9 ERROR: process did not complete successfully",
+        ),
         ("make: *** [Makefile:2: test] Error 1\n", "make: *** [Makefile:2: test] Error 1"),
         ("one\ntwo\n\n", "two"),
         ("", ""),
@@ -50,6 +54,7 @@ error: the tests failed
         "TAP with an error that passed",
         "names of tests that passed",
         "unittest",
+        "the builder alone",
         "only a sum",
         "no error",
         "nothing",
