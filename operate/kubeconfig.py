@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kubernetes import config
+from kubernetes import client, config
 from kubernetes.config import kube_config
 
 from components.conventions import Manifest
@@ -12,13 +12,14 @@ from operate.errors import OperateError
 _HEADERS = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid", "as-groups": "Impersonate-Group"}
 
 
-def connect(context: str | None, path: str | None = None) -> Any:
+def connect(context: str | None, path: str | None = None, configuration: client.Configuration | None = None) -> Any:
     """Return an ApiClient of a context's cluster; without a path the kubeconfig is found as kubectl does.
 
     Kubernetes' client for Python leaves out whom a user acts as (`as`), and would go on with the rights that the person
-    meant to lay down. Raises OSError and config.ConfigException as it does, OperateError where it cannot say it all.
+    meant to lay down. `configuration` is that client's, as far as the kubeconfig does not say it. Raises OSError and
+    config.ConfigException as it does, OperateError where it cannot say it all.
     """
-    api: Any = config.new_client_from_config(config_file=path, context=context)  # type: ignore[no-untyped-call]
+    api: Any = config.new_client_from_config(path, context, client_configuration=configuration)  # type: ignore[no-untyped-call]
     for name, value in _acts_as(context, path).items():
         api.set_default_header(name, value)
     return api

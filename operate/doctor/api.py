@@ -11,6 +11,8 @@ from kubernetes import client, config
 
 from components.conventions import Manifest, plain
 from offline.needs.values import Needs
+from operate import kubeconfig
+from operate.errors import OperateError
 
 SECONDS = 15.0
 
@@ -54,7 +56,9 @@ class Api:
         configuration = client.Configuration()
         configuration.retries = urllib3.Retry(0)
         try:
-            config.load_kube_config(needs.kubeconfig, needs.context, configuration)  # type: ignore[no-untyped-call]
+            self._client = kubeconfig.connect(needs.context, needs.kubeconfig, configuration)
+        except OperateError as error:
+            raise NoClusterError(str(error)) from None
         except (OSError, config.ConfigException) as error:
             if needs.kubeconfig or needs.context:
                 raise NoClusterError(str(error)) from None
@@ -62,8 +66,8 @@ class Api:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
             except config.ConfigException:
                 raise NoClusterError(str(error)) from None
+            self._client = client.ApiClient(configuration)
         self.where = str(configuration.host)
-        self._client = client.ApiClient(configuration)
 
     def get(self, path: str, **query: str) -> Manifest:
         """Return what is at a path. Raises RefusedError and NoClusterError."""

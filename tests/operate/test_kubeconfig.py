@@ -4,16 +4,22 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from offline.needs.read import needs
+from offline.needs.values import Needs
+from offline.run import placeholder, stack_config
 from operate.cluster import Cluster
 from operate.declared import Declaration
+from operate.doctor.api import Api
 from operate.drift import connect
 from operate.errors import OperateError
+from tests.support import ROOT
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -50,6 +56,11 @@ def server() -> Iterator[Server]:
         made.shutdown()
 
 
+@pytest.fixture(scope="module")
+def staging() -> Needs:
+    return needs("staging", stack_config(ROOT / "Pulumi.staging.yaml"), read=placeholder)
+
+
 def kubeconfig(folder: Path, server: Server, user: dict[str, Any]) -> str:
     contexts = [{"name": name, "context": {"cluster": "here", "user": name}} for name in ("plain", "acting")]
     written = {
@@ -82,6 +93,11 @@ def test_drift_does_too(server: Server, tmp_path: Path) -> None:
     connect(Declaration((), kubeconfig(tmp_path, server, ANA), "acting"))
     assert server.told
     assert all(each == SENT for each in server.told)
+
+
+def test_doctor_does_too(server: Server, tmp_path: Path, staging: Needs) -> None:
+    Api(replace(staging, kubeconfig=kubeconfig(tmp_path, server, ANA), context="acting")).get("/version")
+    assert server.told == [SENT]
 
 
 @pytest.mark.parametrize("more", [{"as-groups": ["a", "b"]}, {"as-user-extra": {"reason": ["x"]}}])
