@@ -74,12 +74,6 @@ def _fetched(settings: Settings) -> Iterator[str]:
                 f"{path(('forge', 'https', 'tokens'))}: has no token for {repository}; "
                 f"add `{repository}: {{file: secrets/git-token}}`, or `token` for all others"
             )
-    for repository in there:
-        if forge.https and tokens and forge.https.token_of(repository) is None:
-            yield (
-                f"{path(('forge', 'https', 'tokens'))}: has no token for {repository}; "
-                f"add `{repository}: {{file: secrets/git-token}}`, or `token` for all others"
-            )
     if forge.ssh is None:
         return
     for repository in there:
