@@ -17,10 +17,10 @@ from components import addresses
 from components.conventions import PRUNER, TELLER, Manifest, labels, token
 from components.credential import BY_VOLUME
 from components.settings.cluster import Cluster
+from steps.kubernetes import PIPELINE_TASK
 
 # What the steps are given that ask an application for a smoke check.
 SMOKE_VARIABLE = "PARAM_SMOKE_URL"
-TASK_LABEL = "tekton.dev/pipelineTask"
 LISTENER_LABEL = "eventlistener"
 LISTENER_PORT = 8080
 PRUNER_LABELS = {"app.kubernetes.io/component": PRUNER}
@@ -155,13 +155,13 @@ def tasks(args: NetworkArgs) -> dict[str, Manifest]:
     for target, openings in leads_to.items():
         who = sorted(name for name, spec in args.tasks.items() if target in opened(spec))
         if who:
-            selector = {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]}
+            selector = {"matchExpressions": [{"key": PIPELINE_TASK, "operator": "In", "values": who}]}
             made[f"runs-to-{target}"] = {"podSelector": selector, "policyTypes": ["Egress"], "egress": openings}
     given = {name: {entry["name"] for step in spec["steps"] for entry in step["env"]} for name, spec in args.tasks.items()}
     who = sorted(name for name, variables in given.items() if SMOKE_VARIABLE in variables)
     for application, number in args.smoke_checked.items():
         made[f"rollouts-to-{application}"] = {
-            "podSelector": {"matchExpressions": [{"key": TASK_LABEL, "operator": "In", "values": who}]},
+            "podSelector": {"matchExpressions": [{"key": PIPELINE_TASK, "operator": "In", "values": who}]},
             "policyTypes": ["Egress"],
             "egress": [
                 {

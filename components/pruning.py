@@ -6,10 +6,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.access import Rule, bind, service_account
-from components.conventions import PRUNER, Manifest, labels, limits, restricted, token
+from components.conventions import PRUNER, Manifest, labels, token
+from components.cron_job import cron_job
 from components.network import PRUNER_LABELS
-from components.tasks import python
-from components.tasks.step import API_TOKEN_PATH, api_token, mount
+from components.tasks.step import API_TOKEN_PATH, api_token, mount, variable
 
 # An admission policy holds deletions to ended runs.
 RULES: list[Rule] = [{"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["list", "delete"]}]
@@ -60,43 +60,17 @@ class Pruning(pulumi.ComponentResource):
 
 def job(args: PruningArgs, labels: dict[str, str]) -> Manifest:
     """Return the CronJob's spec."""
-    container = {
-        "name": "prune",
-        "image": args.tools_image,
-        "command": list(python.COMMAND),
-        "args": ["prune", *python.sources("prune")],
-        "env": [
-            {"name": "HOME", "value": "/nonexistent"},
-            {"name": "NAMESPACE", "value": args.namespace},
-            {"name": "KEEP", "value": str(args.keep)},
-            {"name": "CLAIMS", "value": str(args.claims).lower()},
-            *([] if args.jobs_namespace is None else [{"name": "JOBS_NAMESPACE", "value": args.jobs_namespace}]),
-            {"name": "API_ACCESS", "value": API_TOKEN_PATH},
-        ],
-        "resources": limits("1", "512Mi"),
-        "securityContext": restricted() | {"readOnlyRootFilesystem": True},
-        "volumeMounts": [mount("kubernetes-api", API_TOKEN_PATH, read_only=True)],
-    }
-    pod = {
-        "serviceAccountName": PRUNER,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "containers": [container],
-        "volumes": [api_token("kubernetes-api")],
-    }
-    return {
-        "schedule": _HOURLY,
-        "concurrencyPolicy": "Forbid",
-        "startingDeadlineSeconds": 600,
-        "successfulJobsHistoryLimit": 1,
-        "failedJobsHistoryLimit": 1,
-        "jobTemplate": {
-            "metadata": {"labels": labels},
-            "spec": {
-                "backoffLimit": 0,
-                "activeDeadlineSeconds": 300,
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        },
-    }
+    jobs = [] if args.jobs_namespace is None else [{"name": "JOBS_NAMESPACE", "value": args.jobs_namespace}]
+    return cron_job(
+        "prune",
+        schedule=_HOURLY,
+        late=600,
+        longest=300,
+        account=PRUNER,
+        labels=labels,
+        namespace=args.namespace,
+        tools_image=args.tools_image,
+        env=[variable("KEEP", str(args.keep)), variable("CLAIMS", str(args.claims).lower()), *jobs],
+        mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True)],
+        volumes=[api_token("kubernetes-api")],
+    )

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.conventions import REPORTER, TELLER, Manifest, labels, limits, literal, restricted, token
+from components.conventions import REPORTER, TELLER, Manifest, labels, literal, token
+from components.cron_job import cron_job
 from components.network import TELLER_LABELS
-from components.tasks import python
-from components.tasks.step import API_TOKEN_PATH, with_scratch
+from components.tasks.step import variable, with_scratch
 
 # GitHub's limits of requests are by the hour, and a forge is rarely down for longer than it takes to start again.
 _SCHEDULE = "*/10 * * * *"
@@ -53,56 +53,31 @@ def job(args: TellingArgs, labels: dict[str, str]) -> Manifest:
     """Return the CronJob's spec."""
     spec = with_scratch(next(iter(args.reports.values())))
     (step,) = spec["steps"]
-    container = {
-        "name": "retell",
-        "image": args.tools_image,
-        "command": list(python.COMMAND),
-        "args": ["retell", *python.sources("retell")],
-        "env": [
-            {"name": "HOME", "value": "/nonexistent"},
-            {"name": "NAMESPACE", "value": args.namespace},
-            {"name": "REPORTER_ACCOUNT", "value": REPORTER},
-            {"name": "REPORTS", "value": literal(json.dumps({name: _given(task) for name, task in args.reports.items()}))},
-            {"name": "API_ACCESS", "value": API_TOKEN_PATH},
-        ],
-        "resources": limits("1", "512Mi"),
-        "securityContext": restricted() | {"readOnlyRootFilesystem": True},
-        "volumeMounts": step["volumeMounts"],
-    }
-    pod = {
-        "serviceAccountName": REPORTER,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "containers": [container],
-        "volumes": spec["volumes"],
-    }
-    return {
-        "schedule": _SCHEDULE,
-        "concurrencyPolicy": "Forbid",
-        "startingDeadlineSeconds": 300,
-        "successfulJobsHistoryLimit": 1,
-        "failedJobsHistoryLimit": 1,
-        "jobTemplate": {
-            "metadata": {"labels": labels},
-            "spec": {
-                "backoffLimit": 0,
-                "activeDeadlineSeconds": 540,
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        },
-    }
+    variables = {name: _given(task) for name, task in args.reports.items()}
+    return cron_job(
+        "retell",
+        schedule=_SCHEDULE,
+        late=300,
+        longest=540,
+        account=REPORTER,
+        labels=labels,
+        namespace=args.namespace,
+        tools_image=args.tools_image,
+        env=[variable("REPORTER_ACCOUNT", REPORTER), variable("REPORTS", literal(json.dumps(variables)))],
+        mounts=step["volumeMounts"],
+        volumes=spec["volumes"],
+    )
 
 
 def _given(task: Manifest) -> dict[str, object]:
     """Return the variables of a Task's step: each one's value, or the param that has it. Others are the job's own."""
     (step,) = task["steps"]
     made: dict[str, object] = {}
-    for variable in step["env"]:
-        value = variable.get("value", "")
+    for each in step["env"]:
+        value = each.get("value", "")
         param = _PARAM.fullmatch(value)
         if param:
-            made[variable["name"]] = {"param": param[1]}
+            made[each["name"]] = {"param": param[1]}
         elif "$(" not in value:
-            made[variable["name"]] = value
+            made[each["name"]] = value
     return made

@@ -8,7 +8,7 @@ from components.conventions import plain
 from operate.errors import OperateError
 from operate.runs import RUN, absent, newest
 from operate.target import Target
-from operate.why import TASK
+from steps.kubernetes import PIPELINE_TASK
 
 _NOT_FOUND = 404
 
@@ -26,7 +26,8 @@ def lines(target: Target, number: int, wanted: str | None) -> Iterator[str]:
     for each in target.cluster.runs(target.environment, "taskruns", target.application):
         labels, status = each["metadata"]["labels"], each.get("status") or {}
         if labels.get(RUN) == name:
-            steps += [(labels.get(TASK, ""), step, status.get("podName") or "") for step in status.get("steps") or []]
+            task, pod = labels.get(PIPELINE_TASK, ""), status.get("podName") or ""
+            steps += [(task, step, pod) for step in status.get("steps") or []]
     begun = [each for each in steps if each[1].get("terminationReason") != "Skipped" and each[2]]
     failed = [each for each in begun if (each[1].get("terminated") or {}).get("exitCode")]
     chosen = [each for each in begun if wanted in (each[0], each[1]["name"])] if wanted else failed or begun

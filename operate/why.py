@@ -13,10 +13,10 @@ from operate.errors import OperateError
 from operate.runs import EVENT, PULL_REQUEST, RUN, absent, reasons
 from operate.target import Target
 from steps import failure, tail
+from steps.kubernetes import PIPELINE_TASK
 
 # Of what a failed step printed; `logs` shows all of it.
 _LINES = 10
-TASK = "tekton.dev/pipelineTask"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def _of(target: Target, number: int) -> Iterator[Way]:
 
 
 def _steps(task_run: Manifest) -> Iterator[Step]:
-    task = task_run["metadata"]["labels"].get(TASK, "")
+    task = task_run["metadata"]["labels"].get(PIPELINE_TASK, "")
     for step in (task_run.get("status") or {}).get("steps") or []:
         ended: dict[str, Any] = step.get("terminated") or {}
         if step.get("terminationReason") == "Skipped":  # one before it has failed

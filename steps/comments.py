@@ -10,10 +10,10 @@ written again. Of two comments that were made at once the older one stays.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from steps import comment
+from steps import comment, optional
 from steps.comment import MARKER, Section
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
@@ -60,30 +60,19 @@ def section(about: Comment, *, key: str, state: str, reason: str, commit: str, *
 
 
 def tell(api: Api, about: Comment, me: int | None, told: Section) -> bool | None:
-    """Write a section, and return whether that is done; None where it is of no use to try again later.
-
-    A delivery does not depend on it: a token may be one that only sets statuses.
-    """
+    """Write a section, and return whether that is done; None where it is of no use to try again later."""
     if not about.pull_request:  # of a run that the last release started
         return None
     if me is None:
         warn("the forge does not say whose the token is: no comment is written")
         return None
-    app = replace(api.app, rights=about.rights) if api.app else None
-    try:
-        with Forge(replace(api, app=app), hurried=True) as forge:
-            _Comments(forge, about.pull_request, me).write(told)
-    except ForgeError as error:
-        warn(f"{error}")
-        if error.passing:
-            warn("the comment on the pull request is not written")
-            return False
-        hint = (
-            ": give the token the right to (GitHub: Pull requests: write; Gitea: write:issue), or set forge.comment: false"
-        )
-        warn(f"the comment on the pull request is not written{hint if error.forbids else ''}")
-        return None
-    return True
+    return optional.tell(
+        api,
+        about.rights,
+        lambda forge: _Comments(forge, about.pull_request, me).write(told),
+        undone="the comment on the pull request is not written",
+        mend="give the token the right to (GitHub: Pull requests: write; Gitea: write:issue), or set forge.comment: false",
+    )
 
 
 class _Comments:

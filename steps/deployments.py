@@ -1,7 +1,7 @@
 """GitHub's deployments: what a run rolls out to which environment, from its beginning to its end. Gitea has none.
 
 https://docs.github.com/en/rest/deployments/deployments and .../deployments/statuses; a status's environment_url is behind
-"View deployment", its log_url behind the log. A delivery does not depend on them, as it does not on the comment.
+"View deployment", its log_url behind the log.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from steps import optional
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given
 from steps.links import Page
-from steps.result import log, warn
+from steps.result import log
 from steps.text import LONGEST, plain
 
 QUEUED, IN_PROGRESS, INACTIVE = "queued", "in_progress", "inactive"
@@ -86,19 +87,13 @@ def end(api: Api, about: Deployments, me: int | None, deployment: Deployment, si
 def _told(api: Api, about: Deployments, me: int | None, tell: Callable[[Forge], None]) -> bool | None:
     if not about.run or me is None:
         return None
-    app = replace(api.app, rights=about.rights) if api.app else None
-    try:
-        with Forge(replace(api, app=app), hurried=True) as forge:
-            tell(forge)
-    except ForgeError as error:
-        warn(f"{error}")
-        if error.passing:
-            warn("the deployment is not told")
-            return False
-        hint = ": give the token the right to (Deployments: write), or set forge.deployments: false"
-        warn(f"the deployment is not told{hint if error.forbids else ''}")
-        return None
-    return True
+    return optional.tell(
+        api,
+        about.rights,
+        tell,
+        undone="the deployment is not told",
+        mend="give the token the right to (Deployments: write), or set forge.deployments: false",
+    )
 
 
 def _made(forge: Forge, about: Deployments, deployment: Deployment) -> int:

@@ -8,13 +8,15 @@ from typing import Any
 from steps import failure, notes, summary
 from steps.comment import Step
 from steps.failure import Object
+from steps.kubernetes import PIPELINE_TASK
 from steps.statuses import FAILURE, PENDING, SUCCESS
 from steps.text import plain
 
 # The steps that look at the base branch before they tell whether the commit can be promoted; the first one is of runs that
 # the last release started.
 _LOOKS = ("commits", "stage")
-_PIPELINE_TASK = "tekton.dev/pipelineTask"
+# Statuses of a run in which no task has failed.
+_DONE = ("Succeeded", "Completed")
 # What tells how the others ended.
 _TELLING = ("report", "report-tests")
 
@@ -26,7 +28,7 @@ class Ending:
     run: str
     status: str
     """Of all its tasks."""
-    runs: Sequence[Object]
+    runs: list[Object]
     untrusted: str
     """The service account of pods where a pull request's code runs."""
     fetch: str
@@ -34,33 +36,32 @@ class Ending:
 
     def overtaken_by(self, sha: str) -> bool:
         """Return whether a newer run of the same commit tells how it ends."""
-        return failure.annotation(list(self.runs), notes.SUPERSEDED_BY) == sha
+        return failure.annotation(self.runs, notes.SUPERSEDED_BY) == sha
 
     @property
     def by_hand(self) -> bool:
         """Whether somebody started it by hand."""
-        return bool(failure.annotation(list(self.runs), *notes.BY_HAND))
+        return bool(failure.annotation(self.runs, *notes.BY_HAND))
 
     def told(self) -> tuple[str, str]:
         """Return the state and what is said of it, which is empty where nothing is."""
-        runs, reason = list(self.runs), self.result("reason")
+        reason = self.result("reason")
         # Cancelled between two tasks, a run counts as completed: what it was for has not begun, and no task has failed.
         if self.status == "Completed" and not reason:
-            return FAILURE, failure.superseded(runs) or f"{self.run}: cancelled before it came to the rollout"
-        if self.status in ("Succeeded", "Completed"):
+            return FAILURE, failure.superseded(self.runs) or f"{self.run}: cancelled before it came to the rollout"
+        if self.status in _DONE:
             return SUCCESS, reason
         # People hold it back; their `lift` starts it anew.
         state = PENDING if reason.startswith(notes.QUEUED) else FAILURE
-        return state, reason or failure.superseded(runs) or failure.told(self.run, runs)
+        return state, reason or failure.superseded(self.runs) or failure.told(self.run, self.runs)
 
     def superseded(self) -> bool:
         """Return whether something newer overtook it."""
-        return self.status not in ("Succeeded",) and bool(failure.superseded(list(self.runs)))
+        return self.status != "Succeeded" and bool(failure.superseded(self.runs))
 
     def unexplained(self) -> bool:
         """Return whether it failed, and nothing says why but the step that did."""
-        ended = self.status in ("Succeeded", "Completed")
-        return not (ended or self.result("reason") or failure.superseded(list(self.runs)))
+        return not (self.status in _DONE or self.result("reason") or failure.superseded(self.runs))
 
     def result(self, name: str) -> str:
         """Return a result that is believed, as one line that a status takes."""
@@ -96,7 +97,7 @@ class Ending:
         """Return the steps that have ended, in that order. Those that Tekton skipped are left out."""
         found = []
         for run in self.runs:
-            task = str(((run.get("metadata") or {}).get("labels") or {}).get(_PIPELINE_TASK) or "")
+            task = str(((run.get("metadata") or {}).get("labels") or {}).get(PIPELINE_TASK) or "")
             for step in [] if task in _TELLING else (run.get("status") or {}).get("steps") or []:
                 ended, name = step.get("terminated") or {}, str(step.get("name"))
                 if not ended or step.get("terminationReason") == "Skipped":  # one before it has failed

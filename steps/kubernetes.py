@@ -24,6 +24,8 @@ Object = dict[str, Any]
 # Deliveries write under this name. It starts neither with `kubectl` nor with `pulumi`: Pulumi's Kubernetes provider folds
 # managers with those prefixes into its own and would roll the image back.
 FIELD_MANAGER = "tekton-delivery"
+# On a TaskRun and its pod: what the Pipeline calls the task.
+PIPELINE_TASK = "tekton.dev/pipelineTask"
 
 _SECONDS = 30.0
 _ATTEMPTS = 4

@@ -137,16 +137,22 @@ class Report:
         self._deployment(ending, state, description)
         self._comment(ending, state, description, printed, tests)
 
-    def _is_due(self, what: str) -> bool:
-        return self._late is None or what in self._late.what
+    def _is_left(self, what: str) -> bool:
+        """Return whether something is still to be told, and can be now. What cannot is left for later."""
+        if self._late and what not in self._late.what:
+            return False
+        if self._down:
+            self.untold.add(what)
+        return not self._down
+
+    @property
+    def _since(self) -> datetime | None:
+        return self._late.since if self._late else None
 
     def _say(self, forge: Forge, name: str, state: str, description: str) -> bool:
         """Set a status, and return whether it is set. What was set since by anybody knows better than what is told late."""
         sha = self._inputs.sha
-        if not self._is_due(name):
-            return False
-        if self._down:
-            self.untold.add(name)
+        if not self._is_left(name):
             return False
         try:
             if self._late and name not in self._said and statuses.set_since(forge, sha, name, self._late.since):
@@ -163,25 +169,20 @@ class Report:
 
     def _tell_heads(self, forge: Forge) -> None:
         """Tell other pull requests. What they are not told does not make a good promotion a bad one."""
-        if not self._is_due(HEADS):
-            return
-        since = self._late.since if self._late else None
-        if self._down or not statuses.tell_open_heads(forge, self._inputs.branch, self._inputs.page, since):
+        branch, page = self._inputs.branch, self._inputs.page
+        if self._is_left(HEADS) and not statuses.tell_open_heads(forge, branch, page, self._since):
             self.untold.add(HEADS)
 
     def _deployment(self, ending: Ending, state: str, description: str) -> None:
         """Say how the deployment ended. One that has rolled out nothing never was active."""
         about, inputs = self._inputs.deployments, self._inputs
-        if about is None or not self._is_due(DEPLOYMENT):
-            return
-        if self._down:
-            self.untold.add(DEPLOYMENT)
+        if about is None or not self._is_left(DEPLOYMENT):
             return
         became = QUEUED if state == PENDING else state
         if ending.superseded() or (state == SUCCESS and not ending.digest()):
             became = INACTIVE
         told = Deployment(sha=inputs.sha, environment=self._name, state=became, description=description or inputs.run)
-        if deployments.end(inputs.api, about, self.me, told, self._late.since if self._late else None) is False:
+        if deployments.end(inputs.api, about, self.me, told, self._since) is False:
             self.untold.add(DEPLOYMENT)
 
     def _printed(self, ending: Ending) -> list[str]:
@@ -189,14 +190,11 @@ class Report:
         inputs = self._inputs
         if not ending.unexplained():
             return []
-        return excerpt.printed(inputs.access, inputs.namespace, inputs.untrusted, inputs.masks, list(ending.runs))
+        return excerpt.printed(inputs.access, inputs.namespace, inputs.untrusted, inputs.masks, ending.runs)
 
     def _comment(self, ending: Ending, state: str, description: str, printed: Sequence[str], tests: str) -> None:
         about = self._inputs.comment
-        if about is None or not self._is_due(COMMENT):
-            return
-        if self._down:
-            self.untold.add(COMMENT)
+        if about is None or not self._is_left(COMMENT):
             return
         reason = ending.whole("reason") if state != SUCCESS else ""
         told = comments.section(

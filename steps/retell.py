@@ -13,13 +13,12 @@ from typing import Any
 from steps import kubernetes, report
 from steps.failure import Object
 from steps.inputs import StepError, given, read
-from steps.kubernetes import Access, Kubernetes
+from steps.kubernetes import PIPELINE_TASK, Access, Kubernetes
 from steps.report import Late, Report
 from steps.result import log, warn
 from steps.text import parsed
 
 UNTOLD = "untold"
-_PIPELINE_TASK = "tekton.dev/pipelineTask"
 # After this long nobody waits for it any more.
 _AGE = timedelta(hours=24)
 _PARAM = "param"
@@ -55,7 +54,7 @@ def run(inputs: Inputs) -> None:
 
 def _ended(inputs: Inputs, tasks: Mapping[str, Any]) -> list[Object]:
     """Return the last TaskRuns of runs, newest first: what is told of one is newer than what an older one has to tell."""
-    selector = f"{_PIPELINE_TASK} in ({','.join(sorted(tasks))})"
+    selector = f"{PIPELINE_TASK} in ({','.join(sorted(tasks))})"
     with Kubernetes(inputs.access) as api:
         found = [
             run
@@ -87,7 +86,7 @@ def _late(task_run: Object) -> Late | None:
 def _variables(inputs: Inputs, tasks: Mapping[str, Mapping[str, Any]], task_run: Object) -> dict[str, str]:
     """Return the variables that the step had, of which the run's params say those that differ between runs."""
     params = {param["name"]: str(param["value"]) for param in (task_run.get("spec") or {}).get("params") or []}
-    step = tasks[task_run["metadata"]["labels"][_PIPELINE_TASK]]
+    step = tasks[task_run["metadata"]["labels"][PIPELINE_TASK]]
     values = {name: params[value[_PARAM]] if isinstance(value, dict) else str(value) for name, value in step.items()}
     access = inputs.access
     return values | {

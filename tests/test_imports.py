@@ -73,6 +73,7 @@ LAYERS = [
     ),
     ("components.tasks",),
     ("components.pipelines",),
+    ("components.cron_job",),
     ("components.pruning", "components.telling"),
     ("components.listener",),
     ("components.policies",),

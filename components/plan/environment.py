@@ -13,7 +13,6 @@ from components.environment import Environment, EnvironmentArgs
 from components.existing import ExistingApplicationArgs
 from components.listener.events import Trigger
 from components.network import NetworkArgs
-from components.pipelines import fork
 from components.pipelines.component import PipelinesArgs
 from components.plan import delivered, runs, trust
 from components.plan.application import application_args, existing_args
@@ -22,13 +21,12 @@ from components.plan.delivery import Delivery
 from components.plan.network import network_args
 from components.plan.pipelines import pipelines_args
 from components.plan.policies import policies_args
-from components.plan.tasks import tasks
+from components.plan.tasks import reports
 from components.policies.component import PoliciesArgs
 from components.pruning import PruningArgs
 from components.settings import pods
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack
-from components.tasks import report
 from components.telling import TellingArgs
 from steps.workloads import DEPLOYMENTS, STATEFUL_SETS
 
@@ -111,13 +109,12 @@ class EnvironmentPlan:
 
     def telling(self, environment: Environment) -> TellingArgs:
         """How the forge hears late what it could not be told."""
-        made = trust.with_authorities(self.stack, tasks(self._delivery))
-        reports = {name: made[name] for name in (report.NAME, fork.REPORT) if name in made}
+        made = trust.with_authorities(self.stack, reports(self._delivery))
         return TellingArgs(
             environment=self.name,
             namespace=environment.delivery_namespace,
             tools_image=self.stack.tools_image,
-            reports=drawn(reports, held(self._delivery)),
+            reports=drawn(made, held(self._delivery)),
         )
 
     def pipelines(self, environment: Environment) -> PipelinesArgs:

@@ -29,20 +29,30 @@ from components.tasks import (
 
 def tasks(delivery: Delivery) -> dict[str, Manifest]:
     """Return the specs of the Tasks that all applications share, by name."""
-    environment, builds = delivery.environment.name, delivery.builds
-    api = forge.status_api(delivery.settings.forge)
-    made: dict[str, Manifest] = {
+    made = reports(delivery) | mark.proofs(delivery)
+    if waits_for := _waits_for(delivery):
+        api = forge.status_api(delivery.settings.forge)
+        made[announce.NAME] = announce.spec(environment=delivery.environment.name, api=api, waits_for=waits_for)
+    return made | (_of_pull_requests(delivery, delivery.builds) if delivery.builds else _of_merges(delivery))
+
+
+def reports(delivery: Delivery) -> dict[str, Manifest]:
+    """Return the specs of the Tasks that tell how runs ended, by name."""
+    api, quoted = forge.status_api(delivery.settings.forge), quotes(delivery)
+    made = {
         report.NAME: report.spec(
-            environment=environment,
+            environment=delivery.environment.name,
             api=api,
             again=_again(delivery),
-            after_merge=builds is None,
-            quotes=quotes(delivery),
-        ),
-    } | mark.proofs(delivery)
-    if waits_for := _waits_for(delivery):
-        made[announce.NAME] = announce.spec(environment=environment, api=api, waits_for=waits_for)
-    return made | (_of_pull_requests(delivery, builds) if builds else _of_merges(delivery))
+            after_merge=delivery.builds is None,
+            quotes=quoted,
+        )
+    }
+    if delivery.ok_to_test:
+        # Nothing is rolled out there.
+        api = replace(api, deployments=False)
+        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api, again=_TESTS_AGAIN, quotes=quoted)
+    return made
 
 
 def _again(delivery: Delivery) -> str:
@@ -110,7 +120,4 @@ def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
     if delivery.ok_to_test:
         made[permit.NAME] = permit.spec(api=forge.reader_api(delivery.settings.forge, delivery.ok_to_test))
         made[tests.NAME] = tests.spec(build_task(delivery.stack, builds))
-        # Nothing is rolled out there.
-        untold = replace(api, deployments=False)
-        made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=untold, again=_TESTS_AGAIN, quotes=quotes(delivery))
     return made

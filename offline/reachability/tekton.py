@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from components.conventions import Manifest, key
-from components.network import TASK_LABEL
 from offline.reachability import pods
 from offline.reachability.objects import Objects, ReachabilityError, parameterised, place
 from offline.reachability.pods import OURS, UNTRUSTED, Container, Held, Pod
 from offline.reachability.things import Account, Secret
+from steps.kubernetes import PIPELINE_TASK
 
 # On a Task: the first step that runs code of a pull request, or works on what such code left behind.
 UNTRUSTED_FROM = key("untrusted-from")
@@ -120,7 +120,7 @@ def _task_pod(
     containers += [
         Container(sidecar["name"], UNTRUSTED if untrusted < len(steps) else OURS, holds(sidecar, {})) for sidecar in sidecars
     ]
-    labels = tuple(sorted((metadata.get("labels", {}) | {TASK_LABEL: name}).items()))
+    labels = tuple(sorted((metadata.get("labels", {}) | {PIPELINE_TASK: name}).items()))
     return Pod(name, by, account, tuple(containers), pods.pull_secrets(account, template, objects), labels)
 
 
