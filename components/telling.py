@@ -31,7 +31,7 @@ class TellingArgs:
     """The delivery namespace."""
     tools_image: str
     reports: Mapping[str, Manifest]
-    """Specs of the Tasks that tell, by name: each has one step, and all have the same credential."""
+    """Specs of the Tasks that tell, by name: each has one step. The first one has what all others have to tell by."""
 
 
 class Telling(pulumi.ComponentResource):
@@ -70,7 +70,7 @@ def job(args: TellingArgs, labels: dict[str, str]) -> Manifest:
 
 
 def _given(task: Manifest) -> dict[str, object]:
-    """Return the variables of a Task's step: each one's value, or the param that has it. Others are the job's own."""
+    """Return a Task's step, and its variables: each one's value, or the param that has it. Others are the job's own."""
     (step,) = task["steps"]
     made: dict[str, object] = {}
     for each in step["env"]:
@@ -80,4 +80,4 @@ def _given(task: Manifest) -> dict[str, object]:
             made[each["name"]] = {"param": param[1]}
         elif "$(" not in value:
             made[each["name"]] = value
-    return made
+    return {"step": step["name"], "env": made}

@@ -7,26 +7,23 @@ no run: what it was not told is the step's result, and told later (steps/retell.
 since somebody has to mend that: a token, an App's key, a right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from steps import comments, deployments, excerpt, kubernetes, statuses
+from steps import comments, deployments, excerpt, kubernetes, statuses, untold
 from steps.comments import Comment
 from steps.deployments import INACTIVE, QUEUED, Deployment, Deployments
 from steps.ending import Ending
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
-from steps.inputs import given
+from steps.inputs import given, read
 from steps.kubernetes import Access, ApiError, Kubernetes
 from steps.links import Page
-from steps.result import log, warn, write
-from steps.statuses import FAILURE, PENDING, SUCCESS, Branch
-from steps.text import compact
-
-# What may have to be told later: each status by its context's end, the comment, the deployment, and the open pull requests.
-COMMENT, DEPLOYMENT, HEADS = "comment", "deployment", "heads"
+from steps.result import log, warn
+from steps.statuses import FAILURE, PENDING, SUCCESS, Branch, Heads
+from steps.untold import COMMENT, DEPLOYMENT, HEADS, Late, Left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,30 +47,23 @@ class Inputs:
     page: Page | None
     comment: Comment | None
     deployments: Deployments | None
-    untold: Path | None = given("RESULT_UNTOLD_PATH")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Late:
-    """What is told later than it happened."""
-
-    what: frozenset[str]
-    since: datetime
-    """When it could not be told."""
-    me: int | None
-    """Who writes the comment."""
+    left: Left | None
 
 
 def run(inputs: Inputs) -> None:
     """Tell, and say what could not be told. A run fails by what the forge refuses for good, once all else is told."""
     told = Report(inputs)
     told.tell()
-    if told.untold and inputs.untold:
-        write(inputs.untold, compact({"what": sorted(told.untold), "me": told.me}))
+    if inputs.left:
+        inputs.left.leave(told.untold, told.me)
     if told.refused:
         raise SystemExit(1)
-    if told.untold:
-        warn(f"the forge does not answer as it should; told later: {', '.join(sorted(told.untold))}")
+    untold.warn_of(told.untold)
+
+
+def tell_late(variables: Mapping[str, str], late: Late) -> None:
+    """Tell what was left; `variables` are those that the step had."""
+    Report(read(Inputs, variables), late).tell()
 
 
 class Report:
@@ -170,7 +160,7 @@ class Report:
     def _tell_heads(self, forge: Forge) -> None:
         """Tell other pull requests. What they are not told does not make a good promotion a bad one."""
         branch, page = self._inputs.branch, self._inputs.page
-        if self._is_left(HEADS) and not statuses.tell_open_heads(forge, branch, page, self._since):
+        if self._is_left(HEADS) and statuses.tell_open_heads(forge, branch, page, self._since) is not Heads.TOLD:
             self.untold.add(HEADS)
 
     def _deployment(self, ending: Ending, state: str, description: str) -> None:

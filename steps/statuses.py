@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from typing import Any
 
 from steps import notes
@@ -97,7 +98,14 @@ def _set(status: Any, looked: bool) -> datetime:
     return min(at, datetime.fromtimestamp(told, UTC)) if told else at
 
 
-def tell_open_heads(forge: Forge, branch: Branch, page: Page | None = None, since: datetime | None = None) -> bool:
+class Heads(Enum):
+    """Whether open pull requests could be told."""
+
+    TOLD, LATER, REFUSED = auto(), auto(), auto()
+    """All; not all, for the forge is down or has been asked too often; not all, and somebody has to mend something."""
+
+
+def tell_open_heads(forge: Forge, branch: Branch, page: Page | None = None, since: datetime | None = None) -> Heads:
     """Turn `promotable` red on the open pull requests to a branch; return whether all could be told.
 
     What the forge refuses of one head keeps no other one green; one that is down, or has been asked too often, is not asked
@@ -105,7 +113,7 @@ def tell_open_heads(forge: Forge, branch: Branch, page: Page | None = None, sinc
     from then on knows better.
     """
     heads, told = _open_heads(forge, branch)
-    if not told:
+    if told is not Heads.TOLD:
         warn("error: the open pull requests cannot be listed, or not all of them")
     for sha, number in heads.items():
         try:
@@ -115,14 +123,15 @@ def tell_open_heads(forge: Forge, branch: Branch, page: Page | None = None, sinc
         except ForgeError as error:
             warn(f"error: {error}")
             warn(f"error: the forge takes no status of {sha}; {branch.promotable} may still be green there")
-            told = False
             if error.passing:
+                told = told if told is Heads.REFUSED else Heads.LATER
                 warn(f"error: nor is it asked about the others of {len(heads)} open pull requests")
                 break
+            told = Heads.REFUSED
     return told
 
 
-def _open_heads(forge: Forge, branch: Branch) -> tuple[dict[str, str], bool]:
+def _open_heads(forge: Forge, branch: Branch) -> tuple[dict[str, str], Heads]:
     """Return the heads of the open pull requests to a branch with their numbers, and whether these are all."""
     heads: dict[str, str] = {}
     formed = True
@@ -138,10 +147,10 @@ def _open_heads(forge: Forge, branch: Branch) -> tuple[dict[str, str], bool]:
                     heads |= {head: str(pull.get("number") or "")} if head else {}
     except ForgeError as error:
         warn(f"error: {error}")
-        return heads, False
+        return heads, Heads.LATER if error.passing else Heads.REFUSED
     except (TypeError, KeyError):
-        return heads, False
-    return heads, formed
+        return heads, Heads.REFUSED
+    return heads, Heads.TOLD if formed else Heads.REFUSED
 
 
 def _says_so(forge: Forge, sha: str, branch: Branch) -> bool:

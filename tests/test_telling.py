@@ -40,7 +40,7 @@ def test_the_pruner_holds_nothing_of_the_forge(staging: Declared) -> None:
 @pytest.mark.parametrize("name", ["REPORTS"])
 def test_it_knows_the_tasks_that_tell(staging: Declared, production: Declared, name: str) -> None:
     for stack, namespace, tasks in (
-        (staging, "staging-ci", ["report", "report-tests"]),
+        (staging, "staging-ci", ["base-moved", "report", "report-tests"]),
         (production, "production-ci", ["report"]),
     ):
         (container,) = pod(stack, namespace)["containers"]
@@ -49,6 +49,11 @@ def test_it_knows_the_tasks_that_tell(staging: Declared, production: Declared, n
         for task in tasks:
             (step,) = stack.one("Task", task)["spec"]["steps"]
             own = {"NAMESPACE", "RUN_NAMESPACE", "RESULT_UNTOLD_PATH"}
-            assert set(told[task]) == {item["name"] for item in step["env"]} - own
-            assert told[task]["PARAM_HEAD_SHA"] == {"param": "head-sha"}
-            assert told[task]["ENVIRONMENT"] == ("tests" if task == "report-tests" else namespace.removesuffix("-ci"))
+            env = told[task]["env"]
+            assert told[task]["step"] == step["name"]
+            assert set(env) == {item["name"] for item in step["env"]} - own
+            assert env["PARAM_BASE_BRANCH"] == {"param": "base-branch"}
+            if task == "base-moved":
+                continue
+            assert env["PARAM_HEAD_SHA"] == {"param": "head-sha"}
+            assert env["ENVIRONMENT"] == ("tests" if task == "report-tests" else namespace.removesuffix("-ci"))

@@ -37,7 +37,7 @@ def tasks(delivery: Delivery) -> dict[str, Manifest]:
 
 
 def reports(delivery: Delivery) -> dict[str, Manifest]:
-    """Return the specs of the Tasks that tell how runs ended, by name."""
+    """Return the specs of the Tasks that tell the forge what came of runs, by name; what it does not hear is told later."""
     api, quoted = forge.status_api(delivery.settings.forge), quotes(delivery)
     made = {
         report.NAME: report.spec(
@@ -52,6 +52,8 @@ def reports(delivery: Delivery) -> dict[str, Manifest]:
         # Nothing is rolled out there.
         api = replace(api, deployments=False)
         made[fork.REPORT] = report.spec(environment=fork.CONTEXT, api=api, again=_TESTS_AGAIN, quotes=quoted)
+    if delivery.builds:
+        made[moved.NAME] = moved.spec(delivery.git, environment=delivery.environment.name, api=api)
     return made
 
 
@@ -116,7 +118,6 @@ def _of_pull_requests(delivery: Delivery, builds: Build) -> dict[str, Manifest]:
     if delivery.cleans:
         made[clean.NAME] = clean.spec(api=api, insecure=registry.insecure, quarantine_insecure=builds.quarantine.insecure)
     made[needed.NAME] = needed.spec(delivery.git)
-    made[moved.NAME] = moved.spec(delivery.git, environment=environment, api=api)
     if delivery.ok_to_test:
         made[permit.NAME] = permit.spec(api=forge.reader_api(delivery.settings.forge, delivery.ok_to_test))
         made[tests.NAME] = tests.spec(build_task(delivery.stack, builds))

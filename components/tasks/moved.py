@@ -7,7 +7,7 @@ which `promotable` is set green: a required check may be pinned to that.
 from components.conventions import Manifest
 from components.tasks import forge, python, report, rollout
 from components.tasks.git import Git
-from components.tasks.step import SCRATCH, late_params, string_params
+from components.tasks.step import SCRATCH, late_params, string_params, string_results
 
 NAME = "base-moved"
 
@@ -27,6 +27,7 @@ def spec(git: Git, *, environment: str, api: forge.Api) -> Manifest:
     return {
         "description": "Turn tekton-delivery/promotable of other pull requests red.",
         "params": [*string_params(PARAMS), *(late_params(ABOUT) if api.run_url else [])],
+        "results": string_results(report.RESULTS),
         "volumes": [forge.volume(api)],
         "steps": [
             python.step(
@@ -42,6 +43,7 @@ def spec(git: Git, *, environment: str, api: forge.Api) -> Manifest:
                     "PARAM_AFTER": "$(params.after)",
                     "CONTEXT_SUFFIX": "$(params.context-suffix)",
                     "SCRATCH": SCRATCH,
+                    "RESULT_UNTOLD_PATH": "$(results.untold.path)",
                 },
                 mounts=[forge.credential(api)],
                 workspaces=git.mounts(),

@@ -1,11 +1,13 @@
 """The step moved: what moved the base branch is told to open pull requests, of the applications that it touches."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.steps.conftest import Sandbox
-from tests.steps.server import Forge
+from tests.steps.server import HANG_UP, RAW, Forge
 from tests.tasks.scripts.conftest import HOSTILE, Result, git
 
 ZERO = "0" * 40
@@ -29,22 +31,29 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     return folder, commits
 
 
-def move(sandbox: Sandbox, asked: Forge, repository: Path, before: str, after: str, paths: str) -> Result:
+def move(sandbox: Sandbox, asked: Forge, repository: Path, before: str, after: str, paths: str, **changed: str) -> Result:
     scratch = sandbox.root / "scratch"
     scratch.mkdir(exist_ok=True)
-    return sandbox.step(
-        "moved",
-        PARAM_REPOSITORY="acme/shop",
-        PARAM_REPOSITORY_URL=f"file://{repository}",
-        PARAM_BASE_BRANCH="main",
-        PARAM_PATHS=paths,
-        PARAM_BEFORE=before,
-        PARAM_AFTER=after,
-        CONTEXT_SUFFIX="/shop",
-        API_URL=asked.api,
-        TOKEN_FILE=sandbox.file("token", "secret-token"),
-        SCRATCH=scratch,
-    )
+    env: dict[str, str | Path] = {
+        "PARAM_REPOSITORY": "acme/shop",
+        "PARAM_REPOSITORY_URL": f"file://{repository}",
+        "PARAM_BASE_BRANCH": "main",
+        "PARAM_PATHS": paths,
+        "PARAM_BEFORE": before,
+        "PARAM_AFTER": after,
+        "CONTEXT_SUFFIX": "/shop",
+        "API_URL": asked.api,
+        "TOKEN_FILE": sandbox.file("token", "secret-token"),
+        "SCRATCH": scratch,
+        "RESULT_UNTOLD_PATH": sandbox.root / "untold",
+    }
+    return sandbox.step("moved", **env | changed)
+
+
+def left(sandbox: Sandbox) -> Any:
+    """What is told later; None for nothing."""
+    file = sandbox.root / "untold"
+    return json.loads(file.read_text())["what"] if file.exists() else None
 
 
 def touches(sandbox: Sandbox, asked: Forge, repository: Path, before: str, after: str, paths: str) -> tuple[Result, str]:
@@ -120,6 +129,7 @@ def test_open_pull_requests_to_that_branch_turn_red(
     assert result.code == 0, result.err
     red = ("failure", "main has moved: update the branch")
     assert asked.statuses == {(digit * 40, "tekton-delivery/promotable/shop"): red for digit in "13"}
+    assert left(sandbox) is None
 
 
 def test_of_an_application_that_the_push_does_not_touch_nothing_is_said(
@@ -138,6 +148,7 @@ def test_a_head_that_is_no_commit_is_asked_for_nothing_and_fails_the_step(
     assert result.code != 0
     assert "error: the open pull requests cannot be listed, or not all of them" in result.err
     assert {sha for sha, _ in asked.statuses} == {"1" * 40, "3" * 40}
+    assert left(sandbox) == ["heads"], "once somebody has mended it"
     assert len(asked.calls) == 6, "two pages, and two questions of each head"
 
 
@@ -148,3 +159,39 @@ def test_what_cannot_be_told_fails_the_step_after_the_others_were(
     result = tell(sandbox, asked, moved, "shop")
     assert result.code != 0
     assert {sha for sha, _ in asked.statuses} == {"1" * 40, "3" * 40}
+    assert left(sandbox) == ["heads"]
+
+
+LIMITED = b"HTTP/1.1 403 No\r\nConnection: close\r\nRetry-After: 3600\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize("part", ["/pulls?", f"/commits/{'1' * 40}", f"/statuses/{'1' * 40}"])
+@pytest.mark.parametrize(
+    ("status", "body"), [(HANG_UP, {}), (429, {}), (503, {}), (RAW, LIMITED)], ids=["down", "429", "503", "limited"]
+)
+def test_a_forge_that_does_not_answer_fails_no_run_and_is_told_later(
+    sandbox: Sandbox, asked: Forge, moved: tuple[Path, dict[str, str]], part: str, status: int, body: Any
+) -> None:
+    asked.pulls([{"head": {"sha": digit * 40}, "base": {"ref": "main"}} for digit in "13"])
+    asked.says(part, body, status)
+    repository, commits = moved
+    result = move(sandbox, asked, repository, commits["first"], commits["shop"], "shop")
+    assert (result.code, left(sandbox)) == (0, ["heads"]), result.err
+    assert "told later" in result.err
+    assert not [call for call in asked.calls if "3" * 40 in call.path], "and is not asked about the rest"
+
+
+def test_a_forge_that_gives_no_token_now_fails_no_run_either(sandbox: Sandbox, asked: Forge) -> None:
+    asked.says("/access_tokens", {}, 503)
+    sandbox.stub("openssl", "printf signature")
+    app = {"APP_ID": "1", "APP_INSTALLATION": "2", "APP_KEY_FILE": str(sandbox.file("key", "key")), "APP_RIGHTS": "{}"}
+    app |= {"APP_INSTALLATIONS": "", "TOKEN_FILE": ""}
+    result = move(sandbox, asked, Path("/nonexistent"), "a" * 40, "b" * 40, "", **app)
+    assert (result.code, left(sandbox)) == (0, ["heads"]), result.err
+
+
+def test_a_token_that_the_forge_refuses_fails_it(sandbox: Sandbox, asked: Forge) -> None:
+    asked.says("/pulls?", {}, 401)
+    result = move(sandbox, asked, Path("/nonexistent"), "a" * 40, "b" * 40, "")
+    assert result.code != 0
+    assert left(sandbox) == ["heads"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.credential import FORGE_TOKEN
-from components.tasks import report
+from components.tasks import git, moved, report
 from components.tasks.forge import Api
 from components.telling import TellingArgs, job
 from steps.inputs import variables
@@ -111,8 +111,11 @@ def test_open_pull_requests_that_cannot_be_told_are_left(reporter: Reporter) -> 
 def tasks(forge: Forge, token: str, *, after_merge: bool = False, deployments: bool = False) -> list[dict[str, str]]:
     """The job's variables, as the component declares them."""
     api = Api(url=forge.api, credential=FORGE_TOKEN, comments=True, deployments=deployments)
-    spec = report.spec(environment="staging", api=api, again="", after_merge=after_merge)
-    made = job(TellingArgs(environment="staging", namespace="staging-ci", tools_image="", reports={"report": spec}), {})
+    specs = {
+        report.NAME: report.spec(environment="staging", api=api, again="", after_merge=after_merge),
+        moved.NAME: moved.spec(git.SSH, environment="staging", api=api),
+    }
+    made = job(TellingArgs(environment="staging", namespace="staging-ci", tools_image="", reports=specs), {})
     (container,) = made["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     found: list[dict[str, str]] = container["env"]
     for variable in found:
