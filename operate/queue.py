@@ -5,7 +5,7 @@ import re
 from components.conventions import Manifest, key
 from operate.errors import OperateError
 from operate.records import hold
-from operate.runs import PULL_REQUEST, create, declared_timeouts, moment_like, newest, reasons, require_end
+from operate.runs import PULL_REQUEST, create, declared_timeouts, moment, newest, reasons, require_end
 from operate.target import Target, frozen
 from steps.notes import QUEUED
 
@@ -71,7 +71,7 @@ def start_anew(target: Target, run: Manifest) -> str:
         "apiVersion": run["apiVersion"],
         "kind": run["kind"],
         "metadata": {
-            "name": _TIME.sub(moment_like(old["name"], old["creationTimestamp"]), old["name"]),
+            "name": _TIME.sub(moment(), old["name"]),
             "namespace": old["namespace"],
             "labels": {label: value for label, value in old["labels"].items() if not label.startswith(_THEIRS)},
             "annotations": {key("retry-of"): old["name"], key("retried-by"): target.cluster.whoami()},

@@ -1,7 +1,7 @@
 """An application's runs: which there are, how they say they ended, and starting one."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from components.conventions import DEPLOYER, Manifest, key, plain
 from components.pipelines import timeouts
@@ -15,8 +15,6 @@ EVENT = key("event")
 # Of a TaskRun, by Tekton.
 RUN = "tekton.dev/pipelineRun"
 POLL_SECONDS = 3.0
-_MOMENT = "%Y%m%d%H%M%S"
-_QUARTER, _FARTHEST = timedelta(minutes=15), timedelta(hours=14)
 
 
 def newest(target: Target) -> dict[str, Manifest]:
@@ -93,23 +91,11 @@ def declared_timeouts(pipeline: Manifest) -> Manifest:
 
 
 def moment() -> str:
-    """Return now, as it ends the name of a run."""
-    return datetime.now(UTC).strftime(_MOMENT)
+    """Return now, as it ends the name of a run: in UTC, as in the names of those that the listener starts.
 
-
-def moment_like(name: str, created: str, now: datetime | None = None) -> str:
-    """Return now by the clock that named a run, which was created at `created` (RFC 3339).
-
-    Webhooks of Gitea tell times in its own zone, and the pull request's comment goes by the order of these names.
+    The pull request's comment goes by the order of these names.
     """
-    at = now or datetime.now(UTC)
-    try:
-        named = datetime.strptime(name[-14:], _MOMENT).replace(tzinfo=UTC)
-    except ValueError:
-        return at.strftime(_MOMENT)
-    # Zones differ by quarters of an hour, and by fourteen hours at most from UTC.
-    ahead = round((named - datetime.fromisoformat(created)) / _QUARTER) * _QUARTER
-    return (at + ahead if abs(ahead) <= _FARTHEST else at).strftime(_MOMENT)
+    return datetime.now(UTC).strftime("%Y%m%d%H%M%S")
 
 
 def create(target: Target, body: Manifest) -> str:

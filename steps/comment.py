@@ -20,7 +20,7 @@ _BEGIN = re.compile("<!-- tekton-delivery (?P<key>[a-z0-9-]+(?:/[a-z0-9-]+)?) (?
 # GitHub takes 65536 characters. Of a tail a section has what a reader scrolls through; of a repository's many applications
 # each has a few hundred characters without one.
 LONGEST, _TAIL, _REASON, _STEPS = 60_000, 6_000, 1_000, 60
-# Of a run's name: the second of its event, or in which somebody started it by hand.
+# Of a run's name: the second of its event, or in which somebody started it by hand, in UTC.
 _MOMENT = re.compile("-([0-9]{14})(?![0-9])")
 _AHEAD = 60.0
 
@@ -75,7 +75,7 @@ def with_section(body: str, section: Section) -> str:
     """
     there = sections(body)
     known = there.get(section.key)
-    # Of a time to come is what somebody has written into the comment, or an event by a forge's clock of another zone.
+    # Of a time to come is what somebody has written into the comment, or an event by a forge's clock that is ahead.
     if known and _past(_moment(known[0])) > _moment(section.run):
         return body
     texts = {key: text for key, (_, text) in there.items()} | {section.key: render(section)}

@@ -142,6 +142,14 @@ def test_a_redelivered_comment_asks_for_the_same_run_and_a_second_one_for_anothe
     assert names[0] == names[1] != names[2]
 
 
+@pytest.mark.parametrize(("forge", "seconds"), [("github", "09"), ("gitea", "00")])
+def test_its_run_is_named_by_utc(forge: str, seconds: str) -> None:
+    body = comment(forge)
+    body["comment"]["created_at"] = "2026-01-02T03:04:09+02:00"
+    (run,) = runs(forge, body)
+    assert run["metadata"]["name"].endswith(f"-202601020104{seconds}")
+
+
 def test_whoever_may_comment_on_gitea_starts_one_run_a_minute_about_the_head_and_one_about_others() -> None:
     """GitHub tells who does not belong to the repository. Gitea tells nothing, and the quota of runs is everybody's."""
 

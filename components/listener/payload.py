@@ -191,20 +191,29 @@ def _targets(base_branches: Mapping[str, str]) -> str:
     return f"body.pull_request.base.ref == {_branch(base_branches)}"
 
 
+def _utc(time: str) -> str:
+    """Return the expression for a time in whole seconds of UTC: Gitea tells times in its server's zone.
+
+    Names of runs are compared by it, with those of runs that people start (operate/runs.py).
+    """
+    return f"string(timestamp(int(timestamp({time}))))"
+
+
 _NUMBER = "string(int(body.number))"
+_UPDATED = _utc("body.pull_request.updated_at")
 # What names an event's run: the pull request's number, what tells it from others of that number, and when.
-_ATTEMPT = (_NUMBER, "body.pull_request.head.sha.truncate(8)", "body.pull_request.updated_at")
+_ATTEMPT = (_NUMBER, "body.pull_request.head.sha.truncate(8)", _UPDATED)
 _NAMED_BY = {
     "pull-request": _ATTEMPT,
     "merge": _ATTEMPT,
     # May come within the second of another event about the same commit.
-    "rejected": (_NUMBER, "'closed'", "body.pull_request.updated_at"),
-    "rebuild": (_NUMBER, "'closed'", "body.pull_request.updated_at"),
+    "rejected": (_NUMBER, "'closed'", _UPDATED),
+    "rebuild": (_NUMBER, "'closed'", _UPDATED),
     # GitHub tells when it was pushed, Gitea when the repository last changed.
     "base-moved": (
         quote(NO_NUMBER),
         "body.after.truncate(8)",
-        "(has(body.repository.pushed_at) ? string(int(body.repository.pushed_at)) : body.repository.updated_at)",
+        f"(has(body.repository.pushed_at) ? string(int(body.repository.pushed_at)) : {_utc('body.repository.updated_at')})",
     ),
     # No commit begins with a t or an h, so that a comment can take no name from a push. GitHub tells whose word starts
     # nothing. On Gitea anybody's does: one run a minute for each of them about the head, and one about other commits.
@@ -212,7 +221,7 @@ _NAMED_BY = {
         "string(int(body.issue.number))",
         f"(has(body.pull_request) ? (body.pull_request.head.sha == {VOUCHED_FOR} ? 'h' : 't') + "
         f"string(int(body.comment.user.id) % 10000000) : 't' + {VOUCHED_FOR}.truncate(7))",
-        "(body.comment.created_at.translate('[^0-9]', '').truncate(has(body.pull_request) ? 12 : 14) + '00')",
+        f"({_utc('body.comment.created_at')}.translate('[^0-9]', '').truncate(has(body.pull_request) ? 12 : 14) + '00')",
     ),
 }
 
@@ -234,7 +243,6 @@ def run_name(environment: str, event: str, shortened: Mapping[str, str] = Mappin
             dashed(prefix(environment, shortened)),
             f"{number} + '-'",
             f"{what} + '-'",
-            # To the second: what may follow is a fraction, or the zone of the forge's server.
             f"{when}.translate('[^0-9]', '').truncate(14)",
         ]
     )
