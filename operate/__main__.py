@@ -20,6 +20,7 @@ from operate.cluster import Cluster
 from operate.doctor import arguments as doctor_arguments
 from operate.errors import OperateError
 from operate.init import arguments as init_arguments
+from operate.masking import Masking
 from operate.target import applications, target
 
 # What a terminal takes for an empty screen, and how many seconds it shows one state.
@@ -115,10 +116,10 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
             text = json.dumps(printing.data(found), indent=2) if given.json else "\n".join(printing.lines(found))
             tell(text)
         case "why":
-            number = given.pull_request
-            tell(json.dumps(why.data(found, number), indent=2) if given.json else "\n".join(why.lines(found, number)))
+            about = found, given.pull_request, Masking(_warn)
+            tell(json.dumps(why.data(*about), indent=2) if given.json else "\n".join(why.lines(*about)))
         case "logs":
-            for text in logs.lines(found, given.pull_request, given.step):
+            for text in logs.lines(found, given.pull_request, given.step, Masking(_warn)):
                 tell(text)
         case "rollback":
             served = rollback.roll_back(found, given.to, given.reason, tell, unproven=given.unproven)
@@ -174,6 +175,10 @@ def drifted(stack: str, *, repair: bool) -> int:
 def tell(text: str, file: TextIO | None = None) -> None:
     """Print what may hold what others wrote; each of them in one line."""
     print(plain(text, lines=True), file=file)
+
+
+def _warn(text: str) -> None:
+    tell(f"warning: {text}", file=sys.stderr)
 
 
 def _started(names: Sequence[str]) -> None:

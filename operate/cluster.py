@@ -1,5 +1,6 @@
 """The API server with the person's own rights. Objects are plain manifests, as `kubectl get --output json` shows them."""
 
+import base64
 from typing import Any
 
 from kubernetes import client, config
@@ -223,6 +224,11 @@ class Cluster:
         answer = self._core.read_namespaced_pod_log(pod, namespace, container=container, _preload_content=False, **last)
         # The client takes it for UTF-8, and programs print what is none.
         return str(answer.data.decode(errors="replace"))
+
+    def secret(self, environment: str, name: str, key: str) -> str:
+        """Return what a Secret of an environment's delivery namespace has at a key; nothing where it lacks that."""
+        found = self._core.read_namespaced_secret(name, self.delivery_namespace(environment))
+        return base64.b64decode((found.data or {}).get(key, "")).decode(errors="replace")
 
     def create_run(self, environment: str, body: Manifest) -> None:
         """Start a PipelineRun. Raises ConflictError if there is one of that name."""

@@ -6,6 +6,7 @@ from kubernetes import client
 
 from components.conventions import plain
 from operate.errors import OperateError
+from operate.masking import Masking
 from operate.runs import RUN, absent, newest
 from operate.target import Target
 from steps.kubernetes import PIPELINE_TASK
@@ -13,7 +14,7 @@ from steps.kubernetes import PIPELINE_TASK
 _NOT_FOUND = 404
 
 
-def lines(target: Target, number: int, wanted: str | None) -> Iterator[str]:
+def lines(target: Target, number: int, wanted: str | None, masking: Masking) -> Iterator[str]:
     """Yield the log of each step that failed, or of all where none did; or of those `wanted` by a step's or a task's name.
 
     Raises OperateError where there is no run, or no such step.
@@ -27,17 +28,18 @@ def lines(target: Target, number: int, wanted: str | None) -> Iterator[str]:
         labels, status = each["metadata"]["labels"], each.get("status") or {}
         if labels.get(RUN) == name:
             task, pod = labels.get(PIPELINE_TASK, ""), status.get("podName") or ""
-            steps += [(task, step, pod) for step in status.get("steps") or []]
+            steps += [(task, step, pod, each) for step in status.get("steps") or []]
     begun = [each for each in steps if each[1].get("terminationReason") != "Skipped" and each[2]]
     failed = [each for each in begun if (each[1].get("terminated") or {}).get("exitCode")]
     chosen = [each for each in begun if wanted in (each[0], each[1]["name"])] if wanted else failed or begun
     if not chosen:
-        there = ", ".join(f"{task} / {step['name']}" for task, step, _ in begun) or "none yet"
+        there = ", ".join(f"{task} / {step['name']}" for task, step, *_ in begun) or "none yet"
         raise OperateError(f"{plain(name)} has no step {wanted!r} that has begun; it has {there}")
-    for task, step, pod in chosen:
+    for task, step, pod, task_run in chosen:
         yield plain(f"== {task} / {step['name']}, {name}")
         try:
-            yield target.cluster.log(target.environment, pod, step["container"]).rstrip("\n")
+            log = target.cluster.log(target.environment, pod, step["container"])
+            yield "\n".join(masking.shown(target, task_run, log)).rstrip("\n")
         except client.ApiException as error:
             if error.status != _NOT_FOUND:
                 raise

@@ -10,9 +10,10 @@ from kubernetes import client
 from components.conventions import Manifest, plain
 from operate import rebuild, status
 from operate.errors import OperateError
+from operate.masking import Masking
 from operate.runs import EVENT, PULL_REQUEST, RUN, absent, reasons
 from operate.target import Target
-from steps import failure, tail
+from steps import failure, logs, tail
 from steps.kubernetes import PIPELINE_TASK
 
 # Of what a failed step printed; `logs` shows all of it.
@@ -49,9 +50,9 @@ class Way:
     steps: list[Step] = field(default_factory=list)
 
 
-def ways(found: Target, number: int) -> list[Way]:
+def ways(found: Target, number: int, masking: Masking) -> list[Way]:
     """Return the runs of a pull request in an environment and in those before it, as far as they are on this cluster."""
-    return [way for each in [*_before(found), found] for way in _of(each, number)]
+    return [way for each in [*_before(found), found] for way in _of(each, number, masking)]
 
 
 def _before(found: Target) -> list[Target]:
@@ -66,7 +67,7 @@ def _before(found: Target) -> list[Target]:
     return [source, *between]
 
 
-def _of(target: Target, number: int) -> Iterator[Way]:
+def _of(target: Target, number: int, masking: Masking) -> Iterator[Way]:
     told = reasons(target)
     task_runs: dict[str, list[Manifest]] = {}
     for each in target.cluster.runs(target.environment, "taskruns", target.application):
@@ -88,7 +89,7 @@ def _of(target: Target, number: int) -> Iterator[Way]:
             seconds=_seconds(live.get("startTime"), live.get("completionTime")),
             state=ended,
             reason=plain(failure.told(of["name"], here) if unsaid else said),
-            printed=_printed(target, here) if unsaid else [],
+            printed=_printed(target, here, masking) if unsaid else [],
             steps=[step for each in here for step in _steps(each)],
         )
 
@@ -106,13 +107,15 @@ def _steps(task_run: Manifest) -> Iterator[Step]:
         )
 
 
-def _printed(target: Target, task_runs: list[Manifest]) -> list[str]:
+def _printed(target: Target, task_runs: list[Manifest], masking: Masking) -> list[str]:
     run, step = failure.failed(task_runs)
     pod = (run.get("status") or {}).get("podName")
     if step is None or not pod:
         return []
     try:
-        return tail.last(tail.shown(target.cluster.log(target.environment, pod, step["container"], _LINES)))
+        # The first one may be the rest of a line, with the rest of a secret in it.
+        log = logs.whole(target.cluster.log(target.environment, pod, step["container"], _LINES + 1), _LINES + 1)
+        return tail.last(masking.shown(target, run, log))
     except client.ApiException:  # it is gone, or not for everybody who asks
         return []
 
@@ -124,14 +127,14 @@ def _seconds(start: Any, end: Any) -> float | None:
         return None
 
 
-def data(found: Target, number: int) -> Manifest:
+def data(found: Target, number: int, masking: Masking) -> Manifest:
     """Return all of it as JSON values."""
-    return {"runs": [asdict(way) for way in ways(found, number)], "now": _now(found)}
+    return {"runs": [asdict(way) for way in ways(found, number, masking)], "now": _now(found)}
 
 
-def lines(found: Target, number: int) -> Iterator[str]:
+def lines(found: Target, number: int, masking: Masking) -> Iterator[str]:
     """Yield it as text."""
-    there = ways(found, number)
+    there = ways(found, number, masking)
     if not there:
         yield absent(number)
     for way in there:

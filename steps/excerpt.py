@@ -35,10 +35,18 @@ def printed(access: Access, namespace: str, account: str, masks: Path | None, ta
     except (OSError, ValueError) as error:
         warn(f"the log of step {step['name']} is not quoted: {error}")
         return []
-    log = logs.end(access, namespace, pod, step.get("container") or f"step-{step['name']}")
-    # Before the codes of terminals are taken out, and after it: they may stand within a secret, and make one of two pieces.
-    lines = tail.shown("\n".join(map(known.hide, log.split("\n"))))
-    return tail.last([known.hide(line) for line in lines])
+    return tail.last(shown(known, logs.end(access, namespace, pod, step.get("container") or f"step-{step['name']}")))
+
+
+def shown(known: Masks, log: str) -> list[str]:
+    """Return a log's lines as a terminal would show them, without secrets.
+
+    They are looked for before the codes of terminals are taken out, and after it: these may stand within a secret, and make
+    one of two pieces.
+    """
+    hidden = [known.hide(line) for line in log.split("\n")]
+    lines = tail.shown("\n".join(hidden))
+    return [line if line == before else known.hide(line) for line, before in zip(lines, hidden, strict=True)]
 
 
 def tests(masks: Path | None, said: str) -> str:

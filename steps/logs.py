@@ -28,10 +28,14 @@ def end(access: Access, namespace: str, pod: str, container: str) -> str:
         if found is None:
             return ""
         if len(found) < LARGEST:
-            text = found.decode(errors="replace")
-            pieces = sum(len(line) // _PIECE + 1 for line in text.removesuffix("\n").split("\n"))
-            return text.partition("\n")[2] if pieces >= lines else text
+            return whole(found.decode(errors="replace"), lines)
     return ""
+
+
+def whole(text: str, lines: int) -> str:
+    """Return the end of a log that was asked for so many lines, without a first one that may be the rest of one."""
+    pieces = sum(len(line) // _PIECE + 1 for line in text.removesuffix("\n").split("\n"))
+    return text.partition("\n")[2] if pieces >= lines else text
 
 
 def _read(access: Access, namespace: str, pod: str, container: str, lines: int) -> bytes | None:

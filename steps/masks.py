@@ -3,7 +3,8 @@
 Each is of a text as it may be printed; the program that declares Secrets makes them (`components/masks.py`).
 """
 
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,8 +16,12 @@ SHORTEST = 8
 HIDDEN = "(masked)"
 # Of a text's beginning only so many bytes are told: enough to look closer at few places, and too few to guess it by them.
 _BEGINNING, _WHOLE = 2, 16
+# How many places of a line are looked at together: people look at logs with lines of megabytes.
+_PIECE = 1 << 16
 
 
+# Logs repeat themselves.
+@lru_cache(maxsize=1 << 15)
 def beginning(key: str, text: str) -> str:
     """Return the fingerprint of a text's first characters."""
     return _fingerprint(key, text[:SHORTEST], _BEGINNING)
@@ -46,10 +51,18 @@ class Masks:
     @classmethod
     def read(cls, path: Path) -> "Masks":
         """Read them. Raises OSError or ValueError: what cannot be masked is not to be shown."""
-        found = parsed(path.read_text())
+        return cls.parse(path.read_text())
+
+    @classmethod
+    def parse(cls, text: str) -> "Masks":
+        """Return those of a text. Raises ValueError."""
+        found = parsed(text)
         if not isinstance(found, dict) or not isinstance(found.get("key"), str) or not isinstance(found.get("texts"), dict):
             raise ValueError("no fingerprints")
-        texts = {start: [(int(length), str(end)) for length, end in each] for start, each in found["texts"].items()}
+        try:
+            texts = {start: [(int(length), str(end)) for length, end in each] for start, each in found["texts"].items()}
+        except TypeError as error:
+            raise ValueError("no fingerprints") from error
         return cls(found["key"], texts)
 
     def hide(self, line: str, *, cut: bool = False) -> str:
@@ -58,16 +71,28 @@ class Masks:
         Of a line that was `cut` off the end is hidden too that begins as a longer text does; so may be what only seems to.
         """
         hidden: list[tuple[int, int]] = []
-        for start in range(len(line) - SHORTEST + 1):
-            for length, text in self._texts.get(beginning(self._key, line[start : start + SHORTEST]), ()):
+        for start, texts in self._begun(line):
+            for length, text in texts:
                 if start + length > len(line):
                     if cut:
                         hidden.append((start, len(line)))
                 elif whole(self._key, line[start : start + length]) == text:
                     hidden.append((start, start + length))
         shown, at = "", 0
-        for start, end in hidden:
+        for start, end in sorted(hidden):
             if start >= at:
                 shown += line[at:start] + HIDDEN
             at = max(at, end)
         return shown + line[at:]
+
+    def _begun(self, line: str) -> Iterator[tuple[int, list[tuple[int, str]]]]:
+        """Yield where texts may begin in a line, and which. What a line repeats is looked at once in each of its pieces."""
+        last = len(line) - SHORTEST + 1
+        for first in range(0, last, _PIECE):
+            end = min(first + _PIECE, last)
+            for found in {line[start : start + SHORTEST] for start in range(first, end)}:
+                texts = self._texts.get(beginning(self._key, found))
+                start = line.find(found, first) if texts else -1
+                while texts and 0 <= start < end:
+                    yield start, texts
+                    start = line.find(found, start + 1)

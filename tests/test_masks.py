@@ -149,6 +149,22 @@ def test_more_than_a_secret_takes_is_not_masked_in_part(tmp_path: Path) -> None:
         masks(tmp_path, large)
 
 
+@pytest.mark.parametrize("before", range(65_520, 65_545))
+def test_it_is_hidden_wherever_it_stands_in_a_long_line(before: int) -> None:
+    """A line is looked at in pieces."""
+    known = Masks.parse(fingerprints(["correct-horse-1", "battery-staple-2"], "key"))
+    shown = known.hide(f"{'x' * before}correct-horse-1 battery-staple-2correct-horse-1y")
+    assert shown == f"{'x' * before}(masked) (masked)(masked)y"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "7", '{"key": "k"}', '{"key": "k", "texts": {"a": 7}}', '{"key": "k", "texts": {"a": [7]}}']
+)
+def test_what_are_no_fingerprints_hides_nothing_and_says_so(text: str) -> None:
+    with pytest.raises(ValueError, match="no fingerprints|Expecting value"):
+        Masks.parse(text)
+
+
 def test_a_long_line_takes_no_time(tmp_path: Path) -> None:
     known, begun = masks(tmp_path, PEM, OPENSSH, TOKEN, PASSWORD), process_time()
     known.hide(f"{'x' * 65536}{TOKEN}")

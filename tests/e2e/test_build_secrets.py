@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from local.demo import APPLICATION
+from tests.e2e.people import Person
 from tests.e2e.stacks import Pulumi, changed
 from tests.e2e.world import World
 
@@ -44,7 +46,9 @@ def configured(pulumi: Pulumi, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def test_tests_and_the_build_read_it_and_nothing_keeps_it(world: World, pulumi: Pulumi, request: Any) -> None:
+def test_tests_and_the_build_read_it_and_nothing_keeps_it(
+    world: World, pulumi: Pulumi, request: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     pull_request = world.open({"message.txt": "Built with a secret\n", "test.sh": READS, "Dockerfile": DOCKERFILE})
     run, succeeded, _ = world.run("staging", pull_request)
     assert not succeeded, "without the setting there is no such file"
@@ -65,3 +69,11 @@ def test_tests_and_the_build_read_it_and_nothing_keeps_it(world: World, pulumi: 
     assert f"cannot log in with {SECRET}" in world.logs(run, "build", "test")
     failed = f"{run['metadata']['name']}: step test failed (exit code 3)"
     assert world.status("staging", sha) == ("failure", f'{failed}; log: "cannot log in with (masked)"')
+    # So it is in what people show each other.
+    admin = Person("admin", world.machine.cluster.kubeconfig, world)
+    for verb, shown in (("logs", "cannot log in with (masked)"), ("why", failed)):
+        code, said = admin.operate(capsys, verb, "staging", APPLICATION, str(pull_request.number))
+        assert code == 0, said
+        assert shown in said
+        assert SECRET not in said
+        assert "warning" not in said

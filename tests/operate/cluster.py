@@ -85,6 +85,8 @@ class Memory(Cluster):
 
     def __init__(self, environment: str = "production", *history: Manifest, user: str = "ana") -> None:
         self.user, self.environment = user, environment
+        self.secrets: dict[tuple[str, str], str | int] = {}
+        """The one key of each Secret, or as what the API server refuses it."""
         self.broken: set[str] = set()
         """Images that never get ready, alone or after the name of the one Deployment where they do not."""
         self.before_patch: list[Manifest] = []
@@ -250,6 +252,12 @@ class Memory(Cluster):
         )
         labels = {"tekton.dev/pipelineRun": name}
         self.task_runs.append({"metadata": {"name": name, "labels": labels}, "spec": {}, "status": {"results": [result]}})
+
+    def secret(self, environment: str, name: str, key: str) -> str:
+        found = self.secrets.get((self.delivery_namespace(environment), name), 404)
+        if isinstance(found, int):
+            raise client.ApiException(status=found)
+        return found
 
     def tekton(self, environment: str, plural: str, name: str) -> Manifest:
         if plural == "taskruns" and name in self.waiting:

@@ -1,13 +1,16 @@
 """What the steps of a run printed: those that failed, those that are named, and what is told where there are none."""
 
+import base64
 from typing import Any
 
 import pytest
 from kubernetes import client
 
+from components.masks import fingerprints
 from operate import __main__ as command
 from operate import logs
 from operate.errors import OperateError
+from operate.masking import Masking
 from tests.operate.test_why import Staging
 
 
@@ -33,7 +36,7 @@ def cluster() -> Printing:
 
 
 def printed(cluster: Printing, number: int, wanted: str | None = None) -> list[str]:
-    return list(logs.lines(cluster.target, number, wanted))
+    return list(logs.lines(cluster.target, number, wanted, Masking(print)))
 
 
 def test_a_failed_run_shows_what_failed(cluster: Printing) -> None:
@@ -70,4 +73,58 @@ def test_what_is_not_there_is_told_with_what_is(cluster: Printing, number: int, 
 def test_the_command_shows_it_plainly(cluster: Printing, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(command, "Cluster", lambda context, namespace=None: cluster)
     assert command.main(["logs", "staging", "shop", "7"]) == 0
-    assert "pod-0 step-test [31m\nsecond line\n" in capsys.readouterr().out
+    assert "pod-0 step-test\nsecond line\n" in capsys.readouterr().out
+
+
+SECRET = "npm_0123456789abcdef"
+
+
+def masked(cluster: Printing, monkeypatch: Any, log: str) -> None:
+    monkeypatch.setattr(cluster, "log", lambda *_: log)
+    cluster.secrets["staging-ci", "log-masks"] = fingerprints([SECRET], "key")
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        f"//registry/:_authToken={SECRET}\n",
+        f"login {base64.b64encode(SECRET.encode()).decode()}\n",
+        f"{SECRET[:9]}\x1b[31m{SECRET[9:]}\n",
+        f"first\n{SECRET}",
+    ],
+    ids=["a file", "base64", "between colours", "no newline"],
+)
+def test_a_secret_of_the_pod_is_hidden(cluster: Printing, monkeypatch: Any, log: str) -> None:
+    masked(cluster, monkeypatch, log)
+    _, text = printed(cluster, 7)
+    assert "(masked)" in text
+    assert not any(part in text for part in (SECRET, SECRET[9:], base64.b64encode(SECRET.encode()).decode()))
+
+
+def test_what_follows_a_secret_is_told(cluster: Printing, monkeypatch: Any) -> None:
+    masked(cluster, monkeypatch, f"cannot log in with {SECRET}: expired\n")
+    assert printed(cluster, 7)[1] == "cannot log in with (masked): expired"
+
+
+@pytest.mark.parametrize(("there", "why"), [(403, "you may not get it"), (None, "there is none"), ("", "too many")])
+def test_where_it_cannot_be_hidden_that_is_said_and_the_log_is_shown(
+    cluster: Printing, monkeypatch: Any, capsys: pytest.CaptureFixture[str], there: Any, why: str
+) -> None:
+    masked(cluster, monkeypatch, f"with {SECRET}\n")
+    del cluster.secrets["staging-ci", "log-masks"]
+    if there is not None:
+        cluster.secrets["staging-ci", "log-masks"] = there
+    monkeypatch.setattr(command, "Cluster", lambda context, namespace=None: cluster)
+    assert command.main(["logs", "staging", "shop", "7", "build"]) == 0
+    out, err = capsys.readouterr()
+    assert out.count(SECRET) == 2
+    assert err.count("warning: secrets are not hidden") == 1
+    assert why in err
+    assert "the Secret log-masks of staging-ci" in err
+
+
+def test_steps_of_trusted_pods_have_no_secret_to_hide(cluster: Printing, capsys: pytest.CaptureFixture[str]) -> None:
+    for task in cluster.task_runs:
+        task["spec"]["serviceAccountName"] = "deployer"
+    printed(cluster, 7)
+    assert "warning" not in capsys.readouterr().out
