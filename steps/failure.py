@@ -5,10 +5,10 @@ from typing import Any
 
 from steps import notes, pulls
 from steps.statuses import LONGEST
+from steps.text import plain
 
 Object = dict[str, Any]
 
-_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f]")
 # Services are sidecars in Tekton's words.
 _ABSENT = re.compile('^the sidecar "([^"]+)" in TaskRun "[^"]+" failed to (pull the image|start)')
 # How the steps are called that wait for a service to get ready.
@@ -36,7 +36,7 @@ _SUPERSEDED = {
 
 def line(text: str) -> str:
     """Return a text as one line that a status takes."""
-    return _CONTROL.sub(" ", text)[:LONGEST]
+    return plain(text)[:LONGEST]
 
 
 def has_failed(task_run: Object, step: str) -> bool:

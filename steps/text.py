@@ -7,8 +7,13 @@ from typing import Any
 
 # Of a commit status: GitHub refuses a description of more than 140 characters.
 LONGEST = 139
-# Control characters and line ends of every kind, and what turns the direction of writing.
-_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]")
+# Control characters and line ends of every kind, what turns the direction of writing, and what nobody sees: Unicode's
+# category Cf and Default_Ignorable_Code_Point, without the signs that colour emoji; as in components/tasks/scripts/plain.sh.
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u115f\\u1160\\u17b4\\u17b5"
+    "\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb\\U000110bd\\U000110cd"
+    "\\U00013430-\\U0001343f\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff]"
+)
 # How many of several texts a sentence names.
 _SHOWN = 3
 # What ends or opens something within a sentence, or makes a mention or a link of what stands beside it.

@@ -15,6 +15,7 @@ from steps.text import quoted
         ("postgres://shop:p@ss@db:5432/shop refused", "postgres:/ db:5432/shop refused"),
         ("[a](b) <b> `c` ~d~ *e* |f| g\\h", "a (b) b c d e f g h"),
         ("\x1b[31mred\x00\u202e\u200b", "31mred"),
+        ("pay\u200bpal \U000e0041dmin soft\u00adhyphen \ufeff1", "pay pal dmin soft hyphen 1"),
         ("größer als 3 €", "größer als 3"),
     ],
 )
