@@ -161,7 +161,7 @@ def test_it_is_hidden_wherever_it_stands_in_a_long_line(before: int) -> None:
     "text", ["", "{}", "[]", "7", '{"key": "k"}', '{"key": "k", "texts": {"a": 7}}', '{"key": "k", "texts": {"a": [7]}}']
 )
 def test_what_are_no_fingerprints_hides_nothing_and_says_so(text: str) -> None:
-    with pytest.raises(ValueError, match="no fingerprints|Expecting value"):
+    with pytest.raises(ValueError, match=r"no fingerprints|Expecting value"):
         Masks.parse(text)
 
 
