@@ -50,6 +50,9 @@ class Front:
     """Rights of the token, method and path below the repository, for each call that was taken."""
     deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What was created, by number; `statuses` are what was said of it, oldest first."""
+    down: int | None = None
+    """What everything is answered while the forge is down: a status, or 0 for a connection that is cut off."""
+    asked_while_down: int = 0
     mistakes: list[str] = field(default_factory=list)
     """What GitHub takes in no body."""
     _made: list[tuple[str, str]] = field(default_factory=list)
@@ -162,6 +165,17 @@ def _decoded(part: str) -> bytes:
 
 
 @contextlib.contextmanager
+def cut_off(front: Front, answer: int) -> Iterator[None]:
+    """Have the forge's API down meanwhile. git and webhooks go past the front."""
+    front.down, front.asked_while_down = answer, 0
+    try:
+        yield
+    finally:
+        front.down = None
+    assert front.asked_while_down, "nobody has asked it"
+
+
+@contextlib.contextmanager
 def front(machine: Machine, public_key: Path) -> Iterator[Front]:
     """Run the front at the node's address: pods reach nothing else of this machine."""
     made = Front(machine, public_key)
@@ -178,7 +192,12 @@ def front(machine: Machine, public_key: Path) -> Iterator[Front]:
         def handle_call(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             bearer = self.headers["Authorization"].removeprefix("Bearer ")
-            if self.path.startswith("/api/v1/app/"):
+            if made.down is not None:
+                made.asked_while_down += 1
+                self.close_connection = True
+                if made.down:
+                    self.reply(made.down, b'{"message": "You have exceeded a rate limit."}')
+            elif self.path.startswith("/api/v1/app/"):
                 status, answer = made.exchange(self.path, bearer, json.loads(body))
                 if status != 201:
                     made.refused.append(status)

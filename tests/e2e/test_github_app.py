@@ -6,18 +6,24 @@ event alike: opened, and closed. `/ok-to-test` is sent as GitHub sends it.
 
 import json
 import subprocess
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from kubernetes import client
 
 from local.cluster.network import Namespace
+from local.demo import DEPLOYMENT
+from local.follow import follow
 from local.forge.client import PullRequest
 from local.forge.replay import send
 from local.forge.setup import REPOSITORY
-from tests.e2e.github_front import APP, INSTALLATION, Front, front
+from local.kubernetes_api import wait_until
+from tests.e2e.github_front import APP, INSTALLATION, Front, cut_off, front
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
@@ -54,6 +60,9 @@ def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
         stack(pulumi, "both", altered("both", folder, by_app)),
         heard(world, "both", "qa", LISTENER),
     ):
+        # Its own hour would come in the middle of a test.
+        batch: Any = client.BatchV1Api(world.kubernetes.api)
+        batch.patch_namespaced_cron_job("teller", "qa-ci", {"spec": {"suspend": True}})
         yield made
 
 
@@ -129,12 +138,25 @@ def test_the_key_is_a_secret_of_the_stack_and_there_is_no_token(world: World, gi
 
 
 @pytest.fixture(scope="module")
-def other(world: World, delivered: Delivered) -> Iterator[PullRequest]:
-    """One more, which stays open."""
-    pull_request = world.open({"other.txt": "Still open\n"}, "Another change")
-    assert world.run("qa", pull_request)[1]
+def other(world: World, github: Front, delivered: Delivered) -> Iterator[PullRequest]:
+    """One more, which stays open. While it is delivered the forge is down: it ends well, and nobody hears of it."""
+    message = f"Delivered unheard {uuid.uuid4().hex}"
+    with cut_off(github, 0):
+        pull_request = world.open({"message.txt": f"{message}\n"}, "Another change")
+        _, succeeded, told = world.run("qa", pull_request)
+    assert succeeded, told
+    page = f"http://{world.kubernetes.service_address('qa', DEPLOYMENT)}"
+    inside = Namespace(world.machine.cluster.layout.id)
+    assert message in inside.call(lambda: httpx.get(page, timeout=5, trust_env=False).text)
+    assert said(world, pull_request) == {}
     yield pull_request
     world.machine.forge.developer.close(REPOSITORY, pull_request.number)
+
+
+def said(world: World, pull_request: PullRequest) -> dict[str, tuple[str, str]]:
+    """The statuses of a pull request's head by context: state and description."""
+    found = world.machine.forge.developer.statuses(REPOSITORY, pull_request.head_sha)
+    return {context.removeprefix("tekton-delivery/"): (each.state, each.description) for context, each in found.items()}
 
 
 def test_after_a_merge_other_pull_requests_are_read_as_well(
@@ -200,8 +222,9 @@ def test_who_may_write_is_looked_up_by_a_token_that_only_reads(world: World, git
     ]
 
 
-def test_a_key_that_is_not_the_apps_is_refused_and_the_run_says_so(world: World, github: Front, folder: Path) -> None:
-    """As after the App's key was deleted on GitHub: the delivery goes on, the forge is told nothing, and the run fails."""
+@pytest.fixture(scope="module")
+def unheard(world: World, github: Front, folder: Path) -> Iterator[Delivered]:
+    """A delivery as after the App's key was deleted on GitHub."""
     right, github.public_key = github.public_key, key_pair(folder / "other.pem")
     before = len(github.calls)
     try:
@@ -210,10 +233,59 @@ def test_a_key_that_is_not_the_apps_is_refused_and_the_run_says_so(world: World,
     finally:
         github.public_key = right
     assert not succeeded
+    assert github.calls[before:] == []
+    yield Delivered(pull_request, run)
+    world.machine.forge.developer.close(REPOSITORY, pull_request.number)
+
+
+def test_a_key_that_is_not_the_apps_is_refused_and_the_run_says_so(world: World, github: Front, unheard: Delivered) -> None:
+    """The delivery goes on, the forge is told nothing, and the run fails."""
     why = f"error: the forge gives the GitHub App {APP} no token (status 401): its private key is not one of this App's"
     for task, step in (("begin", "begin"), ("report", "report")):
-        assert why in world.logs(run, task, step)
+        assert why in world.logs(unheard.run, task, step)
     assert github.refused == [401, 401]
-    assert github.calls[before:] == []
-    assert "tekton-delivery/qa" not in world.machine.forge.developer.statuses(REPOSITORY, pull_request.head_sha)
-    world.machine.forge.developer.close(REPOSITORY, pull_request.number)
+    assert said(world, unheard.pull_request) == {}
+
+
+def retold(world: World) -> None:
+    """Have the CronJob's job done now."""
+    batch: Any = client.BatchV1Api(world.kubernetes.api)
+    spec = batch.read_namespaced_cron_job("teller", "qa-ci").spec.job_template.spec
+    name = f"teller-{uuid.uuid4().hex[:8]}"
+    batch.create_namespaced_job("qa-ci", {"metadata": {"name": name}, "spec": spec})
+    try:
+        wait_until(lambda: batch.read_namespaced_job(name, "qa-ci").status.succeeded, 60, "the teller did not succeed")
+    finally:
+        batch.delete_namespaced_job(name, "qa-ci", propagation_policy="Background")
+
+
+def test_what_the_forge_did_not_hear_it_hears_later_and_once(
+    world: World, github: Front, other: PullRequest, unheard: Delivered
+) -> None:
+    """Two deliveries, and a push to the base branch while it says that it is asked too often: that fails no run either."""
+    known = len(world.kubernetes.runs("qa-ci", event="base-moved"))
+    with cut_off(github, 429):
+        world.machine.forge.developer.commit(REPOSITORY, "main", "In a hurry", {"hurry.txt": uuid.uuid4().hex})
+        wait_until(lambda: len(world.kubernetes.runs("qa-ci", event="base-moved")) > known, 20, "nothing hears of the push")
+        run = world.kubernetes.runs("qa-ci", event="base-moved")[-1]
+        succeeded, told = follow(world.kubernetes, run, world.log.append)
+        assert succeeded, told
+        assert "told later: heads" in world.logs(run, "base-moved", "moved")
+    assert said(world, unheard.pull_request) == {}
+    assert "qa" not in said(world, other)
+    before = len(github.calls)
+    retold(world)
+    red = ("failure", "main has moved: update the branch")
+    for pull_request in (other, unheard.pull_request):
+        told_late = said(world, pull_request)
+        assert told_late["qa"][0] == "success"
+        assert told_late["promotable"] == red, "whose run was told after the push, which came later"
+        assert "### qa: done" in world.comment("staging", pull_request)
+        (made,) = [each for each in github.deployments.values() if each["ref"] == pull_request.head_sha]
+        assert [each["state"] for each in made["statuses"]] == ["success"]
+    assert [call for call in github.calls[before:] if call[1] != "GET"], "the control of what follows"
+    before = len(github.calls)
+    retold(world)
+    assert [call for call in github.calls[before:] if call[1] != "GET"] == []
+    assert github.calls[before:], "it has asked"
+    assert github.mistakes == []
