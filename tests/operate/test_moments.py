@@ -1,4 +1,4 @@
-"""Runs that people start are named by UTC, as those of webhooks (tests/test_routing.py), whatever zone their machine has."""
+"""Runs that people start are named by UTC, as those of webhooks (tests/test_run_names.py), whatever zone a machine has."""
 
 import os
 import time
