@@ -19,7 +19,7 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_in_stack
 
 from components.conventions import PROJECT
-from components.settings.errors import SettingsError
+from components.settings.errors import SettingsError, yaml_mistake
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY, SECRET_MARK = rpc._special_sig_key, rpc._special_secret_sig
@@ -105,11 +105,15 @@ def stack_config(path: Path) -> dict[str, str]:
     """Return the configuration of a stack file as the engine passes it: objects as JSON text."""
     if not path.exists():
         known = sorted(other.name.split(".")[1] for other in path.parent.glob("Pulumi.*.yaml"))
-        raise SettingsError(f"there is no {path.name}; stacks: {', '.join(known)}")
+        raise SettingsError(
+            f"there is no {path.name}; stacks{'' if known else f' in {path.parent}'}: {', '.join(known) or 'none'}"
+        )
     try:
         loaded = yaml.safe_load(path.read_bytes())
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path.name} is no YAML: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path.name} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise SettingsError(f"{path.name} is no YAML: {yaml_mistake(error)}") from None
     config = loaded.get("config") if isinstance(loaded, dict) else None
     if not isinstance(config, dict):
         raise SettingsError(f"{path.name} needs the key `config` with the stack's settings below it")

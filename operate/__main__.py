@@ -15,7 +15,7 @@ import urllib3
 from kubernetes import client
 
 from components.conventions import plain
-from operate import approvals, deliver, holds, logs, printing, queue, rebuild, rollback, status, why
+from operate import approvals, deliver, holds, kubeconfig, logs, printing, queue, rebuild, rollback, status, why
 from operate.cluster import Cluster
 from operate.doctor import arguments as doctor_arguments
 from operate.errors import OperateError
@@ -228,7 +228,7 @@ def main(arguments: Sequence[str]) -> int:
         tell(f"error: the cluster refuses: {_message(error)}", file=sys.stderr)
         return 1
     except urllib3.exceptions.HTTPError as error:
-        tell(f"error: the cluster does not answer: {error}", file=sys.stderr)
+        tell(f"error: the cluster does not answer: {kubeconfig.silence(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -11,6 +11,11 @@ from offline.render import PROVIDER, objects, program
 from offline.run import RANDOM_PASSWORD, ROOT, Recording, revealed, run
 from operate.errors import OperateError
 
+# A backend that does not answer keeps Pulumi waiting without end; an export of a large stack takes seconds.
+SECONDS = 120.0
+# Of what Pulumi says of an error, in characters.
+_MOST = 400
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -69,10 +74,29 @@ def _passwords(resources: list[dict[str, Any]]) -> dict[str, str]:
 
 def pulumi(*arguments: str) -> str:
     """Return what Pulumi's CLI prints. Raises OperateError."""
+    command = f"`pulumi {' '.join(arguments)}`"
     try:
-        answer = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
+        answer = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
     except FileNotFoundError:
         raise OperateError('pulumi is not on PATH; the embedded cluster\'s: eval "$(make env)"') from None
+    except OSError as error:
+        raise OperateError(f"pulumi cannot be run: {error}") from None
+    except subprocess.TimeoutExpired:
+        raise OperateError(f"{command} has not ended within {SECONDS:.0f} s: is its backend there?") from None
     if answer.returncode != 0:
-        raise OperateError(f"`pulumi {' '.join(arguments)}`: {answer.stderr.strip()}")
+        raise OperateError(f"{command}: {_said(answer.stderr) or f'exit code {answer.returncode}'}")
     return answer.stdout
+
+
+def _said(errors: str) -> str:
+    """Return an error of Pulumi's in one line."""
+    words = " ".join(errors.split()).removeprefix("error: ")
+    return words if len(words) <= _MOST else f"{words[:_MOST]}\u2026"

@@ -34,6 +34,12 @@ SHAPES = {
 }
 
 
+def yaml_mistake(error: Exception) -> str:
+    """Return what is wrong with a file that is no YAML, and where, in one line and without a word of the file."""
+    at, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or getattr(error, "reason", None)
+    return f"{f'line {at.line + 1}: ' if at else ''}{problem or type(error).__name__}"
+
+
 class SettingsError(Exception):
     """The stack's configuration cannot be used as it is. The message holds one line for each mistake."""
 

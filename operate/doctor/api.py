@@ -128,7 +128,7 @@ class Api:
             answer = api.call_api(*asked, _request_timeout=SECONDS)
             data: bytes = answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise NoClusterError(f"{self.where} does not answer: {error}") from None
+            raise NoClusterError(f"{self.where} does not answer: {kubeconfig.silence(error)}") from None
         except client.ApiException as error:
             raise RefusedError(int(error.status or 0), _message(error.body) or str(error.reason)) from None
         if answer.status >= 300:

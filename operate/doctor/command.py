@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from http import HTTPStatus
 
 from components.conventions import plain
 from offline.needs.values import Needs
@@ -29,11 +30,24 @@ class Examination:
     needs: Needs
     http: Http
 
-    @cached_property
+    @property
     def api(self) -> Api:
-        """The cluster. Raises NoClusterError."""
-        made = Api(self.needs)
-        made.get("/version")
+        """The cluster, which is asked once whether it answers. Raises NoClusterError."""
+        if isinstance(self._asked, NoClusterError):
+            raise self._asked
+        return self._asked
+
+    @cached_property
+    def _asked(self) -> Api | NoClusterError:
+        try:
+            made = Api(self.needs)
+            made.get("/version")
+        except NoClusterError as error:
+            return error
+        except RefusedError as error:
+            if error.status != HTTPStatus.UNAUTHORIZED:
+                raise
+            return NoClusterError(f"{made.where} does not know who asks (401 {error})")
         return made
 
     def of(self, area: str) -> Iterator[Row]:

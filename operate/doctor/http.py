@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from operate.kubeconfig import silence
+
 SECONDS = 10.0
 _LARGEST = 4 * 1024 * 1024
 
@@ -79,7 +81,7 @@ class Http:
                 content = found.read(_LARGEST, decode_content=True)
                 found.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise NoAnswerError(_told(error)) from None
+            raise NoAnswerError(silence(error)) from None
         return Answer(found.status, {name.lower(): value for name, value in found.headers.items()}, content)
 
     def _pool(self, scheme: str, host: str, port: int | None) -> urllib3.HTTPConnectionPool:
@@ -88,9 +90,3 @@ class Http:
             return urllib3.HTTPConnectionPool(address, port)
         name = None if address == host else host
         return urllib3.HTTPSConnectionPool(address, port, ssl_context=self._tls, server_hostname=name, assert_hostname=name)
-
-
-def _told(error: Exception) -> str:
-    """Return the reason without the object that an error begins with."""
-    text = str(error)
-    return text.partition(">: ")[2] or text.partition("): ")[2] or text

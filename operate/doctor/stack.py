@@ -55,7 +55,7 @@ def _revealed(stack: str, file: str | None, config: dict[str, str]) -> tuple[dic
     what = "the stack's secrets"
     named = ("--config-file", file) if file else ()
     try:
-        told: dict[str, Any] = json.loads(pulumi("config", "--stack", stack, *named, "--show-secrets", "--json"))
+        told: dict[str, Any] = _json(pulumi("config", "--stack", stack, *named, "--show-secrets", "--json"))
     except OperateError as error:
         unread = dict.fromkeys(encrypted, UNREAD)
         return config | unread, (), unknown(what, f"what hangs on {', '.join(encrypted)} is not looked at: {error}")
@@ -65,6 +65,16 @@ def _revealed(stack: str, file: str | None, config: dict[str, str]) -> tuple[dic
         secret,
         fine(what, f"{len(secret)} are read by Pulumi"),
     )
+
+
+def _json(text: str) -> dict[str, Any]:
+    """Return the configuration that Pulumi told. Raises OperateError."""
+    try:
+        found = json.loads(text)
+        values = {name: entry for name, entry in found.items() if "value" in entry}
+    except (ValueError, AttributeError, TypeError):
+        raise OperateError("`pulumi config` tells no JSON: is the `pulumi` on PATH Pulumi's CLI?") from None
+    return values
 
 
 def _is_encrypted(text: str) -> bool:
