@@ -12,7 +12,8 @@ import pytest
 from local import second_machine
 from local.paths import ROOT
 from local.progress import Progress
-from tests.e2e.lane import claimed, with_following
+from tests.e2e import lane
+from tests.e2e.lane import with_following
 
 
 def _items() -> Any:
@@ -21,12 +22,19 @@ def _items() -> Any:
     ]
 
 
-def test_two_runs_share_all_modules_from_both_ends(tmp_path: Path) -> None:
-    first, second = claimed(_items(), tmp_path, backwards=False), claimed(_items(), tmp_path, backwards=True)
+def test_two_runs_share_all_modules_and_the_longest_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "LONGEST", ("test_c.py", "test_left_out_by_a_choice_of_tests.py", "test_b.py"))
+    first, second = lane.claimed(_items(), tmp_path), lane.claimed(_items(), tmp_path)
     begun = [next(first).name, next(second).name]
-    assert begun == ["a1", "c1"]
-    assert [item.name for item in first] == ["a2", "b1", "b2"]
-    assert [item.name for item in second] == ["c2"]
+    assert begun == ["c1", "b1"]
+    assert [item.name for item in first] == ["c2", "a1", "a2"]
+    assert [item.name for item in second] == ["b2"]
+
+
+def test_the_longest_modules_are_there_each_once() -> None:
+    modules = {path.name for path in (ROOT / "tests/e2e").glob("test_*.py")}
+    assert set(lane.LONGEST) <= modules
+    assert len(set(lane.LONGEST)) == len(lane.LONGEST)
 
 
 def test_each_test_is_told_the_next_one() -> None:
@@ -110,9 +118,9 @@ def test_pytest_runs_what_nobody_has_claimed_and_removes_each_modules_fixtures(t
     claims = tmp_path / "claims"
     claims.mkdir()
     (claims / "test_b.py").touch()
-    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", f"--claims={claims}", "--backwards"]
+    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", f"--claims={claims}"]
     answer = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
     assert "4 passed" in answer.stdout, answer.stdout + answer.stderr
-    assert (tmp_path / "log").read_text() == "make c c1 c2 remove c make a a1 a2 remove a end"
+    assert (tmp_path / "log").read_text() == "make a a1 a2 remove a make c c1 c2 remove c end"
