@@ -1,4 +1,4 @@
-"""Stacks that are removed while other tests go on: what most of a removal takes is waiting for pods and namespaces to end."""
+"""Stacks that are removed while other tests go on: most of a removal is waiting for pods and namespaces to end."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local import second_machine
+from local import machine, memory, second_machine, testing, tools
 from local.paths import ROOT
 from local.progress import Progress
 from tests.e2e import lane
@@ -124,3 +124,68 @@ def test_pytest_runs_what_nobody_has_claimed_and_removes_each_modules_fixtures(t
     )
     assert "4 passed" in answer.stdout, answer.stdout + answer.stderr
     assert (tmp_path / "log").read_text() == "make a a1 a2 remove a make c c1 c2 remove c end"
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `make test` runs, in order, where each command succeeds at once; `unit` fails if the test says so."""
+    begun: list[str] = []
+
+    def note(*command: Any, **rest: Any) -> Any:
+        words = [str(word) for word in command]
+        place = "second: " if rest.get("second") else ""
+        named = {"not e2e and not conformance": "unit", "e2e": "e2e", "conformance": "conformance", "up": "up"}
+        begun.append(place + next(name for word, name in named.items() if word in words))
+        failing = begun[-1] in os.environ.get("FAILING", "").split(",")
+        return SimpleNamespace(returncode=3 if failing else 0)
+
+    monkeypatch.setattr(testing.subprocess, "run", lambda command, **rest: note(*command))
+    monkeypatch.setattr(second_machine, "run", lambda *command: note(*command, second=True).returncode)
+    monkeypatch.setattr(second_machine, "copy", lambda: (tmp_path / "LOG").touch())
+    monkeypatch.setattr(second_machine, "down", lambda progress: begun.append("second: down"))
+    monkeypatch.setattr(machine, "down", lambda progress: begun.append("down"))
+    monkeypatch.setattr(testing.debian, "ensure", lambda *what: None)
+    monkeypatch.setattr(testing.Cluster, "running", lambda self: False)
+    monkeypatch.setattr(memory, "installed", lambda: testing.MEMORY_OF_TWO)
+    for log in ("UP_LOG", "CONFORMANCE_LOG"):
+        monkeypatch.setattr(testing, log, tmp_path / log)
+    monkeypatch.setattr(second_machine, "LOG", tmp_path / "LOG")
+    (tmp_path / "UP_LOG").touch()
+    return begun
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "compiled", lambda name: True)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_clusters_start_beside_the_tests_that_need_none(commands: list[str]) -> None:
+    assert testing.main([]) == 0
+    assert commands[0] == "second: down"
+    assert set(commands[1:4]) == {"unit", "up", "second: up"}
+    assert set(commands[4:7]) == {"conformance", "e2e", "second: e2e"}
+    assert commands[7:] == ["second: down", "down"]
+
+
+def test_what_has_to_be_compiled_first_waits_for_them(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "compiled", lambda name: name != "etcd")
+    assert testing.main([]) == 0
+    assert commands[1] == "unit"
+    assert set(commands[2:4]) == {"up", "second: up"}
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_choice_of_tests_runs_on_one_machine(commands: list[str]) -> None:
+    assert testing.main(["-k", "webhook"]) == 0
+    assert {name for name in commands if "second" in name} == {"second: down"}
+    assert {"unit", "up", "e2e", "conformance"} <= set(commands)
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("failing", ["unit", "up", "second: up", "e2e", "second: e2e", "conformance"])
+def test_every_failure_is_one_of_the_whole(commands: list[str], failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILING", failing)
+    assert testing.main([]) == 3
+    assert ("e2e" in commands) == (failing not in ("unit", "up"))
+    assert commands[-2:] == ["second: down", "down"]
