@@ -91,8 +91,10 @@ def _on_the_clusters(pool: ThreadPoolExecutor, arguments: list[str], others: lis
 
 
 def _on_the_second(started: "Future[int]", command: list[str]) -> int:
-    """Run a command on the second machine once that has started."""
-    return started.result() or second_machine.run(*command)
+    """Run a command on the second machine once that has started; what it takes is the first one's afterwards."""
+    code = started.result() or second_machine.run(*command)
+    second_machine.down(Progress(write=lambda text: None, tty=False))
+    return code
 
 
 def _logged(log: Path, command: list[str]) -> int:
