@@ -7,6 +7,7 @@ not be there: the CLI also takes it from the state (PULUMI_FALLBACK_TO_STATE_SEC
 the file alone.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -57,7 +58,7 @@ def bundle(folder: Path, *sources: Path) -> Path:
 
 def run(cli: Path, backend: Path, arguments: list[str]) -> int:
     """Run the CLI in the current directory and then take this backend's salts out of the stack files again."""
-    before = {path: path.read_bytes() for path in _stack_files()}
+    before = _stack_files()
     salts = _salts(backend)
     # Ctrl-C goes to the CLI, which ends in its own time; this process has to outlive it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -68,8 +69,8 @@ def run(cli: Path, backend: Path, arguments: list[str]) -> int:
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         status = process.wait()
     salts |= _salts(backend)
-    for path in _stack_files():
-        restored = _without_salt(before.get(path), path.read_bytes(), salts)
+    for path, content in _stack_files().items():
+        restored = _without_salt(before.get(path), content, salts)
         if restored is not None:
             # In one step: a command for another stack may be reading its file.
             scratch = path.with_name(f".{path.name}.{os.getpid()}")
@@ -113,13 +114,18 @@ def _plain(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
-def _stack_files() -> list[Path]:
-    """The stack files of the project that the CLI finds: the nearest Pulumi.yaml upwards."""
+def _stack_files() -> dict[Path, bytes]:
+    """What is in the stack files of the project that the CLI finds: the nearest Pulumi.yaml upwards."""
     here = Path.cwd()
+    found = {}
     for folder in (here, *here.parents):
         if (folder / "Pulumi.yaml").exists():
-            return sorted(folder.glob("Pulumi.*.yaml"))
-    return []
+            for path in sorted(folder.glob("Pulumi.*.yaml")):
+                # A command for another stack may be removing its file.
+                with contextlib.suppress(FileNotFoundError):
+                    found[path] = path.read_bytes()
+            break
+    return found
 
 
 def _salts(backend: Path) -> set[str]:

@@ -9,6 +9,7 @@ from local import machine
 from local.demo import PORTS
 from local.machine import Machine
 from tests.e2e.lane import claimed, with_following
+from tests.e2e.removals import REMOVALS
 from tests.e2e.stacks import Pulumi, cli
 from tests.e2e.world import World, await_listener, delete_ended_runs, expose_listener, hide_listeners
 
@@ -18,7 +19,6 @@ collect_ignore = ["applications"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--claims", type=Path, help="a folder where two runs of these tests share modules among each other")
-    parser.addoption("--backwards", action="store_true", help="begin with the last module")
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
@@ -26,8 +26,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     claims = session.config.getoption("claims", None)
     if claims is None or session.testsfailed:
         return None
-    items = claimed(session.items, claims, session.config.getoption("backwards"))
-    for item, following in with_following(items):
+    for item, following in with_following(claimed(session.items, claims)):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
@@ -56,6 +55,18 @@ def world(running: Machine) -> Iterator[World]:
         await_listener(url)
     yield World(running, urls)
     hide_listeners(running.kubernetes)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_was_removed_beside_tests_is_gone() -> Iterator[None]:
+    yield
+    REMOVALS.check()
+
+
+@pytest.fixture(scope="module")
+def alone() -> None:
+    """No stack is being removed: for tests that look at all that there is on the cluster."""
+    REMOVALS.wait()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,11 +11,15 @@ from local.forge.setup import REPOSITORY
 from local.paths import ROOT
 from local.progress import Progress
 from local.pulumi_stacks import altered
+from tests.e2e.removals import REMOVALS
 from tests.e2e.world import World
 
 __all__ = ["altered"]
 
 Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# For changes of what nobody else writes to, thus not of a Deployment: to read the whole stack first takes as long again.
+AS_IT_WAS = ("--yes", "--skip-preview", "--refresh=false")
 
 
 def cli(world: World) -> Pulumi:
@@ -38,32 +42,47 @@ def runner(variables: Mapping[str, str], project: Path = ROOT) -> Pulumi:
 
 @contextlib.contextmanager
 def changed(pulumi: Pulumi, folder: Path, change: Callable[[dict[str, Any]], None], *stacks: str) -> Iterator[None]:
-    """Bring shipped stacks up with other settings; in the end they are what they were."""
-    flags = ["--yes", "--skip-preview"]
+    """Bring shipped stacks up with other settings, of anything but Deployments; in the end they are what they were."""
     try:
         for name in stacks:
-            pulumi("up", "--stack", name, *flags, "--config-file", str(altered(name, folder, change)))
+            pulumi("up", "--stack", name, *AS_IT_WAS, "--config-file", str(altered(name, folder, change)))
         yield
     finally:
         for name in stacks:
-            pulumi("up", "--stack", name, *flags)
+            pulumi("up", "--stack", name, *AS_IT_WAS)
 
 
 @contextlib.contextmanager
-def stack(pulumi: Pulumi, name: str, file: Path) -> Iterator[None]:
-    """Bring a stack up, and destroy it when the test is done with it."""
+def stack(
+    pulumi: Pulumi, name: str, file: Path, *, beside: bool = False, gone: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Bring a stack up, and destroy it when the test is done with it: `beside` the next tests where none looks at that.
+
+    `gone` is called once it is destroyed, and says what has to be true then.
+    """
     flags = ["--stack", name, "--config-file", str(file), "--yes", "--skip-preview"]
     own = ROOT / f"Pulumi.{name}.yaml"
+    # Its name, or its namespaces, may be those of a stack that is being removed.
+    REMOVALS.wait()
     shipped = own.exists()
+
+    def remove() -> None:
+        # What is there is deleted as the state has it, whatever became of it meanwhile.
+        pulumi("destroy", "--stack", name, "--config-file", str(file), *AS_IT_WAS)
+        pulumi("stack", "rm", name, "--yes", "--preserve-config")
+        if not shipped:
+            own.unlink(missing_ok=True)
+        gone()
+
     pulumi("stack", "select", "--create", name)
     try:
         pulumi("up", *flags)
         yield
     finally:
-        pulumi("destroy", *flags)
-        pulumi("stack", "rm", name, "--yes", "--preserve-config")
-        if not shipped:
-            own.unlink(missing_ok=True)
+        if beside:
+            REMOVALS.begin(remove)
+        else:
+            remove()
 
 
 @contextlib.contextmanager

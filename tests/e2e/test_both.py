@@ -61,12 +61,15 @@ def file(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def chain(world: World, pulumi: Pulumi, file: Path) -> Iterator[None]:
+def chain(world: World, pulumi: Pulumi, file: Path, alone: None) -> Iterator[None]:
     """The stack is up and the forge tells its one listener about pull requests. Afterwards it is gone."""
     before = namespaces(world)
-    with stack(pulumi, "both", file), heard(world, "both", "qa", LISTENER, alone=False):
+
+    def gone() -> None:
+        assert namespaces(world) == before
+
+    with stack(pulumi, "both", file, beside=True, gone=gone), heard(world, "both", "qa", LISTENER, alone=False):
         yield
-    assert namespaces(world) == before
 
 
 def ended(world: World, environment: str, pull_request: PullRequest, known: int = 0) -> bool:

@@ -73,7 +73,8 @@ def configured(world: World, tls: Front, folder: Path, bundle: Path | None) -> P
 @pytest.fixture(scope="module")
 def without(world: World, pulumi: Pulumi, tls: Front, folder: Path) -> Iterator[None]:
     """The stack without the company's authority; the forge tells it of pull requests."""
-    with stack(pulumi, "both", configured(world, tls, folder, None)), heard(world, "both", "qa", LISTENER):
+    file = configured(world, tls, folder, None)
+    with stack(pulumi, "both", file, beside=True), heard(world, "both", "qa", LISTENER):
         yield
 
 

@@ -21,6 +21,7 @@ from tests.e2e.world import World
 
 SPACES = "tekton-delivery/doctor"
 Doctor = Callable[..., tuple[int, list[dict[str, str]]]]
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def theirs(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFactor
         application["smokeCheck"] = {"path": "/healthz", "contains": "ok", "service": f"{WEB}:8000"}
 
     file = altered("both", tmp_path_factory.mktemp("existing"), change)
-    with stack(pulumi, "both", file), heard(world, "both", "qa", "el-both-github-el"):
+    with stack(pulumi, "both", file, beside=True), heard(world, "both", "qa", "el-both-github-el"):
         for namespace in NAMESPACES:
             apply(world, namespace)
         yield

@@ -57,7 +57,7 @@ def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
 
     with (
         front(world.machine, public_key) as made,
-        stack(pulumi, "both", altered("both", folder, by_app)),
+        stack(pulumi, "both", altered("both", folder, by_app), beside=True),
         heard(world, "both", "qa", LISTENER),
     ):
         # Its own hour would come in the middle of a test.

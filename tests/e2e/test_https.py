@@ -10,7 +10,7 @@ import pytest
 
 from local.demo import PORTS
 from local.forge.setup import OWNER, REPOSITORY
-from tests.e2e.stacks import Pulumi, altered
+from tests.e2e.stacks import AS_IT_WAS, Pulumi, altered
 from tests.e2e.world import World
 
 Configure = Callable[[dict[str, Any]], None]
@@ -19,7 +19,7 @@ Configure = Callable[[dict[str, Any]], None]
 @pytest.fixture(scope="module")
 def configure(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Configure]:
     """Bring both stacks up with a `forge.https`. Afterwards they fetch over SSH again."""
-    folder, flags = tmp_path_factory.mktemp("https"), ["--yes", "--skip-preview"]
+    folder = tmp_path_factory.mktemp("https")
 
     def up(https: dict[str, Any]) -> None:
         def change(settings: dict[str, Any]) -> None:
@@ -27,11 +27,11 @@ def configure(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFac
             settings["forge"]["https"] = {"url": world.machine.forge.url} | https
 
         for name in PORTS:
-            pulumi("up", "--stack", name, *flags, "--config-file", str(altered(name, folder, change)))
+            pulumi("up", "--stack", name, *AS_IT_WAS, "--config-file", str(altered(name, folder, change)))
 
     yield up
     for name in PORTS:
-        pulumi("up", "--stack", name, *flags)
+        pulumi("up", "--stack", name, *AS_IT_WAS)
         assert "ssh-privatekey" in world.kubernetes.secret(f"{name}-ci", "ssh-directory")
 
 

@@ -12,6 +12,7 @@ from kubernetes import client
 
 from components.access import LISTENER_CLUSTER_RULES, LISTENER_RULES, RUN_CREATOR_RULES
 from local.kubernetes_api import Object, wait_until
+from tests.e2e.removals import REMOVALS
 from tests.e2e.world import World
 
 NAMESPACE = "listener-rights"
@@ -132,7 +133,7 @@ def listeners(world: World) -> Iterator[Listeners]:
     made = Listeners(world)
     made.start()
     yield made
-    made.stop()
+    REMOVALS.begin(made.stop)
 
 
 def test_with_all_its_rights_a_listener_starts_a_run(listeners: Listeners) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from kubernetes import client
 
 from local import machine
@@ -21,6 +22,7 @@ from tests.e2e.world import World
 
 TEKTON = ("tekton-pipelines", "tekton-pipelines-resolvers")
 COMMAND = [sys.executable, "-m", "local"]
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def local(*arguments: str) -> str:

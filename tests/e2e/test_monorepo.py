@@ -46,7 +46,7 @@ def two_applications(settings: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def mono(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     file = altered("both", tmp_path_factory.mktemp("mono"), two_applications)
-    with stack(pulumi, "mono", file), heard(world, "mono", "mono", LISTENER):
+    with stack(pulumi, "mono", file, beside=True), heard(world, "mono", "mono", LISTENER):
         for namespace in NAMESPACES:
             hold(world, namespace)
         yield

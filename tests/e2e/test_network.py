@@ -38,6 +38,7 @@ NODE = {"api-server": 6443, "kubelet": 10250, "registry": 5000, "quarantine": 50
 OPEN = {2222, 5001}
 DNS = "service/kube-system/kube-dns/53"
 FREE = "without-policies"
+pytestmark = pytest.mark.usefixtures("alone")
 SCRIPT = hostile("network.sh")
 STRANGER = hostile("lib.sh") + hostile("stranger.sh")
 Targets = Mapping[str, tuple[str, int]]

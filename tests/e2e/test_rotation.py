@@ -39,7 +39,7 @@ class Rotating:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        with stack(self._pulumi, NAME, self.file()):
+        with stack(self._pulumi, NAME, self.file(), beside=True):
             self._world.kubernetes.wait_for_deployment(NAMESPACE, LISTENER, seconds=90)
             self._url = self._world.machine.url(expose_listener(self._world.kubernetes, NAMESPACE))
             await_listener(self._url)

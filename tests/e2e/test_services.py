@@ -15,7 +15,7 @@ from local.forge.client import PullRequest
 from local.kubernetes_api import Object, wait_until
 from local.paths import ROOT
 from tests.e2e.admission import refused
-from tests.e2e.stacks import Pulumi, altered
+from tests.e2e.stacks import AS_IT_WAS, Pulumi, altered
 from tests.e2e.world import World
 
 IMAGE = {"file": ".local/images/base"}
@@ -74,7 +74,7 @@ Ships = Callable[..., None]
 def ship(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ships]:
     """Bring staging up with other settings; in the end it is what it was."""
     folder: Path = tmp_path_factory.mktemp("services")
-    flags = ["--stack", "staging", "--yes", "--skip-preview"]
+    flags = ["--stack", "staging", *AS_IT_WAS]
 
     def shipped(service: Settings, tests: Settings = TESTS, **build: Any) -> None:
         def change(settings: Settings) -> None:

@@ -67,7 +67,7 @@ def settings_of(folder: Path) -> Callable[[dict[str, Any]], None]:
 def configured(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Path]:
     """The stack `both` with these settings, and the forge tells it about pull requests."""
     file = altered("both", folder, settings_of(folder))
-    with stack(pulumi, "both", file), heard(world, "both", "qa", "el-both-github-el"):
+    with stack(pulumi, "both", file, beside=True), heard(world, "both", "qa", "el-both-github-el"):
         yield file
 
 

@@ -54,6 +54,11 @@ def test_what_the_user_had_the_cli_write_stays(run):
     assert run(writing(changed)) == changed.replace(f"encryptionsalt: {SALT}\n", "")
 
 
+def test_a_stack_file_that_somebody_removes_meanwhile_is_passed_over(run, tmp_path):
+    (tmp_path / "project/Pulumi.removed.yaml").symlink_to("nowhere")
+    assert run(writing(REWRITTEN)) == FILE
+
+
 def test_a_salt_of_another_backend_is_the_users(run):
     foreign = REWRITTEN.replace(SALT, "v1:other:v1:x:y")
     assert run(writing(foreign)) == foreign

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from local import second_machine
+from local import machine, memory, second_machine, testing, tools
 from local.paths import ROOT
 from local.progress import Progress
-from tests.e2e.lane import claimed, with_following
+from tests.e2e import lane
+from tests.e2e.lane import with_following
 
 
 def _items() -> Any:
@@ -21,12 +22,19 @@ def _items() -> Any:
     ]
 
 
-def test_two_runs_share_all_modules_from_both_ends(tmp_path: Path) -> None:
-    first, second = claimed(_items(), tmp_path, backwards=False), claimed(_items(), tmp_path, backwards=True)
+def test_two_runs_share_all_modules_and_the_longest_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "LONGEST", ("test_c.py", "test_left_out_by_a_choice_of_tests.py", "test_b.py"))
+    first, second = lane.claimed(_items(), tmp_path), lane.claimed(_items(), tmp_path)
     begun = [next(first).name, next(second).name]
-    assert begun == ["a1", "c1"]
-    assert [item.name for item in first] == ["a2", "b1", "b2"]
-    assert [item.name for item in second] == ["c2"]
+    assert begun == ["c1", "b1"]
+    assert [item.name for item in first] == ["c2", "a1", "a2"]
+    assert [item.name for item in second] == ["b2"]
+
+
+def test_the_longest_modules_are_there_each_once() -> None:
+    modules = {path.name for path in (ROOT / "tests/e2e").glob("test_*.py")}
+    assert set(lane.LONGEST) <= modules
+    assert len(set(lane.LONGEST)) == len(lane.LONGEST)
 
 
 def test_each_test_is_told_the_next_one() -> None:
@@ -110,9 +118,75 @@ def test_pytest_runs_what_nobody_has_claimed_and_removes_each_modules_fixtures(t
     claims = tmp_path / "claims"
     claims.mkdir()
     (claims / "test_b.py").touch()
-    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", f"--claims={claims}", "--backwards"]
+    command = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", f"--claims={claims}"]
     answer = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
     assert "4 passed" in answer.stdout, answer.stdout + answer.stderr
-    assert (tmp_path / "log").read_text() == "make c c1 c2 remove c make a a1 a2 remove a end"
+    assert (tmp_path / "log").read_text() == "make a a1 a2 remove a make c c1 c2 remove c end"
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `make test` runs, in order, where each command succeeds at once; `unit` fails if the test says so."""
+    begun: list[str] = []
+
+    def note(*command: Any, **rest: Any) -> Any:
+        words = [str(word) for word in command]
+        place = "second: " if rest.get("second") else ""
+        named = {"not e2e and not conformance": "unit", "e2e": "e2e", "conformance": "conformance", "up": "up"}
+        begun.append(place + next(name for word, name in named.items() if word in words))
+        failing = begun[-1] in os.environ.get("FAILING", "").split(",")
+        return SimpleNamespace(returncode=3 if failing else 0)
+
+    monkeypatch.setattr(testing.subprocess, "run", lambda command, **rest: note(*command))
+    monkeypatch.setattr(second_machine, "run", lambda *command: note(*command, second=True).returncode)
+    monkeypatch.setattr(second_machine, "copy", lambda: (tmp_path / "LOG").touch())
+    monkeypatch.setattr(second_machine, "down", lambda progress: begun.append("second: down"))
+    monkeypatch.setattr(machine, "down", lambda progress: begun.append("down"))
+    monkeypatch.setattr(testing.debian, "ensure", lambda *what: None)
+    monkeypatch.setattr(testing.Cluster, "running", lambda self: False)
+    monkeypatch.setattr(memory, "installed", lambda: testing.MEMORY_OF_TWO)
+    for log in ("UP_LOG", "CONFORMANCE_LOG"):
+        monkeypatch.setattr(testing, log, tmp_path / log)
+    monkeypatch.setattr(second_machine, "LOG", tmp_path / "LOG")
+    (tmp_path / "UP_LOG").touch()
+    return begun
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "compiled", lambda name: True)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_clusters_start_beside_the_tests_that_need_none(commands: list[str]) -> None:
+    assert testing.main([]) == 0
+    assert commands[0] == "second: down"
+    assert set(commands[1:4]) == {"unit", "up", "second: up"}
+    assert set(commands[4:]) == {"conformance", "e2e", "second: e2e", "second: down", "down"}
+    assert commands.index("second: e2e") < commands.index("second: down", 1), "once its tests have ended"
+    assert commands[-2:] == ["second: down", "down"]
+
+
+def test_what_has_to_be_compiled_first_waits_for_them(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "compiled", lambda name: name != "etcd")
+    assert testing.main([]) == 0
+    assert commands[1] == "unit"
+    assert set(commands[2:4]) == {"up", "second: up"}
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_choice_of_tests_runs_on_one_machine(commands: list[str]) -> None:
+    assert testing.main(["-k", "webhook"]) == 0
+    assert {name for name in commands if "second" in name} == {"second: down"}
+    assert {"unit", "up", "e2e", "conformance"} <= set(commands)
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("failing", ["unit", "up", "second: up", "e2e", "second: e2e", "conformance"])
+def test_every_failure_is_one_of_the_whole(commands: list[str], failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILING", failing)
+    assert testing.main([]) == 3
+    assert ("e2e" in commands) == (failing not in ("unit", "up"))
+    assert commands[-2:] == ["second: down", "down"]

@@ -1,0 +1,40 @@
+"""What end-to-end tests have removed beside other tests: nothing of it goes unseen."""
+
+import threading
+
+import pytest
+
+from tests.e2e.removals import Removals
+
+
+def test_tests_go_on_meanwhile_and_the_end_waits() -> None:
+    removals, goes_on, removed = Removals(), threading.Event(), []
+    removals.begin(lambda: removed.append("first") if goes_on.wait(5) else None)
+    removals.begin(lambda: removed.append("second"))
+    assert removed == []
+    goes_on.set()
+    removals.check()
+    assert removed == ["first", "second"]
+
+
+def test_what_failed_is_raised_in_the_end_and_once() -> None:
+    def fail(name: str) -> None:
+        raise ValueError(f"{name} is still there")
+
+    removals, removed = Removals(), []
+    removals.begin(lambda: fail("one"))
+    removals.begin(lambda: removed.append("two"))
+    removals.begin(lambda: fail("three"))
+    removals.wait()
+    assert removed == ["two"]
+    with pytest.raises(ExceptionGroup) as caught:
+        removals.check()
+    assert [str(error) for error in caught.value.exceptions] == ["one is still there", "three is still there"]
+    removals.check()
+
+
+def test_a_failed_assertion_counts() -> None:
+    removals = Removals()
+    removals.begin(lambda: pytest.fail("a namespace is left"))
+    with pytest.raises(BaseExceptionGroup, match="not removed"):
+        removals.check()
