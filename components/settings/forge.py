@@ -96,8 +96,10 @@ class Forge(Model):
     """Where the repositories are."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["ssh"]}, {"required": ["https"]}, {"required": ["app"]}]}
-        | {"not": {"required": ["ssh", "https"]}}
+        json_schema_extra={
+            "anyOf": [{"required": ["ssh"]}, {"required": ["https"]}, {"required": ["app"]}],
+            "not": {"required": ["ssh", "https"]},
+        }
     )
 
     kind: Literal["github", "gitea"] = Field(default="github", description="the forge's software")

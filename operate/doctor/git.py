@@ -36,9 +36,7 @@ def rows(needs: Needs, http: Http) -> Iterator[Row]:
         if forge.fetches_by_app and forge.app:
             setting = "forge.app"
             if forge.app.key is None:
-                yield unknown(
-                    f"{repository.name} is fetched", "what opens it cannot be read from here: forge.app.privateKey"
-                )
+                yield unknown(f"{repository.name} is fetched", f"what opens it cannot be read from here: {setting}")
                 continue
             try:
                 key = fetch_token(http, forge, forge.app, repository)
