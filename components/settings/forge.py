@@ -77,7 +77,9 @@ class App(Installation):
     """A GitHub App, installed where the repositories are. Steps get tokens from it, with the rights that they need."""
 
     private_key: SecretSource = Field(
-        description="a private key of the App, as GitHub gives it (PEM, RSA)", examples=[{"file": "secrets/forge-app.pem"}]
+        description="a private key of the App, as GitHub gives it (PEM, RSA). Without `forge.ssh` and `forge.https` commits "
+        "are fetched by tokens of an hour that the App makes, each to read one repository",
+        examples=[{"file": "secrets/forge-app.pem"}],
     )
 
 
@@ -121,8 +123,7 @@ class Forge(Model):
     )
     app: App | None = Field(
         default=None,
-        description="a GitHub App instead of a token, on GitHub only; without `ssh` and `https` commits are fetched by "
-        "tokens of it too, each of an hour and for one repository, to read",
+        description="a GitHub App instead of a token, on GitHub only",
     )
     ok_to_test: OkToTest | None = Field(
         default=None,

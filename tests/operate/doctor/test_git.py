@@ -153,7 +153,7 @@ def test_a_forge_over_https_that_does_not_answer_is_wrong(staging: Needs) -> Non
     ("status", "answer", "said"),
     [
         (201, {"token": "ghs_made"}, "branch main"),
-        (422, {"message": "no such right"}, "422: no such right: the App's installation lacks the repository, or the right"),
+        (422, {"message": "no such right"}, "422 no such right: the App's installation lacks the repository, or the right"),
     ],
 )
 def test_an_app_is_asked_for_a_token_as_the_minter_asks(staging: Needs, status: int, answer: Any, said: str) -> None:
