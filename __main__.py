@@ -10,6 +10,7 @@ from components.credentials import Credentials
 from components.environment import Environment
 from components.existing import ExistingApplication
 from components.listener.listener import Listener
+from components.minting import Minting
 from components.network import Network
 from components.pipelines.component import Pipelines
 from components.plan.stack import StackPlan
@@ -30,10 +31,11 @@ def main(loaded: Stack | None = None) -> None:
 
     namespaces, policies = {}, []
     for part in plan.environments:
-        environment = Environment(part.name, part.environment, opts)
-        namespaces[part.name] = environment
-        Network(f"{part.name}-network", plan.network(part, environment), opts)
-        Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
+        namespaces[part.name] = environment = Environment(part.name, part.environment, opts)
+        network = Network(f"{part.name}-network", plan.network(part, environment), opts)
+        credentials = Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
+        for minting in part.minting(environment):
+            Minting(f"{part.name}-minting", minting, opts, after=[network, credentials])
         policies.append(Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
         Access(f"{part.name}-access", part.access(environment), opts)
         Pruning(f"{part.name}-pruning", part.pruning(environment), opts)

@@ -35,6 +35,7 @@ SUPERVISOR = "supervisor"
 PRUNER = "pruner"
 # The job that runs as the reporter.
 TELLER = "teller"
+MINTER = "minter"
 LISTENER = "listener"
 
 # The Secret by which the forge signs webhooks; those of runs are in `credential`.

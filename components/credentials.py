@@ -38,6 +38,8 @@ class CredentialsArgs:
     delivery_namespace: pulumi.Input[str]
     held: Mapping[Credential, Held]
     """Each credential that somebody mounts here, and what is in it."""
+    minted: Credential | None = None
+    """The one of them that the minter fills; None where each is known."""
     masked: tuple[pulumi.Output[str], ...] | None = None
     """Secrets that are hidden in what is quoted of logs; None where nothing is quoted."""
 
@@ -52,7 +54,8 @@ class Credentials(pulumi.ComponentResource):
         def declare(role: str, credential: Credential, held: Held, namespace: pulumi.Input[str]) -> None:
             """Declare a credential's Secret in a namespace of this environment, with what is not in another one already."""
             own = {DOCKER_KEY: docker_config(held)} if isinstance(held, tuple) else declared(held)
-            if not own:
+            minted = credential == args.minted
+            if not own and not minted:
                 return
             k8s.core.v1.Secret(
                 f"{name}-{role}",
@@ -62,8 +65,9 @@ class Credentials(pulumi.ComponentResource):
                     "labels": labels(environment=args.environment),
                 },
                 type=credential.kind,
-                string_data=own,
-                opts=child,
+                string_data=own or None,
+                # What others write there is neither taken away nor told as drift.
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["data"]) if minted else child,
             )
 
         for credential, held in args.held.items():

@@ -14,7 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import addresses
-from components.conventions import PRUNER, TELLER, Manifest, labels, token
+from components.conventions import MINTER, PRUNER, TELLER, Manifest, labels, token
 from components.credential import BY_VOLUME
 from components.settings.cluster import Cluster
 from steps.kubernetes import PIPELINE_TASK
@@ -25,6 +25,7 @@ LISTENER_LABEL = "eventlistener"
 LISTENER_PORT = 8080
 PRUNER_LABELS = {"app.kubernetes.io/component": PRUNER}
 TELLER_LABELS = {"app.kubernetes.io/component": TELLER}
+MINTER_LABELS = {"app.kubernetes.io/component": MINTER}
 INTERCEPTORS = {"app.kubernetes.io/part-of": "tekton-triggers", "app.kubernetes.io/component": "interceptors"}
 INTERCEPTORS_PORT = 8443
 DNS_PORT = 53
@@ -66,6 +67,8 @@ class NetworkArgs:
     """The proxy by which tests and builds leave the cluster."""
     internet: bool = False
     """Whether they reach every public address."""
+    minter: bool = False
+    """Whether a minter has tokens made to fetch by."""
     source: Destination | None
     """The registry that images are promoted from; None where it is `registry`."""
     cluster: Cluster = field(default_factory=Cluster)
@@ -191,13 +194,15 @@ def opened(task: Manifest) -> set[str]:
 
 
 def jobs(args: NetworkArgs) -> dict[str, Manifest]:
-    """Return the openings of the job that deletes ended runs, and of the one that tells the forge late how some ended."""
+    """Return the openings of what runs beside runs: what deletes ended ones, tells the forge late, and mints tokens."""
     api, forge = api_server(args.cluster), outside(args.forge_api, args.cluster.own_addresses)
     openings = {
         "pruner-to-api-server": (PRUNER_LABELS, api),
         "teller-to-api-server": (TELLER_LABELS, api),
         "teller-to-forge-api": (TELLER_LABELS, forge),
     }
+    if args.minter:
+        openings |= {"minter-to-api-server": (MINTER_LABELS, api), "minter-to-forge-api": (MINTER_LABELS, forge)}
     return {
         name: {"podSelector": {"matchLabels": who}, "policyTypes": ["Egress"], "egress": [opening]}
         for name, (who, opening) in openings.items()

@@ -106,7 +106,7 @@ class Forge:
             if self._api.token:
                 self._token = _read(self._api.token.file)
             elif self._api.app:
-                self._token = self._exchanged(self._api.app, self._api.repository)
+                self._token = self.exchanged(self._api.app)["token"]
         except ForgeError:
             self._close()
             raise
@@ -146,7 +146,9 @@ class Forge:
         except ValueError:
             return None
 
-    def _exchanged(self, app: App, repository: str) -> str:
+    def exchanged(self, app: App) -> dict[str, Any]:
+        """Return what an App's installation gives for the repository: a `token` and more. Raises ForgeError."""
+        repository = self._api.repository
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": json.loads(app.rights)}
         installation = _installation(app, repository)
         path = f"/app/installations/{installation}/access_tokens"
@@ -158,7 +160,9 @@ class Forge:
         else:
             status, passing = 201, False
             try:
-                return _formed(parsed(answer.decode())["token"])
+                made: dict[str, Any] = parsed(answer.decode())
+                _formed(made["token"])
+                return made
             except (ValueError, TypeError, KeyError):
                 pass
         why = {

@@ -1,8 +1,10 @@
 """What is hidden in what a program printed: the secrets that its pod holds, of which whoever hides them has fingerprints.
 
-Each is of a text as it may be printed; the program that declares Secrets makes them (`components/masks.py`).
+Each is of a text as it may be printed; the program that declares Secrets makes them (`components/masks.py`). Of a token that
+the minter has made nobody makes one: GitHub's are known by how they begin.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -14,6 +16,8 @@ from steps.text import parsed
 SHORTEST = 8
 # Of signs that stay within a status, where it is quoted.
 HIDDEN = "(masked)"
+# https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
+_GITHUBS = re.compile("(?:gh[oprsu]_|github_pat_)[A-Za-z0-9_.-]{16,}")
 # Of a text's beginning only so many bytes are told: enough to look closer at few places, and too few to guess it by them.
 _BEGINNING, _WHOLE = 2, 16
 # How many places of a line are looked at together: people look at logs with lines of megabytes.
@@ -70,7 +74,7 @@ class Masks:
 
         Of a line that was `cut` off the end is hidden too that begins as a longer text does; so may be what only seems to.
         """
-        hidden: list[tuple[int, int]] = []
+        hidden = [found.span() for found in _GITHUBS.finditer(line)]
         for start, texts in self._begun(line):
             for length, text in texts:
                 if start + length > len(line):

@@ -152,6 +152,34 @@ def over_https(stack: str, *, public: bool = False) -> Declared:
     return record_config(config | {"forge": forge | {"https": {"url": "https://git.example:8443/forge"} | login}})
 
 
+def fetched_by_app_config(*, key: Object | None = None, **more: Any) -> Object:
+    """One stack with both shipped environments, three applications of two owners, and a GitHub App for all of it."""
+    staging, production = shipped_config("staging"), shipped_config("production")
+    app = {
+        "id": "Iv23liAbCdEf",
+        "installationId": 12345678,
+        "privateKey": key or {"file": "secrets/forge-app.pem"},
+        "installations": {} if "applications" in more else {"Globex": 23456789},
+    }
+    applications = [
+        {"name": "shop", "repository": "acme/shop", "paths": ["shop"], "dockerfile": "shop/Dockerfile"},
+        {"name": "docs", "repository": "acme/shop", "paths": ["docs"], "dockerfile": "docs/Dockerfile"},
+        {"name": "till", "repository": "Globex/Till"},
+    ]
+    environments = [{"name": "staging", "deliverOn": "pull-request"}, {"name": "production", "deliverOn": "merge"}]
+    return (
+        staging
+        | {"environments": environments, "mark": staging["mark"] | production["mark"]}
+        | {"forge": {"app": app, "addresses": ["140.82.112.0/20"]}, "applications": applications}
+        | more
+    )
+
+
+def fetched_by_app(*, key: Object | None = None, **more: Any) -> Declared:
+    """The same, declared."""
+    return record_config(fetched_by_app_config(key=key, **more))
+
+
 def asking() -> Declared:
     """The shipped production, where merges wait for people."""
     config = shipped_config("production")

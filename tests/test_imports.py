@@ -74,7 +74,7 @@ LAYERS = [
     ("components.tasks",),
     ("components.pipelines",),
     ("components.cron_job",),
-    ("components.pruning", "components.telling"),
+    ("components.minting", "components.pruning", "components.telling"),
     ("components.listener",),
     ("components.policies",),
     ("components.plan",),

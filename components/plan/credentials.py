@@ -6,6 +6,7 @@ import pulumi
 
 from components.conventions import Manifest
 from components.credential import (
+    BASIC_AUTH,
     BUILD_SECRETS,
     DOCKER_FILE,
     DOCKER_KEY,
@@ -40,6 +41,7 @@ def credentials_args(delivery: Delivery, environment: Environment) -> Credential
         workload_namespace=environment.workload_namespace,
         delivery_namespace=environment.delivery_namespace,
         held=held(delivery),
+        minted=BASIC_AUTH if delivery.settings.forge.fetches_by_app else None,
         masked=masked(delivery),
     )
 

@@ -12,9 +12,10 @@ from components.credentials import CredentialsArgs
 from components.environment import Environment, EnvironmentArgs
 from components.existing import ExistingApplicationArgs
 from components.listener.events import Trigger
+from components.minting import MintingArgs
 from components.network import NetworkArgs
 from components.pipelines.component import PipelinesArgs
-from components.plan import delivered, runs, trust
+from components.plan import delivered, forge, runs, trust
 from components.plan.application import application_args, existing_args
 from components.plan.credentials import credentials_args, drawn, held, quotes
 from components.plan.delivery import Delivery
@@ -27,6 +28,7 @@ from components.pruning import PruningArgs
 from components.settings import pods
 from components.settings.environment import Environment as EnvironmentSettings
 from components.settings.stack import Stack
+from components.tasks import mint
 from components.telling import TellingArgs
 from steps.workloads import DEPLOYMENTS, STATEFUL_SETS
 
@@ -68,7 +70,9 @@ class EnvironmentPlan:
             builds_images=self._delivery.builds is not None,
             frozen=self.settings.frozen,
             max_pods=pods.of_workloads(self.settings, self.stack.settings.applications),
-            max_delivery_pods=pods.of_deliveries(self.settings, self.stack.settings.applications),
+            max_delivery_pods=pods.of_deliveries(
+                self.settings, self.stack.settings.applications, mints=self.stack.settings.forge.fetches_by_app
+            ),
             max_runs=runs.most(self._delivery),
         )
 
@@ -116,6 +120,23 @@ class EnvironmentPlan:
             tools_image=self.stack.tools_image,
             reports=drawn(made, held(self._delivery)),
         )
+
+    def minting(self, environment: Environment) -> list[MintingArgs]:
+        """How tokens are made to fetch by, where a GitHub App makes them."""
+        there = forge.minter(self.stack, self.settings.delivery_namespace)
+        if there is None:
+            return []
+        made = trust.with_authorities(self.stack, {mint.NAME: there})
+        return [
+            MintingArgs(
+                environment=self.name,
+                namespace=environment.delivery_namespace,
+                tools_image=self.stack.tools_image,
+                pull_secret=self._delivery.pull_secret,
+                minter=drawn(made, held(self._delivery))[mint.NAME],
+                key_version=forge.key_version(self.stack),
+            )
+        ]
 
     def pipelines(self, environment: Environment) -> PipelinesArgs:
         """Tasks, and Pipelines for each application."""

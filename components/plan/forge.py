@@ -1,7 +1,11 @@
 """From the settings of the forge to how commits are fetched and the REST API is called."""
 
+import hashlib
 from collections.abc import Mapping
 
+import pulumi
+
+from components.conventions import Manifest
 from components.credential import (
     BASIC_AUTH,
     FORGE_APP,
@@ -17,13 +21,19 @@ from components.settings.application import Application
 from components.settings.forge import Forge, OkToTest
 from components.settings.sources import SecretSource, knows
 from components.settings.stack import Stack
+from components.tasks import mint
 from components.tasks.forge import Api
-from components.tasks.git import SSH, SSH_HOSTS, SSH_KEY, TOKEN, Git, each_its_own, over_https
+from components.tasks.git import SSH, SSH_HOSTS, SSH_KEY, TOKEN, Git, each_its_own, over_https, token_key
 from components.tasks.git import told as where
+
+# Whose tokens of an App are: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
+APPS_USER = "x-access-token"
 
 
 def git(forge: Forge) -> Git:
     """Return what the steps that fetch take along."""
+    if forge.fetches_by_app:
+        return each_its_own(over_https(url=forge.git_url, authenticated=True, username=APPS_USER))
     if https := forge.https:
         authenticated = https.token is not None or bool(https.tokens)
         if not _apart(forge):
@@ -33,7 +43,9 @@ def git(forge: Forge) -> Git:
 
 
 def _apart(forge: Forge) -> bool:
-    """Return whether applications are fetched by different Secrets, or by one that is there already."""
+    """Return whether applications are fetched by different Secrets or keys, or by a Secret that is there already."""
+    if forge.fetches_by_app:
+        return True
     if https := forge.https:
         return bool(https.tokens) or (https.token is not None and not knows(https.token))
     assert forge.ssh
@@ -45,6 +57,8 @@ def told(forge: Forge, application: Application) -> dict[str, str]:
     """Return where the files are that an application is fetched with, as params; empty where one Secret has them for all."""
     if not _apart(forge):
         return {}
+    if forge.fetches_by_app:
+        return where({TOKEN: KeyOfSecret(secret=BASIC_AUTH.secret, key=token_key(application.repository))})
     if https := forge.https:
         token = https.token_of(application.repository)
         return where({TOKEN: _at(token, BASIC_AUTH, application, https.tokens, TOKEN)}) if token else {}
@@ -93,6 +107,8 @@ def _fetching(stack: Stack) -> dict[Credential, Held]:
 def _fetching_apart(stack: Stack) -> dict[Credential, Held]:
     """Return the Secrets that each pipeline chooses from."""
     forge, made = stack.settings.forge, dict[Credential, Held]()
+    if forge.fetches_by_app:
+        return {BASIC_AUTH: {}}  # the minter fills it
     if forge.ssh:
         made[KNOWN_HOSTS] = {SSH_HOSTS: stack.held(forge.ssh.known_hosts, lines=True)}
     for application in stack.settings.applications:
@@ -127,3 +143,24 @@ def status_api(forge: Forge) -> Api:
 def reader_api(forge: Forge, ok_to_test: OkToTest) -> Api:
     """Return the API as it is asked who may write."""
     return Api(url=forge.api_url, credential=FORGE_READER) if ok_to_test.token else status_api(forge)
+
+
+def minter(stack: Stack, namespace: str) -> Manifest | None:
+    """Return what has the App make tokens to fetch by, in a delivery namespace; None where commits are fetched otherwise."""
+    settings = stack.settings
+    if not settings.forge.fetches_by_app:
+        return None
+    repositories = {each.repository.lower(): each.repository for each in settings.applications}
+    return mint.spec(namespace=namespace, api=status_api(settings.forge), repositories=list(repositories.values()))
+
+
+def key_version(stack: Stack) -> pulumi.Input[str]:
+    """Return what tells one private key of the App from another; nothing of one that a Secret of the cluster holds.
+
+    It is a digest, by which nobody finds a key of RSA.
+    """
+    app = stack.settings.forge.app
+    if app is None or not knows(app.private_key):
+        return ""
+    digest = stack.lines(app.private_key).apply(lambda text: hashlib.sha256(text.encode()).hexdigest()[:16])
+    return pulumi.Output.unsecret(digest)

@@ -26,6 +26,7 @@ def network_args(delivery: Delivery, environment: Environment, listener: str | N
         base_images=[_destination(there) for there in build.asked_directly(builds)] if builds else (),
         proxy=_destination(builds.proxy) if builds and builds.proxy else None,
         internet=builds is not None and builds.internet is True,
+        minter=forge.fetches_by_app,
         source=_destination(source) if source else None,
         cluster=settings.cluster,
         smoke_checked={

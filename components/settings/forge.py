@@ -77,7 +77,9 @@ class App(Installation):
     """A GitHub App, installed where the repositories are. Steps get tokens from it, with the rights that they need."""
 
     private_key: SecretSource = Field(
-        description="a private key of the App, as GitHub gives it (PEM, RSA)", examples=[{"file": "secrets/forge-app.pem"}]
+        description="a private key of the App, as GitHub gives it (PEM, RSA). Without `forge.ssh` and `forge.https` commits "
+        "are fetched by tokens of an hour that the App makes, each to read one repository",
+        examples=[{"file": "secrets/forge-app.pem"}],
     )
 
 
@@ -95,7 +97,12 @@ class OkToTest(Model):
 class Forge(Model):
     """Where the repositories are."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ssh"]}, {"required": ["https"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["ssh"]}, {"required": ["https"]}, {"required": ["app"]}],
+            "not": {"required": ["ssh", "https"]},
+        }
+    )
 
     kind: Literal["github", "gitea"] = Field(default="github", description="the forge's software")
     api_url: form.Url = Field(default="https://api.github.com", description="base URL of the REST API")
@@ -114,7 +121,10 @@ class Forge(Model):
         description="a token that may write commit statuses, and comments for `comment`; this or `app`",
         examples=[{"file": "secrets/forge-token"}],
     )
-    app: App | None = Field(default=None, description="a GitHub App instead of a token, on GitHub only")
+    app: App | None = Field(
+        default=None,
+        description="a GitHub App instead of a token, on GitHub only",
+    )
     ok_to_test: OkToTest | None = Field(
         default=None,
         description="lets `/ok-to-test <full sha>` start the tests of a fork's pull request; without it forks start nothing",
@@ -146,9 +156,14 @@ class Forge(Model):
 
     @model_validator(mode="after")
     def _one_way_to_fetch(self) -> Self:
-        if (self.ssh is None) == (self.https is None):
-            raise ValueError("a mapping with either `ssh` or `https`")
+        if (self.ssh and self.https) or not (self.ssh or self.https or self.app):
+            raise ValueError("a mapping with either `ssh` or `https`, or with neither and `app`, whose tokens fetch then")
         return self
+
+    @property
+    def fetches_by_app(self) -> bool:
+        """Whether commits are fetched by tokens of the App."""
+        return self.ssh is None and self.https is None
 
     @property
     def enterprise_host(self) -> str | None:
@@ -166,7 +181,5 @@ class Forge(Model):
     @property
     def git_url(self) -> str:
         """Where the forge answers git, without a path."""
-        if self.https:
-            return self.https.url
-        assert self.ssh
-        return self.ssh.url
+        there = self.https or self.ssh
+        return there.url if there else self.web_url

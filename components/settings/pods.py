@@ -15,6 +15,8 @@ FEWEST = 20
 RUNS, PODS_OF_A_RUN = 2, 2
 # What every delivery namespace may have beside runs: the listener and the hourly job.
 _BESIDE = 2
+# A minter, and the one that takes its place.
+_MINTERS = 2
 
 
 def needed(environment: Environment, applications: Sequence[Application]) -> int:
@@ -46,6 +48,7 @@ def of_workloads(environment: Environment, applications: Sequence[Application]) 
     return environment.max_pods or max(FEWEST, needed(environment, applications))
 
 
-def of_deliveries(environment: Environment, applications: Sequence[Application]) -> int:
-    """Return the quota of the delivery namespace."""
-    return environment.max_pods or max(FEWEST, _BESIDE + RUNS * PODS_OF_A_RUN * len(applications))
+def of_deliveries(environment: Environment, applications: Sequence[Application], *, mints: bool = False) -> int:
+    """Return the quota of the delivery namespace; `mints` where tokens are made there."""
+    beside = _BESIDE + (_MINTERS if mints else 0)
+    return environment.max_pods or max(FEWEST, beside + RUNS * PODS_OF_A_RUN * len(applications))

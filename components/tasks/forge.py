@@ -16,6 +16,7 @@ STATUSES = {"statuses": "write"}
 PULL_REQUESTS = {"pull_requests": "read"}
 COMMENTS = {"pull_requests": "write"}
 DEPLOYMENTS = {"deployments": "write"}
+CONTENTS = {"contents": "read"}
 # Who may write to a repository is part of its metadata.
 COLLABORATORS = {"metadata": "read"}
 

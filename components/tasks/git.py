@@ -59,6 +59,11 @@ class Git:
         return task | {"params": [*task["params"], *told]}
 
 
+def token_key(repository: str) -> str:
+    """Return the key by which a Secret with tokens of several repositories has one's: `acme.shop`. Owners have no dot."""
+    return repository.lower().replace("/", ".")
+
+
 SSH_KEY, SSH_HOSTS, TOKEN = "ssh-privatekey", "known_hosts", "token"
 # A file, and the params that tell its Secret and its key.
 _PARAMS = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from components.listener.webhook_secret import accepted_secrets
+from components.plan.forge import APPS_USER
 from components.plan.stack import StackPlan
 from components.settings.forge import App as Installed
 from components.settings.settings import Settings
@@ -107,8 +108,9 @@ def _forge(reader: Reader, settings: Settings) -> Forge:
         reader=values["forge.okToTest.token"],
         key=values["forge.ssh.privateKey"],
         known_hosts=values["forge.ssh.knownHosts"],
-        git_user=forge.https.username if forge.https else "",
+        git_user=forge.https.username if forge.https else APPS_USER if forge.fetches_by_app else "",
         git_token=values["forge.https.token"],
+        fetches_by_app=forge.fetches_by_app,
         own={name: (setting, values[setting]) for name, (setting, _) in own.items()},
         unread=tuple(setting for setting, source in told.items() if source and values[setting] is None),
     )

@@ -92,6 +92,8 @@ class Forge:
     known_hosts: str | None
     git_user: str
     git_token: str | None = field(repr=False)
+    fetches_by_app: bool = field(default=False, kw_only=True)
+    """Whether tokens of the App are what git fetches with."""
     own: Mapping[str, tuple[str, str | None]] = field(default_factory=dict, repr=False, kw_only=True)
     """What opens single repositories in place of `key` or `git_token`, by their names: its setting, and its value."""
     unread: tuple[str, ...]

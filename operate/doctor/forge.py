@@ -1,11 +1,12 @@
 """The forge: each repository is there, and what runs hold of it may do what they do there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from components.conventions import plain
+from components.tasks.forge import CONTENTS
 from offline.needs.values import App, Forge, Needs, Repository
 from operate.doctor.http import Answer, Http, NoAnswerError
 from operate.doctor.rows import Row, advised, fine, unknown, wrong
@@ -172,11 +173,8 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
     if more:
         yield advised(f"{what} has no more rights than it needs", ", ".join(more), f"take them away ({_TOKENS})")
     for each in forge.repositories:
-        wanted = {"repositories": [each.name.partition("/")[2]], "permissions": dict(app.rights)}
-        tokens = f"/app/installations/{app.installation_of(each.name)}/access_tokens"
-        answer = asked(http, forge, "POST", tokens, signed, wanted)
-        given = answer.json.get("token") if isinstance(answer.json, dict) else None
-        if answer.status == 201 and isinstance(given, str):
+        answer = _exchanged(http, forge, app, signed, each, app.rights)
+        if given := _token(answer):
             yield from repository(http, forge, each, given, "forge.app")
             if forge.reads_comments and not forge.reader:
                 yield from reader(http, forge, each, given, "forge.app")
@@ -186,6 +184,26 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
             yield wrong(
                 f"{what} opens {each.name}", said, f"the App's permissions, and what it is installed for ({_TOKENS})"
             )
+
+
+def fetch_token(http: Http, forge: Forge, app: App, repository: Repository) -> str:
+    """Return a token as the minter has it made. Raises NoAnswerError or ForgeError."""
+    answer = _exchanged(http, forge, app, _signed(app), repository, CONTENTS)
+    if given := _token(answer):
+        return given
+    rights = ", ".join(f"{name}: {level}" for name, level in CONTENTS.items())
+    raise ForgeError(f"{answer.said}: the App's installation lacks the repository, or the right {rights}")
+
+
+def _exchanged(http: Http, forge: Forge, app: App, signed: str, repository: Repository, rights: Mapping[str, str]) -> Answer:
+    wanted = {"repositories": [repository.name.partition("/")[2]], "permissions": dict(rights)}
+    path = f"/app/installations/{app.installation_of(repository.name)}/access_tokens"
+    return asked(http, forge, "POST", path, signed, wanted)
+
+
+def _token(answer: Answer) -> str | None:
+    given = answer.json.get("token") if answer.status == 201 and isinstance(answer.json, dict) else None
+    return given if isinstance(given, str) else None
 
 
 def _signed(app: App) -> str:

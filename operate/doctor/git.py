@@ -12,10 +12,13 @@ from urllib.parse import quote, urlsplit
 
 from components.conventions import plain
 from offline.needs.values import Forge, Needs, Repository
-from operate.doctor.http import Http
+from operate.doctor.forge import fetch_token
+from operate.doctor.http import Http, NoAnswerError
 from operate.doctor.rows import Row, fine, unknown, wrong
+from steps.forge import ForgeError
 
 _SECONDS = 30
+_APP = 'the App\'s permission "Contents: read", and what it is installed for (docs/real-clusters.md)'
 _SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -30,6 +33,16 @@ def rows(needs: Needs, http: Http) -> Iterator[Row]:
     shared = "forge.ssh.privateKey" if by_ssh else "forge.https.token"
     for repository in forge.repositories:
         setting, key = forge.own.get(repository.name, (shared, forge.key if by_ssh else forge.git_token))
+        if forge.fetches_by_app and forge.app:
+            setting = "forge.app"
+            if forge.app.key is None:
+                yield unknown(f"{repository.name} is fetched", f"what opens it cannot be read from here: {setting}")
+                continue
+            try:
+                key = fetch_token(http, forge, forge.app, repository)
+            except (NoAnswerError, ForgeError) as error:
+                yield wrong(f"{repository.name} is fetched", str(error), _APP)
+                continue
         if {setting, "forge.ssh.knownHosts"} & {*forge.unread}:
             yield unknown(f"{repository.name} is fetched", f"what opens it cannot be read from here: {setting}")
             continue

@@ -4,13 +4,16 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from components.conventions import Manifest
+from components.conventions import MINTER, Manifest
 from components.credential import LOG_MASKS_KEY
+from components.tasks.git import token_key
 from offline.needs.values import UNREAD, Needs
 from operate.doctor.api import Api, RefusedError
 from operate.doctor.rows import Row, fine, unknown, wrong
+from steps.mint import EXPIRES
 
 # Kubernetes puts it into every namespace.
 _EVERYWHERE = "kube-root-ca.crt"
@@ -58,6 +61,9 @@ def _declared(needs: Needs, api: Api, namespace: str) -> Iterator[Row]:
             odd = True
             yield unknown(what, str(error))
             continue
+        if found is not None and not each.get("stringData"):
+            yield _minted(needs, namespace, found)
+            continue
         said = "it is not there" if found is None else _differs(each, found)
         if said:
             odd = True
@@ -68,10 +74,28 @@ def _declared(needs: Needs, api: Api, namespace: str) -> Iterator[Row]:
         yield fine(f"the Secrets of {namespace}", ", ".join(sorted(right)))
 
 
+def _minted(needs: Needs, namespace: str, live: Manifest) -> Row:
+    """Return for how long the tokens open the repositories which the minter has the App make."""
+    what, logs = f"the tokens that fetch in {namespace}", f"kubectl -n {namespace} logs deployment/{MINTER}"
+    now, left = datetime.now(UTC), {}
+    try:
+        until = json.loads((live["metadata"].get("annotations") or {}).get(EXPIRES) or "{}")
+        for repository in needs.forge.repositories:
+            at, held = until.get(token_key(repository.name)), (live.get("data") or {}).get(token_key(repository.name))
+            if not at or not held:
+                return wrong(what, f"there is none for {repository.name}", logs)
+            left[repository.name] = round((datetime.fromisoformat(at) - now).total_seconds() / 60)
+    except (ValueError, TypeError, AttributeError):
+        return wrong(what, f"their annotation {EXPIRES} says no times", logs)
+    if ended := [name for name, minutes in left.items() if minutes <= 0]:
+        return wrong(what, f"ended: {', '.join(ended)}", logs)
+    return fine(what, ", ".join(f"{name} for {minutes} min more" for name, minutes in left.items()))
+
+
 def _differs(declared: Manifest, live: Manifest) -> str:
     """Return what is otherwise than declared, without a value. What only Pulumi's state knows is not compared."""
     held = {key: base64.b64decode(text).decode(errors="replace") for key, text in (live.get("data") or {}).items()}
-    for key, wanted in declared["stringData"].items():
+    for key, wanted in (declared.get("stringData") or {}).items():
         if not held.get(key, "").strip():
             return f"its key {key} is {'empty' if key in held else 'not there'}"
         # Fingerprints are made by a key that is in the state alone.

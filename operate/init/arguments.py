@@ -21,7 +21,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     forge.add_argument("--repository", action="append", metavar="OWNER/NAME", help="may be given several times")
     forge.add_argument("--base-branch", metavar="BRANCH", help="default: the repository's default branch")
     forge.add_argument("--app-id", metavar="ID", help="a GitHub App in place of $STATUS_TOKEN: its client ID or App ID")
-    forge.add_argument("--app-installation", metavar="NUMBER", help="where that App is installed")
+    forge.add_argument("--app-installation", metavar="NUMBER", help="where that App is installed; default: what GitHub says")
     forge.add_argument("--app-key", type=Path, metavar="FILE", help="a private key of that App, as GitHub gives it")
     keys = forge.add_mutually_exclusive_group()
     keys.add_argument("--host-keys", type=Path, metavar="FILE", help="the forge's SSH host keys, in known_hosts form")

@@ -15,7 +15,7 @@ from operate.init.questions import Ask, Question, answers, terminal
 from operate.init.register import Registration, Tell
 from operate.init.registered import Forge, Rule, title
 from operate.init.sources import Sources, pulumi_there
-from operate.init.stack_file import Existing
+from operate.init.stack_file import Existing, Wanted
 
 ADMINISTRATOR = Question("$FORGE_TOKEN", "token that administers the repositories; it is not kept")
 # A listener's address that only its cluster knows.
@@ -71,6 +71,7 @@ class Init:
         registration = self.registration(connect(plan.kind, plan.api_url, said[ADMINISTRATOR.by]))
         repositories = registration.may(list(plan.repositories), rules=self.given.branch_rules)
         plan = replace(plan, repositories=wanted.with_branches(plan, list(repositories.values())))
+        plan = self.installed(plan, registration.forge)
         existing = names.of(plan.stack, plan.settings(lambda name: self.sources.source(name, in_files=in_files)))
         where = dict(existing.sources())
         made = values.missing(where.keys(), self.given, registration.forge, plan.ssh_url, self.ask, said)
@@ -82,9 +83,24 @@ class Init:
         self.fill(existing, made)
         self.register(existing, registration, app)
 
+    def installed(self, plan: Wanted, forge: Forge) -> Wanted:
+        """Return it with the installations of its App, as GitHub tells them."""
+        if not plan.app or not isinstance(forge, GitHubForge):
+            return plan
+        found = forge.installations(plan.app, values.app_key(self.given.app_key), list(plan.repositories))
+        said = self.given.app_installation
+        if said and int(said) not in found.values():
+            name, number = next(iter(found.items()))
+            raise OperateError(f"the App {plan.app} is installed for {name} as {number}, not as {said}")
+        return replace(plan, installations=found)
+
     def go_on(self, existing: Existing) -> None:
         """Have a stack that is there as it should be, or do with it what was asked."""
         wanted.same(self.given, existing)
+        if self.given.rotate in rotation.AT_HOME:  # the forge's token would be asked for nothing
+            self.sources.check(encrypted=existing.encrypted)
+            rotation.at_home(self.given.rotate, existing, self.sources, self.tell, self.left)
+            return
         token = answers([ADMINISTRATOR], *self.ask)[ADMINISTRATOR.by]
         registration = self.registration(connect(existing.kind, existing.api_url, token))
         if self.given.remove:
@@ -93,7 +109,7 @@ class Init:
         self.sources.check(encrypted=existing.encrypted)
         registration.may(existing.repositories, rules=self.given.branch_rules)
         if self.given.rotate:
-            rotation.rotate(self.given.rotate, existing, self.sources, registration, self.left)
+            rotation.deploy_keys(existing, self.sources, registration, self.left)
             return
         self.tell(f"Pulumi.{existing.stack}.yaml: unchanged")
         lacking = {name for name, source in existing.sources() if self.sources.read(source) is None}
@@ -149,7 +165,12 @@ class Init:
                 raise OperateError("--branch-rules asks GitHub for the App's number, and its key is not to be read here")
             return None
         others, own = app.get("installations") or {}, int(app["installationId"])
-        return forge.app(str(app["id"]), key, {name: others.get(name.split("/")[0], own) for name in existing.repositories})
+        return forge.app(
+            str(app["id"]),
+            key,
+            {name: others.get(name.split("/")[0], own) for name in existing.repositories},
+            fetches=existing.fetches_by_app,
+        )
 
     def fill(self, existing: Existing, made: dict[str, str]) -> None:
         """Put values where the stack file says."""

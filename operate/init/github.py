@@ -16,6 +16,8 @@ from operate.init.registered import Key, Repository, Rule, Webhook
 SECONDS = 20
 # What a stack's steps ask an App's tokens for (docs/real-clusters.md).
 RIGHTS = {"statuses": ("write",), "pull_requests": ("read", "write"), "metadata": ("read", "write")}
+# Where commits are fetched by its tokens too.
+FETCHING = {"contents": ("read", "write")}
 
 
 class GitHubForge:
@@ -128,20 +130,35 @@ class GitHubForge:
             return []
         return list(self._call(self._rest.meta.get).ssh_keys or [])
 
-    def app(self, app_id: str, private_key: str, installations: Mapping[str, int]) -> int:
-        """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""
+    def installations(self, app_id: str, private_key: str, repositories: Sequence[str]) -> dict[str, int]:
+        """Return where an App is installed for each repository. Raises OperateError for one where it is not."""
+        client, _ = self._as_app(app_id, private_key)
+        found = {}
+        for repository in repositories:
+            try:
+                found[repository] = int(self._call(client.rest.apps.get_repo_installation, *_parts(repository)).id)
+            except OperateError as error:
+                raise OperateError(f"the App {app_id} is not installed for {repository}: {error}") from None
+        return found
+
+    def _as_app(self, app_id: str, private_key: str) -> tuple[Any, int]:
+        """Return a client that is an App, and the App's number."""
         try:
             client = self._client(AppAuthStrategy(app_id, private_key))
-            rest = client.rest
-            number: int = self._call(rest.apps.get_authenticated).id
+            return client, int(self._call(client.rest.apps.get_authenticated).id)
         except (ValueError, TypeError) as error:
             raise OperateError(f"the App's private key cannot be used: {type(error).__name__}") from None
+
+    def app(self, app_id: str, private_key: str, installations: Mapping[str, int], *, fetches: bool) -> int:
+        """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""
+        client, number = self._as_app(app_id, private_key)
+        rest, rights = client.rest, RIGHTS | (FETCHING if fetches else {})
         for repository, installation in installations.items():
             found = self._call(rest.apps.get_repo_installation, *_parts(repository))
             if found.id != installation:
                 raise OperateError(f"the App {app_id} is installed for {repository} as {found.id}, not as {installation}")
             granted = found.permissions.model_dump(exclude_unset=True)
-            lacking = [f"{name}: {may[0]}" for name, may in RIGHTS.items() if granted.get(name) not in may]
+            lacking = [f"{name}: {may[0]}" for name, may in rights.items() if granted.get(name) not in may]
             if found.suspended_at or lacking:
                 why = "it is suspended" if found.suspended_at else f"it lacks {', '.join(lacking)}"
                 raise OperateError(f"the App {app_id}, installation {installation}: {why}; change that on GitHub")

@@ -3,26 +3,27 @@
 from operate.errors import OperateError
 from operate.init import keys
 from operate.init import stack_file as names
-from operate.init.register import Registration
+from operate.init.register import Registration, Tell
 from operate.init.sources import Sources, pulumi_there
 from operate.init.stack_file import Existing
 
+# What the forge hears nothing of, or only after the next `pulumi up`.
+AT_HOME = ("webhook", "mark")
 
-def rotate(what: str, existing: Existing, sources: Sources, registration: Registration, left: list[str]) -> None:
-    """Make a new deploy key, webhook secret or mark key. Appends what people have to do then to `left`."""
+
+def at_home(what: str, existing: Existing, sources: Sources, tell: Tell, left: list[str]) -> None:
+    """Make a new webhook secret or mark key. Appends what people have to do then to `left`."""
     up, again = f"`pulumi up --stack {existing.stack}`", f"`python -m operate init {existing.stack}`"
-    if what == "deploy-key":
-        _deploy_keys(existing, sources, registration)
-        left += [up, f"{again}, which takes the former key away"]
-    elif what == "webhook":
-        _webhook(existing, sources, registration)
+    if what == "webhook":
+        _webhook(existing, sources, tell)
         left += [f"{up}: both secrets count", f"{again}, which enters the new one at the forge"]
     else:
-        _mark(existing, sources, registration, left)
+        _mark(existing, sources, tell, left)
         left.append(up)
 
 
-def _deploy_keys(existing: Existing, sources: Sources, registration: Registration) -> None:
+def deploy_keys(existing: Existing, sources: Sources, registration: Registration, left: list[str]) -> None:
+    """Make new deploy keys. Appends what people have to do then to `left`."""
     made: dict[str, str] = {}
     if not existing.deploy_keys:
         raise OperateError("there is no deploy key: commits are fetched by HTTPS")
@@ -33,9 +34,11 @@ def _deploy_keys(existing: Existing, sources: Sources, registration: Registratio
         registration.ensure_key(repository, keys.public_line(made[place]), others=True)
     for source in {str(each): each for each in existing.deploy_keys.values()}.values():
         sources.write(source, made[str(source)])
+    left.append(f"`pulumi up --stack {existing.stack}`")
+    left.append(f"`python -m operate init {existing.stack}`, which takes the former key away")
 
 
-def _webhook(existing: Existing, sources: Sources, registration: Registration) -> None:
+def _webhook(existing: Existing, sources: Sources, tell: Tell) -> None:
     now = (existing.settings.get("listener") or {}).get("webhookSecret") or {}
     if now.get("acceptPrevious"):
         raise OperateError("the webhook's secret is being exchanged already; end that first: take `acceptPrevious` out")
@@ -43,10 +46,10 @@ def _webhook(existing: Existing, sources: Sources, registration: Registration) -
     # An accepted previous one that is none yet would be refused; the other order would end the present one.
     sources.set("listener.webhookSecret.acceptPrevious", "true")
     sources.set("listener.webhookSecret.generation", str(generation))
-    registration.tell(f"Pulumi.{existing.stack}.yaml: listener.webhookSecret.generation is {generation}")
+    tell(f"Pulumi.{existing.stack}.yaml: listener.webhookSecret.generation is {generation}")
 
 
-def _mark(existing: Existing, sources: Sources, registration: Registration, left: list[str]) -> None:
+def _mark(existing: Existing, sources: Sources, tell: Tell, left: list[str]) -> None:
     where = dict(existing.sources())
     if names.MARK_KEY not in where:
         raise OperateError("there is no `mark.privateKey`: rotate it in the stack that signs")
@@ -71,4 +74,4 @@ def _mark(existing: Existing, sources: Sources, registration: Registration, left
         )
     sources.write(where[names.MARK_PASSWORD], made.password)
     sources.write(where[names.MARK_KEY], made.private)
-    registration.tell("mark: a new key pair is stored")
+    tell("mark: a new key pair is stored")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ PUBLIC = {HOST_KEYS, MARK_PUBLIC}
 COMMENTS = {
     "cluster": "Which cluster. `apiServerAddresses` would bound where pods reach its API server (docs/real-clusters.md).",
     "forge": "The deploy key only reads; `python -m operate init {stack} --rotate deploy-key` makes another.",
+    "forge by app": "Steps get tokens of an hour of the App, each with the rights that it needs; so are commits fetched.",
     "registry": "What is delivered. Rights of its users: docs/real-clusters.md.",
     "build": "What pull-request code may push to, and reach. `seccompProfile` lies on each node, as images/seccomp has it.",
     "mark": "The key pair by which the first environment vouches for what it ran.",
@@ -45,8 +46,8 @@ class Wanted:
     ssh_url: str
     repositories: Mapping[str, str]
     """Each with its base branch."""
-    app: tuple[str, int] | None
-    """A GitHub App's ID and its installation."""
+    app: str | None
+    """A GitHub App's ID."""
     key_each: bool
     """Whether each repository needs a deploy key of its own, as on GitHub."""
     kubeconfig: str
@@ -61,20 +62,16 @@ class Wanted:
     environments: tuple[str, ...]
     exposure: tuple[str, str] | None
     """Host and IngressClass of the listener."""
+    installations: Mapping[str, int] = field(default_factory=dict)
+    """Where that App is installed for each repository."""
 
     def settings(self, named: Named) -> dict[str, Any]:
         """Return the settings by key; `named` says where a secret of a name lies."""
-        ssh: dict[str, Any] = {"url": self.ssh_url}
-        if self.key_each and len(self.repositories) > 1:
-            ssh["deployKeys"] = {each: named(deploy_key_of(each)) for each in self.repositories}
-        else:
-            ssh["privateKey"] = named(DEPLOY_KEY)
-        ssh["knownHosts"] = named(HOST_KEYS)
-        forge: dict[str, Any] = {"kind": self.kind, "apiUrl": self.api_url, "ssh": ssh}
+        forge: dict[str, Any] = {"kind": self.kind, "apiUrl": self.api_url}
         if self.app:
-            forge["app"] = {"id": self.app[0], "installationId": self.app[1], "privateKey": named(APP_KEY)}
+            forge["app"] = {"id": self.app, **self._installed(), "privateKey": named(APP_KEY)}
         else:
-            forge["token"] = named(TOKEN)
+            forge |= {"ssh": self._ssh(named), "token": named(TOKEN)}
         mark = {"privateKey": named(MARK_KEY), "password": named(MARK_PASSWORD)}
         promoted = [
             {"name": name, "deliverOn": "merge", "promotesFrom": source}
@@ -103,6 +100,21 @@ class Wanted:
             ],
         }
 
+    def _ssh(self, named: Named) -> dict[str, Any]:
+        """Return how commits are fetched by deploy keys."""
+        ssh: dict[str, Any] = {"url": self.ssh_url}
+        if self.key_each and len(self.repositories) > 1:
+            ssh["deployKeys"] = {each: named(deploy_key_of(each)) for each in self.repositories}
+        else:
+            ssh["privateKey"] = named(DEPLOY_KEY)
+        return ssh | {"knownHosts": named(HOST_KEYS)}
+
+    def _installed(self) -> dict[str, Any]:
+        """Return where the App is installed: for the first repository's owner, and for others."""
+        owners = {repository.partition("/")[0]: number for repository, number in self.installations.items()}
+        (_, first), *others = owners.items()
+        return {"installationId": first, **({"installations": dict(others)} if others else {})}
+
     def _registry(self, place: str, user: str, password: Source) -> dict[str, Any]:
         host, _, path = place.partition("/")
         login = {"username": user, "password": password}
@@ -114,7 +126,8 @@ class Wanted:
         lines = ["# yaml-language-server: $schema=docs/settings.schema.json", "config:"]
         lines.append("  pulumi:disable-default-providers: [kubernetes]")
         for key, value in self.settings(named).items():
-            lines.append(f"  # {COMMENTS[key].format(stack=self.stack)}")
+            comment = COMMENTS["forge by app" if key == "forge" and self.app else key]
+            lines.append(f"  # {comment.format(stack=self.stack)}")
             written = yaml.dump({f"{PROJECT}:{key}": value}, Dumper=_Dumper, sort_keys=False, width=120)
             lines += [f"  {line}" for line in written.splitlines()]
         return "\n".join(lines) + "\n"
@@ -187,6 +200,11 @@ class Existing:
     @property
     def ssh_url(self) -> str:
         return str((self.forge.get("ssh") or {}).get("url", "ssh://git@github.com"))
+
+    @property
+    def fetches_by_app(self) -> bool:
+        """Whether commits are fetched by tokens of the App."""
+        return not {"ssh", "https"} & self.forge.keys()
 
     @property
     def applications(self) -> list[Mapping[str, Any]]:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from components.settings import contents
 from operate.errors import OperateError
 from operate.init import host_keys, keys
 from operate.init import stack_file as names
@@ -32,7 +33,7 @@ def missing(
     said = {**known, **answers(asked, *ask)}
     made: dict[str, Callable[[], str]] = {
         names.HOST_KEYS: lambda: _host_keys(given, forge, ssh_url, ask[0]),
-        names.APP_KEY: lambda: _app_key(given.app_key),
+        names.APP_KEY: lambda: app_key(given.app_key),
     }
     found = {name: said[ASKED[name].by] for name in wanted if name in ASKED}
     found |= {name: make() for name, make in made.items() if name in wanted}
@@ -55,10 +56,14 @@ def _host_keys(given: argparse.Namespace, forge: Forge, ssh_url: str, ask: Ask |
     return host_keys.known_hosts(ssh_url, told or host_keys.scanned(ssh_url, given.host_key, ask))
 
 
-def _app_key(file: Path | None) -> str:
+def app_key(file: Path | None) -> str:
+    """Return an App's private key. Raises OperateError, without anything of it."""
     if file is None:
         raise OperateError("missing: --app-key (a private key of the GitHub App)")
-    return _file("--app-key", file)
+    text = _file("--app-key", file)
+    if problem := contents.app_key(text):
+        raise OperateError(f"--app-key {file}: {problem}")
+    return text
 
 
 def _file(flag: str, path: Path) -> str:

@@ -32,7 +32,11 @@ def questions(given: argparse.Namespace, kubeconfig: Path) -> list[Question]:
         Question("--context", "context of the kubeconfig", given.context, current_context(kubeconfig)),
         Question("--registry", "where images are, host/path", given.registry, beside(given.images or IMAGES)),
         Question("--registry-user", "user that pulls and pushes there", given.registry_user),
-        Question("--quarantine-user", "user that pull requests push to quarantine with", given.quarantine_user),
+        Question(
+            "--quarantine-user",
+            "another user, who pulls and pushes to quarantine alone: pull-request code can take its password",
+            given.quarantine_user,
+        ),
         Question(
             "--images",
             "file with what `python -m images` printed",
@@ -48,8 +52,7 @@ def questions(given: argparse.Namespace, kubeconfig: Path) -> list[Question]:
 def contradictions(given: argparse.Namespace) -> None:
     """Raise OperateError for flags that cannot go together."""
     app = [name for name in ("app_id", "app_installation", "app_key") if getattr(given, name)]
-    if app and len(app) < 3:
-        lacking = sorted({"app_id", "app_installation", "app_key"} - set(app))
+    if app and (lacking := sorted({"app_id", "app_key"} - set(app))):
         raise OperateError(f"{flag(app[0])} needs {' and '.join(map(flag, lacking))} beside it")
     if app and given.forge == "gitea":
         raise OperateError("--app-id: Apps are GitHub's; leave it out, or say --forge github")
@@ -137,7 +140,7 @@ def read(given: argparse.Namespace, ask: Ask | None, ask_secretly: Ask) -> tuple
         api_url=api_url,
         ssh_url=given.ssh_url or ssh_url(api_url),
         repositories=dict.fromkeys(repositories, given.base_branch or ""),
-        app=(given.app_id, int(given.app_installation)) if given.app_id else None,
+        app=given.app_id,
         key_each=(given.forge or "github") == "github",
         kubeconfig=given.kubeconfig or "~/.kube/config",
         context=found["--context"],

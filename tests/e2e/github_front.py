@@ -1,7 +1,7 @@
 """What GitHub has and Gitea has not: Apps and deployments.
 
-A front that gives an installation's tokens, keeps deployments, and hands the rest on to Gitea. What GitHub's published
-models do not take of a body it refuses.
+A front that gives an installation's tokens, keeps deployments, and hands the rest on to Gitea, git's fetches included. What
+GitHub's published models do not take of a body it refuses.
 """
 
 import base64
@@ -28,7 +28,14 @@ from tests.github_models import COMMENT, DEPLOYMENT, DEPLOYMENT_STATUS, STATUS
 
 APP, INSTALLATION = "Iv23liTestOfTheApp", 4711
 # What the App was given when it was installed.
-GRANTED = {"statuses": "write", "pull_requests": "write", "deployments": "write", "metadata": "read"}
+GRANTED = {
+    "contents": "read",
+    "deployments": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+    "statuses": "write",
+}
+READS = {"contents": "read"}
 # Who sets statuses, and who writes the comment.
 USER = "reporter-staging"
 PREFIX = f"/api/v1/repos/{REPOSITORY}/"
@@ -48,6 +55,8 @@ class Front:
     """Tokens, and what they may do."""
     calls: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
     """Rights of the token, method and path below the repository, for each call that was taken."""
+    fetches: list[tuple[str, int]] = field(default_factory=list)
+    """git's service and the answer, for each of its calls that brought a token."""
     deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What was created, by number; `statuses` are what was said of it, oldest first."""
     down: int | None = None
@@ -73,11 +82,36 @@ class Front:
         # Gitea has no narrower ones: of a user who may set statuses, and of one who may see who may write.
         writes = "write" in rights.values()
         user, scopes = (USER, ["write:repository", "write:issue"]) if writes else (READER, ["read:repository", "read:issue"])
+        scopes = scopes[:1] if rights == READS else scopes
         name = f"front-{uuid.uuid4().hex[:8]}"
         token = self.machine.forge.admin.new_token(user, name, scopes)
         self._made.append((user, name))
         self.issued[token] = rights
-        return 201, {"token": token, "expires_at": "2099-01-01T00:00:00Z", "permissions": rights}
+        # https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
+        return 201, {
+            "token": token,
+            "expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 3600)),
+            "permissions": {"metadata": "read"} | rights,
+            "repository_selection": "selected",
+            "repositories": [{"id": 1, "name": wanted["repositories"][0], "full_name": REPOSITORY}],
+        }
+
+    @property
+    def fetching(self) -> list[str]:
+        """The tokens that read contents and do nothing else, the first one first."""
+        return [token for token, rights in self.issued.items() if rights == READS]
+
+    def git(self, path: str, login: str | None) -> int | None:
+        """The status by which GitHub keeps git out; None where it does not."""
+        if not login:
+            return 401
+        service = "git-receive-pack" if "git-receive-pack" in path else "git-upload-pack"
+        user, _, token = base64.b64decode(login.removeprefix("Basic ")).decode().partition(":")
+        level = "write" if service == "git-receive-pack" else "read"
+        right = user == "x-access-token" and token in self.issued
+        status = 401 if not right else None if _includes(self.issued[token], "contents", level) else 403
+        self.fetches.append((service, status or 200))
+        return status
 
     def _claims(self, jwt: str) -> dict[str, Any] | None:
         """What a token says that the App's key signed."""
@@ -189,7 +223,22 @@ def front(machine: Machine, public_key: Path) -> Iterator[Front]:
 
         do_PATCH = do_DELETE = do_POST  # noqa: N815
 
+        def handle_git(self) -> None:
+            status = made.git(self.path, self.headers["Authorization"])
+            if status:
+                self.reply(status, b"", **({"WWW-Authenticate": 'Basic realm="GitHub"'} if status == 401 else {}))
+                return
+            names = ("Authorization", "Content-Type", "Content-Encoding", "Git-Protocol")
+            headers = {name: self.headers[name] for name in names if self.headers[name]}
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            url = f"{machine.forge.url}{self.path}"
+            passed = httpx.request(self.command, url, content=body, headers=headers, timeout=20, trust_env=False)
+            self.reply(passed.status_code, passed.content, **{"Content-Type": passed.headers["Content-Type"]})
+
         def handle_call(self) -> None:
+            if self.path.startswith(f"/{REPOSITORY}.git/"):
+                self.handle_git()
+                return
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             bearer = self.headers["Authorization"].removeprefix("Bearer ")
             if made.down is not None:
@@ -220,9 +269,10 @@ def front(machine: Machine, public_key: Path) -> Iterator[Front]:
                 passed = httpx.request(self.command, url, content=body, headers=headers, timeout=20, trust_env=False)
                 self.reply(passed.status_code, passed.content)
 
-        def reply(self, status: int, body: bytes) -> None:
+        def reply(self, status: int, body: bytes, **headers: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            for name, value in ({"Content-Type": "application/json"} | headers).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

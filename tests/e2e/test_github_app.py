@@ -1,7 +1,7 @@
-"""A GitHub App in a token's place: the stack `both` talks to the forge by tokens of its installation, and by nothing else.
+"""A GitHub App and nothing else: the stack `both` fetches and talks to the forge by tokens of the App's installation.
 
-The forge is Gitea behind a front that gives the tokens as GitHub does. Gitea's webhooks pass as GitHub's where both name an
-event alike: opened, and closed. `/ok-to-test` is sent as GitHub sends it.
+The forge is Gitea behind a front that gives the tokens as GitHub does, and lets git in by them. Gitea's webhooks pass as
+GitHub's where both name an event alike: opened, and closed. `/ok-to-test` is sent as GitHub sends it.
 """
 
 import json
@@ -16,6 +16,7 @@ import httpx
 import pytest
 from kubernetes import client
 
+from components.conventions import MINTER
 from local.cluster.network import Namespace
 from local.demo import DEPLOYMENT
 from local.follow import follow
@@ -23,11 +24,14 @@ from local.forge.client import PullRequest
 from local.forge.replay import send
 from local.forge.setup import REPOSITORY
 from local.kubernetes_api import wait_until
+from steps.mint import EXPIRES
+from tests.e2e.attacks.minted import by_api, by_git, by_minters_token
 from tests.e2e.github_front import APP, INSTALLATION, Front, cut_off, front
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
+KEY = REPOSITORY.replace("/", ".")
 
 
 def key_pair(path: Path) -> Path:
@@ -50,7 +54,7 @@ def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
     public_key = key_pair(key)
 
     def by_app(settings: dict[str, Any]) -> None:
-        del settings["forge"]["token"]
+        del settings["forge"]["token"], settings["forge"]["ssh"]
         app = {"id": APP, "installationId": INSTALLATION, "privateKey": {"file": str(key)}}
         settings["forge"] |= {"kind": "github", "apiUrl": made.url, "app": app, "okToTest": {}}
         settings["forge"] |= {"runUrl": "https://tekton.example/{namespace}/{pipelineRun}", "deployments": True}
@@ -104,7 +108,8 @@ def test_the_comment_is_one_and_written_by_tokens_that_set_no_status(
     calls = [call[1:] for call in github.calls if call[0] == ("pull_requests",)]
     assert [method for method, _ in calls] == ["GET", "POST", "GET", "GET", "PATCH"]
     assert [path for _, path in calls[:4]] == [comments] * 4
-    assert len(github.issued) == 2 * 3, "two steps, each with a token for statuses, for the comment and for deployments"
+    asked = len(github.issued) - len(github.fetching)
+    assert asked == 2 * 3, "two steps, each with a token for statuses, for the comment and for deployments"
     said = world.comment("staging", delivered.pull_request)  # whose token the front gives
     page = f"https://tekton.example/qa-ci/{delivered.run['metadata']['name']}"
     assert "### qa: done" in said
@@ -122,6 +127,61 @@ def test_the_rollout_is_a_deployment(github: Front, delivered: Delivered) -> Non
     assert {call[0] for call in github.calls if call[2].startswith("deployments")} == {("deployments",)}
 
 
+def test_commits_are_fetched_by_tokens_that_read_and_do_nothing_else(
+    world: World, github: Front, delivered: Delivered
+) -> None:
+    assert github.fetches
+    assert {service for service, _ in github.fetches} == {"git-upload-pack"}
+    assert {status for _, status in github.fetches} == {200}
+    for namespace in ("qa-ci", "live-ci"):
+        held = world.kubernetes.secret(namespace, "basic-auth")
+        assert held.keys() == {KEY}
+        assert held[KEY] in github.fetching
+        secret: Any = world.kubernetes.core.read_namespaced_secret("basic-auth", namespace)
+        assert json.loads(secret.metadata.annotations[EXPIRES]).keys() == {KEY}
+
+
+def test_what_pod_1_could_steal_reads_and_does_nothing_else(
+    world: World, github: Front, delivered: Delivered, folder: Path
+) -> None:
+    """The token that the fetch step mounts, in an attacker's hands."""
+    token, refused = world.kubernetes.secret("qa-ci", "basic-auth")[KEY], len(github.refused)
+    assert by_git(world, github, token, folder) == (True, False)
+    assert github.fetches.pop() == ("git-receive-pack", 403)
+    assert by_api(world, github, token, delivered.pull_request) == [403, 403, 401, 403]
+    del github.refused[refused:]
+
+
+def test_the_minters_token_opens_one_secret(world: World, github: Front) -> None:
+    assert by_minters_token(world.as_account("qa-ci", MINTER), "qa-ci", other="live-ci") == []
+
+
+def test_a_pod_with_pull_request_code_cannot_mount_the_key(world: World, github: Front, delivered: Delivered) -> None:
+    """Nor the token beside a test: both by admission, whoever asks."""
+    run = delivered.run["metadata"]["name"]
+    found: Any = world.kubernetes.core.list_namespaced_pod(
+        "qa-ci", label_selector=f"tekton.dev/pipelineRun={run},tekton.dev/pipelineTask=build"
+    )
+    pod = world.kubernetes.api.sanitize_for_serialization(found.items[0])
+    pod["metadata"] = {"name": "probe", "labels": pod["metadata"]["labels"]}
+    del pod["spec"]["nodeName"], pod["status"]
+
+    (workspace,) = [each for each in pod["spec"]["volumes"] if "basic-auth" in json.dumps(each)]
+
+    def created(secret: str) -> None:
+        workspace["projected"]["sources"][0]["secret"]["name"] = secret
+        world.kubernetes.core.create_namespaced_pod("qa-ci", pod, dry_run="All")
+
+    created("basic-auth")
+    with pytest.raises(client.ApiException, match="tekton-delivery-qa-pods"):
+        created("forge-app")
+
+
+def test_minted_tokens_are_no_change_for_pulumi(pulumi: Pulumi, github: Front, folder: Path) -> None:
+    flags = ("--stack", "both", "--config-file", str(folder / "Pulumi.altered.yaml"))
+    pulumi("preview", *flags, "--expect-no-changes")
+
+
 def test_neither_key_nor_tokens_are_in_the_logs(world: World, github: Front, delivered: Delivered, folder: Path) -> None:
     printed = "".join(world.logs(delivered.run, task, step) for task, step in (("begin", "begin"), ("report", "report")))
     assert f"{delivered.pull_request.head_sha} qa: " in printed
@@ -133,7 +193,7 @@ def test_the_key_is_a_secret_of_the_stack_and_there_is_no_token(world: World, gi
     for namespace in ("qa-ci", "live-ci"):
         names = {item.metadata.name for item in world.kubernetes.core.list_namespaced_secret(namespace).items}
         assert "forge-app" in names
-        assert not names & {"forge-token", "forge-reader"}
+        assert not names & {"forge-token", "forge-reader", "ssh-directory"}
         assert world.kubernetes.secret(namespace, "forge-app") == {"private-key": (folder / "app.pem").read_text()}
 
 

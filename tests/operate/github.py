@@ -31,8 +31,10 @@ class GitHub:
     """Name → kind (`hooks`, `keys`, `rulesets`) → number → what was sent."""
     administers: bool = True
     granted: dict[str, str] = field(
-        default_factory=lambda: {"statuses": "write", "pull_requests": "read", "metadata": "read"}
+        default_factory=lambda: {"statuses": "write", "pull_requests": "read", "metadata": "read", "contents": "read"}
     )
+    installed: dict[str, int] = field(default_factory=dict)
+    """Where the App is installed for repositories of other owners; 0: nowhere."""
     writes: list[str] = field(default_factory=list)
     fails: Callable[[str, str], bool] = lambda method, path: False
     _numbers: int = 0
@@ -62,8 +64,10 @@ class GitHub:
             return reply(models.ApiOverview, {"ssh_keys": [HOST_KEY]})
         if path == "/app":
             return reply(models.Integration, {"id": 99})
-        if path == "/app/installations/4711" or re.fullmatch("/repos/[^/]+/[^/]+/installation", path):
-            return reply(models.Installation, {"id": 4711, "permissions": self.granted, "suspended_at": None})
+        if at := re.fullmatch("/repos/([^/]+)/[^/]+/installation", path):
+            number = self.installed.get(at[1], 4711)
+            told = {"id": number, "permissions": self.granted, "suspended_at": None}
+            return reply(models.Installation, told) if number else refusal(404, "Not Found")
         found = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/(hooks|keys|rulesets)(?:/([0-9]+))?)?", path)
         if not found or found[1] not in self.repositories:
             return refusal(404, "Not Found")

@@ -144,7 +144,7 @@ def test_who_sits_at_a_terminal_is_asked(here: Place, monkeypatch: pytest.Monkey
         ({"images": "/nowhere"}, "--images /nowhere: No such file"),
         ({"environments": "a,b,c"}, "--environments: a longer chain"),
         ({"listener_host": "hooks.example.com"}, "--listener-host and --ingress-class go together"),
-        ({"app_id": "Iv23li"}, "--app-id needs --app-installation and --app-key beside it"),
+        ({"app_id": "Iv23li"}, "--app-id needs --app-key beside it"),
         ({"host_keys": "/nowhere"}, "--host-keys /nowhere: No such file"),
     ],
 )

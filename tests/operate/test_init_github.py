@@ -33,7 +33,7 @@ def here(private_key: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 
 def app(here: Place, **changed: str) -> dict[str, str]:
-    return {"app_id": "Iv23li", "app_installation": "4711", "app_key": str(here.root / "app.pem")} | changed
+    return {"app_id": "Iv23li", "app_key": str(here.root / "app.pem")} | changed
 
 
 def test_an_app_in_the_tokens_place_with_a_rule_that_only_it_fulfils(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,9 @@ def test_an_app_in_the_tokens_place_with_a_rule_that_only_it_fulfils(here: Place
     assert code == 0, said
     forge = here.config["tekton-delivery:forge"]
     assert forge["app"] == {"id": "Iv23li", "installationId": 4711, "privateKey": {"config": "forgeAppKey"}}
-    assert "token" not in forge
+    assert forge.keys() == {"kind", "apiUrl", "app"}, "commits are fetched by the App"
+    assert here.there("keys") == []
+    assert not {"deployKey", "knownHosts", "forgeToken"} & here.pulumi["config"].keys()
     (rule,) = here.there("rulesets")
     assert rule["conditions"] == {"ref_name": {"include": ["refs/heads/trunk"], "exclude": []}}
     (wanted,) = rule["rules"]
@@ -72,6 +74,7 @@ def test_a_rule_for_any_source_is_mended(here: Place) -> None:
     [
         ({}, {"statuses": "read"}, "it lacks statuses: write"),
         ({}, {"pull_requests": None}, "it lacks pull_requests: read"),
+        ({}, {"contents": None}, "it lacks contents: read"),
         ({"app_installation": "12"}, {}, "is installed for acme/shop as 4711, not as 12"),
         ({"app_installation": "x"}, {}, "--app-installation is the number"),
         ({"forge": "gitea"}, {}, "--app-id: Apps are GitHub's"),
@@ -91,8 +94,34 @@ def test_an_app_that_may_too_little_makes_nothing(
 def test_a_key_that_is_none_is_one_error(here: Place) -> None:
     (here.root / "app.pem").write_text("-----BEGIN NOTHING-----\n")
     code, said = here.init(**app(here))
-    assert (code, "forge.app.privateKey" in said) == (1, True), said
+    assert (code, "--app-key" in said, "no RSA private key" in said) == (1, True, True), said
+    assert "BEGIN NOTHING" not in said
     assert here.github.writes == []
+
+
+def test_an_app_is_found_where_it_is_installed(here: Place) -> None:
+    here.github.installed["globex"] = 815
+    here.github.add("globex/till")
+    code, said = here.init("--repository", "globex/till", **app(here))
+    assert code == 0, said
+    found = here.config["tekton-delivery:forge"]["app"]
+    assert (found["installationId"], found["installations"]) == (4711, {"globex": 815})
+    assert here.init(flags=False)[0] == 0
+
+
+def test_an_app_that_is_not_installed_makes_nothing(here: Place) -> None:
+    here.github.installed["acme"] = 0
+    code, said = here.init(**app(here))
+    assert (code, "the App Iv23li is not installed for acme/shop" in said) == (1, True), said
+    assert here.github.writes == []
+    assert not here.file.exists()
+
+
+@pytest.mark.parametrize("lacking", ["app_id", "app_key"])
+def test_half_an_app_is_none(here: Place, lacking: str) -> None:
+    given = {name: value for name, value in app(here).items() if name != lacking}
+    code, said = here.init(**given)
+    assert (code, f"needs --{lacking.replace('_', '-')} beside it" in said) == (1, True), said
 
 
 def test_a_rule_without_an_app_is_refused(here: Place) -> None:

@@ -52,7 +52,13 @@ GITEA = replace(
     quarantine="quarantine:5000",
     insecure=True,
 )
-BOTH = replace(WANTED, app=("Iv23li", 4711), environments=("staging", "production"), exposure=("hooks.example.com", "nginx"))
+BOTH = replace(
+    WANTED,
+    app="Iv23li",
+    installations={"acme/shop": 4711},
+    environments=("staging", "production"),
+    exposure=("hooks.example.com", "nginx"),
+)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, GITEA, BOTH], ids=["token", "gitea", "app"])

@@ -68,6 +68,17 @@ def test_the_former_mark_is_still_believed(here: Place) -> None:
     assert all(after[name] != before[name] for name in ("markKey", "markPassword", "markPublicKey"))
 
 
+@pytest.mark.parametrize(("what", "asks"), [("webhook", False), ("mark", False), ("deploy-key", True)])
+def test_the_forges_token_is_asked_for_where_the_forge_hears_of_it(
+    here: Place, monkeypatch: pytest.MonkeyPatch, what: str, asks: bool
+) -> None:
+    monkeypatch.delenv("FORGE_TOKEN")
+    before = list(here.github.writes)
+    code, said = here.init("--rotate", what, flags=False)
+    assert (code, "missing: $FORGE_TOKEN" in said) == (int(asks), asks), said
+    assert here.github.writes == before
+
+
 def test_what_is_not_there_cannot_be_rotated(here: Place) -> None:
     code, said = here.init("--rotate", "mark", stack="other", flags=False)
     assert (code, "there is no Pulumi.other.yaml" in said) == (1, True)

@@ -14,6 +14,8 @@ from offline.needs.values import Needs, Repository
 from operate.doctor import git
 from operate.doctor.http import Http
 from operate.doctor.rows import Row
+from tests.operate.doctor.fakes import Answered, Asked, serving
+from tests.operate.doctor.test_forge import APP
 
 SHOP = Repository("acme/shop", None, ("main",))
 
@@ -145,3 +147,31 @@ def test_a_forge_over_https_that_does_not_answer_is_wrong(staging: Needs) -> Non
     found = rows(staging, git_url="http://127.0.0.1:9", git_user="x", git_token="hunter2")
     assert told(found) == [("wrong", "acme/shop is fetched, branch main")]
     assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "said"),
+    [
+        (201, {"token": "ghs_made"}, "branch main"),
+        (422, {"message": "no such right"}, "422 no such right: the App's installation lacks the repository, or the right"),
+    ],
+)
+def test_an_app_is_asked_for_a_token_as_the_minter_asks(staging: Needs, status: int, answer: Any, said: str) -> None:
+    """The forge of this test knows no git: what a token opens is told as of any other."""
+
+    def handler(asked: Asked) -> Answered:
+        return (status, answer) if asked.where == "/app/installations/7/access_tokens" else (404, {})
+
+    with serving(handler) as served:
+        by_app = {"fetches_by_app": True, "app": APP, "git_user": "x-access-token", "git_token": None}
+        (row,) = rows(staging, git_url=served.url, api_url=served.url, **by_app)
+        (call,) = [each for each in served.asked if each.method == "POST"]
+    assert call.body == {"repositories": ["shop"], "permissions": {"contents": "read"}}
+    assert row.state == "wrong"
+    assert said in row.what + row.said
+    assert "ghs_made" not in str(row)
+
+
+def test_without_the_apps_key_nothing_is_asked(staging: Needs) -> None:
+    (row,) = rows(staging, git_url="http://127.0.0.1:9", fetches_by_app=True, app=replace(APP, key=None))
+    assert (row.state, row.what) == ("unknown", "acme/shop is fetched")

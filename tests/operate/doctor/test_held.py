@@ -5,15 +5,20 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from offline.needs.read import needs
 from offline.needs.values import UNREAD, Needs
+from offline.run import placeholder
 from operate.doctor import held
 from operate.doctor.api import Api
 from operate.doctor.rows import Row
+from steps.mint import EXPIRES
 from tests.operate.doctor.fakes import FakeCluster
+from tests.support import fetched_by_app_config, stack_config_text
 
 On = Callable[[FakeCluster], AbstractContextManager[Api]]
 TOKEN = "/api/v1/namespaces/staging-ci/secrets/forge-token"
@@ -27,7 +32,7 @@ def brought_up(needs: Needs) -> FakeCluster:
     made: dict[str, Any] = {}
     for each in needs.of_kind("Secret"):
         place = f"/api/v1/namespaces/{each['metadata']['namespace']}"
-        made |= {place: {}, f"{place}/secrets/{each['metadata']['name']}": encoded(each["stringData"])}
+        made |= {place: {}, f"{place}/secrets/{each['metadata']['name']}": encoded(each.get("stringData") or {})}
     return FakeCluster(made)
 
 
@@ -120,3 +125,51 @@ def test_what_pods_only_name_has_to_be_there(on: On, staging: Needs) -> None:
     }
     (wrong,) = [row for row in rows(on, needs, made) if row.state == "wrong"]
     assert (wrong.what, wrong.said) == ("the Secret staging/queue, key url", "the key is empty")
+
+
+# --- tokens that the minter has made ---
+
+
+def minted(stack: Needs, **changes: Any) -> FakeCluster:
+    """A stack that is up, whose Secret with tokens has been changed like this."""
+    made = brought_up(stack)
+    until = (datetime.now(UTC) + timedelta(minutes=52.2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    live = encoded({"acme.shop": "ghs_a", "globex.till": "ghs_b"})
+    live |= {"metadata": {"annotations": {EXPIRES: json.dumps({"acme.shop": until, "globex.till": until})}}}
+    for namespace in ("staging-ci", "production-ci"):
+        made.objects[f"/api/v1/namespaces/{namespace}/secrets/basic-auth"] = live | changes
+    return made
+
+
+@pytest.fixture(scope="module")
+def by_app() -> Needs:
+    """A stack whose commits are fetched by an App."""
+    config = stack_config_text(fetched_by_app_config())
+    return needs("test", config, read=placeholder)
+
+
+def of_tokens(on: On, stack: Needs, made: FakeCluster) -> list[Row]:
+    return [row for row in rows(on, stack, made) if row.what.startswith("the tokens that fetch in staging-ci")]
+
+
+def test_it_is_told_for_how_long_tokens_open_what(on: On, by_app: Needs) -> None:
+    (row,) = of_tokens(on, by_app, minted(by_app))
+    assert (row.state, row.said) == ("fine", "acme/shop for 52 min more, Globex/Till for 52 min more")
+
+
+ENDED = {"acme.shop": "2026-01-02T03:04:05Z", "globex.till": "2126-01-02T03:04:05Z"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"data": {}}, "there is none for acme/shop"),
+        ({"metadata": {}}, "there is none for acme/shop"),
+        ({"metadata": {"annotations": {EXPIRES: json.dumps(ENDED)}}}, "ended: acme/shop"),
+        ({"metadata": {"annotations": {EXPIRES: "[]"}}}, "says no times"),
+    ],
+)
+def test_tokens_that_open_nothing_are_wrong(on: On, by_app: Needs, changed: Any, said: str) -> None:
+    (row,) = of_tokens(on, by_app, minted(by_app, **changed))
+    assert (row.state, row.mend) == ("wrong", "kubectl -n staging-ci logs deployment/minter")
+    assert said in row.said
