@@ -100,8 +100,9 @@ def test_a_preview_needs_no_right_on_the_cluster(world: World, nobody: Path, tmp
     assert shipped in state.read_text()
     state.write_text(state.read_text().replace(shipped, str(nobody)))
 
-    another = tmp_path / "another"
+    another, more = tmp_path / "another", tmp_path / "more"
     another.write_text("another")
+    more.write_text("more")
 
     def change(settings: dict[str, Any], memory: str | None) -> None:
         settings["cluster"] |= {"kubeconfig": str(nobody)}
@@ -109,7 +110,7 @@ def test_a_preview_needs_no_right_on_the_cluster(world: World, nobody: Path, tmp
             settings["applications"][0]["resources"] = {"memory": memory}
             # Secrets change and come too: none of them is read.
             settings["mark"]["password"] = {"file": str(another)}
-            settings["applications"][0]["buildSecrets"] = {"more": {"file": str(another)}}
+            settings["applications"][0]["buildSecrets"] = {"more": {"file": str(more)}}
 
     def run(memory: str | None, *flags: str) -> "subprocess.CompletedProcess[str]":
         file = altered("staging", tmp_path, lambda settings: change(settings, memory))
