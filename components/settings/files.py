@@ -34,8 +34,8 @@ class ApplicationsFile(Model):
     )
     repositories: list[form.RepositoryPattern] = Field(
         min_length=1,
-        description="the repositories that it may name, `*` for any part of a name (`*/*` for all): each is fetched with what "
-        "the stack has for it, and its pull requests are built",
+        description="the repositories that it may name, `*` for any part of a name (`*/*` for all): each is fetched with "
+        "what the stack has for it, and its pull requests are built",
         examples=[["acme/payments-*"]],
     )
     config: list[form.ConfigName] = Field(
