@@ -12,7 +12,6 @@ from components.conventions import (
     BEFORE_ROLLOUT,
     DELIVERY_NAMESPACE,
     FOLLOWS,
-    LEASE_SECONDS,
     key,
     labels,
     lease_seconds,
@@ -20,6 +19,7 @@ from components.conventions import (
     token,
 )
 from components.exposure import expose
+from components.lease import lease
 from components.patch import patched
 from components.settings.application import STEADY_SECONDS, Container
 from components.settings.before_rollout import BeforeRollout, longest
@@ -135,12 +135,8 @@ class Application(pulumi.ComponentResource):
         service_account(f"{name}-account", metadata, args.pull_secret, child)
         notes = self._secret(name, args, metadata)
         self._workload(name, args, notes)
-        k8s.coordination.v1.Lease(
-            f"{name}-lease",
-            metadata=metadata
-            | {"name": deployment_name(args.application), "annotations": {LEASE_SECONDS: str(args.lease_seconds)}},
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
-        )
+        own = metadata | {"name": deployment_name(args.application)}
+        lease(f"{name}-lease", own, longest=args.lease_seconds, parent=self)
         for key_of, follower in args.followers.items():
             self._workload(f"{name}-{key_of}", follower, notes)
         if args.host and args.exposure:

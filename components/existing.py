@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as k8s
 
-from components.conventions import LEASE_SECONDS, WORKLOADS, labels, token
+from components.conventions import WORKLOADS, labels, token
+from components.lease import lease
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +28,10 @@ class ExistingApplication(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ExistingApplicationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(token("ExistingApplication"), name, None, opts)
-        k8s.coordination.v1.Lease(
-            f"{name}-lease",
-            metadata={
-                "name": args.lease,
-                "namespace": args.namespace,
-                "labels": labels(environment=args.environment, application=args.application),
-                "annotations": {LEASE_SECONDS: str(args.lease_seconds), WORKLOADS: args.workloads},
-            },
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["spec"]),
-        )
+        metadata = {
+            "name": args.lease,
+            "namespace": args.namespace,
+            "labels": labels(environment=args.environment, application=args.application),
+        }
+        lease(f"{name}-lease", metadata, longest=args.lease_seconds, parent=self, notes={WORKLOADS: args.workloads})
         self.register_outputs({})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from steps import kubernetes, notes
+from steps import containers, kubernetes, notes
 from steps.inputs import StepError
 from steps.kubernetes import ApiError, Kubernetes, NotFoundError
 from steps.notes import Object
@@ -234,15 +234,9 @@ def _image(job: Object) -> str:
     return str(container["image"])
 
 
-def _statuses(pod: Object) -> Iterator[Object]:
-    status = pod.get("status") or {}
-    for kind in ("containerStatuses", "initContainerStatuses"):
-        yield from status.get(kind) or []
-
-
 def _failed(pod: Object) -> Iterator[Object]:
     """Yield how containers of a pod ended that failed."""
-    for container in _statuses(pod):
+    for container in containers.statuses(pod):
         ended = (container.get("state") or {}).get("terminated") or {}
         if ended.get("exitCode"):
             yield ended
@@ -255,11 +249,8 @@ def _runs(pod: Object) -> bool:
 
 def _waiting(pod: Object) -> tuple[str, str] | None:
     """Return what keeps a pod from running, in a word and at length; None if nothing does, or it has only begun."""
-    for each in (pod.get("status") or {}).get("conditions") or []:
-        if each["type"] == "PodScheduled" and each["status"] == "False":
-            return str(each.get("reason") or "not scheduled"), str(each.get("message") or "")
-    for container in _statuses(pod):
-        waits = (container.get("state") or {}).get("waiting") or {}
-        if waits.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-            return str(waits["reason"]), str(waits.get("message") or "")
-    return None
+    condition = containers.unscheduled(pod)
+    if condition:
+        return str(condition.get("reason") or "not scheduled"), str(condition.get("message") or "")
+    found = map(containers.waits, containers.statuses(pod))
+    return next((waits for waits in found if waits[0] not in ("", "ContainerCreating", "PodInitializing")), None)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from steps import kubernetes, notes, tail
+from steps import containers, kubernetes, notes, tail
 from steps.kubernetes import ApiError, ForbiddenError, Kubernetes
 from steps.result import log, warn
 from steps.text import quoted
@@ -120,21 +120,19 @@ def _not_admitted(status: Object) -> Trouble | None:
 
 
 def _of(pod: Object) -> Iterator[Trouble]:
-    status = pod.get("status") or {}
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            yield Trouble(_told("no node takes its pod", condition.get("message")))
+    condition = containers.unscheduled(pod)
+    if condition:
+        yield Trouble(_told("no node takes its pod", condition.get("message")))
     declared = {each["name"]: each for each in (pod["spec"].get("initContainers") or []) + pod["spec"]["containers"]}
     several = len(declared) > 1
-    for container in (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or []):
+    for container in containers.statuses(pod):
         found = _of_container(container, declared.get(container["name"]) or {})
         if found:
             yield Trouble(f"container {container['name']} {found.text}" if several else found.text, found.final)
 
 
 def _of_container(container: Object, declared: Object) -> Trouble | None:
-    waiting = (container.get("state") or {}).get("waiting") or {}
-    reason, message = waiting.get("reason") or "", waiting.get("message") or ""
+    reason, message = containers.waits(container)
     if reason in _PULL:
         return _not_pulled(message)
     if reason in _CREATE:

@@ -19,7 +19,7 @@ from tests.test_settings import VALID, load
 
 SHOP = {"name": "shop", "repository": "acme/shop"}
 FILE = "teams/payments/shop.yaml"
-ENTRY: dict[str, Any] = {"file": FILE}
+ENTRY: dict[str, Any] = {"file": FILE, "repositories": ["*/*"]}
 SECRET = "paymentsNpmToken"
 
 
@@ -52,7 +52,7 @@ def test_one_application_or_a_list_of_them_in_the_place_of_the_file() -> None:
     write([SHOP, SHOP | {"name": "cart"}])
     write({"name": "blog", "repository": "acme/blog"}, "teams/blog/applications.yaml")
     first, last = ({"name": name, "repository": f"acme/{name}"} for name in ("first", "last"))
-    found = settings(first, ENTRY, {"file": "teams/blog/applications.yaml"}, last)
+    found = settings(first, ENTRY, ENTRY | {"file": "teams/blog/applications.yaml"}, last)
     assert [each.name for each in found.applications] == ["first", "shop", "cart", "blog", "last"]
 
 
@@ -111,15 +111,25 @@ def test_a_file_of_something_else_is_refused(text: str | bytes, says: str) -> No
     ["shop.yaml", "../teams/shop.yaml", "/etc/passwd", "teams/../../shop.yaml", "./teams/shop.yaml", "~/a/shop.yaml", ""],
 )
 def test_a_file_lies_in_a_folder_of_the_project(file: str) -> None:
-    assert "must be a path below the project" in refused({"file": file})
+    assert "must be a path below the project" in refused(ENTRY | {"file": file})
 
 
 def test_a_file_that_is_not_there_twice_there_or_a_folder_is_named() -> None:
-    assert refused({"file": "teams/a.yaml"}).startswith(
+    assert refused(ENTRY | {"file": "teams/a.yaml"}).startswith(
         'tekton-delivery:applications[0].file = "teams/a.yaml": there is no such file; mend the file, or remove the entry'
     )
     assert "stands there twice" in refused(ENTRY, ENTRY)
-    assert "is no file" in refused({"file": "teams/payments"})
+    assert "is no file" in refused(ENTRY | {"file": "teams/payments"})
+
+
+@pytest.mark.parametrize("repositories", [None, []])
+def test_a_file_that_may_name_any_repository_says_so(repositories: list[str] | None) -> None:
+    """Whoever writes it would have another team's fetched with that one's key, and its pull requests built."""
+    entry = {"file": FILE} | ({} if repositories is None else {"repositories": repositories})
+    said = refused(entry)
+    assert said.startswith("tekton-delivery:applications[0].repositories")
+    assert "`repositories: [acme/payments-*]`" in said
+    assert settings(entry | {"repositories": ["*/*"]}), "the control"
 
 
 @pytest.mark.parametrize("linked", [FILE, "teams/payments", "teams"])
@@ -244,7 +254,13 @@ def test_editors_have_a_schema_of_such_a_file() -> None:
         assert not validator.is_valid(wrong), wrong
     stack = Draft7Validator(schema.document())
     config = {key: json.loads(value) if value[0] in "[{" else value for key, value in stack_config(VALID).items()}
-    for item, right in ((ENTRY, True), (ENTRY | {"port": 80}, False), ({"file": "../a.yaml"}, False), (SHOP, True)):
+    for item, right in (
+        (ENTRY, True),
+        (ENTRY | {"port": 80}, False),
+        ({"file": FILE}, False),
+        (ENTRY | {"file": "../a.yaml"}, False),
+        (SHOP, True),
+    ):
         assert stack.is_valid({"config": config | {"tekton-delivery:applications": [item]}}) is right
 
 

@@ -270,7 +270,9 @@ def test_a_file_of_a_teams_names_what_it_was_given(
     (tmp_path / "teams").mkdir()
     (tmp_path / "teams" / "shop.yaml").write_text(yaml.safe_dump(application("shop", **named)))
     monkeypatch.chdir(tmp_path)
-    config = shipped_config("staging") | {"applications": [{"file": "teams/shop.yaml", "secrets": given}]}
+    config = shipped_config("staging") | {
+        "applications": [{"file": "teams/shop.yaml", "repositories": ["acme/*"], "secrets": given}]
+    }
     config["environments"] = [{"name": "staging", "deliverOn": "pull-request"}]
     if refused:
         with pytest.raises(SettingsError, match=refused):

@@ -61,7 +61,7 @@ LAYERS = [
     ),
     ("components.settings.checks", "components.settings.secret_checks"),
     ("components.settings.stack",),
-    ("components.pod", "components.exposure", "components.patch"),
+    ("components.pod", "components.exposure", "components.lease", "components.patch"),
     ("components.before_rollout",),
     (
         "components.access",

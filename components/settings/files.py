@@ -33,8 +33,9 @@ class ApplicationsFile(Model):
         examples=["teams/payments/applications.yaml"],
     )
     repositories: list[form.RepositoryPattern] = Field(
-        default_factory=list,
-        description="the repositories that it may name, `*` for any part of a name; default all",
+        min_length=1,
+        description="the repositories that it may name, `*` for any part of a name (`*/*` for all): each is fetched with "
+        "what the stack has for it, and its pull requests are built",
         examples=[["acme/payments-*"]],
     )
     config: list[form.ConfigName] = Field(
@@ -126,8 +127,8 @@ def other_repositories(applications: list[Application], origins: Mapping[Locatio
     for number, application in enumerate(applications):
         place: Location = ("applications", number)
         file = origin(place, origins).file
-        allowed = files[file].repositories if file else []
-        if allowed and not any(fnmatchcase(application.repository.lower(), each.lower()) for each in allowed):
+        allowed = files[file].repositories if file else ["*"]
+        if not any(fnmatchcase(application.repository.lower(), each.lower()) for each in allowed):
             problem = f"the stack file lets this file name {', '.join(allowed)} (`repositories` beside `file`)"
             yield contradiction((*place, "repository"), application.repository, problem)
 

@@ -93,6 +93,12 @@ class Stack:
             raise refusal(pulumi.get_stack(), mistakes)
         return stack
 
+    def named(self) -> Iterator[tuple[Location, SecretKey | DockerConfig]]:
+        """Yield each Secret of the cluster that is named, with its place."""
+        for place, source in _sources(self.settings, ()):
+            if not isinstance(source, Source):
+                yield place, source
+
     def text(self, value: str | Source) -> str:
         """Return a value that is no secret."""
         return value if isinstance(value, str) else self._texts[value].strip()

@@ -1,6 +1,7 @@
 """From a stack's configuration to what it needs."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from components.listener.webhook_secret import accepted_secrets
@@ -8,11 +9,12 @@ from components.plan.forge import APPS_USER
 from components.plan.stack import StackPlan
 from components.settings.forge import App as Installed
 from components.settings.settings import Settings
+from components.settings.sources import SecretKey
 from components.settings.stack import Stack
 from components.settings.types import Source
 from components.tasks.forge import PULL_REQUESTS, STATUSES
 from offline.needs.registries import Reader, images, rights
-from offline.needs.values import UNREAD, App, Existing, Forge, Listener, Manifest, Needs, Repository
+from offline.needs.values import UNREAD, App, Existing, Forge, Listener, Manifest, Named, Needs, Repository
 from offline.render import objects, program
 from offline.run import revealed, run
 
@@ -32,7 +34,8 @@ def needs(
 
     recording = run(main, stack=stack, config=config, secrets=tuple(secrets))
     declared = tuple(revealed(resource) | header for resource, header in objects(recording))
-    return _needs(stack, loaded[0], declared)
+    made = _needs(stack, loaded[0], declared)
+    return replace(made, named=tuple(_named(loaded[0])), configuration=config, secret=tuple(secrets))
 
 
 def _needs(name: str, stack: Stack, declared: tuple[Manifest, ...]) -> Needs:
@@ -128,6 +131,23 @@ def _existing(settings: Settings) -> Iterable[Existing]:
             yield Existing(environment.workload_namespace, ("restricted",))
         if spaces.delivery and spaces.delivery.existing:
             yield Existing(environment.delivery_namespace, ("baseline",) if builds else ("restricted", "baseline"))
+
+
+def _named(stack: Stack) -> Iterable[Named]:
+    settings = stack.settings
+    hosts: dict[tuple[str | int, ...], str] = {("registry",): settings.registry.host}
+    if settings.source_registry:
+        hosts["sourceRegistry",] = settings.source_registry.host
+    if settings.build:
+        hosts["build", "quarantine"] = settings.build.quarantine.host
+        hosts |= {("build", "baseImages", name): there.host for name, there in settings.build.base_images.items()}
+        for index, _ in enumerate(settings.applications):
+            hosts["applications", index] = settings.build.quarantine.host
+    for (*place, _), held in stack.named():
+        if isinstance(held, SecretKey):
+            yield Named(tuple(place), held.name, held.key)
+        else:
+            yield Named(tuple(place), held.name, host=hosts[tuple(place[:-1])])
 
 
 def read_file(path: str) -> str:

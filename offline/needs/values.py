@@ -123,6 +123,19 @@ class Existing:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A Secret of the delivery namespace that a setting names, and that is not the stack's own."""
+
+    place: tuple[str | int, ...]
+    """Where the setting is that it stands for, e.g. `forge`, `token`."""
+    secret: str
+    key: str = ""
+    """Empty for one with logins of registries."""
+    host: str = ""
+    """The registry whose login is in it."""
+
+
+@dataclass(frozen=True)
 class Needs:
     """Everything that a stack needs."""
 
@@ -144,6 +157,11 @@ class Needs:
     forge: Forge
     listener: Listener
     existing: tuple[Existing, ...]
+    named: tuple[Named, ...] = ()
+    configuration: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What all of this was read from, with the secrets that could be read,"""
+    secret: tuple[str, ...] = ()
+    """and which of it is secret."""
 
     def of_kind(self, *kinds: str) -> list[Manifest]:
         """Return what it declares of some kinds."""

@@ -1,6 +1,7 @@
 """`python -m operate doctor`: one area after another, what is going on meanwhile, and in the end the table."""
 
 import argparse
+import itertools
 import json
 import ssl
 import sys
@@ -12,10 +13,11 @@ from http import HTTPStatus
 
 from components.conventions import plain
 from offline.needs.values import Needs
-from operate.doctor import cluster, forge, git, held, network, pods, registry, rights, rows, stack, tekton, webhook
+from operate.doctor import cluster, forge, git, held, named, network, pods, registry, rights, rows, stack, tekton, webhook
 from operate.doctor.api import Api, NoClusterError, RefusedError
 from operate.doctor.arguments import AREAS
 from operate.doctor.http import Http, NoAnswerError
+from operate.doctor.named import Revealed
 from operate.doctor.namespace import Throwaway
 from operate.doctor.rows import Row, unknown, wrong
 
@@ -54,16 +56,18 @@ class Examination:
         """Yield what there is to say of an area."""
         match area:
             case "registry":
-                return registry.rows(self.needs, self.http)
+                return registry.rows(self._revealed.needs, self.http)
             case "forge":
-                return forge.rows(self.needs, self.http)
+                return forge.rows(self._revealed.needs, self.http)
             case "git":
-                return git.rows(self.needs, self.http)
+                return git.rows(self._revealed.needs, self.http)
             case "webhook":
-                return webhook.rows(self.needs, self._api_if_any(), self.http)
+                return webhook.rows(self._revealed.needs, self._api_if_any(), self.http)
+            case "secrets":
+                return itertools.chain(held.rows(self.needs, self.api), self._revealed.rows)
             case "pods" | "network":
                 return self._probed(area)
-        looks = {"cluster": cluster.rows, "rights": rights.rows, "tekton": tekton.rows, "secrets": held.rows}
+        looks = {"cluster": cluster.rows, "rights": rights.rows, "tekton": tekton.rows}
         return looks[area](self.needs, self.api)
 
     def _probed(self, area: str) -> Iterator[Row]:
@@ -79,8 +83,17 @@ class Examination:
     def _api_if_any(self) -> Api | None:
         try:
             return self.api
-        except NoClusterError:
+        except (NoClusterError, RefusedError):
             return None
+
+    @cached_property
+    def _revealed(self) -> Revealed:
+        """What is needed, with the secrets that lie on the cluster, as far as who asks may read them."""
+        api = self._api_if_any() if self.needs.named else None
+        try:
+            return named.read(self.needs, api) if api else Revealed(self.needs, [])
+        except NoClusterError:
+            return Revealed(self.needs, [])
 
 
 def examine(given: argparse.Namespace, tell: Callable[[str], None]) -> list[Row]:

@@ -119,9 +119,12 @@ def _unread(text: str) -> bool:
 def _named(needs: Needs, api: Api, namespace: str) -> Iterator[Row]:
     """Yield whether what pods of a namespace name is there, where the stack does not declare it."""
     declared = {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in needs.objects}
+    looked_into = {each.secret for each in needs.named}  # by operate/doctor/named.py
     named = dict.fromkeys(reference for each in needs.objects for reference in references(each))
     for each in named:
         if each.namespace != namespace or each.name == _EVERYWHERE or (each.kind, namespace, each.name) in declared:
+            continue
+        if each.kind == "Secret" and each.name in looked_into:
             continue
         what = f"the {each.kind} {namespace}/{each.name}" + (f", key {each.key}" if each.key else "")
         try:

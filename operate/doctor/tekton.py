@@ -9,6 +9,7 @@ import yaml
 from components.environment import POD_SECURITY
 from offline.needs.values import Needs
 from operate.doctor.api import Api, RefusedError
+from operate.doctor.deployment import available
 from operate.doctor.rows import Row, advised, fine, unknown, wrong
 from operate.doctor.versions import PIPELINES, TRIGGERS, Version, parsed, told
 from tekton import versions
@@ -68,21 +69,8 @@ def deployments(part: str, needs: Needs, api: Api) -> Iterator[Row]:
     there = needs.cluster.tekton_namespace
     for name in PARTS[part][2]:
         what = f"{name} runs"
-        try:
-            found = api.find(f"/apis/apps/v1/namespaces/{there}/deployments/{name}")
-        except RefusedError as error:
-            yield unknown(what, str(error))
-            continue
-        if found is None:
-            yield wrong(what, f"there is no such Deployment in {there}", _INSTALL)
-        elif not found.get("status", {}).get("availableReplicas"):
-            yield wrong(
-                what,
-                "none of its pods is available",
-                f"kubectl describe deployment {name} --namespace {there}",
-            )
-        else:
-            yield fine(what)
+        absent = wrong(what, f"there is no such Deployment in {there}", _INSTALL)
+        yield available(api, there, name, what, absent, f"kubectl describe deployment {name} --namespace {there}")
 
 
 def interceptors(needs: Needs, api: Api) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from typing import Any
 from components.conventions import plain
 from offline.needs.values import Forge, Needs
 from operate.doctor.api import Api, NoClusterError, RefusedError
+from operate.doctor.deployment import available
 from operate.doctor.forge import asked
 from operate.doctor.http import Http, NoAnswerError
 from operate.doctor.rows import Row, fine, unknown, wrong
@@ -29,7 +30,7 @@ def rows(needs: Needs, api: Api | None, http: Http) -> Iterator[Row]:
     """Yield what there is to say of the listener and of the forge's webhooks."""
     if api:
         try:
-            yield from listener(needs, api)
+            yield listener(needs, api)
             yield heard(needs, api)
         except NoClusterError as error:
             yield unknown("the listener", str(error))
@@ -38,22 +39,13 @@ def rows(needs: Needs, api: Api | None, http: Http) -> Iterator[Row]:
         yield from webhook(needs, http, repository.name)
 
 
-def listener(needs: Needs, api: Api) -> Iterator[Row]:
-    """Yield whether the EventListener's pod runs, and its secret is there."""
+def listener(needs: Needs, api: Api) -> Row:
+    """Return whether the EventListener's pod runs."""
     there = needs.listener
     what = f"the listener {there.namespace}/el-{there.name} runs"
-    try:
-        found = api.find(f"/apis/apps/v1/namespaces/{there.namespace}/deployments/el-{there.name}")
-    except RefusedError as error:
-        yield unknown(what, str(error))
-        return
-    if found is None:
-        yield unknown(what, "it is not there yet", f"pulumi up --stack {needs.stack}")
-    elif not found.get("status", {}).get("availableReplicas"):
-        mend = f"kubectl describe eventlistener {there.name} --namespace {there.namespace}"
-        yield wrong(what, "its pod is not available", mend)
-    else:
-        yield fine(what)
+    absent = unknown(what, "it is not there yet", f"pulumi up --stack {needs.stack}")
+    mend = f"kubectl describe eventlistener {there.name} --namespace {there.namespace}"
+    return available(api, there.namespace, f"el-{there.name}", what, absent, mend)
 
 
 def heard(needs: Needs, api: Api) -> Row:

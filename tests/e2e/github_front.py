@@ -173,6 +173,7 @@ class Front:
                 number = len(self.deployments) + 1
                 creator = self.machine.forge.admin.call("GET", f"/users/{USER}", f"read {USER}")
                 made = body | {"id": number, "sha": body["ref"], "creator": {"id": creator["id"]}, "statuses": []}
+                made["created_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
                 self.deployments[number] = made
                 return 201, made
             case "POST", "deployments", number, "statuses":
