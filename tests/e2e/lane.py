@@ -1,4 +1,4 @@
-"""Shares modules between two runs of the tests: each claims the next one that is left, the longest first."""
+"""Shares modules between runs of the tests: each claims the next one that is left, the longest first."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -42,10 +42,18 @@ LONGEST = (
 )
 
 
-def claimed(items: Sequence[pytest.Item], claims: Path) -> Iterator[pytest.Item]:
-    """The tests of those modules that nobody else has claimed, each module claimed when its turn has come."""
+# What neither changes the shipped stacks nor starts, or looks at, a run: it can go on beside others on the same machine.
+APART = ("test_cluster.py", "test_upgrade.py", "test_init.py")
+
+
+def claimed(items: Sequence[pytest.Item], claims: Path, apart: bool = False) -> Iterator[pytest.Item]:
+    """The tests of those modules that nobody else has claimed, each module claimed when its turn has come.
+
+    `apart` are only those that leave a machine to another run; the others take them last.
+    """
     modules = {path.name: list(tests) for path, tests in groupby(items, lambda item: item.path)}
-    for name in [*filter(modules.__contains__, LONGEST), *(name for name in modules if name not in LONGEST)]:
+    middle = [name for name in modules if name not in (*LONGEST, *APART)]
+    for name in filter(modules.__contains__, APART if apart else (*LONGEST, *middle, *APART)):
         try:
             (claims / name).touch(exist_ok=False)
         except FileExistsError:
