@@ -21,6 +21,7 @@ END_TO_END = [*PYTEST, "-m", "e2e", "tests/e2e", "--durations=60"]
 # Bytes for two clusters, two forges and what the tests start; one takes about 4 GB.
 MEMORY_OF_TWO = 12 * 2**30
 CONFORMANCE_LOG = STATE / "conformance.log"
+APART_LOG = STATE / "apart.log"
 UP_LOG = STATE / "up.log"
 
 
@@ -76,8 +77,8 @@ def _start(pool: ThreadPoolExecutor, two: bool) -> list["Future[int]"]:
 def _on_the_clusters(pool: ThreadPoolExecutor, arguments: list[str], others: list["Future[int]"], progress: Progress) -> int:
     """Run the end-to-end tests: on this machine, which has started, and on a second one as soon as it has."""
     with tempfile.TemporaryDirectory() as claims:
-        conformance = pool.submit(_logged, CONFORMANCE_LOG, [*PYTEST, "-m", "conformance", "tests/conformance"])
         shared = [f"--claims={claims}"] if others else []
+        beside = pool.submit(_beside, shared)
         second = [pool.submit(_on_the_second, started, [*END_TO_END[1:], *shared]) for started in others]
         progress.line("\nEnd-to-end tests")
         codes = [subprocess.run([*END_TO_END, *shared, *arguments], cwd=ROOT).returncode]
@@ -85,9 +86,17 @@ def _on_the_clusters(pool: ThreadPoolExecutor, arguments: list[str], others: lis
             with progress.step("Wait for the tests on the second machine"):
                 codes.append(running.result())
             progress.line(f"\nEnd-to-end tests on the second machine\n{second_machine.LOG.read_text()}")
-        codes.append(conformance.result())
+        codes.append(beside.result())
         progress.line(f"\nConformance tests of the plugins\n{CONFORMANCE_LOG.read_text()}")
+        if shared:
+            progress.line(f"\nEnd-to-end tests beside others\n{APART_LOG.read_text()}")
     return next((code for code in codes if code), 0)
+
+
+def _beside(shared: list[str]) -> int:
+    """What this machine runs beside the end-to-end tests: the conformance tests, and then those that need no stack alone."""
+    code = _logged(CONFORMANCE_LOG, [*PYTEST, "-m", "conformance", "tests/conformance"])
+    return (_logged(APART_LOG, [*END_TO_END, *shared, "--apart"]) if shared else 0) or code
 
 
 def _on_the_second(started: "Future[int]", command: list[str]) -> int:

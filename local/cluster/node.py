@@ -16,6 +16,7 @@ from local.errors import UserError
 from local.paths import ROOT
 
 SECCOMP_PROFILES = ROOT / "images" / "seccomp"
+STATISTICS_SECONDS = 600
 
 
 def containerd(machine: Machine, sandbox: str) -> Component:
@@ -55,6 +56,10 @@ address = "{layout.containerd_socket}"
 [plugins."io.containerd.shim.v1.manager"]
 socket_dir = "{layout.runtime}/s"
 
+[plugins."io.containerd.cri.v1.images"]
+# How much each snapshot holds, every ten seconds, is what no collector of images asks here.
+stats_collect_period = {STATISTICS_SECONDS}
+
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{sandbox}"
 
@@ -67,6 +72,8 @@ restrict_oom_score_adj = true
 # Elsewhere they would be among the host's named namespaces.
 netns_mounts_under_state_dir = true
 cdi_spec_dirs = []
+# Every second it would ask the shim of every container and every pod; the kubelet reads control groups itself.
+stats_collect_period = "{STATISTICS_SECONDS}s"
 
 [plugins."io.containerd.cri.v1.runtime".cni]
 bin_dirs = ["{machine.tools["cni"]}"]

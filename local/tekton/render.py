@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from images.build import Image
+from local.cluster.processes import GOGC
 from local.errors import UserError
 from local.tekton import source
 from local.tekton.source import Manifest
@@ -98,6 +99,7 @@ def _fit_container(deployment: str, container: dict[str, Any]) -> None:
     for variable in container["env"]:
         if variable.get("value") in MISNAMED:
             variable["value"] = MISNAMED[variable["value"]]
+    container["env"].append({"name": "GOGC", "value": GOGC})
     if deployment in EXTRA_ARGUMENTS:
         container["args"] = [*container.get("args", []), *EXTRA_ARGUMENTS[deployment]]
     if deployment in MISSING_PROBES:

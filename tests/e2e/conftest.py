@@ -18,7 +18,8 @@ collect_ignore = ["applications"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--claims", type=Path, help="a folder where two runs of these tests share modules among each other")
+    parser.addoption("--claims", type=Path, help="a folder where runs of these tests share modules among each other")
+    parser.addoption("--apart", action="store_true", help="only what can go on beside another run on the same machine")
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
@@ -26,7 +27,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     claims = session.config.getoption("claims", None)
     if claims is None or session.testsfailed:
         return None
-    for item, following in with_following(claimed(session.items, claims)):
+    for item, following in with_following(claimed(session.items, claims, session.config.getoption("apart"))):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldfail:
             raise session.Failed(session.shouldfail)
@@ -48,13 +49,20 @@ def running() -> Machine:
 
 
 @pytest.fixture(scope="session")
-def world(running: Machine) -> Iterator[World]:
+def apart(pytestconfig: pytest.Config) -> bool:
+    """Whether another run has the machine, and what is there for all tests."""
+    return bool(pytestconfig.getoption("apart"))
+
+
+@pytest.fixture(scope="session")
+def world(running: Machine, apart: bool) -> Iterator[World]:
     ports = {name: expose_listener(running.kubernetes, f"{name}-ci") for name in PORTS}
     urls = {name: running.url(port) for name, port in ports.items()}
     for url in urls.values():
         await_listener(url)
     yield World(running, urls)
-    hide_listeners(running.kubernetes)
+    if not apart:
+        hide_listeners(running.kubernetes)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,10 +78,11 @@ def alone() -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ended_runs_are_deleted(running: Machine) -> Iterator[None]:
+def ended_runs_are_deleted(running: Machine, apart: bool) -> Iterator[None]:
     """Every second kubelet and containerd go through the containers of all pods, those of ended runs included."""
     yield
-    delete_ended_runs(running.kubernetes)
+    if not apart:
+        delete_ended_runs(running.kubernetes)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Shares modules between two runs of the tests: each claims the next one that is left, the longest first."""
+"""Shares modules between runs of the tests: each claims the next one that is left, the longest first."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -13,39 +13,52 @@ T = TypeVar("T")
 # these are short, in any order. Of two that follow each other at most one brings the stack `both` up, which the former
 # may still be removing.
 LONGEST = (
-    "test_applications.py",
     "test_promotion.py",
+    "test_applications.py",
+    "test_services.py",
     "test_ownership.py",
     "test_two_clusters.py",
-    "test_settings.py",
-    "test_operating.py",
-    "test_delivery.py",
     "test_both.py",
-    "test_services.py",
-    "test_attacks.py",
+    "test_operating.py",
     "test_clean.py",
-    "test_existing.py",
-    "test_pulumi.py",
+    "test_delivery.py",
+    "test_settings.py",
+    "test_cancelled.py",
+    "test_rollback.py",
+    "test_attacks.py",
+    "test_pushes.py",
+    "test_github_app.py",
     "test_merges.py",
     "test_rebuild.py",
-    "test_github_app.py",
-    "test_https.py",
     "test_webhooks.py",
-    "test_cancelled.py",
+    "test_https.py",
+    "test_existing.py",
     "test_monorepo.py",
     "test_machine.py",
+    "test_pulumi.py",
     "test_ca_bundle.py",
-    "test_rotation.py",
+    "test_pull_request_check.py",
     "test_doctor.py",
+    "test_builds.py",
+    "test_attacks_marks.py",
+    "test_rotation.py",
     "test_build_secrets.py",
     "test_registries.py",
 )
 
 
-def claimed(items: Sequence[pytest.Item], claims: Path) -> Iterator[pytest.Item]:
-    """The tests of those modules that nobody else has claimed, each module claimed when its turn has come."""
+# What neither changes the shipped stacks nor starts, or looks at, a run: it can go on beside others on the same machine.
+APART = ("test_cluster.py", "test_upgrade.py", "test_init.py")
+
+
+def claimed(items: Sequence[pytest.Item], claims: Path, apart: bool = False) -> Iterator[pytest.Item]:
+    """The tests of those modules that nobody else has claimed, each module claimed when its turn has come.
+
+    `apart` are only those that leave a machine to another run; the others take them last.
+    """
     modules = {path.name: list(tests) for path, tests in groupby(items, lambda item: item.path)}
-    for name in [*filter(modules.__contains__, LONGEST), *(name for name in modules if name not in LONGEST)]:
+    middle = [name for name in modules if name not in (*LONGEST, *APART)]
+    for name in filter(modules.__contains__, APART if apart else (*LONGEST, *middle, *APART)):
         try:
             (claims / name).touch(exist_ok=False)
         except FileExistsError:

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,27 @@ def runner(variables: Mapping[str, str], project: Path = ROOT) -> Pulumi:
 def changed(pulumi: Pulumi, folder: Path, change: Callable[[dict[str, Any]], None], *stacks: str) -> Iterator[None]:
     """Bring shipped stacks up with other settings, of anything but Deployments; in the end they are what they were."""
     try:
-        for name in stacks:
-            pulumi("up", "--stack", name, *AS_IT_WAS, "--config-file", str(altered(name, folder, change)))
+        up(pulumi, folder, change, *stacks)
         yield
     finally:
-        for name in stacks:
-            pulumi("up", "--stack", name, *AS_IT_WAS)
+        side_by_side(lambda name: pulumi("up", "--stack", name, *AS_IT_WAS), *stacks)
+
+
+def up(pulumi: Pulumi, folder: Path, change: Callable[[dict[str, Any]], None], *stacks: str) -> None:
+    """Bring shipped stacks up with other settings, of anything but Deployments."""
+
+    def bring(name: str) -> None:
+        own = folder / name
+        own.mkdir(exist_ok=True)
+        pulumi("up", "--stack", name, *AS_IT_WAS, "--config-file", str(altered(name, own, change)))
+
+    side_by_side(bring, *stacks)
+
+
+def side_by_side(work: Callable[[str], object], *stacks: str) -> None:
+    """Do the same with several stacks at once: for much of the time each waits for the cluster."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, stacks))
 
 
 @contextlib.contextmanager

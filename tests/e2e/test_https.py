@@ -10,7 +10,7 @@ import pytest
 
 from local.demo import PORTS
 from local.forge.setup import OWNER, REPOSITORY
-from tests.e2e.stacks import AS_IT_WAS, Pulumi, altered
+from tests.e2e.stacks import AS_IT_WAS, Pulumi, side_by_side, up
 from tests.e2e.world import World
 
 Configure = Callable[[dict[str, Any]], None]
@@ -21,17 +21,16 @@ def configure(world: World, pulumi: Pulumi, tmp_path_factory: pytest.TempPathFac
     """Bring both stacks up with a `forge.https`. Afterwards they fetch over SSH again."""
     folder = tmp_path_factory.mktemp("https")
 
-    def up(https: dict[str, Any]) -> None:
+    def fetching(https: dict[str, Any]) -> None:
         def change(settings: dict[str, Any]) -> None:
             del settings["forge"]["ssh"]
             settings["forge"]["https"] = {"url": world.machine.forge.url} | https
 
-        for name in PORTS:
-            pulumi("up", "--stack", name, *AS_IT_WAS, "--config-file", str(altered(name, folder, change)))
+        up(pulumi, folder, change, *PORTS)
 
-    yield up
+    yield fetching
+    side_by_side(lambda name: pulumi("up", "--stack", name, *AS_IT_WAS), *PORTS)
     for name in PORTS:
-        pulumi("up", "--stack", name, *AS_IT_WAS)
         assert "ssh-privatekey" in world.kubernetes.secret(f"{name}-ci", "ssh-directory")
 
 

@@ -40,6 +40,13 @@ def test_containerd_writes_nowhere_but_in_the_clusters_folders(machine: Machine)
     assert len(shims) <= 42
 
 
+def test_containerd_seldom_asks_every_container_for_statistics(machine: Machine) -> None:
+    """Its defaults are ten seconds for images and one second for containers; the former is a number, the latter a text."""
+    plugins = tomllib.loads(node.containerd_config(machine, "pause"))["plugins"]
+    periods = [plugins[f"io.containerd.cri.v1.{part}"]["stats_collect_period"] for part in ("images", "runtime")]
+    assert periods == [600, "600s"]
+
+
 def test_no_pull_leaves_the_machine() -> None:
     hosts = tomllib.loads(node.registry_hosts(NODE_IP, 5001))
     assert hosts["server"] == f"http://{NODE_IP}:5001"

@@ -9,6 +9,7 @@ import pytest
 
 from images.build import Image
 from images.recipes import RECIPES
+from local.cluster.processes import GOGC
 from local.errors import UserError
 from local.progress import Progress
 from local.tekton import source
@@ -89,6 +90,12 @@ def test_every_configuration_that_a_container_asks_for_exists(rendered: list[Man
         for container in deployment["spec"]["template"]["spec"]["containers"]:
             asked = {item["value"] for item in container["env"] if item["name"].startswith("CONFIG_")}
             assert asked <= known.keys()
+
+
+def test_every_part_collects_its_garbage_as_seldom_as_the_cluster(rendered: list[Manifest]) -> None:
+    for name, deployment in of_kind(rendered, "Deployment").items():
+        for container in deployment["spec"]["template"]["spec"]["containers"]:
+            assert [item["value"] for item in container["env"] if item["name"] == "GOGC"] == [GOGC], name
 
 
 def test_nothing_that_the_embedded_cluster_cannot_serve_is_installed(rendered: list[Manifest]) -> None:

@@ -31,10 +31,23 @@ def test_two_runs_share_all_modules_and_the_longest_come_first(tmp_path: Path, m
     assert [item.name for item in second] == ["b2"]
 
 
-def test_the_longest_modules_are_there_each_once() -> None:
-    modules = {path.name for path in (ROOT / "tests/e2e").glob("test_*.py")}
-    assert set(lane.LONGEST) <= modules
-    assert len(set(lane.LONGEST)) == len(lane.LONGEST)
+def test_what_can_go_on_beside_another_run_is_taken_last_by_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "LONGEST", ("test_b.py",))
+    monkeypatch.setattr(lane, "APART", ("test_a.py", "test_left_out_by_a_choice_of_tests.py"))
+    first, apart = lane.claimed(_items(), tmp_path), lane.claimed(_items(), tmp_path, apart=True)
+    assert next(first).name == "b1"
+    assert [item.name for item in apart] == ["a1", "a2"]
+    assert [item.name for item in first] == ["b2", "c1", "c2"]
+    (tmp_path / "test_a.py").unlink()
+    assert [item.name for item in lane.claimed(_items(), tmp_path)] == ["a1", "a2"], "where nobody has come to them"
+
+
+def test_the_named_modules_are_there_each_once() -> None:
+    named = [*lane.LONGEST, *lane.APART]
+    assert set(named) <= {path.name for path in (ROOT / "tests/e2e").glob("test_*.py")}
+    assert len(set(named)) == len(named)
 
 
 def test_each_test_is_told_the_next_one() -> None:
@@ -133,7 +146,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def note(*command: Any, **rest: Any) -> Any:
         words = [str(word) for word in command]
-        place = "second: " if rest.get("second") else ""
+        place = "second: " if rest.get("second") else "apart: " if "--apart" in words else ""
         named = {"not e2e and not conformance": "unit", "e2e": "e2e", "conformance": "conformance", "up": "up"}
         begun.append(place + next(name for word, name in named.items() if word in words))
         failing = begun[-1] in os.environ.get("FAILING", "").split(",")
@@ -147,7 +160,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(testing.debian, "ensure", lambda *what: None)
     monkeypatch.setattr(testing.Cluster, "running", lambda self: False)
     monkeypatch.setattr(memory, "installed", lambda: testing.MEMORY_OF_TWO)
-    for log in ("UP_LOG", "CONFORMANCE_LOG"):
+    for log in ("UP_LOG", "CONFORMANCE_LOG", "APART_LOG"):
         monkeypatch.setattr(testing, log, tmp_path / log)
     monkeypatch.setattr(second_machine, "LOG", tmp_path / "LOG")
     (tmp_path / "UP_LOG").touch()
@@ -164,7 +177,7 @@ def test_clusters_start_beside_the_tests_that_need_none(commands: list[str]) -> 
     assert testing.main([]) == 0
     assert commands[0] == "second: down"
     assert set(commands[1:4]) == {"unit", "up", "second: up"}
-    assert set(commands[4:]) == {"conformance", "e2e", "second: e2e", "second: down", "down"}
+    assert set(commands[4:]) == {"conformance", "e2e", "apart: e2e", "second: e2e", "second: down", "down"}
     assert commands.index("second: e2e") < commands.index("second: down", 1), "once its tests have ended"
     assert commands[-2:] == ["second: down", "down"]
 
@@ -181,10 +194,11 @@ def test_a_choice_of_tests_runs_on_one_machine(commands: list[str]) -> None:
     assert testing.main(["-k", "webhook"]) == 0
     assert {name for name in commands if "second" in name} == {"second: down"}
     assert {"unit", "up", "e2e", "conformance"} <= set(commands)
+    assert "apart: e2e" not in commands
 
 
 @pytest.mark.usefixtures("compiled")
-@pytest.mark.parametrize("failing", ["unit", "up", "second: up", "e2e", "second: e2e", "conformance"])
+@pytest.mark.parametrize("failing", ["unit", "up", "second: up", "e2e", "apart: e2e", "second: e2e", "conformance"])
 def test_every_failure_is_one_of_the_whole(commands: list[str], failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAILING", failing)
     assert testing.main([]) == 3
