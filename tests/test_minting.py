@@ -130,6 +130,16 @@ def test_pull_request_code_is_nowhere_near_the_key(stack: Declared) -> None:
     assert not fetchers & {"test", "image"}
 
 
+def test_what_the_minter_reaches_is_in_the_table(stack: Declared) -> None:
+    """Its key, its token and, since a change answers with what is there, the Secret that it fills."""
+    found = {
+        row.reaches for row in rows(stack.objects) if row.cause == "always staging-ci/minter" and row.container == "mint"
+    }
+    secrets = {reaches for reaches in found if reaches.startswith("secret ")}
+    assert secrets == {"secret staging-ci/forge-app", "secret staging-ci/basic-auth"}
+    assert "system:serviceaccount:staging-ci:minter" in str(found)
+
+
 @pytest.mark.parametrize(
     ("secret", "container", "admitted"),
     [("basic-auth", "step-fetch", True), ("basic-auth", "step-test", False), ("forge-app", "step-fetch", False)],
