@@ -13,8 +13,10 @@ from components.tasks.git import token_key
 from offline.policy import violations
 from offline.reachability.pods import UNTRUSTED
 from offline.reachability.rows import rows
+from operate import drift
+from operate.declared import Declared as DeclaredHere
 from steps.inputs import variables
-from steps.mint import Inputs
+from steps.mint import EXPIRES, Inputs
 from tests.admission import refusals
 from tests.closure import GIVEN_BY_THE_KUBELET, problems
 from tests.support import Declared, Object, fetched_by_app, record_config, shipped_config
@@ -90,6 +92,15 @@ def test_the_secret_is_declared_empty_and_what_is_written_there_is_left(stack: D
         assert not {"data", "stringData"} & declared.keys()
     found = [item for item in stack.resources if item.inputs.get("metadata", {}).get("name") == BASIC_AUTH.secret]
     assert [item.ignore_changes for item in found] == [("data",), ("data",)]
+
+
+def test_what_is_written_there_is_no_drift(stack: Declared) -> None:
+    declared = stack.one("Secret", BASIC_AUTH.secret, "staging-ci")
+    note = {"annotations": {EXPIRES: "{}"}, "resourceVersion": "7"}
+    live = declared | {"metadata": declared["metadata"] | note, "data": {"acme.shop": "eA=="}}
+    kept = drift.replacement(DeclaredHere(declared, ("data",)), live)
+    assert list(drift.differences(live, kept)) == []
+    assert list(drift.differences(live, drift.replacement(DeclaredHere(declared, ()), live))) == ["data was removed"]
 
 
 def test_where_no_app_fetches_there_is_no_minter(staging: Declared) -> None:
