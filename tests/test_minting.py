@@ -100,7 +100,7 @@ def test_what_is_written_there_is_no_drift(stack: Declared) -> None:
     live = declared | {"metadata": declared["metadata"] | note, "data": {"acme.shop": "eA=="}}
     kept = drift.replacement(DeclaredHere(declared, ("data",)), live)
     assert list(drift.differences(live, kept)) == []
-    assert list(drift.differences(live, drift.replacement(DeclaredHere(declared, ()), live))) == ["data was removed"]
+    assert list(drift.differences(live, drift.replacement(DeclaredHere(declared, ()), live))) == ["data was added"]
 
 
 def test_where_no_app_fetches_there_is_no_minter(staging: Declared) -> None:

@@ -147,7 +147,7 @@ class GitHubForge:
             client = self._client(AppAuthStrategy(app_id, private_key))
             return client, int(self._call(client.rest.apps.get_authenticated).id)
         except (ValueError, TypeError) as error:
-            raise OperateError(f"the App's private key cannot be used: {type(error).__name__}") from None
+            raise OperateError(f"the App's private key (--app-key) cannot be used: {type(error).__name__}") from None
 
     def app(self, app_id: str, private_key: str, installations: Mapping[str, int], *, fetches: bool) -> int:
         """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""

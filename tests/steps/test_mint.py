@@ -83,7 +83,7 @@ def mint(sandbox: Sandbox, forge: Forge, api: Api, clock: Clock | None = None, t
     sandbox.stub("openssl", "printf signature")
     given = {
         "NAMESPACE": "staging-ci",
-        "MINTED_SECRET": "basic-auth",
+        "MINTED_INTO": "basic-auth",
         "MINTED_REPOSITORIES": "acme/shop acme.shop\nGlobex/Till globex.till",
         "API_URL": forge.api,
         "APP_ID": "Iv23liAbCdEf",
