@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from githubkit import AppAuthStrategy, GitHub
 from githubkit.exception import GitHubException, RequestFailed
 from pydantic import ValidationError
@@ -144,10 +146,13 @@ class GitHubForge:
     def _as_app(self, app_id: str, private_key: str) -> tuple[Any, int]:
         """Return a client that is an App, and the App's number."""
         try:
-            client = self._client(AppAuthStrategy(app_id, private_key))
-            return client, int(self._call(client.rest.apps.get_authenticated).id)
-        except (ValueError, TypeError) as error:
-            raise OperateError(f"the App's private key (--app-key) cannot be used: {type(error).__name__}") from None
+            load_pem_private_key(private_key.strip().encode(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise OperateError(
+                "the App's private key (--app-key) is none that GitHub gives: PEM, RSA, no passphrase"
+            ) from None
+        client = self._client(AppAuthStrategy(app_id, private_key))
+        return client, int(self._call(client.rest.apps.get_authenticated).id)
 
     def app(self, app_id: str, private_key: str, installations: Mapping[str, int], *, fetches: bool) -> int:
         """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""

@@ -94,7 +94,7 @@ def test_an_app_that_may_too_little_makes_nothing(
 def test_a_key_that_is_none_is_one_error(here: Place) -> None:
     (here.root / "app.pem").write_text("-----BEGIN NOTHING-----\n")
     code, said = here.init(**app(here))
-    assert (code, "private key (--app-key) cannot be used" in said) == (1, True), said
+    assert (code, "private key (--app-key) is none that GitHub gives" in said) == (1, True), said
     assert "BEGIN NOTHING" not in said
     assert here.github.writes == []
 
