@@ -35,7 +35,7 @@ class Inputs:
 
     namespace: str = given("NAMESPACE")
     access: Access
-    secret: str = given("MINTED_SECRET")
+    secret: str = given("MINTED_INTO")
     repositories: tuple[str, ...] = given("MINTED_REPOSITORIES")
     """One a line, and the Secret's key for its token, e.g. `acme/shop acme.shop`."""
     url: str = given("API_URL")

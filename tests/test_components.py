@@ -15,7 +15,7 @@ import components
 from components.conventions import PROJECT, key, token
 from tests.golden.make import HERE as GOLDEN
 from tests.golden.make import urns
-from tests.support import ALL_STACKS, ROOT, Declared, existing_workloads, shipped_config
+from tests.support import ALL_STACKS, ROOT, Declared, existing_workloads, fetched_by_app, shipped_config
 
 CLUSTER_SCOPED = {
     "Namespace",
@@ -40,7 +40,7 @@ def component_classes() -> dict[str, type[pulumi.ComponentResource]]:
 
 
 def test_the_stacks_use_every_component_under_its_class_name(stacks: dict[str, Declared]) -> None:
-    every = [*stacks.values(), existing_workloads()]
+    every = [*stacks.values(), existing_workloads(), fetched_by_app()]
     used = {resource.type for stack in every for resource in stack.resources if resource.type.startswith(PROJECT)}
     assert used == component_classes().keys()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.support import Declared, Object, both_environments, several_applications
+from tests.support import Declared, Object, both_environments, fetched_by_app, several_applications
 
 FIXTURES = Path(__file__).parent / "fixtures" / "kubernetes"
 # Custom resources, which have schemas, webhooks and tests of their own.
@@ -44,7 +44,7 @@ def test_every_core_object_fits_the_pinned_openapi(stack: Declared) -> None:
 
 
 def test_other_shapes_of_a_stack_fit_it_too() -> None:
-    for declared in (both_environments(), several_applications()):
+    for declared in (both_environments(), several_applications(), fetched_by_app()):
         assert list(problems(declared.objects)) == []
 
 

@@ -239,3 +239,25 @@ def test_a_login_in_base64_is_hidden_as_it_is_too(tmp_path: Path, auth: str) -> 
     """As docker's and npm's files have it."""
     login = base64.b64encode(b"robot:only-letters").decode()
     assert masks(tmp_path, json.dumps({"r.example": {auth: login}})).hide("with only-letters.") == "with (masked)."
+
+
+@pytest.mark.parametrize("token", ["ghs_16C7e42F292c6912E7710c838347Ae178B4a", "github_pat_11ABCDEFG0123456789_abcdefghij"])
+def test_a_token_of_githubs_is_hidden_of_which_nobody_made_fingerprints(token: str) -> None:
+    """As the minter's are: they are others every twenty minutes."""
+    masks = Masks(KEY, {})
+    assert (
+        masks.hide(f"fatal: https://x-access-token:{token}@github.com")
+        == "fatal: https://x-access-token:(masked)@github.com"
+    )
+    assert (
+        masks.hide("ghs_short and ghx_16C7e42F292c6912E7710c838347Ae") == "ghs_short and ghx_16C7e42F292c6912E7710c838347Ae"
+    )
+
+
+def test_a_token_of_githubs_before_a_known_secret_keeps_neither(tmp_path: Path) -> None:
+    known = tmp_path / "masks"
+    known.write_text(fingerprints(["correct-horse-battery"], KEY))
+    shown = Masks.read(known).hide(
+        "a correct-horse-battery and ghs_16C7e42F292c6912E7710c838347Ae178B4a correct-horse-battery"
+    )
+    assert shown == "a (masked) and (masked) (masked)"

@@ -13,8 +13,10 @@ from components.tasks.git import token_key
 from offline.policy import violations
 from offline.reachability.pods import UNTRUSTED
 from offline.reachability.rows import rows
+from operate import drift
+from operate.declared import Declared as DeclaredHere
 from steps.inputs import variables
-from steps.mint import Inputs
+from steps.mint import EXPIRES, Inputs
 from tests.admission import refusals
 from tests.closure import GIVEN_BY_THE_KUBELET, problems
 from tests.support import Declared, Object, fetched_by_app, record_config, shipped_config
@@ -92,6 +94,15 @@ def test_the_secret_is_declared_empty_and_what_is_written_there_is_left(stack: D
     assert [item.ignore_changes for item in found] == [("data",), ("data",)]
 
 
+def test_what_is_written_there_is_no_drift(stack: Declared) -> None:
+    declared = stack.one("Secret", BASIC_AUTH.secret, "staging-ci")
+    note = {"annotations": {EXPIRES: "{}"}, "resourceVersion": "7"}
+    live = declared | {"metadata": declared["metadata"] | note, "data": {"acme.shop": "eA=="}}
+    kept = drift.replacement(DeclaredHere(declared, ("data",)), live)
+    assert list(drift.differences(live, kept)) == []
+    assert list(drift.differences(live, drift.replacement(DeclaredHere(declared, ()), live))) == ["data was added"]
+
+
 def test_where_no_app_fetches_there_is_no_minter(staging: Declared) -> None:
     assert MINTER not in staging.names("Deployment") + staging.names("ServiceAccount")
 
@@ -128,6 +139,17 @@ def test_pull_request_code_is_nowhere_near_the_key(stack: Declared) -> None:
     fetchers = {row.container for row in rows(stack.objects) if row.reaches == "secret staging-ci/basic-auth"}
     assert "fetch" in fetchers
     assert not fetchers & {"test", "image"}
+
+
+def test_what_the_minter_reaches_is_in_the_table(stack: Declared) -> None:
+    """Its key, its token and, since a change answers with what is there, the Secret that it fills."""
+    always = [row for row in rows(stack.objects) if row.cause == "always staging-ci/minter" and row.container == "mint"]
+    assert {row.reaches for row in always} == {
+        "secret staging-ci/forge-app",
+        "secret staging-ci/basic-auth",
+        "service account staging-ci/minter",
+        "patch secrets basic-auth in staging-ci",
+    }
 
 
 @pytest.mark.parametrize(

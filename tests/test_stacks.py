@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.conventions import CONTAINER, FIELD_MANAGER, NONROOT, restricted
+from components.conventions import CONTAINER, FIELD_MANAGER, MINTER, NONROOT, restricted
 from components.tasks import python
 from components.tasks.step import SCRIPTS, preceded, script
 from offline.render import to_yaml
@@ -20,6 +20,7 @@ from tests.support import (
     Declared,
     Object,
     asking,
+    fetched_by_app,
     record_config,
     registries_apart,
     source,
@@ -41,9 +42,12 @@ def steps(stack: Declared) -> Iterator[tuple[str, Object]]:
 
 
 def jobs(stack: Declared) -> Iterator[Object]:
-    """The containers of the jobs that prune."""
+    """The containers of jobs, and of the minter."""
     for job in stack.all("CronJob"):
         yield from job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    for minter in stack.all("Deployment"):
+        if minter["metadata"]["name"] == MINTER:
+            yield from minter["spec"]["template"]["spec"]["containers"]
 
 
 def pod_images(value: Any) -> Iterator[str]:
@@ -142,7 +146,7 @@ def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
 
 
 def test_every_module_of_the_steps_runs_in_some_step(stacks: dict[str, Declared]) -> None:
-    declared = (*stacks.values(), registries_apart(), asking())
+    declared = (*stacks.values(), registries_apart(), asking(), fetched_by_app())
     running = [step for stack in declared for _, step in steps(stack)]
     running += [container for stack in declared for container in jobs(stack)]
     used = {text.split("\n", 1)[0] for step in running for text in step.get("args", [])[1:]}

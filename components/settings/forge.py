@@ -77,8 +77,8 @@ class App(Installation):
     """A GitHub App, installed where the repositories are. Steps get tokens from it, with the rights that they need."""
 
     private_key: SecretSource = Field(
-        description="a private key of the App, as GitHub gives it (PEM, RSA). Without `forge.ssh` and `forge.https` commits "
-        "are fetched by tokens of an hour that the App makes, each to read one repository",
+        description="a private key of the App, as GitHub gives it (PEM, RSA); without `forge.ssh` and `forge.https` commits "
+        "are fetched by the App's tokens, too",
         examples=[{"file": "secrets/forge-app.pem"}],
     )
 

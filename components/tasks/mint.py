@@ -17,7 +17,7 @@ def spec(*, namespace: str, api: forge.Api, repositories: Collection[str]) -> Ma
     about = {name: value for name, value in forge.env(api, forge.CONTENTS).items() if name != "PARAM_REPOSITORY"}
     env = about | {
         "NAMESPACE": namespace,
-        "MINTED_SECRET": BASIC_AUTH.secret,
+        "MINTED_INTO": BASIC_AUTH.secret,
         "MINTED_REPOSITORIES": "\n".join(f"{repository} {token_key(repository)}" for repository in repositories),
         "READY_FILE": READY,
         "API_ACCESS": API_TOKEN_PATH,

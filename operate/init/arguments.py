@@ -18,9 +18,14 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     forge.add_argument("--forge", choices=("github", "gitea"), help="default: github")
     forge.add_argument("--api-url", help="base URL of its REST API; default https://api.github.com")
     forge.add_argument("--ssh-url", help="where it answers git; default ssh://git@<its host>")
-    forge.add_argument("--repository", action="append", metavar="OWNER/NAME", help="may be given several times")
+    forge.add_argument(
+        "--repository",
+        action="append",
+        metavar="OWNER/NAME",
+        help="may be given several times; default: those that the App is installed for",
+    )
     forge.add_argument("--base-branch", metavar="BRANCH", help="default: the repository's default branch")
-    forge.add_argument("--app-id", metavar="ID", help="a GitHub App in place of $STATUS_TOKEN: its client ID or App ID")
+    forge.add_argument("--app-id", metavar="ID", help="a GitHub App in place of both tokens: its client ID or App ID")
     forge.add_argument("--app-installation", metavar="NUMBER", help="where that App is installed; default: what GitHub says")
     forge.add_argument("--app-key", type=Path, metavar="FILE", help="a private key of that App, as GitHub gives it")
     keys = forge.add_mutually_exclusive_group()

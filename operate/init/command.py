@@ -9,15 +9,15 @@ from offline.run import ROOT
 from operate.errors import OperateError
 from operate.init import keys, rotation, values, wanted
 from operate.init import stack_file as names
+from operate.init.app import AppForge
 from operate.init.gitea import Gitea
 from operate.init.github import GitHubForge
-from operate.init.questions import Ask, Question, answers, terminal
+from operate.init.questions import Ask, answers, terminal
 from operate.init.register import Registration, Tell
 from operate.init.registered import Forge, Rule, title
 from operate.init.sources import Sources, pulumi_there
 from operate.init.stack_file import Existing, Wanted
 
-ADMINISTRATOR = Question("$FORGE_TOKEN", "token that administers the repositories; it is not kept")
 # A listener's address that only its cluster knows.
 INSIDE = ".svc.cluster.local"
 
@@ -64,11 +64,16 @@ class Init:
 
     def begin(self) -> None:
         """Make a stack that is not there."""
+        self.look()
         plan, said = wanted.read(self.given, *self.ask)
         in_files = self.given.secrets == "files" or (not self.given.secrets and not pulumi_there())
         if not in_files:
             self.sources.exists()  # says what is wrong with the CLI or its login
-        registration = self.registration(connect(plan.kind, plan.api_url, said[ADMINISTRATOR.by]))
+        if plan.app and wanted.by_itself(self.given):
+            forge: Forge = connect_app(plan.api_url, plan.app, values.app_key(self.given.app_key))
+        else:
+            forge = connect(plan.kind, plan.api_url, said[wanted.ADMINISTRATOR.by])
+        registration = self.registration(forge)
         repositories = registration.may(list(plan.repositories), rules=self.given.branch_rules)
         plan = replace(plan, repositories=wanted.with_branches(plan, list(repositories.values())))
         plan = self.installed(plan, registration.forge)
@@ -82,6 +87,15 @@ class Init:
         self.tell(f"{file.name}: written")
         self.fill(existing, made)
         self.register(existing, registration, app)
+
+    def look(self) -> None:
+        """Take the repositories that the App is installed for, where none is named."""
+        wanted.contradictions(self.given)
+        if not self.given.repository and self.given.app_id and wanted.by_itself(self.given):
+            api_url = (self.given.api_url or wanted.GITHUB).rstrip("/")
+            forge = connect_app(api_url, self.given.app_id, values.app_key(self.given.app_key))
+            if isinstance(forge, AppForge):
+                self.given.repository = forge.installed_for()
 
     def installed(self, plan: Wanted, forge: Forge) -> Wanted:
         """Return it with the installations of its App, as GitHub tells them."""
@@ -101,8 +115,7 @@ class Init:
             self.sources.check(encrypted=existing.encrypted)
             rotation.at_home(self.given.rotate, existing, self.sources, self.tell, self.left)
             return
-        token = answers([ADMINISTRATOR], *self.ask)[ADMINISTRATOR.by]
-        registration = self.registration(connect(existing.kind, existing.api_url, token))
+        registration = self.registration(self.forge(existing))
         if self.given.remove:
             self.remove(existing, registration)
             return
@@ -120,6 +133,16 @@ class Init:
         app = self.app(existing, registration.forge, made.get(names.APP_KEY))
         self.fill(existing, made)
         self.register(existing, registration, app)
+
+    def forge(self, existing: Existing) -> Forge:
+        """Return the forge of a stack that is there, as its App, or as an administrator."""
+        app = existing.forge.get("app") or {}
+        if app and wanted.by_itself(self.given, app=True):
+            key = values.app_key(self.given.app_key) if self.given.app_key else self.sources.read(app["privateKey"])
+            if key:
+                return connect_app(existing.api_url, str(app["id"]), key)
+        token = answers([wanted.ADMINISTRATOR], *self.ask)[wanted.ADMINISTRATOR.by]
+        return connect(existing.kind, existing.api_url, token)
 
     def renewable(self, existing: Existing, gone: list[str]) -> None:
         """Raise OperateError where a new mark, in the place of what is not there, would be another one than what counts."""
@@ -144,6 +167,8 @@ class Init:
                 refused.append(str(error))
         if refused:
             raise OperateError("\n".join(refused))
+        if isinstance(registration.forge, AppForge):
+            self.left.append("if $FORGE_TOKEN registered anything for the stack: the same with it")
         self.left.append(f"`pulumi destroy --stack {existing.stack}`, if it is to end; its file and secrets are left")
 
     def registration(self, forge: Forge) -> Registration:
@@ -243,6 +268,11 @@ def rule(existing: Existing, repository: str, app: int) -> Rule:
 def connect(kind: str, api_url: str, token: str) -> Forge:
     """Return a forge, as whoever a token belongs to."""
     return GitHubForge(api_url, token) if kind == "github" else Gitea(api_url, token)
+
+
+def connect_app(api_url: str, app_id: str, private_key: str) -> Forge:
+    """Return GitHub, as an App."""
+    return AppForge(api_url, app_id, private_key)
 
 
 def run(given: argparse.Namespace, say: Tell) -> None:

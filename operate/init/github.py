@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from githubkit import AppAuthStrategy, GitHub
 from githubkit.exception import GitHubException, RequestFailed
 from pydantic import ValidationError
@@ -45,7 +47,7 @@ class GitHubForge:
 
     def repository(self, name: str) -> Repository:
         """Return a repository."""
-        found = self._call(self._rest.repos.get, *_parts(name))
+        found = self._call(self._rest.repos.get, *parts(name))
         permissions = found.permissions
         return Repository(found.full_name, found.default_branch, bool(permissions and permissions.admin))
 
@@ -56,11 +58,11 @@ class GitHubForge:
 
     def add_key(self, repository: str, title: str, key: str) -> None:
         """Register a deploy key that only reads."""
-        self._call(self._rest.repos.create_deploy_key, *_parts(repository), title=title, key=key, read_only=True)
+        self._call(self._rest.repos.create_deploy_key, *parts(repository), title=title, key=key, read_only=True)
 
     def delete_key(self, repository: str, key: Key) -> None:
         """Take a deploy key away."""
-        self._call(self._rest.repos.delete_deploy_key, *_parts(repository), key.id)
+        self._call(self._rest.repos.delete_deploy_key, *parts(repository), key.id)
 
     def webhooks(self, repository: str) -> Sequence[Webhook]:
         """Return its webhooks."""
@@ -81,13 +83,13 @@ class GitHubForge:
         config = {"url": wanted.url, "content_type": wanted.content_type, "secret": secret, "insecure_ssl": "0"}
         body = {"config": config, "events": sorted(wanted.events), "active": True}
         if instead_of:
-            self._call(self._rest.repos.update_webhook, *_parts(repository), instead_of.id, **body)
+            self._call(self._rest.repos.update_webhook, *parts(repository), instead_of.id, **body)
         else:
-            self._call(self._rest.repos.create_webhook, *_parts(repository), name="web", **body)
+            self._call(self._rest.repos.create_webhook, *parts(repository), name="web", **body)
 
     def delete_webhook(self, repository: str, webhook: Webhook) -> None:
         """Take a webhook away."""
-        self._call(self._rest.repos.delete_webhook, *_parts(repository), webhook.id)
+        self._call(self._rest.repos.delete_webhook, *parts(repository), webhook.id)
 
     def events(self, *, builds: bool, comments: bool) -> frozenset[str]:
         """Return what a listener has to hear."""
@@ -96,7 +98,7 @@ class GitHubForge:
     def rules(self, repository: str) -> Sequence[Rule]:
         """Return its own rulesets of a branch that want checks of one App, in full."""
         listed = self._all(self._rest.repos.get_repo_rulesets, repository, includes_parents=False)
-        full = [self._call(self._rest.repos.get_repo_ruleset, *_parts(repository), each.id) for each in listed]
+        full = [self._call(self._rest.repos.get_repo_ruleset, *parts(repository), each.id) for each in listed]
         return [_rule(each.model_dump(exclude_unset=True)) for each in full]
 
     def put_rule(self, repository: str, wanted: Rule, instead_of: Rule | None) -> None:
@@ -116,13 +118,13 @@ class GitHubForge:
             "rules": [{"type": "required_status_checks", "parameters": parameters}],
         }
         if instead_of:
-            self._call(self._rest.repos.update_repo_ruleset, *_parts(repository), instead_of.id, **body)
+            self._call(self._rest.repos.update_repo_ruleset, *parts(repository), instead_of.id, **body)
         else:
-            self._call(self._rest.repos.create_repo_ruleset, *_parts(repository), **body)
+            self._call(self._rest.repos.create_repo_ruleset, *parts(repository), **body)
 
     def delete_rule(self, repository: str, rule: Rule) -> None:
         """Take a ruleset away."""
-        self._call(self._rest.repos.delete_repo_ruleset, *_parts(repository), rule.id)
+        self._call(self._rest.repos.delete_repo_ruleset, *parts(repository), rule.id)
 
     def host_keys(self) -> Sequence[str]:
         """Return the SSH host keys that GitHub tells; nothing where that is not by TLS."""
@@ -136,7 +138,7 @@ class GitHubForge:
         found = {}
         for repository in repositories:
             try:
-                found[repository] = int(self._call(client.rest.apps.get_repo_installation, *_parts(repository)).id)
+                found[repository] = int(self._call(client.rest.apps.get_repo_installation, *parts(repository)).id)
             except OperateError as error:
                 raise OperateError(f"the App {app_id} is not installed for {repository}: {error}") from None
         return found
@@ -144,17 +146,20 @@ class GitHubForge:
     def _as_app(self, app_id: str, private_key: str) -> tuple[Any, int]:
         """Return a client that is an App, and the App's number."""
         try:
-            client = self._client(AppAuthStrategy(app_id, private_key))
-            return client, int(self._call(client.rest.apps.get_authenticated).id)
-        except (ValueError, TypeError) as error:
-            raise OperateError(f"the App's private key cannot be used: {type(error).__name__}") from None
+            load_pem_private_key(private_key.strip().encode(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise OperateError(
+                "the App's private key (--app-key) is none that GitHub gives: PEM, RSA, no passphrase"
+            ) from None
+        client = self._client(AppAuthStrategy(app_id, private_key))
+        return client, int(self._call(client.rest.apps.get_authenticated).id)
 
     def app(self, app_id: str, private_key: str, installations: Mapping[str, int], *, fetches: bool) -> int:
         """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""
         client, number = self._as_app(app_id, private_key)
         rest, rights = client.rest, RIGHTS | (FETCHING if fetches else {})
         for repository, installation in installations.items():
-            found = self._call(rest.apps.get_repo_installation, *_parts(repository))
+            found = self._call(rest.apps.get_repo_installation, *parts(repository))
             if found.id != installation:
                 raise OperateError(f"the App {app_id} is installed for {repository} as {found.id}, not as {installation}")
             granted = found.permissions.model_dump(exclude_unset=True)
@@ -167,7 +172,7 @@ class GitHubForge:
     def _all(self, call: Callable[..., Any], repository: str, **more: Any) -> list[Any]:
         found: list[Any] = []
         page = 1
-        while items := self._call(call, *_parts(repository), per_page=100, page=page, **more):
+        while items := self._call(call, *parts(repository), per_page=100, page=page, **more):
             found += items
             if len(items) < 100:
                 break
@@ -193,7 +198,8 @@ class GitHubForge:
             raise OperateError(f"{self._api_url} has no answer: {error.__cause__ or type(error).__name__}") from None
 
 
-def _parts(repository: str) -> tuple[str, str]:
+def parts(repository: str) -> tuple[str, str]:
+    """Return owner and name."""
     owner, _, name = repository.partition("/")
     return owner, name
 

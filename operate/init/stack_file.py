@@ -12,6 +12,7 @@ import yaml
 from components.conventions import PROJECT
 from offline.render import refusal, refusal_of
 from operate.errors import OperateError
+from operate.init.dumper import Dumper
 from operate.init.sources import Source
 
 Named = Callable[[str], Source]
@@ -128,7 +129,7 @@ class Wanted:
         for key, value in self.settings(named).items():
             comment = COMMENTS["forge by app" if key == "forge" and self.app else key]
             lines.append(f"  # {comment.format(stack=self.stack)}")
-            written = yaml.dump({f"{PROJECT}:{key}": value}, Dumper=_Dumper, sort_keys=False, width=120)
+            written = yaml.dump({f"{PROJECT}:{key}": value}, Dumper=Dumper, sort_keys=False, width=120)
             lines += [f"  {line}" for line in written.splitlines()]
         return "\n".join(lines) + "\n"
 
@@ -160,20 +161,6 @@ def _name(repository: str) -> str:
 
 def _config(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-class _Dumper(yaml.SafeDumper):
-    """A source or a login stands on one line, and lists are indented, as in the shipped files."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
-        flat = set(mapping) in ({"username", "password"}, {"config"}, {"file"})
-        return super().represent_mapping(tag, mapping, flow_style=flat)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from components.settings import contents
 from operate.errors import OperateError
 from operate.init import host_keys, keys
 from operate.init import stack_file as names
@@ -60,10 +59,7 @@ def app_key(file: Path | None) -> str:
     """Return an App's private key. Raises OperateError, without anything of it."""
     if file is None:
         raise OperateError("missing: --app-key (a private key of the GitHub App)")
-    text = _file("--app-key", file)
-    if problem := contents.app_key(text):
-        raise OperateError(f"--app-key {file}: {problem}")
-    return text
+    return _file("--app-key", file)
 
 
 def _file(flag: str, path: Path) -> str:

@@ -1,6 +1,7 @@
 """From the command line and answers to what a new stack file says. Everything is read and checked; nothing is written."""
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,14 @@ GITHUB = "https://api.github.com"
 # Where the documents have `python -m images` print to.
 IMAGES = Path("images.txt")
 _IMAGE = r"\S+/{}@sha256:[0-9a-f]{{64}}"
+
+
+ADMINISTRATOR = Question("$FORGE_TOKEN", "token that administers the repositories; it is not kept")
+
+
+def by_itself(given: argparse.Namespace, *, app: bool = False) -> bool:
+    """Return whether an App registers by itself: where there is one, and no administrator's token that could do more."""
+    return bool(given.app_id or app) and not given.branch_rules and not os.environ.get(ADMINISTRATOR.by[1:])
 
 
 def flag(name: str) -> str:
@@ -115,7 +124,7 @@ def read(given: argparse.Namespace, ask: Ask | None, ask_secretly: Ask) -> tuple
     """
     contradictions(given)
     kubeconfig = Path(given.kubeconfig or "~/.kube/config")
-    secrets = [Question("$FORGE_TOKEN", "token that administers the repositories; it is not kept")]
+    secrets = [] if by_itself(given) else [ADMINISTRATOR]
     if not given.app_id:
         secrets.append(Question("$STATUS_TOKEN", "token that sets commit statuses; the stack keeps it"))
     secrets += [

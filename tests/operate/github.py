@@ -35,6 +35,14 @@ class GitHub:
     )
     installed: dict[str, int] = field(default_factory=dict)
     """Where the App is installed for repositories of other owners; 0: nowhere."""
+    selection: str = "selected"
+    """Whether the App is installed for repositories that somebody chose, or for `all`."""
+    hears: tuple[str, ...] = ("pull_request", "push")
+    """The events that the App is told."""
+    hook: dict[str, Any] | None = field(default_factory=lambda: {"url": "https://example.com/"})
+    """The App's own webhook, as it was entered; None while it is not active."""
+    tokens: list[dict[str, Any]] = field(default_factory=list)
+    """What tokens of the App's installation were asked for."""
     writes: list[str] = field(default_factory=list)
     fails: Callable[[str, str], bool] = lambda method, path: False
     _numbers: int = 0
@@ -63,7 +71,20 @@ class GitHub:
         if path == "/meta":
             return reply(models.ApiOverview, {"ssh_keys": [HOST_KEY]})
         if path == "/app":
-            return reply(models.Integration, {"id": 99})
+            return reply(models.Integration, {"id": 99, "events": list(self.hears)})
+        if path == "/app/hook/config":
+            return self._own_hook(method, json.loads(request.content) if request.content else {})
+        if path == "/app/installations":
+            return httpx.Response(
+                200, json=[{**sample(models.Installation), "id": 4711, "repository_selection": self.selection}]
+            )
+        if path == "/installation/repositories":
+            seen = [{**sample(models.Repository), "full_name": name} for name in self.repositories]
+            return httpx.Response(200, json={"total_count": len(seen), "repositories": seen})
+        if path.endswith("/access_tokens"):
+            self.writes.pop()  # which changes nothing
+            self.tokens.append(json.loads(request.content))
+            return httpx.Response(201, json={**sample(models.InstallationToken), "token": "ghs_of-an-hour"})
         if at := re.fullmatch("/repos/([^/]+)/[^/]+/installation", path):
             number = self.installed.get(at[1], 4711)
             told = {"id": number, "permissions": self.granted, "suspended_at": None}
@@ -78,6 +99,15 @@ class GitHub:
             return refusal(404, "Not Found")
         body = json.loads(request.content) if request.content else {}
         return self._resource(method, name, kind, int(number) if number else None, body)
+
+    def _own_hook(self, method: str, body: dict[str, Any]) -> httpx.Response:
+        if self.hook is None:
+            return refusal(404, "Not Found")
+        if strange := unknown(models.AppHookConfigPatchBody, body):
+            return refusal(422, f"{strange} is not a permitted key")
+        self.hook |= body
+        shown = self.hook | ({"secret": "********"} if "secret" in self.hook else {})
+        return reply(models.WebhookConfig, shown)
 
     def _repository(self, name: str) -> dict[str, Any]:
         rights = {"admin": self.administers, "pull": True, "push": True}

@@ -11,6 +11,7 @@ import yaml
 
 from operate import __main__ as operate
 from operate.init import command
+from operate.init.app import AppForge
 from operate.init.github import GitHubForge
 from tests.operate import pulumi_stub
 from tests.operate.github import GitHub
@@ -104,6 +105,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setattr(command, "ROOT", tmp_path)
     monkeypatch.setattr(
         command, "connect", lambda kind, api_url, token: GitHubForge(api_url, token, made.github.transport())
+    )
+    monkeypatch.setattr(
+        command, "connect_app", lambda api_url, app_id, key: AppForge(api_url, app_id, key, made.github.transport())
     )
     monkeypatch.setitem(FLAGS, "--kubeconfig", str(tmp_path / "kubeconfig"))
     return made

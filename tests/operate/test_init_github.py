@@ -94,9 +94,101 @@ def test_an_app_that_may_too_little_makes_nothing(
 def test_a_key_that_is_none_is_one_error(here: Place) -> None:
     (here.root / "app.pem").write_text("-----BEGIN NOTHING-----\n")
     code, said = here.init(**app(here))
-    assert (code, "--app-key" in said, "no RSA private key" in said) == (1, True, True), said
+    assert (code, "private key (--app-key) is none that GitHub gives" in said) == (1, True), said
     assert "BEGIN NOTHING" not in said
     assert here.github.writes == []
+
+
+# --- an App and no administrator's token ---
+
+
+@pytest.fixture
+def alone(here: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Nobody has more than the App, and the registries' passwords."""
+    monkeypatch.delenv("FORGE_TOKEN")
+    monkeypatch.delenv("STATUS_TOKEN")
+    return here
+
+
+def test_an_app_registers_its_own_webhook_and_asks_for_no_token(alone: Place) -> None:
+    code, said = alone.init(**app(alone))
+    assert code == 0, said
+    assert alone.github.writes == []
+    assert alone.github.tokens == [{"repositories": ["shop"], "permissions": {"metadata": "read"}}]
+    assert alone.config["tekton-delivery:applications"][0]["baseBranch"] == "trunk"
+    alone.after_up()
+    code, said = alone.init(flags=False)
+    assert (code, "acme/shop: webhook registered" in said) == (0, True), said
+    assert alone.github.writes == ["PATCH /app/hook/config"]
+    assert alone.github.hook
+    assert alone.github.hook.items() >= {"content_type": "json", "insecure_ssl": "0", "secret": "w" * 40}.items()
+    assert alone.github.hook["url"].startswith("https://hooks.example.com/?tekton-delivery=staging.")
+    code, said = alone.init(flags=False)
+    assert (code, "acme/shop: webhook unchanged" in said) == (0, True), said
+    assert len(alone.github.writes) == 1
+    assert alone.there("hooks") == alone.there("keys") == []
+
+
+@pytest.mark.parametrize(("selection", "asked"), [("selected", False), ("all", True)])
+def test_the_repositories_are_those_that_the_app_was_installed_for(alone: Place, selection: str, asked: bool) -> None:
+    alone.github.selection = selection
+    code, said = alone.init(**app(alone), repository="")
+    assert (code, "missing: --repository" in said) == (int(asked), asked), said
+    if not asked:
+        assert [each["repository"] for each in alone.config["tekton-delivery:applications"]] == ["acme/shop"]
+
+
+def test_one_webhook_of_an_app_is_for_all_repositories(alone: Place) -> None:
+    alone.github.add("acme/api")
+    assert alone.init("--repository", "acme/api", **app(alone))[0] == 0
+    alone.after_up()
+    code, said = alone.init(flags=False)
+    assert (code, "acme/api: webhook unchanged" in said) == (0, True), said
+    assert alone.github.writes == ["PATCH /app/hook/config"]
+
+
+def test_a_webhook_of_the_app_that_is_not_the_stacks_stays(alone: Place) -> None:
+    assert alone.init(**app(alone))[0] == 0
+    alone.after_up()
+    for url, whose in (
+        ("https://others.example.net/?tekton-delivery=production.0123", "another stack's, https://others.example.net"),
+        ("https://chat.example.net/github", "somebody's, https://chat.example.net/github"),
+    ):
+        alone.github.hook = {"url": url}
+        code, said = alone.init(flags=False)
+        assert (code, whose in said) == (1, True), said
+        assert alone.github.hook == {"url": url}
+
+
+def test_a_webhook_that_is_off_and_events_that_are_not_heard_are_told(alone: Place) -> None:
+    alone.github.hook = None
+    code, said = alone.init(**app(alone))
+    assert (code, "tick Active, with https://example.com/ for now" in said) == (1, True), said
+    assert not alone.file.exists()
+    alone.github.hook = {"url": "https://example.com/"}
+    assert alone.init(**app(alone))[0] == 0
+    alone.after_up()
+    alone.github.hears = ("pull_request",)
+    code, said = alone.init(flags=False)
+    assert (code, "the App Iv23li does not hear of push" in said) == (1, True), said
+
+
+def test_removing_has_the_apps_webhook_lead_nowhere(alone: Place) -> None:
+    assert alone.init(**app(alone))[0] == 0
+    alone.after_up()
+    assert alone.init(flags=False)[0] == 0
+    code, said = alone.init("--remove", flags=False)
+    assert (code, "acme/shop: webhook taken away" in said, "if $FORGE_TOKEN registered" in said) == (0, True, True), said
+    assert alone.github.hook
+    assert alone.github.hook["url"] == "https://example.com/"
+
+
+def test_a_rule_takes_an_administrator(alone: Place) -> None:
+    code, said = alone.init("--branch-rules", **app(alone))
+    assert (code, "missing: $FORGE_TOKEN" in said) == (1, True), said
+
+
+# --- an App with an administrator ---
 
 
 def test_an_app_is_found_where_it_is_installed(here: Place) -> None:

@@ -74,16 +74,12 @@ def ticking(clock: Clock, ready: Path) -> Iterator[None]:
         yield
 
 
-def mint(sandbox: Sandbox, forge: Forge, api: Api, clock: Clock | None = None, there: Any = None) -> Result:
-    """Run it for so many minutes; `there` are keys that its Secret has beside."""
-    clock = clock or Clock()
-    api.says("/secrets/", {"data": {"acme.shop": "", "globex.till": "", **(there or {})}}, method="PATCH")
-    if clock.refuses:
-        api.refuses("/secrets/")
+def given(sandbox: Sandbox, forge: Forge, api: Api) -> dict[str, str]:
+    """What its container says."""
     sandbox.stub("openssl", "printf signature")
-    given = {
+    return {
         "NAMESPACE": "staging-ci",
-        "MINTED_SECRET": "basic-auth",
+        "MINTED_INTO": "basic-auth",
         "MINTED_REPOSITORIES": "acme/shop acme.shop\nGlobex/Till globex.till",
         "API_URL": forge.api,
         "APP_ID": "Iv23liAbCdEf",
@@ -94,8 +90,16 @@ def mint(sandbox: Sandbox, forge: Forge, api: Api, clock: Clock | None = None, t
         "READY_FILE": str(sandbox.root / "ready"),
         **api.env,
     }
+
+
+def mint(sandbox: Sandbox, forge: Forge, api: Api, clock: Clock | None = None, there: Any = None) -> Result:
+    """Run it for so many minutes; `there` are keys that its Secret has beside."""
+    clock = clock or Clock()
+    api.says("/secrets/", {"data": {"acme.shop": "", "globex.till": "", **(there or {})}}, method="PATCH")
+    if clock.refuses:
+        api.refuses("/secrets/")
     with ticking(clock, sandbox.root / "ready"):
-        return sandbox.step("mint", **given)
+        return sandbox.step("mint", **given(sandbox, forge, api))
 
 
 def written(api: Api) -> list[dict[str, Any]]:
@@ -218,3 +222,10 @@ def test_tokens_that_have_ended_end_it(sandbox: Sandbox, app: Forge, lists: Api)
     result = mint(sandbox, app, lists, Clock(100))
     assert result.code == 1
     assert not (sandbox.root / "ready").exists()
+
+
+def test_it_runs_as_its_container_starts_it_until_it_is_told_to_end(sandbox: Sandbox, app: Forge, lists: Api) -> None:
+    lists.says("/secrets/", {"data": {}}, method="PATCH")
+    result = sandbox.cancelled("mint", sandbox.root / "ready", **given(sandbox, app, lists))
+    assert (result.code, result.err) == (CODE, "")
+    assert result.out.startswith("minted: acme.shop until ")
