@@ -5,7 +5,6 @@ GitHub's where both name an event alike: opened, and closed. `/ok-to-test` is se
 """
 
 import json
-import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,25 +20,17 @@ from local.cluster.network import Namespace
 from local.demo import DEPLOYMENT
 from local.follow import follow
 from local.forge.client import PullRequest
-from local.forge.replay import send
 from local.forge.setup import REPOSITORY
 from local.kubernetes_api import wait_until
 from steps.mint import EXPIRES
 from tests.e2e.attacks.minted import by_api, by_git, by_minters_token
+from tests.e2e.github_app import key_pair, ok_to_test, retold, said
 from tests.e2e.github_front import APP, INSTALLATION, Front, cut_off, front
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
 
 LISTENER = "el-both-github-el"
 KEY = REPOSITORY.replace("/", ".")
-
-
-def key_pair(path: Path) -> Path:
-    """An App's private key as GitHub gives it; its public half."""
-    subprocess.run(["openssl", "genrsa", "-traditional", "-out", path, "2048"], check=True, capture_output=True)
-    public = path.with_suffix(".pub")
-    subprocess.run(["openssl", "rsa", "-in", path, "-pubout", "-out", public], check=True, capture_output=True)
-    return public
 
 
 @pytest.fixture(scope="module")
@@ -213,12 +204,6 @@ def other(world: World, github: Front, delivered: Delivered) -> Iterator[PullReq
     world.machine.forge.developer.close(REPOSITORY, pull_request.number)
 
 
-def said(world: World, pull_request: PullRequest) -> dict[str, tuple[str, str]]:
-    """The statuses of a pull request's head by context: state and description."""
-    found = world.machine.forge.developer.statuses(REPOSITORY, pull_request.head_sha)
-    return {context.removeprefix("tekton-delivery/"): (each.state, each.description) for context, each in found.items()}
-
-
 def test_after_a_merge_other_pull_requests_are_read_as_well(
     world: World, github: Front, delivered: Delivered, other: PullRequest
 ) -> None:
@@ -240,36 +225,9 @@ def test_after_a_merge_other_pull_requests_are_read_as_well(
     assert github.mistakes == []
 
 
-def comment(world: World, number: int, sha: str) -> int:
-    """A word about a commit, as GitHub sends it. Its number."""
-    developer = world.machine.forge.developer
-    path = f"/repos/{REPOSITORY}/issues/{number}/comments"
-    written = developer.call("POST", path, f"comment on {number}", json={"body": f"/ok-to-test {sha}"})
-    user = {"login": developer.user, "id": written["user"]["id"]}
-    body = {
-        "action": "created",
-        "repository": {"full_name": REPOSITORY},
-        "issue": {"number": number, "state": "open", "pull_request": {}},
-        "comment": {
-            "id": written["id"],
-            "user": user,
-            "body": f"/ok-to-test {sha}",
-            "created_at": "2026-01-02T03:04:05Z",
-            "author_association": "MEMBER",
-        },
-        "sender": user,
-    }
-    url = f"http://{world.kubernetes.service_address('qa-ci', LISTENER)}:8080"
-    secret = world.kubernetes.webhook_secret("qa-ci")
-    # From inside the cluster, where the Service has an address.
-    inside = Namespace(world.machine.cluster.layout.id)
-    inside.call(lambda: send(json.dumps(body).encode(), url=url, secret=secret, event="issue_comment"))
-    return int(written["id"])
-
-
 def test_who_may_write_is_looked_up_by_a_token_that_only_reads(world: World, github: Front, other: PullRequest) -> None:
     before = len(github.calls)
-    number = comment(world, other.number, other.head_sha)
+    number = ok_to_test(world, LISTENER, other.number, other.head_sha)
     run, succeeded, told = world.run("qa", other, known=1)
     assert succeeded, told
     assert "no: refused: the pull request is no fork's" in world.logs(run, "permit", "permit")
@@ -305,18 +263,6 @@ def test_a_key_that_is_not_the_apps_is_refused_and_the_run_says_so(world: World,
         assert why in world.logs(unheard.run, task, step)
     assert github.refused == [401, 401]
     assert said(world, unheard.pull_request) == {}
-
-
-def retold(world: World) -> None:
-    """Have the CronJob's job done now."""
-    batch: Any = client.BatchV1Api(world.kubernetes.api)
-    spec = batch.read_namespaced_cron_job("teller", "qa-ci").spec.job_template.spec
-    name = f"teller-{uuid.uuid4().hex[:8]}"
-    batch.create_namespaced_job("qa-ci", {"metadata": {"name": name}, "spec": spec})
-    try:
-        wait_until(lambda: batch.read_namespaced_job(name, "qa-ci").status.succeeded, 60, "the teller did not succeed")
-    finally:
-        batch.delete_namespaced_job(name, "qa-ci", propagation_policy="Background")
 
 
 def test_what_the_forge_did_not_hear_it_hears_later_and_once(
