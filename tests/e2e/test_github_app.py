@@ -17,7 +17,7 @@ from kubernetes import client
 
 from components.conventions import MINTER
 from local.cluster.network import Namespace
-from local.demo import DEPLOYMENT
+from local.demo import APPLICATION
 from local.follow import follow
 from local.forge.client import PullRequest
 from local.forge.setup import REPOSITORY
@@ -196,9 +196,16 @@ def other(world: World, github: Front, delivered: Delivered) -> Iterator[PullReq
         pull_request = world.open({"message.txt": f"{message}\n"}, "Another change")
         _, succeeded, told = world.run("qa", pull_request)
     assert succeeded, told
-    page = f"http://{world.kubernetes.service_address('qa', DEPLOYMENT)}"
+    page = f"http://{world.kubernetes.service_address('qa', APPLICATION)}"
     inside = Namespace(world.machine.cluster.layout.id)
-    assert message in inside.call(lambda: httpx.get(page, timeout=5, trust_env=False).text)
+
+    def serves() -> bool:
+        try:
+            return message in inside.call(lambda: httpx.get(page, timeout=5, trust_env=False).text)
+        except httpx.HTTPError:
+            return False
+
+    wait_until(serves, 20, f"{page} does not show {message!r}")
     assert said(world, pull_request) == {}
     yield pull_request
     world.machine.forge.developer.close(REPOSITORY, pull_request.number)
