@@ -148,7 +148,7 @@ def test_the_minters_token_opens_one_secret(world: World, github: Front) -> None
 
 
 def test_a_pod_with_pull_request_code_cannot_mount_the_key(world: World, github: Front, delivered: Delivered) -> None:
-    """Nor the token beside a test: both by admission, whoever asks."""
+    """Whoever makes it: by admission, beside the Secret that it may mount."""
     run = delivered.run["metadata"]["name"]
     found: Any = world.kubernetes.core.list_namespaced_pod(
         "qa-ci", label_selector=f"tekton.dev/pipelineRun={run},tekton.dev/pipelineTask=build"
@@ -160,7 +160,7 @@ def test_a_pod_with_pull_request_code_cannot_mount_the_key(world: World, github:
     (workspace,) = [each for each in pod["spec"]["volumes"] if "basic-auth" in json.dumps(each)]
 
     def created(secret: str) -> None:
-        workspace["projected"]["sources"][0]["secret"]["name"] = secret
+        workspace["secret"]["secretName"] = secret
         world.kubernetes.core.create_namespaced_pod("qa-ci", pod, dry_run="All")
 
     created("basic-auth")

@@ -13,6 +13,7 @@ from local.cluster.network import Namespace
 from local.forge.client import PullRequest
 from local.forge.setup import REPOSITORY
 from tests.e2e.github_front import INSTALLATION, Front
+from tests.e2e.test_pods import plain_pod
 from tests.e2e.world import World
 
 
@@ -61,7 +62,7 @@ def by_minters_token(api: client.ApiClient, namespace: str, *, other: str) -> li
         "reads its Secret by itself": lambda: core.read_namespaced_secret("basic-auth", namespace),
         "deletes its Secret": lambda: core.delete_namespaced_secret("basic-auth", namespace),
         "patches another environment's": lambda: core.patch_namespaced_secret("basic-auth", other, note),
-        "makes a pod": lambda: core.create_namespaced_pod(namespace, {"metadata": {"name": "x"}, "spec": {}}),
+        "makes a pod": lambda: core.create_namespaced_pod(namespace, plain_pod()),
     }
     for name in ("forge-app", "registry-push", "mark-signing"):
         tries[f"reads {name}"] = lambda name=name: core.read_namespaced_secret(name, namespace)
