@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from images.build import Image
+from images.build import TAG, Image
 from local.errors import UserError
 from local.progress import Progress
 
 PUBLISHED = ("base", "tools", "builder")
 """The others are only used by the embedded cluster, which imports them."""
-TAG = "1"
-"""For people and for a Dockerfile's FROM; everything else uses digests."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ _NAME = "io.containerd.image.name"
 
 
 def reference(archive: Path) -> str:
-    """The reference, with digest, that an OCI archive gives its image."""
+    """The reference by digest of the image in an OCI archive, which has its name there with a tag."""
     try:
         with tarfile.open(archive) as tar:
             index = tar.extractfile("index.json")
             assert index is not None
-            return str(json.load(index)["manifests"][0]["annotations"][_NAME])
+            image = json.load(index)["manifests"][0]
+            return f"{image['annotations'][_NAME].rpartition(':')[0]}@{image['digest']}"
     except (OSError, KeyError, IndexError, tarfile.TarError, json.JSONDecodeError) as error:
         raise UserError(f"{archive} is no OCI archive of one image with the annotation {_NAME}: {error!r}") from error
 
@@ -30,4 +31,10 @@ def load(machine: Machine, archives: Iterable[Path]) -> None:
     absent = {name: archive for archive in archives if (name := reference(archive)) not in present}
     # Several at once, and by ctr itself: three times as quick as one by one through containerd's transfer service.
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda archive: ctr(machine, "images", "import", "--local", str(archive)), absent.values()))
+        list(pool.map(lambda image: _import(machine, *image), absent.items()))
+
+
+def _import(machine: Machine, name: str, archive: Path) -> None:
+    """Import an image under its reference by digest as well, which is the name that pods use."""
+    base = name.partition("@")[0]
+    ctr(machine, "images", "import", "--local", "--digests", f"--base-name={base}", str(archive))

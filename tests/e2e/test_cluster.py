@@ -18,7 +18,6 @@ import pytest
 from kubernetes import client
 
 from images import build
-from images.recipes import RECIPES
 from local import machine, tools
 from local.cluster import Cluster
 from local.cluster.archives import reference
@@ -79,8 +78,7 @@ def scratch() -> Iterator[Scratch]:
     cluster = Cluster(NAME)
     # What an interrupted test left.
     cluster.down(progress)
-    needed = sorted({tool for name in IMAGES for tool in RECIPES[name].tools})
-    images = build.ensure(tools.ensure(needed, progress), progress, IMAGES)
+    images = build.ensure(tools.ensure(build.tools_of(IMAGES), progress), progress, IMAGES)
     made = Scratch(cluster, {name: image.archive for name, image in images.items()}, traces(cluster.layout))
     try:
         made.up()

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from images import oci
 from images.build import Image
 from images.publish import PUBLISHED, Registry, publish
 from local.errors import UserError
 from local.progress import Progress
+from tests.images.archives import write
 
 QUIET = Progress(write=lambda text: None, tty=False)
 REGISTRY = Registry("registry.example:5000/platform", "pusher", "s3cret", insecure=True)
@@ -38,11 +38,8 @@ def crane(tmp_path: Path) -> Path:
 def images(tmp_path: Path) -> dict[str, Image]:
     made = {}
     for name in PUBLISHED:
-        layer = oci.Layer()
-        layer.file("name", name.encode())
         archive = tmp_path / f"{name}.tar"
-        digest = oci.write(archive, f"registry.internal:5000/platform/{name}", [layer], oci.Config("65532:65532"))
-        made[name] = Image(name, digest, archive)
+        made[name] = Image(name, write(archive, name), archive)
     return made
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from images.recipes import BASE_FILES, BUILDER_FILES, HERE, PAUSE_SOURCE, RUN_DELIVERED_SOURCE, TOOLS, USER
 
-SCRIPTS = [TOOLS / "rootfs.sh", BUILDER_FILES / "usr/bin/buildkit-runc"]
+SCRIPTS = [BUILDER_FILES / "usr/bin/buildkit-runc", HERE / "bases/docker-entrypoint.sh"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

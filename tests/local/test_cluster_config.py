@@ -191,13 +191,14 @@ def test_a_registry_is_told_its_users_rights_and_no_password() -> None:
 
 def test_an_archive_says_what_its_image_is_called(tmp_path: Path) -> None:
     archive = tmp_path / "pause.tar"
-    index = {"manifests": [{"annotations": {"io.containerd.image.name": "example/pause@sha256:1"}}]}
+    image = {"digest": "sha256:1", "annotations": {"io.containerd.image.name": "example:5000/pause:7"}}
+    index = {"manifests": [image]}
     content = json.dumps(index).encode()
     with tarfile.open(archive, "w") as tar:
         info = tarfile.TarInfo("index.json")
         info.size = len(content)
         tar.addfile(info, io.BytesIO(content))
-    assert archives.reference(archive) == "example/pause@sha256:1"
+    assert archives.reference(archive) == "example:5000/pause@sha256:1"
     archive.write_bytes(b"no archive at all")
     with pytest.raises(UserError, match=r"pause\.tar is no OCI archive"):
         archives.reference(archive)
