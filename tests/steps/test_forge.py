@@ -226,6 +226,7 @@ def test_a_step_that_gets_no_token_fails(sandbox: Sandbox, asked: Forge, key: Pa
              "PARAM_BEFORE", "PARAM_AFTER", "PARAM_REPOSITORY_URL"),
             "",
         ),
+        RESULT_UNTOLD_PATH=sandbox.root / "untold",
         PARAM_REPOSITORY="acme/shop",
         PARAM_BASE_BRANCH="main",
         API_URL=asked.api,
