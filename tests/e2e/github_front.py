@@ -226,7 +226,7 @@ def front(machine: Machine, public_key: Path) -> Iterator[Front]:
                 self.handle_git()
                 return
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-            bearer = self.headers["Authorization"].removeprefix("Bearer ")
+            bearer = (self.headers["Authorization"] or "").removeprefix("Bearer ")
             if self.path.startswith("/api/v1/app/"):
                 status, answer = made.exchange(self.path, bearer, json.loads(body))
                 if status != 201:
