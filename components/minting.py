@@ -19,7 +19,7 @@ from components.tasks.step import with_scratch
 
 # A patch answers with what is there then, so that it needs no other right.
 RULES: list[Rule] = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [BASIC_AUTH.secret], "verbs": ["patch"]}]
-# For how long `pulumi up` waits: a forge that does not answer is asked for a minute.
+# For how long `pulumi up` waits: an image is pulled, and a forge that does not answer is asked for a minute.
 _SECONDS = 180
 _KEY = key("app-key")
 

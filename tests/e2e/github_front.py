@@ -241,7 +241,7 @@ def front(machine: Machine, public_key: Path) -> Iterator[Front]:
                 self.handle_git()
                 return
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-            bearer = self.headers["Authorization"].removeprefix("Bearer ")
+            bearer = (self.headers["Authorization"] or "").removeprefix("Bearer ")
             if made.down is not None:
                 made.asked_while_down += 1
                 self.close_connection = True
