@@ -10,8 +10,7 @@ import pytest
 T = TypeVar("T")
 
 # What takes minutes, longest first, by what `--durations` told: begun last, it would keep one run going alone. Those after
-# these are short, in any order. Of two that follow each other at most one brings the stack `both` up, which the former
-# may still be removing.
+# these are short, in any order. What brings the stack `both` up, or wants to be alone, is not close behind what removes it.
 LONGEST = (
     "test_promotion.py",
     "test_applications.py",
@@ -27,19 +26,19 @@ LONGEST = (
     "test_rollback.py",
     "test_attacks.py",
     "test_pushes.py",
+    "test_machine.py",
+    "test_doctor.py",
     "test_github_app.py",
     "test_merges.py",
     "test_rebuild.py",
     "test_webhooks.py",
     "test_https.py",
     "test_existing.py",
-    "test_monorepo.py",
-    "test_machine.py",
     "test_pulumi.py",
-    "test_ca_bundle.py",
+    "test_monorepo.py",
     "test_pull_request_check.py",
-    "test_doctor.py",
     "test_builds.py",
+    "test_ca_bundle.py",
     "test_attacks_marks.py",
     "test_rotation.py",
     "test_build_secrets.py",

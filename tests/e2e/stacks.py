@@ -78,8 +78,8 @@ def stack(
     """
     flags = ["--stack", name, "--config-file", str(file), "--yes", "--skip-preview"]
     own = ROOT / f"Pulumi.{name}.yaml"
-    # Its name, or its namespaces, may be those of a stack that is being removed.
-    REMOVALS.wait()
+    # Stacks of different names share no namespace.
+    REMOVALS.wait(name)
     shipped = own.exists()
 
     def remove() -> None:
@@ -96,7 +96,7 @@ def stack(
         yield
     finally:
         if beside:
-            REMOVALS.begin(remove)
+            REMOVALS.begin(name, remove)
         else:
             remove()
 

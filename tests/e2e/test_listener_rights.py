@@ -133,7 +133,7 @@ def listeners(world: World) -> Iterator[Listeners]:
     made = Listeners(world)
     made.start()
     yield made
-    REMOVALS.begin(made.stop)
+    REMOVALS.begin(NAMESPACE, made.stop)
 
 
 def test_with_all_its_rights_a_listener_starts_a_run(listeners: Listeners) -> None:
