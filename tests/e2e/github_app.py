@@ -3,6 +3,7 @@
 import json
 import subprocess
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from local.forge.replay import send
 from local.forge.setup import REPOSITORY
 from local.kubernetes_api import wait_until
 from tests.e2e.world import World
+
+
+@dataclass
+class Delivered:
+    """A pull request that was delivered, and its run."""
+
+    pull_request: PullRequest
+    run: dict[str, Any]
 
 
 def key_pair(path: Path) -> Path:

@@ -7,7 +7,6 @@ GitHub's where both name an event alike: opened, and closed. `/ok-to-test` is se
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from local.forge.setup import REPOSITORY
 from local.kubernetes_api import wait_until
 from steps.mint import EXPIRES
 from tests.e2e.attacks.minted import by_api, by_git, by_minters_token
-from tests.e2e.github_app import key_pair, ok_to_test, retold, said
+from tests.e2e.github_app import Delivered, key_pair, ok_to_test, retold, said
 from tests.e2e.github_front import APP, INSTALLATION, Front, cut_off, front
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
@@ -59,14 +58,6 @@ def github(world: World, pulumi: Pulumi, folder: Path) -> Iterator[Front]:
         batch: Any = client.BatchV1Api(world.kubernetes.api)
         batch.patch_namespaced_cron_job("teller", "qa-ci", {"spec": {"suspend": True}})
         yield made
-
-
-@dataclass
-class Delivered:
-    """A pull request that was delivered, and its run."""
-
-    pull_request: PullRequest
-    run: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
