@@ -47,12 +47,17 @@ def ensure(tools: Mapping[str, Path], progress: Progress, names: Iterable[str] =
     """The platform's images; what is not in the cache yet is made first, from the binaries in the tools' folders."""
     archives = {name: IMAGES_CACHE / f"{name}-{key(RECIPES[name], tools)}.tar" for name in names}
     IMAGES_CACHE.mkdir(parents=True, exist_ok=True)
-    if any(not archive.exists() for archive in archives.values()):
-        # A second checkout waits here, and then finds the images made.
+    if _missing(archives):
         with (IMAGES_CACHE / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _build({name: path for name, path in archives.items() if not path.exists()}, tools, progress)
+            # A second checkout has waited, and may find the images made.
+            if missing := _missing(archives):
+                _build(missing, tools, progress)
     return {name: Image(name, read_digest(archive), archive) for name, archive in archives.items()}
+
+
+def _missing(archives: Mapping[str, Path]) -> dict[str, Path]:
+    return {name: archive for name, archive in archives.items() if not archive.exists()}
 
 
 def tools_of(names: Iterable[str]) -> list[str]:

@@ -1,7 +1,10 @@
 """The cache of images: each is made once for its content, and what is built is what the Dockerfiles say."""
 
 import re
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +66,27 @@ def test_an_image_is_made_once_for_its_content(tmp_path: Path, engine: Engine) -
     assert len(engine.built) == 2
     leftovers = {path.name for path in (tmp_path / "images").iterdir() if path.suffix != ".tar"}
     assert leftovers == {".lock"}
+
+
+def test_of_two_checkouts_at_once_the_second_finds_it_made(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, made = threading.Barrier(2), engine.build
+
+    def slowly(what: Build, name: str, archive: Path) -> None:
+        time.sleep(0.3)
+        made(what, name, archive)
+
+    def ensure() -> build.Image:
+        begun.wait()
+        return build.ensure(given, QUIET, ["demo"])["demo"]
+
+    monkeypatch.setattr(engine, "build", slowly)
+    given = tools(tmp_path / "tool-111111111111", "one")
+    with ThreadPoolExecutor() as pool:
+        first, second = (pool.submit(ensure) for _ in range(2))
+    assert first.result() == second.result()
+    assert len(engine.built) == 1
 
 
 def test_what_was_interrupted_is_cleared_away_by_the_next(tmp_path: Path, engine: Engine) -> None:
