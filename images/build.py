@@ -1,6 +1,5 @@
 """Builds the platform's images into the cache that checkouts share, each once for the content that it stands for."""
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -16,6 +15,7 @@ from images.buildkit import Build
 from images.contexts import Workshop
 from images.recipes import HERE, RECIPES, Recipe
 from local import debian
+from local.locks import locked
 from local.paths import IMAGES_CACHE, ROOT
 from local.progress import Progress
 
@@ -48,8 +48,7 @@ def ensure(tools: Mapping[str, Path], progress: Progress, names: Iterable[str] =
     archives = {name: IMAGES_CACHE / f"{name}-{key(RECIPES[name], tools)}.tar" for name in names}
     IMAGES_CACHE.mkdir(parents=True, exist_ok=True)
     if _missing(archives):
-        with (IMAGES_CACHE / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(IMAGES_CACHE):
             # A second checkout has waited, and may find the images made.
             if missing := _missing(archives):
                 _build(missing, tools, progress)

@@ -65,7 +65,7 @@ def test_an_image_is_made_once_for_its_content(tmp_path: Path, engine: Engine) -
     assert build.ensure(second, QUIET, ["demo"])["demo"].digest != image.digest
     assert len(engine.built) == 2
     leftovers = {path.name for path in (tmp_path / "images").iterdir() if path.suffix != ".tar"}
-    assert leftovers == {".lock"}
+    assert leftovers == set()
 
 
 def test_of_two_checkouts_at_once_the_second_finds_it_made(
