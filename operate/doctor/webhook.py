@@ -108,7 +108,10 @@ def webhook(needs: Needs, http: Http, repository: str) -> Iterator[Row]:
     ours = [hook for hook in hooks if isinstance(hook, dict) and _leads(hook, needs.listener.address)]
     if not ours:
         known = ", ".join(plain(_url(hook)) for hook in hooks if isinstance(hook, dict)) or "none"
-        if needs.listener.exposed:
+        if needs.listener.exposed and forge.app:
+            said = f"the App's own is not looked at here; of the repository's none leads there: {known}"
+            yield unknown(what, said, f"look at it on the App's page ({_TABLE})")
+        elif needs.listener.exposed:
             yield wrong(what, f"none leads to {needs.listener.address}; there are: {known}", f"enter it ({_TABLE})")
         else:
             yield unknown(what, f"which way leads to the listener is not known here; there are: {known}")
@@ -123,7 +126,8 @@ def _url(hook: dict[str, Any]) -> str:
 
 
 def _leads(hook: dict[str, Any], address: str) -> bool:
-    return _url(hook).rstrip("/") == address.rstrip("/")
+    # `operate init` adds a query, which the listener does not read.
+    return _url(hook).partition("?")[0].rstrip("/") == address.rstrip("/")
 
 
 def _settings(needs: Needs, hook: dict[str, Any], what: str) -> Iterator[Row]:

@@ -137,7 +137,8 @@ class Init:
     def forge(self, existing: Existing) -> Forge:
         """Return the forge of a stack that is there, as its App, or as an administrator."""
         app = existing.forge.get("app") or {}
-        if app and wanted.by_itself(self.given, app=True):
+        # Deploy keys beside an App take an administrator.
+        if app and not existing.deploy_keys and wanted.by_itself(self.given, app=True):
             key = values.app_key(self.given.app_key) if self.given.app_key else self.sources.read(app["privateKey"])
             if key:
                 return connect_app(existing.api_url, str(app["id"]), key)

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from githubkit_schemas.v2026_03_10 import models
@@ -181,6 +182,24 @@ def test_removing_has_the_apps_webhook_lead_nowhere(alone: Place) -> None:
     assert (code, "acme/shop: webhook taken away" in said, "if $FORGE_TOKEN registered" in said) == (0, True, True), said
     assert alone.github.hook
     assert alone.github.hook["url"] == "https://example.com/"
+
+
+def test_deploy_keys_beside_an_app_take_an_administrator(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert here.init()[0] == 0
+    config = here.config
+    forge = config["tekton-delivery:forge"]
+    del forge["token"]
+    forge["app"] = {"id": "Iv23li", "installationId": 4711, "privateKey": {"file": "app.pem"}}
+    here.file.write_text(yaml.safe_dump({"config": config}))
+    here.after_up()
+    writes = list(here.github.writes)
+    with monkeypatch.context() as without:
+        without.delenv("FORGE_TOKEN")
+        code, said = here.init(flags=False)
+    assert (code, "missing: $FORGE_TOKEN" in said) == (1, True), said
+    assert here.github.writes == writes
+    code, said = here.init(flags=False)
+    assert (code, "acme/shop: deploy key unchanged" in said) == (0, True), said
 
 
 def test_a_rule_takes_an_administrator(alone: Place) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offline.needs.values import Needs
+from offline.needs.values import App, Needs
 from operate.doctor import webhook
 from operate.doctor.api import Api
 from operate.doctor.http import Http
@@ -45,6 +45,21 @@ def asked(staging: Needs, hooks: Callable[[str], Answered], *, live: int = 200, 
 def test_a_webhook_as_needed_is_fine(staging: Needs) -> None:
     rows = asked(staging, lambda url: (200, [hook("https://elsewhere.example"), hook(f"{url}/")]))
     assert [row.state for row in rows] == ["fine"] * 3, rows
+
+
+def test_a_webhook_that_init_registered_is_fine(staging: Needs) -> None:
+    rows = asked(staging, lambda url: (200, [hook(f"{url}/?tekton-delivery=staging.0123456789ab")]))
+    assert [row.state for row in rows] == ["fine"] * 3, rows
+
+
+@pytest.mark.parametrize(("app", "state"), [(True, "unknown"), (False, "wrong")])
+def test_no_webhook_of_the_repository_is_no_mistake_where_an_app_may_have_its_own(
+    staging: Needs, app: bool, state: str
+) -> None:
+    made = App(id="Iv23li", installation="1", key=None, rights={}) if app else None
+    forge = replace(staging.forge, app=made)
+    rows = asked(replace(staging, forge=forge), lambda url: (200, []))
+    assert [row.state for row in rows if "has a webhook" in row.what] == [state]
 
 
 @pytest.mark.parametrize(
