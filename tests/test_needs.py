@@ -55,6 +55,23 @@ def test_in_one_registry_what_pull_requests_hold_opens_nothing_of_the_applicatio
     assert not [setting for setting, _ in found if setting in ("build.quarantine.read", "build.quarantine.delete")]
 
 
+def test_who_pulls_as_the_user_that_pushes_may_do_what_that_one_may() -> None:
+    """As `operate init` enters it, in two registries or in one: it works, and could be narrower, which doctor advises."""
+    apart, together = shipped_config("staging"), config_in_one_registry()
+    for config in (apart, together):
+        for registry in (config["registry"], config["build"]["quarantine"]):
+            registry["read"] = registry["write"]
+    found = table(read(apart))
+    assert found["registry.read", "registry.internal:5000/chespirito"] == (("pull",), ())
+    assert found["build.quarantine.read", "quarantine.internal:5001/chespirito"] == (("pull",), ())
+    assert found["build.quarantine.write", "quarantine.internal:5001/chespirito"] == (("pull", "push"), ("delete",))
+    found = table(read(together))
+    assert found["registry.read", "ghcr.io/acme/chespirito"] == (("pull",), ())
+    assert found["registry.read", "ghcr.io/acme/quarantine/chespirito"] == ((), ())
+    assert found["registry.write", "ghcr.io/acme/quarantine/chespirito"] == (("pull",), ())
+    assert found["build.quarantine.write", "ghcr.io/acme/chespirito"] == ((), ("pull", "push", "delete"))
+
+
 def test_a_user_of_one_application_opens_no_other_one_s_quarantine() -> None:
     config = shipped_config("staging")
     login = {"username": "shop", "password": {"file": "secrets/shop"}}

@@ -35,6 +35,7 @@ def rights(reader: Reader, settings: Settings) -> Iterable[Right]:
     registry, build = settings.registry, settings.build
     quarantine = build.quarantine if build else None
     shared = quarantine is not None and quarantine.host == registry.host
+    one = _one(registry.read, registry.write)
 
     def of(
         setting: str,
@@ -48,7 +49,7 @@ def rights(reader: Reader, settings: Settings) -> Iterable[Right]:
             repository = there.image(name).partition("/")[2]
             yield Right(reader.login(setting, user), there.url, repository, tuple(ours), tuple(never))
 
-    yield from of("registry.read", registry.read, registry, [PULL], [PUSH, DELETE])
+    yield from of("registry.read", registry.read, registry, [PULL], [] if one else [PUSH, DELETE])
     if registry.write:
         yield from of("registry.write", registry.write, registry, [PULL, PUSH])
     if registry.delete:
@@ -62,7 +63,8 @@ def rights(reader: Reader, settings: Settings) -> Iterable[Right]:
             url = _DOCKER_HUB if there.host == "docker.io" else there.url
             yield Right(reader.login(f"build.baseImages.{name}.read", there.read), url, "")
     if quarantine.read and not shared:
-        yield from of("build.quarantine.read", quarantine.read, quarantine, [PULL], [PUSH, DELETE])
+        never = [] if _one(quarantine.read, quarantine.write) else [PUSH, DELETE]
+        yield from of("build.quarantine.read", quarantine.read, quarantine, [PULL], never)
     if quarantine.write:
         yield from of("build.quarantine.write", quarantine.write, quarantine, [PULL, PUSH], [DELETE])
     if quarantine.delete and not shared:
@@ -78,11 +80,16 @@ def rights(reader: Reader, settings: Settings) -> Iterable[Right]:
     if shared:
         if quarantine.write:
             yield from of("build.quarantine.write", quarantine.write, registry, [], EVERYTHING)
-        yield from of("registry.read", registry.read, quarantine, [], EVERYTHING)
+        yield from of("registry.read", registry.read, quarantine, [], [] if one else EVERYTHING)
         if registry.write:
-            yield from of("registry.write", registry.write, quarantine, [PULL], [PUSH, DELETE])
+            yield from of("registry.write", registry.write, quarantine, [PULL], [] if one else [PUSH, DELETE])
         if registry.delete and quarantine.delete:
             yield from of("registry.delete", registry.delete, quarantine, [PULL, DELETE], [PUSH])
+
+
+def _one(read: User | None, write: User | None) -> bool:
+    """Whether a stack file has one user for both: of who pulls, no less can be asked then than of who pushes."""
+    return read is not None and write is not None and read.username == write.username
 
 
 def images(stack: Stack, reader: Reader) -> Iterable[Image]:
