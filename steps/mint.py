@@ -76,6 +76,8 @@ class Minter:
             except ForgeError as error:
                 warn(f"error: {repository}: {error}")
                 failed = True
+                if error.passing and not error.status:
+                    break  # nobody is there who could be asked for the others
         if not tokens:
             return True
         try:
@@ -102,7 +104,11 @@ class Minter:
         inputs = self._inputs
         with Forge(Api(url=inputs.url, repository=repository, token=None, app=None, trust=inputs.trust)) as forge:
             made = forge.exchanged(inputs.app)
-        if beyond := _beyond(made, repository):
+        try:
+            beyond = _beyond(made, repository)
+        except (AttributeError, TypeError) as error:
+            raise ForgeError("the forge does not say what its token opens") from error
+        if beyond:
             raise ForgeError(f"the forge's token for it opens more, {beyond}, and stays where it is")
         at = made.get("expires_at")
         try:
