@@ -134,15 +134,16 @@ class AccessArgs:
 
 def service_account(
     name: str, metadata: Mapping[str, pulumi.Input[object]], pull_secret: str | None, opts: pulumi.ResourceOptions
-) -> None:
+) -> pulumi.Resource:
     """Declare a service account whose token no pod gets unasked, and whose pods pull images with `pull_secret`, if any."""
-    k8s.core.v1.ServiceAccount(
+    declared: pulumi.Resource = k8s.core.v1.ServiceAccount(
         name,
         metadata=metadata,
         automount_service_account_token=False,
         image_pull_secrets=[{"name": pull_secret}] if pull_secret else [],
         opts=opts,
     )
+    return declared
 
 
 class Access(pulumi.ComponentResource):
@@ -249,10 +250,10 @@ def bind(
     common: dict[str, str],
     opts: pulumi.ResourceOptions,
     account: str | None = None,
-) -> None:
+) -> list[pulumi.Resource]:
     """Declare a Role in `namespace` and bind it to the service account of the same name in `account_namespace`."""
     subject = {"kind": "ServiceAccount", "name": account or role, "namespace": account_namespace}
-    grant(f"{prefix}-{role}", role, namespace, rules, [subject], common, opts)
+    return grant(f"{prefix}-{role}", role, namespace, rules, [subject], common, opts)
 
 
 def grant(
@@ -263,17 +264,18 @@ def grant(
     subjects: Sequence[Mapping[str, pulumi.Input[str]]],
     common: dict[str, str],
     opts: pulumi.ResourceOptions,
-) -> None:
+) -> list[pulumi.Resource]:
     """Declare a Role in `namespace` and bind it to subjects."""
     metadata = {"name": role, "namespace": namespace, "labels": common}
-    k8s.rbac.v1.Role(resource, metadata=metadata, rules=rules, opts=opts)
-    k8s.rbac.v1.RoleBinding(
+    declared = k8s.rbac.v1.Role(resource, metadata=metadata, rules=rules, opts=opts)
+    bound = k8s.rbac.v1.RoleBinding(
         resource,
         metadata=metadata,
         role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
         subjects=list(subjects),
         opts=opts,
     )
+    return [declared, bound]
 
 
 def people(users: Sequence[str], groups: Sequence[str]) -> tuple[Subject, ...]:

@@ -51,20 +51,20 @@ class Minting(pulumi.ComponentResource):
         *,
         after: Sequence[pulumi.Resource] = (),
     ) -> None:
-        """`after` is what it needs to get through: the Secrets, and the openings of the network."""
+        """`after` is what it needs to get through beside its own rights: the Secrets, and the openings of the network."""
         super().__init__(token("Minting"), name, None, opts)
         common = labels(environment=args.environment)
         child = pulumi.ResourceOptions(parent=self)
         metadata = {"name": MINTER, "namespace": args.namespace, "labels": common | MINTER_LABELS}
-        service_account(f"{name}-{MINTER}", metadata, args.pull_secret, child)
-        bind(name, MINTER, args.namespace, args.namespace, RULES, common, child)
+        account = service_account(f"{name}-{MINTER}", metadata, args.pull_secret, child)
+        rights = bind(name, MINTER, args.namespace, args.namespace, RULES, common, child)
         k8s.apps.v1.Deployment(
             f"{name}-{MINTER}",
             metadata=metadata,
             spec=deployment(args, common | MINTER_LABELS),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=list(after),
+                depends_on=[*after, account, *rights],
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{_SECONDS + 30}s", update=f"{_SECONDS + 30}s"),
             ),
         )

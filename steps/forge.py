@@ -150,28 +150,25 @@ class Forge:
         """Return what an App's installation gives for the repository: a `token` and more. Raises ForgeError."""
         repository = self._api.repository
         wanted = {"repositories": [repository.partition("/")[2]], "permissions": json.loads(app.rights)}
-        installation = _installation(app, repository)
-        path = f"/app/installations/{installation}/access_tokens"
-        signed = jwt(app)
+        installation, status = _installation(app, repository), 201
         try:
-            answer = self._request("POST", path, signed, wanted)
+            answer = self._request("POST", f"/app/installations/{installation}/access_tokens", jwt(app), wanted)
+            made: dict[str, Any] = parsed(answer.decode())
+            _formed(made["token"])
+            return made
         except ForgeError as error:
-            status, passing = error.status, error.passing
-        else:
-            status, passing = 201, False
-            try:
-                made: dict[str, Any] = parsed(answer.decode())
-                _formed(made["token"])
-                return made
-            except (ValueError, TypeError, KeyError):
-                pass
+            if error.passing or not error.status:
+                raise  # nothing of the App's is wrong
+            status = error.status
+        except (ValueError, TypeError, KeyError):
+            pass
         why = {
             401: "its private key is not one of this App's, or the clock of this node is wrong",
-            403: f"its installation {installation} is suspended",
+            403: f"its installation {installation} is suspended, or has asked too often",
             404: f"it has no installation {installation}",
             422: f"its installation {installation} lacks {repository} or one of the rights {app.rights}",
         }.get(status, "no answer that holds one")
-        raise ForgeError(f"the forge gives the GitHub App {app.id} no token (status {status:03}): {why}", passing=passing)
+        raise ForgeError(f"the forge gives the GitHub App {app.id} no token (status {status:03}): {why}")
 
     def _request(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> bytearray:
         """Ask, and again where there was no answer or the forge has too much to do. Redirects are not followed."""

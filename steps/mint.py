@@ -66,6 +66,7 @@ class Minter:
         told = (line.partition(" ") for line in inputs.repositories)
         self._repositories = {repository: key for repository, _, key in told}
         self._told: dict[str, str] = {}
+        self._tidied = False
 
     def mint(self) -> bool:
         """Write a new token for each repository; return whether one could not be had, which keeps no other one back."""
@@ -76,11 +77,13 @@ class Minter:
             except ForgeError as error:
                 warn(f"error: {repository}: {error}")
                 failed = True
+                if error.passing and not error.status:
+                    break  # nobody is there who could be asked for the others
         if not tokens:
             return True
         try:
-            self._write(tokens, told)
-            self._told = told
+            self._write(tokens, told, tidies=not failed and not self._tidied)
+            self._told, self._tidied = told, self._tidied or not failed
         except ApiError as error:
             warn(f"error: the Secret {self._inputs.secret}: {error}")
             return True
@@ -102,7 +105,11 @@ class Minter:
         inputs = self._inputs
         with Forge(Api(url=inputs.url, repository=repository, token=None, app=None, trust=inputs.trust)) as forge:
             made = forge.exchanged(inputs.app)
-        if beyond := _beyond(made, repository):
+        try:
+            beyond = _beyond(made, repository)
+        except (AttributeError, TypeError) as error:
+            raise ForgeError("the forge does not say what its token opens") from error
+        if beyond:
             raise ForgeError(f"the forge's token for it opens more, {beyond}, and stays where it is")
         at = made.get("expires_at")
         try:
@@ -111,15 +118,18 @@ class Minter:
             raise ForgeError("the forge does not say until when its token opens anything") from error
         return made["token"], str(at)
 
-    def _write(self, tokens: Mapping[str, str], told: Mapping[str, str]) -> None:
-        """Put the tokens in their places, and take away what is there for no repository."""
+    def _write(self, tokens: Mapping[str, str], told: Mapping[str, str], *, tidies: bool) -> None:
+        """Put the tokens in their places; who `tidies` takes away what is there for no repository.
+
+        Once: what comes later is of who takes this one's place, another minter or a static token.
+        """
         path = kubernetes.core(self._inputs.namespace, "secrets", self._inputs.secret)
         note = {"metadata": {"annotations": {EXPIRES: json.dumps(told)}}}
         data = {key: base64.b64encode(token.encode()).decode() for key, token in tokens.items()}
         with Kubernetes(self._inputs.access) as api:
             there = api.patch(path, note | {"data": data}, merge=True)
             others = set(there.get("data") or {}) - set(self._repositories.values())
-            if others:
+            if others and tidies:
                 api.patch(path, {"data": dict.fromkeys(others)}, merge=True)
 
 

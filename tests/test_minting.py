@@ -103,6 +103,13 @@ def test_what_is_written_there_is_no_drift(stack: Declared) -> None:
     assert list(drift.differences(live, drift.replacement(DeclaredHere(declared, ()), live))) == ["data was added"]
 
 
+def test_it_starts_with_all_that_it_needs(stack: Declared) -> None:
+    """What it lacks ends its first try, and Kubernetes waits before the next."""
+    kinds = ("ServiceAccount", "Role", "RoleBinding", "Secret", "NetworkPolicy")
+    (minter,) = [each for each in stack.resources if each.name == "staging-minting-minter" and "Deployment" in each.type]
+    assert {kind for kind in kinds if any(f"/v1:{kind}::" in urn for urn in minter.dependencies)} == set(kinds)
+
+
 def test_where_no_app_fetches_there_is_no_minter(staging: Declared) -> None:
     assert MINTER not in staging.names("Deployment") + staging.names("ServiceAccount")
 

@@ -34,6 +34,19 @@ def forge_inconsistencies(settings: Settings) -> Iterator[str]:
     if forge.kind != "github":
         yield f'{where}: `kind` is "{forge.kind}", and only GitHub knows Apps; give `token` instead'
     yield from _installations(settings, {owner.lower() for owner in forge.app.installations})
+    if forge.fetches_by_app:
+        yield from _keys(settings)
+
+
+def _keys(settings: Settings) -> Iterator[str]:
+    """Tokens of several repositories lie in one Secret, each by the names of its owner and its repository."""
+    for index, application in enumerate(settings.applications):
+        owner, _, name = application.repository.partition("/")
+        if "." in owner:
+            first, _, rest = owner.partition(".")
+            other = f"{first}/{rest}.{name}"
+            problem = f"no owner on GitHub has a dot in the name, and {other} would have the same key for its token"
+            yield contradiction(("applications", index, "repository"), application.repository, f"{problem}; mend the name")
 
 
 def _installations(settings: Settings, named: set[str]) -> Iterator[str]:

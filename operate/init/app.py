@@ -25,9 +25,15 @@ class AppForge(GitHubForge):
         self._wanted: frozenset[str] = frozenset()
 
     def installed_for(self) -> list[str]:
-        """Return the repositories that the App is installed for; none where somebody let it into all that they have."""
+        """Return its owner's repositories that the App is installed for; none where it was let into all that there are.
+
+        Anybody may install a public App, for repositories of theirs.
+        """
         found: list[str] = []
+        owner = self._call(self._app.rest.apps.get_authenticated).owner.id
         for each in self._call(self._app.rest.apps.list_installations, per_page=100):
+            if each.account is None or each.account.id != owner:
+                continue
             if each.repository_selection != "selected":
                 return []
             seeing = self._seeing(each.id)

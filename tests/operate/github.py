@@ -37,6 +37,8 @@ class GitHub:
     """Where the App is installed for repositories of other owners; 0: nowhere."""
     selection: str = "selected"
     """Whether the App is installed for repositories that somebody chose, or for `all`."""
+    strangers: list[int] = field(default_factory=list)
+    """Who else has installed the App, by number, for repositories of theirs; its owner's number is 1."""
     hears: tuple[str, ...] = ("pull_request", "push")
     """The events that the App is told."""
     hook: dict[str, Any] | None = field(default_factory=lambda: {"url": "https://example.com/"})
@@ -75,14 +77,20 @@ class GitHub:
         if path == "/app/hook/config":
             return self._own_hook(method, json.loads(request.content) if request.content else {})
         if path == "/app/installations":
-            return httpx.Response(
-                200, json=[{**sample(models.Installation), "id": 4711, "repository_selection": self.selection}]
-            )
+            owner = sample(models.SimpleUser)
+            made = [
+                {"id": 4711 if account == 1 else account, "account": owner | {"id": account}}
+                for account in (*self.strangers, 1)
+            ]
+            about = {"repository_selection": self.selection}
+            return httpx.Response(200, json=[{**sample(models.Installation), **about, **each} for each in made])
         if path == "/installation/repositories":
             seen = [{**sample(models.Repository), "full_name": name} for name in self.repositories]
             return httpx.Response(200, json={"total_count": len(seen), "repositories": seen})
         if path.endswith("/access_tokens"):
             self.writes.pop()  # which changes nothing
+            if path != "/app/installations/4711/access_tokens":
+                return refusal(403, "a stranger's")
             self.tokens.append(json.loads(request.content))
             return httpx.Response(201, json={**sample(models.InstallationToken), "token": "ghs_of-an-hour"})
         if at := re.fullmatch("/repos/([^/]+)/[^/]+/installation", path):

@@ -139,6 +139,13 @@ def test_the_repositories_are_those_that_the_app_was_installed_for(alone: Place,
         assert [each["repository"] for each in alone.config["tekton-delivery:applications"]] == ["acme/shop"]
 
 
+def test_what_strangers_installed_a_public_app_for_is_no_application(alone: Place) -> None:
+    alone.github.strangers = [666]
+    code, said = alone.init(**app(alone), repository="")
+    assert code == 0, said
+    assert [each["repository"] for each in alone.config["tekton-delivery:applications"]] == ["acme/shop"]
+
+
 def test_one_webhook_of_an_app_is_for_all_repositories(alone: Place) -> None:
     alone.github.add("acme/api")
     assert alone.init("--repository", "acme/api", **app(alone))[0] == 0

@@ -150,11 +150,10 @@ def test_four_times_is_enough(sandbox: Sandbox, asked: Forge, failing: int) -> N
     ("status", "word"),
     [
         (401, "its private key is not one of this App's, or the clock of this node is wrong"),
-        (403, "its installation 87654321 is suspended"),
+        (403, "its installation 87654321 is suspended, or has asked too often"),
         (404, "it has no installation 87654321"),
         (422, "its installation 87654321 lacks acme/shop or one of the rights"),
         (501, "no answer that holds one"),
-        (0, "no answer that holds one"),
     ],
 )
 def test_a_refusal_says_what_is_wrong_and_asks_for_nothing_more(
@@ -164,9 +163,24 @@ def test_a_refusal_says_what_is_wrong_and_asks_for_nothing_more(
     result = announce(sandbox, asked, **of_app(key))
     assert f"error: the forge gives the GitHub App Iv23liAbCdEf no token (status {status:03}): {word}" in result.err
     assert {call.path for call in asked.calls} == {EXCHANGE}
-    assert len(asked.calls) == (4 if status == 0 else 1)
+    assert len(asked.calls) == 1
     assert result.code == 0, "it goes on: that is no reason to stop"
     assert "the forge has not been told" in result.err
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "word"),
+    [
+        (HANG_UP, None, "does not answer: Remote end closed connection without response"),
+        (503, None, "answers 503"),
+        (RAW, b"HTTP/1.1 403 No\r\nRetry-After: 900\r\n\r\n", "answers 403, and wants to be asked in 900 s again"),
+    ],
+)
+def test_what_no_app_is_to_blame_for_is_told_as_it_is(
+    sandbox: Sandbox, asked: Forge, key: Path, status: int, answer: bytes | None, word: str
+) -> None:
+    asked.says("/access_tokens", answer, status)
+    assert f"error: {asked.url}{EXCHANGE} {word}" in announce(sandbox, asked, **of_app(key)).err
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from steps.mint import EXPIRES
 from steps.signals import CODE, Cancelled
 from tests.steps.conftest import Sandbox
-from tests.steps.server import Api, Forge
+from tests.steps.server import HANG_UP, Api, Forge
 from tests.tasks.scripts.conftest import Result
 
 SECRET = "/api/v1/namespaces/staging-ci/secrets/basic-auth"
@@ -148,6 +148,15 @@ def test_what_is_there_for_no_repository_goes(sandbox: Sandbox, app: Forge, list
     assert second == {"data": {"acme.former": None, ".git-credentials": None}}
 
 
+def test_it_goes_once_and_not_before_every_token_is_there(sandbox: Sandbox, app: Forge, lists: Api) -> None:
+    """Later a key may be its successor's, or a static token's that Pulumi has written while the minter is still there."""
+    app.says(TILL, {}, 501, times=1)
+    mint(sandbox, app, lists, Clock(45), there={"acme.former": "eA=="})
+    assert [change for change in written(lists) if "metadata" not in change] == []
+    mint(sandbox, app, lists, Clock(45), there={"acme.former": "eA=="})
+    assert [change for change in written(lists) if "metadata" not in change] == [{"data": {"acme.former": None}}]
+
+
 @pytest.mark.parametrize(
     ("answer", "word"),
     [
@@ -166,6 +175,15 @@ def test_a_token_that_opens_more_is_put_nowhere(
     assert f"error: acme/shop: the forge's token for it opens more, {word}" in result.err
     assert [data(change) for change in written(lists)] == [{"globex.till": "ghs_till"}]
     assert not (sandbox.root / "ready").exists()
+
+
+@pytest.mark.parametrize("answer", [{"permissions": ["contents"]}, {"repositories": ["acme/shop"]}, {"repositories": 1}])
+def test_an_answer_of_another_form_keeps_no_other_token_back(
+    sandbox: Sandbox, app: Forge, lists: Api, answer: dict[str, Any]
+) -> None:
+    app.says(SHOP, token("ghs_shop", "acme/shop", **answer), 201)
+    assert "error: acme/shop: the forge does not say what its token opens" in mint(sandbox, app, lists).err
+    assert [data(change) for change in written(lists)] == [{"globex.till": "ghs_till"}]
 
 
 @pytest.mark.parametrize("until", [None, "soon", 5])
@@ -192,6 +210,15 @@ def test_the_first_refusal_ends_it_and_says_why(sandbox: Sandbox, app: Forge, li
     assert f"error: acme/shop: the forge gives the GitHub App Iv23liAbCdEf no token (status {status})" in result.err
     assert word in result.err
     assert [data(change) for change in written(lists)] == [{"globex.till": "ghs_till"}]
+
+
+def test_a_forge_that_is_not_there_is_not_asked_for_each_repository(sandbox: Sandbox, app: Forge, lists: Api) -> None:
+    """Each would take as long, and `pulumi up` waits for the reason."""
+    app.says("/access_tokens", None, HANG_UP)
+    result = mint(sandbox, app, lists, Clock(100))
+    assert result.code == 1
+    assert "error: acme/shop: " in result.err
+    assert {call.path.partition("/app")[2] for call in app.calls} == {SHOP}
 
 
 def test_a_secret_that_it_may_not_write_is_named(sandbox: Sandbox, app: Forge, lists: Api) -> None:
