@@ -71,7 +71,9 @@ def run(command: Sequence[str | Path], purpose: str) -> str:
 def mmdebstrap(image: str, suite: str, target: Path, options: Sequence[str], packages: Sequence[str]) -> None:
     """Make a tree of Debian's packages, or the tar of one. DEBIAN_MIRROR may name another mirror, or a dated snapshot."""
     mirror = os.environ.get("DEBIAN_MIRROR")
-    command: list[str | Path] = ["mmdebstrap", "--quiet", *options, f"--include={','.join(packages)}", suite, target]
+    # What it mounts in the tree goes with it, however it ends.
+    command: list[str | Path] = ["unshare", "--mount", "mmdebstrap", "--quiet", *options]
+    command += [f"--include={','.join(packages)}", suite, target]
     command += [mirror] if mirror else []
     answer = subprocess.run(command, env=os.environ | {"SOURCE_DATE_EPOCH": "0"}, capture_output=True, text=True)
     if answer.returncode != 0:

@@ -51,7 +51,8 @@ def _processes(layout: Layout) -> set[str]:
 def _of_another(line: str, layout: Layout) -> bool:
     if layout.id in line or f"{layout.state}/" in line:
         return False
-    return _CLUSTER.search(line) is not None or "/.local/cluster/" in line
+    # Images may be built meanwhile.
+    return _CLUSTER.search(line) is not None or "/.local/cluster/" in line or "tekton-delivery-images-" in line
 
 
 def _names(folder: Path) -> set[str]:

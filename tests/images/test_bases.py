@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from images import bases
+from images import bases, contexts
 from images.bases import BASE_IMAGES
 from local.errors import UserError
 from local.progress import Progress
@@ -34,3 +34,16 @@ def test_a_mirror_that_does_not_answer_is_told_in_one_line(tmp_path: Path, monke
         bases.ensure(["python"], QUIET)
     assert str(refused.value) == f"Debian's packages for python:3.13 could not be had: {why}"
     assert [path for path in (tmp_path / "cache").iterdir() if path.name.startswith("python")] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes images here")
+def test_what_is_mounted_for_packages_goes_with_who_unpacks_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mmdebstrap mounts /proc and devices in its tree, which nobody takes away where it is killed."""
+    stub, mounted = tmp_path / "mmdebstrap", tmp_path / "mounted"
+    mounted.mkdir()
+    stub.write_text(f"#!/bin/sh\nmount -t tmpfs none {mounted} && grep -c {mounted} /proc/self/mounts >{tmp_path}/seen\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    contexts.mmdebstrap("the tools image", "bookworm", tmp_path / "tree", [], ["git"])
+    assert (tmp_path / "seen").read_text() == "1\n", "the control"
+    assert str(mounted) not in Path("/proc/self/mounts").read_text()
