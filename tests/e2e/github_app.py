@@ -76,3 +76,15 @@ def retold(world: World) -> None:
         wait_until(lambda: batch.read_namespaced_job(name, "qa-ci").status.succeeded, 60, "the teller did not succeed")
     finally:
         batch.delete_namespaced_job(name, "qa-ci", propagation_policy="Background")
+
+
+def build_pod(world: World, delivered: Delivered) -> dict[str, Any]:
+    """The pod with a delivery's pull-request code, as somebody would make it again by the name of `probe`."""
+    run = delivered.run["metadata"]["name"]
+    found: Any = world.kubernetes.core.list_namespaced_pod(
+        "qa-ci", label_selector=f"tekton.dev/pipelineRun={run},tekton.dev/pipelineTask=build"
+    )
+    pod: dict[str, Any] = world.kubernetes.api.sanitize_for_serialization(found.items[0])
+    pod["metadata"] = {"name": "probe", "labels": pod["metadata"]["labels"]}
+    del pod["spec"]["nodeName"], pod["status"]
+    return pod

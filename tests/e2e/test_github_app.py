@@ -4,6 +4,7 @@ The forge is Gitea behind a front that gives the tokens as GitHub does, and lets
 GitHub's where both name an event alike: opened, and closed. `/ok-to-test` is sent as GitHub sends it.
 """
 
+import base64
 import json
 import uuid
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from local.forge.setup import REPOSITORY
 from local.kubernetes_api import wait_until
 from steps.mint import EXPIRES
 from tests.e2e.attacks.minted import by_api, by_git, by_minters_token
-from tests.e2e.github_app import Delivered, key_pair, ok_to_test, retold, said
+from tests.e2e.github_app import Delivered, build_pod, key_pair, ok_to_test, retold, said
 from tests.e2e.github_front import APP, INSTALLATION, Front, cut_off, front
 from tests.e2e.stacks import Pulumi, altered, heard, stack
 from tests.e2e.world import World
@@ -140,14 +141,7 @@ def test_the_minters_token_opens_one_secret(world: World, github: Front) -> None
 
 def test_a_pod_with_pull_request_code_cannot_mount_the_key(world: World, github: Front, delivered: Delivered) -> None:
     """Whoever makes it: by admission, beside the Secret that it may mount."""
-    run = delivered.run["metadata"]["name"]
-    found: Any = world.kubernetes.core.list_namespaced_pod(
-        "qa-ci", label_selector=f"tekton.dev/pipelineRun={run},tekton.dev/pipelineTask=build"
-    )
-    pod = world.kubernetes.api.sanitize_for_serialization(found.items[0])
-    pod["metadata"] = {"name": "probe", "labels": pod["metadata"]["labels"]}
-    del pod["spec"]["nodeName"], pod["status"]
-
+    pod = build_pod(world, delivered)
     (workspace,) = [each for each in pod["spec"]["volumes"] if "basic-auth" in json.dumps(each)]
 
     def created(secret: str) -> None:
@@ -159,9 +153,17 @@ def test_a_pod_with_pull_request_code_cannot_mount_the_key(world: World, github:
         created("forge-app")
 
 
-def test_minted_tokens_are_no_change_for_pulumi(pulumi: Pulumi, github: Front, folder: Path) -> None:
+def test_minted_tokens_are_no_change_for_pulumi_and_encrypted_where_it_has_read_them(
+    world: World, pulumi: Pulumi, github: Front, folder: Path
+) -> None:
     flags = ("--stack", "both", "--config-file", str(folder / "Pulumi.altered.yaml"))
-    pulumi("preview", *flags, "--expect-no-changes")
+    pulumi("refresh", *flags, "--yes", "--skip-preview")
+    pulumi("preview", *flags, "--refresh=false", "--expect-no-changes")
+    state, shown = (pulumi("stack", "export", "--stack", "both", *how).stdout for how in ((), ("--show-secrets",)))
+    held = base64.b64encode(world.kubernetes.secret("qa-ci", "basic-auth")[KEY].encode()).decode()
+    assert held in shown, "the control"
+    for told in (held, *github.issued, *(base64.b64encode(token.encode()).decode() for token in github.issued)):
+        assert told not in state
 
 
 def test_neither_key_nor_tokens_are_in_the_logs(world: World, github: Front, delivered: Delivered, folder: Path) -> None:
