@@ -3,18 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from githubkit_schemas.v2026_03_10 import models
 
-from operate.errors import OperateError
-from operate.init.github import GitHubForge
-from operate.init.registered import Rule
 from operate.init.stack_file import deploy_key_of
-from tests.operate.github import GitHub, unknown
 from tests.operate.initiating import Place, place
 
 
@@ -275,43 +269,3 @@ def test_each_repository_has_a_key_of_its_own(here: Place) -> None:
 def test_names_of_keys_are_keys_of_a_configuration() -> None:
     assert deploy_key_of("acme/shop.web_1") == "deployKey-acme.shop.web_1"
     assert deploy_key_of("acme/shop-web") != deploy_key_of("acme-shop/web"), "one key would open both"
-
-
-def test_fields_that_github_does_not_know_are_noticed() -> None:
-    """A control of the stand-in."""
-    right = {"name": "web", "config": {"url": "https://x", "secret": "y"}, "events": ["push"]}
-    assert unknown(models.ReposOwnerRepoHooksPostBody, right) == ""
-    assert unknown(models.ReposOwnerRepoHooksPostBody, right | {"webhook": 1}) == "webhook"
-    wrong = right | {"config": {"uri": "https://x"}}
-    assert unknown(models.ReposOwnerRepoHooksPostBody, wrong) == "config.uri"
-    rule: dict[str, Any] = {"type": "required_status_checks", "parameters": {"required_status_checks": [{"app_id": 1}]}}
-    body = {"name": "x", "enforcement": "active", "rules": [rule]}
-    assert unknown(models.ReposOwnerRepoRulesetsPostBody, body) != ""
-
-
-def test_a_ruleset_of_others_is_never_the_stacks() -> None:
-    github = GitHub()
-    github.add("acme/shop")
-    github.put("acme/shop", "rulesets", {"name": "theirs", "enforcement": "active", "rules": [{"type": "deletion"}]})
-    (found,) = GitHubForge("https://api.github.com", "t", github.transport()).rules("acme/shop")
-    assert not found.same(Rule("theirs", ("main",), ("tekton-delivery/promotable",), 99))
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (httpx.Response(200, json={"full_name": "acme/shop"}), "not of GitHub's published form"),
-        (httpx.Response(301, headers={"Location": "https://evil.example"}), "the forge answers 301"),
-        (httpx.Response(403, text="<html>"), "the forge answers 403: <html>"),
-    ],
-)
-def test_an_answer_that_is_no_answer_is_one_error(answer: httpx.Response, error: str) -> None:
-    forge = GitHubForge("https://api.github.com", "t", httpx.MockTransport(lambda request: answer))
-    with pytest.raises(OperateError, match=error):
-        forge.repository("acme/shop")
-
-
-def test_host_keys_are_taken_from_github_by_tls_alone() -> None:
-    github = GitHub()
-    assert GitHubForge("http://127.0.0.1/api", "t", github.transport()).host_keys() == []
-    assert len(GitHubForge("https://api.github.com", "t", github.transport()).host_keys()) == 1
