@@ -37,7 +37,7 @@ def _more(kind: str, **fields: Any) -> Change:
     return change
 
 
-# Which policy refuses what.
+# Which policies refuse what.
 ATTEMPTS: dict[str, tuple[str, Change]] = {
     "other-image": ("jobs", put(*APP, "image", value=IMAGE.replace("worker", "chespirito"))),
     "tag": ("jobs", put(*APP, "image", value="registry.internal:5000/both/worker:main")),
@@ -72,7 +72,7 @@ ATTEMPTS: dict[str, tuple[str, Change]] = {
         put("spec", "template", "metadata", "labels", "app.kubernetes.io/name", value="a"),
     ),
     "template-note": ("job-pods", put("spec", "template", "metadata", "annotations", value={"a": "b"})),
-    "second-container": ("jobs", _more("containers")),
+    "second-container": ("jobs job-pods", _more("containers")),
 }
 
 
