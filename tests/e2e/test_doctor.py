@@ -196,7 +196,9 @@ def test_ctrl_c_leaves_no_namespace(world: World, resolved: list[str]) -> None:
     def made() -> set[str]:
         return {space.metadata.name for space in spaces(world)} - before
 
-    command = [sys.executable, "-m", "operate", "doctor", "staging", *only("pods", "network"), *resolved]
+    # Who runs these tests in the background ignores the signal, and so would what they start.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "operate", "doctor", "staging"]
+    command += [*only("pods", "network"), *resolved]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ)
     ) as process:
