@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # What deliveries write and `operate` reads is declared where they have it.
@@ -147,6 +147,17 @@ def labels(*, environment: str, application: str | None = None) -> dict[str, str
         key("environment"): environment,
     }
     return common | ({"app.kubernetes.io/name": application} if application else {})
+
+
+def pod_of(account: str, container: Manifest, volumes: Sequence[Manifest]) -> Manifest:
+    """Return the spec of a pod of one container: it gets no token of its account and no addresses of Services unasked."""
+    return {
+        "serviceAccountName": account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "containers": [container],
+        "volumes": list(volumes),
+    }
 
 
 def restricted(user: int = NONROOT, group: int | None = None) -> Manifest:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from components.conventions import Manifest, limits, restricted
+from components.conventions import Manifest, limits, pod_of, restricted
 from components.tasks import python
 from components.tasks.step import API_TOKEN_PATH
 
@@ -42,14 +42,7 @@ def cron_job(
         "securityContext": restricted() | {"readOnlyRootFilesystem": True},
         "volumeMounts": list(mounts),
     }
-    pod = {
-        "serviceAccountName": account,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "containers": [container],
-        "volumes": list(volumes),
-    }
+    pod = pod_of(account, container, volumes) | {"restartPolicy": "Never"}
     return {
         "schedule": schedule,
         "concurrencyPolicy": "Forbid",

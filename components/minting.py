@@ -11,7 +11,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.access import Rule, bind, service_account
-from components.conventions import MINTER, Manifest, key, labels, token
+from components.conventions import MINTER, Manifest, key, labels, pod_of, token
 from components.credential import BASIC_AUTH
 from components.network import MINTER_LABELS
 from components.tasks.mint import READY
@@ -80,13 +80,7 @@ def deployment(args: MintingArgs, labels: dict[str, str]) -> Manifest:
     probe = {"exec": {"command": ["test", "-e", READY]}, "periodSeconds": 2, "timeoutSeconds": 5}
     # What the container said last is what `pulumi up` tells of it.
     container = step | {"readinessProbe": probe, "terminationMessagePolicy": "FallbackToLogsOnError"}
-    pod = {
-        "serviceAccountName": MINTER,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "containers": [container],
-        "volumes": spec["volumes"],
-    }
+    pod = pod_of(MINTER, container, spec["volumes"])
     return {
         "replicas": 1,
         "progressDeadlineSeconds": _SECONDS,

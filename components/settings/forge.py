@@ -121,10 +121,7 @@ class Forge(Model):
         description="a token that may write commit statuses, and comments for `comment`; this or `app`",
         examples=[{"file": "secrets/forge-token"}],
     )
-    app: App | None = Field(
-        default=None,
-        description="a GitHub App instead of a token, on GitHub only",
-    )
+    app: App | None = Field(default=None, description="a GitHub App instead of a token, on GitHub only")
     ok_to_test: OkToTest | None = Field(
         default=None,
         description="lets `/ok-to-test <full sha>` start the tests of a fork's pull request; without it forks start nothing",
