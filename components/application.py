@@ -12,6 +12,7 @@ from components.conventions import (
     BEFORE_ROLLOUT,
     DELIVERY_NAMESPACE,
     FOLLOWS,
+    Manifest,
     key,
     labels,
     lease_seconds,
@@ -113,6 +114,11 @@ class ApplicationArgs:
         return {"name": self.application, "namespace": self.namespace, "labels": self.labels}
 
     @property
+    def patches(self) -> list[PodTemplate]:
+        """Of its pods, in their order."""
+        return [self.container.pod_template, self.pod_template]
+
+    @property
     def several(self) -> bool:
         """Whether it ever has more than one pod."""
         return (self.scale.max if isinstance(self.scale, Autoscaling) else self.scale) > 1
@@ -155,10 +161,9 @@ class Application(pulumi.ComponentResource):
             selector[key("environment")] = args.environment
         scaled = args.scale if isinstance(args.scale, Autoscaling) else None
         child = pulumi.ResourceOptions(parent=self)
-        patches, before = [args.container.pod_template, args.pod_template], args.before_rollout
+        before = before_template(args)
         if before:
-            template = before_rollout.template(_pod(args), args.environment, before, patches)
-            before_rollout.declare(name, args.application, args.namespace, template, args.labels, child)
+            before_rollout.declare(name, args.application, args.namespace, before, args.labels, child)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=of_deployment | ({"annotations": {BEFORE_ROLLOUT: args.application}} if before else {}),
@@ -169,7 +174,9 @@ class Application(pulumi.ComponentResource):
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
                 "strategy": STRATEGIES[args.container.strategy],
-                "template": patched({"metadata": {"labels": args.labels} | notes, "spec": pod.spec(_pod(args))}, patches),
+                "template": patched(
+                    {"metadata": {"labels": args.labels} | notes, "spec": pod.spec(_pod(args))}, args.patches
+                ),
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -242,6 +249,13 @@ class Application(pulumi.ComponentResource):
         )
         version = secret.metadata.apply(lambda live: live.resource_version or "")
         return {"annotations": {SECRETS_VERSION: version}}
+
+
+def before_template(args: ApplicationArgs) -> Manifest | None:
+    """Return the template of the pod of what runs before rollouts, if anything does."""
+    if args.before_rollout is None:
+        return None
+    return before_rollout.template(_pod(args), args.environment, args.before_rollout, args.patches)
 
 
 def _awake(deployment: object, replicas: int | None) -> None:

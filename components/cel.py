@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 
 def quote(text: str) -> str:
     """Return `text` as a CEL string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
+    return f"'{escaped}'"
 
 
 def lookup(table: Mapping[str, str], by: str) -> str:

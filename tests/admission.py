@@ -9,10 +9,11 @@ from typing import Any
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
+from kubernetes.utils.quantity import parse_quantity
 
 from tests.support import Declared, Object
 
-_NAMES = ("object", "oldObject", "request", "params")
+_NAMES = ("object", "oldObject", "request")
 
 
 def refusals(
@@ -24,12 +25,11 @@ def refusals(
     user: str = "",
     groups: tuple[str, ...] = (),
     pod: str = "",
-    params: Object | None = None,
     deleted: bool = False,
 ) -> list[str]:
     """The messages of all that does not hold for a request; an expression that fails refuses as well.
 
-    `params` is the object that the policy's binding names, `deleted` for a request that deletes `made`.
+    `deleted` is for a request that deletes `made`.
     """
     spec = stack.one("ValidatingAdmissionPolicy", policy)["spec"]
     assert spec["failurePolicy"] == "Fail"
@@ -37,7 +37,7 @@ def refusals(
     # Of a token that was made for a pod.
     who |= {"extra": {"authentication.kubernetes.io/pod-name": [pod]}} if pod else {}
     operation = "DELETE" if deleted else "UPDATE" if old else "CREATE"
-    known: Object = {"object": made, "oldObject": old or {}, "params": params or {}}
+    known: Object = {"object": made, "oldObject": old or {}}
     known |= {"object": None, "oldObject": made} if deleted else {}
     known["request"] = {"operation": operation, "userInfo": who}
     if not all(_evaluate(item["expression"], known, {}) for item in spec.get("matchConditions", [])):
@@ -58,7 +58,28 @@ def _compiled(expression: str) -> Any:
     return _ENVIRONMENT.compile(expression)
 
 
+def _quantity(text: str) -> float:
+    return float(parse_quantity(text))
+
+
+# Of Kubernetes' own functions those that policies call: https://kubernetes.io/docs/reference/using-api/cel/
+_FUNCTIONS = [
+    cel.FunctionDecl("quantity", [cel.Overload("quantity", cel.Type.DOUBLE, [cel.Type.STRING], impl=_quantity)]),
+    cel.FunctionDecl(
+        "compareTo",
+        [
+            cel.Overload(
+                "quantity_compare_to",
+                cel.Type.INT,
+                [cel.Type.DOUBLE, cel.Type.DOUBLE],
+                is_member=True,
+                impl=lambda one, other: (one > other) - (one < other),
+            )
+        ],
+    ),
+]
 _ENVIRONMENT = cel.NewEnv(
     variables=dict.fromkeys((*_NAMES, "variables"), cel.Type.DYN),
     extensions=[ext_strings.ExtStrings()],
+    functions=_FUNCTIONS,
 )

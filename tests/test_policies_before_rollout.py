@@ -56,12 +56,10 @@ def job(image: str = IMAGE, name: str = NAME) -> Object:
 
 
 def create(made: Object, old: Object | None = None, account: str = "staging-ci:deployer") -> list[str]:
-    """What both policies refuse; the one that compares looks at what is labelled for its binding."""
+    """What both policies refuse."""
     stack, user = with_migrations(STACK), f"system:serviceaccount:{account}"
-    refused = refusals(stack, f"tekton-delivery-{STACK}-jobs", made, old=old, user=user)
-    if (made["metadata"].get("labels") or {}).get(LABEL) == "chespirito":
-        refused += refusals(stack, f"tekton-delivery-{STACK}-job-pods", made, old=old, user=user, params=declared())
-    return refused
+    policies = (f"tekton-delivery-{STACK}-{name}" for name in ("jobs", "job-pods"))
+    return [message for policy in policies for message in refusals(stack, policy, made, old=old, user=user)]
 
 
 def test_a_deployer_creates_the_declared_job_with_an_image_of_the_application() -> None:
@@ -196,13 +194,3 @@ def test_what_may_be_deleted(account: str, policy: str, made: Object, allowed: b
     user = f"system:serviceaccount:{STACK}-ci:{account}"
     found = refusals(with_migrations(STACK), f"tekton-delivery-{STACK}-{policy}", made, user=user, deleted=True)
     assert (found == []) is allowed
-
-
-def test_what_is_missing_refuses_the_deployers_jobs_and_nobody_elses() -> None:
-    """A binding with a parameter refuses all that it matches while there is none: it matches by label."""
-    stack = with_migrations(STACK)
-    (binding,) = [item for item in stack.all("ValidatingAdmissionPolicyBinding") if "paramRef" in item["spec"]]
-    assert binding["spec"]["matchResources"]["objectSelector"] == {"matchLabels": {LABEL: "chespirito"}}
-    assert binding["spec"]["paramRef"]["parameterNotFoundAction"] == "Deny"
-    policy = stack.one("ValidatingAdmissionPolicy", binding["spec"]["policyName"])["spec"]
-    assert policy["paramKind"] == {"apiVersion": "v1", "kind": "PodTemplate"}

@@ -114,9 +114,6 @@ def _by_kind(item: Object, names: Names) -> Iterator[str]:
                         yield from names.missing(named, namespace, name)
     elif kind == "ValidatingAdmissionPolicyBinding":
         yield from names.missing("ValidatingAdmissionPolicy", "", item["spec"]["policyName"])
-        if "paramRef" in item["spec"]:
-            where = item["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-            yield from names.missing("PodTemplate", where, item["spec"]["paramRef"]["name"])
     elif kind == "HorizontalPodAutoscaler":
         target = item["spec"]["scaleTargetRef"]
         yield from names.missing(target["kind"], namespace, target["name"])

@@ -1,8 +1,12 @@
 """From settings to what identities are held to in one environment."""
 
+from collections.abc import Iterator
+
+from components.application import before_template
 from components.conventions import lease_seconds, seconds
 from components.listener.events import EVENTS, template
 from components.plan import delivered, runs
+from components.plan.application import application_args
 from components.plan.build import image_step
 from components.plan.credentials import untrusted_secrets
 from components.plan.delivery import Delivery
@@ -32,13 +36,16 @@ def policies_args(delivery: Delivery, listener: str) -> PoliciesArgs:
             for each in delivered.workloads(application)
             if each.leads
         },
-        before_rollouts={
-            application.name: Before(
-                repository=settings.registry.image(application.name), seconds=application.before_rollout.seconds
-            )
-            for application in settings.applications
-            if application.before_rollout
-        },
+        before_rollouts=dict(_before_rollouts(delivery)),
         approval=environment.approval,
         image_step=image_step(stack, builds, untrusted_secrets(delivery)) if builds else None,
     )
+
+
+def _before_rollouts(delivery: Delivery) -> Iterator[tuple[str, Before]]:
+    for application in delivery.settings.applications:
+        if before := application.before_rollout:
+            template = before_template(application_args(delivery, application, delivery.environment.workload_namespace))
+            assert template
+            repository = delivery.settings.registry.image(application.name)
+            yield application.name, Before(repository=repository, seconds=before.seconds, template=template)

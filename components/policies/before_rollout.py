@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.before_rollout import template_name
-from components.cel import quote
+from components.cel import every, quote
 from components.conventions import BEFORE_ROLLOUT, Manifest
-from components.policies.policy import Policy, literal, optional, rule, same_but, texts, validation
+from components.policies.as_declared import DEFAULTS, AsDeclared
+from components.policies.policy import Policy, literal, optional, rule, texts, validation
 from steps.before_rollout import DIGITS, LATE, SETTING
 
-# What the API server itself adds to the pods of a Job.
+# Labels that the API server itself adds to the pods of a Job.
 _ADDED = ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name")
 _METADATA = ("name", "namespace", "labels", "uid", "creationTimestamp", "generation", "managedFields")
-_TEMPLATE, _DECLARED = "object.spec.template", "params.template"
+_TEMPLATE = "object.spec.template"
 _JOB = quote(BEFORE_ROLLOUT)
+_APPLICATION = f"({_JOB} in variables.labels ? variables.labels[{_JOB}] : '')"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class Before:
     """Of its images."""
     seconds: int
     """How long it may take."""
+    template: Manifest
+    """Of its pod, as it is declared; the image of its one container is any."""
 
 
 def before_rollouts(*, namespace: str, deployer: str, pruner: str, applications: Mapping[str, Before]) -> list[Policy]:
@@ -31,7 +34,7 @@ def before_rollouts(*, namespace: str, deployer: str, pruner: str, applications:
     ended = ("Complete", "Failed")
     return [
         _jobs(namespace, deployer, applications),
-        _pods(namespace, deployer, list(applications)),
+        _pods(namespace, deployer, applications),
         _deletions("job-deletions", namespace, deployer, "the deployer deletes no Job but its own that failed", ("Failed",)),
         _deletions("job-prunings", namespace, pruner, "the pruner deletes no Job but a deployer's that has ended", ended),
     ]
@@ -53,7 +56,6 @@ def _jobs(namespace: str, account: str, applications: Mapping[str, Before]) -> P
         for name, before in applications.items()
     }
     repositories: Manifest = {name: before.repository for name, before in applications.items()}
-    label = f"({_JOB} in variables.labels ? variables.labels[{_JOB}] : '')"
     return Policy(
         name="jobs",
         namespace=namespace,
@@ -61,7 +63,7 @@ def _jobs(namespace: str, account: str, applications: Mapping[str, Before]) -> P
         rules=[rule("batch", "v1", ["jobs"], ["CREATE", "UPDATE"])],
         variables={
             "labels": optional("object.metadata", "labels", "{}"),
-            "application": label,
+            "application": _APPLICATION,
             "image": f"{_TEMPLATE}.spec.containers.map(c, c.image).join(' ')",
             "repository": f"{literal(repositories)}[variables.application]",
             "spec": f"{literal(specs)}[variables.application]",
@@ -94,39 +96,47 @@ def _jobs(namespace: str, account: str, applications: Mapping[str, Before]) -> P
     )
 
 
-def _pods(namespace: str, account: str, applications: list[str]) -> Policy:
-    """What the pod is held to: the PodTemplate as the stack declares it. The label says which; `_jobs` demands it.
-
-    Without that label a Job of somebody else would be refused as well, while a PodTemplate is missing.
-    """
-    new, old = f"{_TEMPLATE}.spec", f"{_DECLARED}.spec"
-    given, wanted = (optional(f"{at}.metadata", "labels", "{}") for at in (_TEMPLATE, _DECLARED))
+def _pods(namespace: str, account: str, applications: Mapping[str, Before]) -> Policy:
+    """What the pod is held to: the template as the stack declares it. The label says which; `_jobs` demands it."""
     return Policy(
         name="job-pods",
         namespace=namespace,
         account=account,
         rules=[rule("batch", "v1", ["jobs"], ["CREATE"])],
-        parameters={application: template_name(application) for application in applications},
-        parameter_kind="PodTemplate",
-        selected_by=BEFORE_ROLLOUT,
-        variables={"given": given, "wanted": wanted},
+        variables={
+            "labels": optional("object.metadata", "labels", "{}"),
+            "application": _APPLICATION,
+            "template": f"dyn({_TEMPLATE})",
+            "given": optional(f"{_TEMPLATE}.metadata", "labels", "{}"),
+            "defaults": literal(DEFAULTS),
+        },
         validations=[
             validation(
-                f"the deployer's Jobs have the pod that the stack declares for `{SETTING}`, and an image",
-                " && ".join(
-                    [
-                        same_but(_TEMPLATE, _DECLARED, "metadata", "spec"),
-                        same_but(f"{_TEMPLATE}.metadata", f"{_DECLARED}.metadata", "labels", "creationTimestamp"),
-                        f"variables.given.all(k, k in {texts(_ADDED)} || "
-                        "(k in variables.wanted && variables.given[k] == variables.wanted[k]))",
-                        "variables.wanted.all(k, k in variables.given)",
-                        same_but(new, old, "containers"),
-                        f"size({new}.containers) == 1 && size({old}.containers) == 1",
-                        same_but(f"{new}.containers[0]", f"{old}.containers[0]", "image"),
-                    ]
-                ),
+                f"the deployer's Jobs have the pod that the stack declares for `{SETTING}` of {name}, and an image",
+                f"variables.application != {quote(name)} || ({_has_pod(before.template)})",
             )
+            for name, before in applications.items()
         ],
+    )
+
+
+def _has_pod(template: Manifest) -> str:
+    metadata, spec, at = template["metadata"], template["spec"], "variables.template"
+    (container,) = spec["containers"]
+    held = AsDeclared("variables.defaults")
+    held.hold(at, {}, ("metadata", "spec"))
+    held.hold(f"{at}.metadata", metadata, ("labels", "creationTimestamp"))
+    held.hold(f"{at}.spec", spec, ("containers", "serviceAccount"))
+    held.hold(f"{at}.spec.containers[0]", container, ("image",))
+    return every(
+        [
+            # Another name of `serviceAccountName`, which the API server adds.
+            f"(!has({at}.spec.serviceAccount) || {at}.spec.serviceAccount == {quote(spec['serviceAccountName'])})",
+            f"size({at}.spec.containers) == 1",
+            f"variables.given.all(k, k in {texts(_ADDED)} || k in {texts(list(metadata['labels']))})",
+            *(f"variables.given[{quote(k)}] == {quote(value)}" for k, value in metadata["labels"].items()),
+            held.expression,
+        ]
     )
 
 

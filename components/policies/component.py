@@ -61,13 +61,12 @@ class Policies(pulumi.ComponentResource):
                 spec=policy.spec(),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for suffix, spec in policy.bindings(kubernetes_name).items():
-                k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
-                    f"{name}-{policy.name}{suffix}",
-                    metadata=metadata | {"name": f"{kubernetes_name}{suffix}"},
-                    spec=spec,
-                    opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
-                )
+            k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+                f"{name}-{policy.name}",
+                metadata=metadata,
+                spec=policy.binding(kubernetes_name),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
+            )
         self.register_outputs({})
 
 

@@ -29,11 +29,6 @@ class Policy:
     """What else must hold of a request that it looks at, by a name."""
     variables: Mapping[str, str] = field(default_factory=dict)
     validations: Sequence[Manifest]
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    """Objects in the namespace that it compares with, by what a request is labelled that it compares with one."""
-    parameter_kind: str = ""
-    selected_by: str = ""
-    """The label."""
 
     def spec(self) -> Manifest:
         """Return the ValidatingAdmissionPolicy's spec. What cannot be evaluated is refused."""
@@ -42,8 +37,6 @@ class Policy:
             "matchConstraints": {"resourceRules": list(self.rules)},
             "validations": list(self.validations),
         }
-        if self.parameters:
-            made["paramKind"] = {"apiVersion": "v1", "kind": self.parameter_kind}
         if self.variables:
             made["variables"] = [{"name": name, "expression": text} for name, text in self.variables.items()]
         if self.account:
@@ -52,20 +45,6 @@ class Policy:
         if self.conditions:
             more = [{"name": name, "expression": text} for name, text in self.conditions.items()]
             made["matchConditions"] = made.get("matchConditions", []) + more
-        return made
-
-    def bindings(self, policy_name: str) -> dict[str, Manifest]:
-        """Return the specs of its bindings by what their names end in: one, or one for each parameter.
-
-        A parameter that is missing refuses what is labelled for it, and nothing else.
-        """
-        if not self.parameters:
-            return {"": self.binding(policy_name)}
-        made = {}
-        for value, name in self.parameters.items():
-            binding = self.binding(policy_name)
-            binding["matchResources"]["objectSelector"] = {"matchLabels": {self.selected_by: value}}
-            made[f"-{value}"] = binding | {"paramRef": {"name": name, "parameterNotFoundAction": "Deny"}}
         return made
 
     def binding(self, policy_name: str) -> Manifest:
