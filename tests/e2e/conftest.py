@@ -49,19 +49,19 @@ def running() -> Machine:
 
 
 @pytest.fixture(scope="session")
-def apart(pytestconfig: pytest.Config) -> bool:
+def beside_others(pytestconfig: pytest.Config) -> bool:
     """Whether another run has the machine, and what is there for all tests."""
     return bool(pytestconfig.getoption("apart"))
 
 
 @pytest.fixture(scope="session")
-def world(running: Machine, apart: bool) -> Iterator[World]:
+def world(running: Machine, beside_others: bool) -> Iterator[World]:
     ports = {name: expose_listener(running.kubernetes, f"{name}-ci") for name in PORTS}
     urls = {name: running.url(port) for name, port in ports.items()}
     for url in urls.values():
         await_listener(url)
     yield World(running, urls)
-    if not apart:
+    if not beside_others:
         hide_listeners(running.kubernetes)
 
 
@@ -78,10 +78,10 @@ def alone() -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ended_runs_are_deleted(running: Machine, apart: bool) -> Iterator[None]:
+def ended_runs_are_deleted(running: Machine, beside_others: bool) -> Iterator[None]:
     """Every second kubelet and containerd go through the containers of all pods, those of ended runs included."""
     yield
-    if not apart:
+    if not beside_others:
         delete_ended_runs(running.kubernetes)
 
 

@@ -204,3 +204,12 @@ def test_every_failure_is_one_of_the_whole(commands: list[str], failing: str, mo
     assert testing.main([]) == 3
     assert ("e2e" in commands) == (failing not in ("unit", "up"))
     assert commands[-2:] == ["second: down", "down"]
+
+
+def test_what_needs_a_cluster_can_be_set_up() -> None:
+    """A fixture that hides another one, or is gone, shows an hour after the tests have begun otherwise."""
+    command = [sys.executable, "-m", "pytest", "--setup-plan", "-q", "-p", "no:cacheprovider", "-m", "e2e or conformance"]
+    answer = subprocess.run([*command, "tests/e2e", "tests/conformance"], cwd=ROOT, capture_output=True, text=True)
+    told = [line for line in answer.stdout.splitlines() if line.startswith(("ERROR", "E "))]
+    assert told == [], answer.stdout[-2000:] + answer.stderr
+    assert answer.stdout.splitlines()[-1].startswith("no tests ran"), answer.stdout[-500:]
