@@ -4,7 +4,6 @@ They stand for the well-known ones as far as the applications here go: the same 
 has been told about certificates and package registries is in them, as in the base images that companies keep.
 """
 
-import hashlib
 import json
 import os
 import platform
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images import buildkit
-from images.build import REPOSITORY, Image, read_digest
+from images.build import REPOSITORY, Image, content, read_digest
 from images.buildkit import Build
 from images.contexts import mmdebstrap, run
 from images.recipes import HERE
@@ -48,11 +47,10 @@ class BaseImage:
     """Makes the folders that its stage names, below the one it is given."""
 
     def key(self) -> str:
-        """Twelve hexadecimal digits for what it is made of, but for the versions of Debian's packages."""
+        """Return its key, which the versions of BuildKit and of Debian's packages are not in."""
         certificates = [path.read_bytes().hex() for path in _authorities()]
-        files = [path.read_text() for path in sorted(FOLDER.glob("*"))]
-        made_of = [SUITE, WITHOUT, self.packages, self.pinned, _clients(), certificates, files]
-        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+        made_of = [SUITE, WITHOUT, self.packages, self.pinned, _clients(), certificates]
+        return content(FOLDER / "Dockerfile", [FOLDER], [json.dumps(made_of)])
 
 
 def _clients() -> dict[str, str]:

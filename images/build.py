@@ -65,17 +65,23 @@ def tools_of(names: Iterable[str]) -> list[str]:
 
 
 def key(recipe: Recipe, tools: Mapping[str, Path]) -> str:
-    """Twelve hexadecimal digits for what an image is made of. A tool's folder is itself named after its content."""
+    """Return the key of a platform's image. A tool's folder is itself named after its content."""
+    names = sorted({*buildkit.TOOLS, *recipe.tools})
+    return content(recipe.dockerfile, (*recipe.sources, *recipe.programs), [tools[name].name for name in names])
+
+
+def content(dockerfile: Path, sources: Iterable[Path], more: Iterable[str]) -> str:
+    """Return twelve hexadecimal digits for what an image is made of: files and folders, what else, and by which code."""
     digest = hashlib.sha256()
-    files = [recipe.dockerfile, HERE / "buildkit.py", HERE / "contexts.py"]
-    for source in (*recipe.sources, *recipe.programs):
+    files = [dockerfile, HERE / "buildkit.py", HERE / "contexts.py"]
+    for source in sources:
         files += sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
     for path in files:
         # Of a checkout's modes an image takes no more than this.
         digest.update(json.dumps([str(path.relative_to(HERE)), path.stat().st_mode & 0o100]).encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    for tool in sorted({*buildkit.TOOLS, *recipe.tools}):
-        digest.update(tools[tool].name.encode())
+    for each in more:
+        digest.update(each.encode())
     return digest.hexdigest()[:12]
 
 

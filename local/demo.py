@@ -219,7 +219,8 @@ def _run(
     succeeded, message = follow(running.kubernetes, found, progress.line, seconds=RUN_SECONDS)
     timeline.hop(f"{environment}'s pipeline")
     if not succeeded:
-        raise UserError(f"the run {found['metadata']['name']} in {environment}-ci failed: {message}")
+        why, *_ = message.splitlines() or [""]  # what its steps printed stands above
+        raise UserError(f"the run {found['metadata']['name']} in {environment}-ci failed: {why}")
 
 
 def digest(running: Machine, environment: str, application: str = APPLICATION) -> str:

@@ -1,17 +1,26 @@
-"""Follows a run on the cluster and tells each step as it ends."""
+"""Follows a run on the cluster, and tells each step as it ends and what those that failed have printed."""
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
+
+from kubernetes import client
 
 from components.conventions import plain
+from components.credential import LOG_MASKS, LOG_MASKS_KEY
 from local.errors import UserError
 from local.kubernetes_api import Kubernetes, Object, condition, wait_until
+from steps import excerpt, failure, logs, tail
+from steps.kubernetes import PIPELINE_TASK
+from steps.masks import Masks
 
 # The API server has other work: it is asked often whether the run has ended, and seldom for all TaskRuns, which cost most.
 _POLL_SECONDS = 0.5
 _LOOKS_PER_STEPS = 4
+# What a person takes in of a run that failed: so many of its steps that did, and of what each has printed.
+_FAILED_STEPS, _LINES = 4, 20
 
 
 def wait_for_run(
@@ -36,26 +45,68 @@ def wait_for_run(
 
 
 def follow(kubernetes: Kubernetes, run: Object, line: Callable[[str], object], seconds: float = 300) -> tuple[bool, str]:
-    """Print the steps of a run as they end, until it has ended. Returns whether it succeeded, and its message."""
+    """Print the steps of a run as they end, until it has ended. Returns whether it succeeded, and its message.
+
+    If it failed, the ends of its failed steps' logs are printed as well, and are the further lines of the message.
+    """
     namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
     told: set[tuple[str, str]] = set()
     deadline = time.monotonic() + seconds
     looks = itertools.count()
     while True:
+        task_runs: list[Object] = []
         status, message = condition(kubernetes.run(namespace, name))
         tells = status != "Unknown" or next(looks) % _LOOKS_PER_STEPS == 0
-        for task_run in kubernetes.task_runs(namespace, name) if tells else ():
-            task = task_run["metadata"]["labels"]["tekton.dev/pipelineTask"]
-            for step in task_run.get("status", {}).get("steps", []):
+        if tells:
+            task_runs = kubernetes.task_runs(namespace, name)
+        for task_run in task_runs:
+            task = _task(task_run)
+            for step in failure.begun(task_run):
                 ended = step.get("terminated")
                 if ended and (task, step["name"]) not in told:
                     told.add((task, step["name"]))
                     line(plain(f"    {task} / {step['name']}: {_outcome(ended)}"))
+        if status == "True":
+            return True, message
         if status != "Unknown":
-            return status == "True", message
+            printed = list(_printed(kubernetes, namespace, task_runs))
+            for text in printed:
+                line(f"    {text}")
+            return False, "\n".join([message, *printed])
         if time.monotonic() > deadline:
             raise UserError(f"the run {namespace}/{name} did not end within {seconds:.0f} s: {message}")
         time.sleep(_POLL_SECONDS)
+
+
+def _printed(kubernetes: Kubernetes, namespace: str, task_runs: list[Object]) -> Iterator[str]:
+    """Yield the last lines of the failed steps of a run, each step after its name."""
+    failed = [
+        (task_run, step)
+        for task_run in task_runs
+        for step in failure.begun(task_run)
+        if (step.get("terminated") or {}).get("exitCode")
+    ]
+    masks = _masks(kubernetes, namespace) if failed else None
+    for task_run, step in failed[:_FAILED_STEPS]:
+        pod, container = task_run["status"].get("podName"), step.get("container") or f"step-{step['name']}"
+        log = logs.last(partial(kubernetes.log, namespace, pod, container)) if pod else ""
+        shown = tail.last(excerpt.shown(masks, log) if masks else tail.shown(log), _LINES)
+        yield plain(f"{_task(task_run)} / {step['name']} printed{' last:' if shown else ' nothing, or its pod is gone'}")
+        yield from (plain(f"  | {text}") for text in shown)
+    if len(failed) > _FAILED_STEPS:
+        yield f"{len(failed) - _FAILED_STEPS} more failed steps are not shown"
+
+
+def _masks(kubernetes: Kubernetes, namespace: str) -> Masks | None:
+    """Return what hides secrets in logs, where the stack has it: whoever runs this may have given real ones."""
+    try:
+        return Masks.parse(kubernetes.secret(namespace, LOG_MASKS.secret)[LOG_MASKS_KEY])
+    except (client.ApiException, KeyError, ValueError):
+        return None
+
+
+def _task(task_run: Object) -> str:
+    return str(task_run["metadata"]["labels"][PIPELINE_TASK])
 
 
 def _outcome(ended: Object) -> str:

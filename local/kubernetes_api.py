@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import urllib3
 from kubernetes import client, config
 
 from components.conventions import RUNS_QUOTA, WEBHOOK_GENERATION, plain
 from local.errors import UserError
+from steps import logs
 
 POLL_SECONDS = 0.2
+# A kubelet that is going away keeps whoever asks it for a log waiting.
+_LOG_SECONDS = 10.0
 TEKTON_GROUP = "tekton.dev"
 
 Object = dict[str, Any]
@@ -73,6 +77,18 @@ class Kubernetes:
             and (found.status.ready_replicas or 0) >= found.spec.replicas
             and (found.status.updated_replicas or 0) >= found.spec.replicas
         )
+
+    def log(self, namespace: str, pod: str, container: str, lines: int) -> bytes | None:
+        """Return so many of the last lines of a container's log, cut off where they are very long; None if they are gone."""
+        try:
+            answer = self.core.read_namespaced_pod_log(
+                pod, namespace, container=container, tail_lines=lines, limit_bytes=logs.LARGEST,
+                _preload_content=False, _request_timeout=_LOG_SECONDS,
+            )  # fmt: skip
+        except (client.ApiException, urllib3.exceptions.HTTPError):
+            return None
+        # The client takes it for UTF-8, and programs print what is none.
+        return bytes(answer.data)
 
     def wait_for_deployment(self, namespace: str, name: str, seconds: float) -> None:
         """Wait until a Deployment is ready. Raises UserError with what its pods say."""

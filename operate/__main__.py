@@ -228,7 +228,7 @@ def main(arguments: Sequence[str]) -> int:
         tell(f"error: the cluster refuses: {_message(error)}", file=sys.stderr)
         return 1
     except urllib3.exceptions.HTTPError as error:
-        tell(f"error: the cluster does not answer: {kubeconfig.silence(error)}", file=sys.stderr)
+        tell(f"error: {kubeconfig.unanswered(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -260,13 +260,11 @@ def counted(quota: Any) -> tuple[int, int] | None:
     return (int(used), int(hard)) if used and hard else None
 
 
-def _in_cluster(no_kubeconfig: Exception) -> client.ApiClient:
-    configuration = client.Configuration()
+def _in_cluster(no_kubeconfig: Exception) -> Any:
     try:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return kubeconfig.in_cluster()
     except config.ConfigException:
         raise OperateError(f'{no_kubeconfig}; name a kubeconfig with $KUBECONFIG, or run `eval "$(make env)"`') from None
-    return client.ApiClient(configuration)
 
 
 def _checked(request: Any) -> None:

@@ -1,7 +1,6 @@
 """What a stack declares: its program, run as `pulumi up` runs it, with the values that only its state has."""
 
 import json
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +8,9 @@ from components.conventions import Manifest
 from components.settings.errors import SettingsError
 from offline.render import PROVIDER, objects, program
 from offline.run import RANDOM_PASSWORD, ROOT, Recording, revealed, run
+from operate import pulumi as cli
 from operate.errors import OperateError
 
-# A backend that does not answer keeps Pulumi waiting without end; an export of a large stack takes seconds.
-SECONDS = 120.0
 # Of what Pulumi says of an error, in characters.
 _MOST = 400
 
@@ -76,21 +74,9 @@ def pulumi(*arguments: str) -> str:
     """Return what Pulumi's CLI prints. Raises OperateError."""
     command = f"`pulumi {' '.join(arguments)}`"
     try:
-        answer = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=SECONDS,
-        )
+        answer = cli.run(arguments, ROOT)
     except FileNotFoundError:
         raise OperateError('pulumi is not on PATH; the embedded cluster\'s: eval "$(make env)"') from None
-    except OSError as error:
-        raise OperateError(f"pulumi cannot be run: {error}") from None
-    except subprocess.TimeoutExpired:
-        raise OperateError(f"{command} has not ended within {SECONDS:.0f} s: is its backend there?") from None
     if answer.returncode != 0:
         raise OperateError(f"{command}: {_said(answer.stderr) or f'exit code {answer.returncode}'}")
     return answer.stdout

@@ -1,4 +1,4 @@
-"""The person's kubeconfig, with whom it says that they act as."""
+"""The person's kubeconfig, with whom it says that they act as, and how long its cluster may keep them waiting."""
 
 import logging
 from collections.abc import Iterator
@@ -17,19 +17,47 @@ from operate.errors import OperateError
 
 # What kubectl sends for a user of a kubeconfig that acts as somebody else.
 _HEADERS = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid", "as-groups": "Impersonate-Group"}
+# Of an API server that takes connections and says nothing, and of a load balancer that drops packets: how long one may take
+# to be connected to, which is tried twice, and how long it may be silent after a question. Admission webhooks may take 30 s:
+# https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#timeouts
+CONNECT_SECONDS, SECONDS = 10.0, 35.0
 
 
-def connect(context: str | None, path: str | None = None, configuration: client.Configuration | None = None) -> Any:
+class Bounded(client.ApiClient):
+    """An API client each of whose questions ends: without it, one waits as long as nobody says anything."""
+
+    def __init__(self, configuration: client.Configuration) -> None:
+        # What was asked may have been done: only connecting is tried again.
+        configuration.retries = urllib3.Retry(total=1, read=0, other=0, redirect=0)
+        super().__init__(configuration)
+
+    def call_api(
+        self,
+        method: Any,
+        url: Any,
+        header_params: Any = None,
+        body: Any = None,
+        post_params: Any = None,
+        _request_timeout: Any = None,
+    ) -> Any:
+        """Ask. Raises urllib3's HTTPError after the time above, unless the question has one of its own."""
+        seconds = _request_timeout or (CONNECT_SECONDS, SECONDS)
+        return super().call_api(method, url, header_params, body, post_params, seconds)
+
+
+def connect(context: str | None, path: str | None = None) -> Any:
     """Return an ApiClient of a context's cluster; without a path the kubeconfig is found as kubectl does.
 
     Kubernetes' client for Python leaves out whom a user acts as (`as`), and would go on with the rights that the person
-    meant to lay down. `configuration` is that client's, as far as the kubeconfig does not say it. Raises OSError and
-    config.ConfigException as it does, OperateError where it cannot say it all or cannot be used at all.
+    meant to lay down. Raises OSError and config.ConfigException as it does, OperateError where it cannot say it all or
+    cannot be used at all.
     """
+    configuration = client.Configuration()
     named = path or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
     try:
         with _heard() as said:
-            api: Any = config.new_client_from_config(path, context, client_configuration=configuration)  # type: ignore[no-untyped-call]
+            config.load_kube_config(path, context, client_configuration=configuration)  # type: ignore[no-untyped-call]
+            api: Any = Bounded(configuration)
             acts_as = _acts_as(context, path)
     except (config.ConfigException, OSError):
         raise
@@ -43,6 +71,13 @@ def connect(context: str | None, path: str | None = None, configuration: client.
     for name, value in acts_as.items():
         api.set_default_header(name, value)
     return api
+
+
+def in_cluster() -> Any:
+    """Return an ApiClient of the cluster whose pod this runs in. Raises config.ConfigException where it runs in none."""
+    configuration = client.Configuration()
+    config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return Bounded(configuration)
 
 
 @contextmanager
@@ -74,6 +109,16 @@ def silence(error: Exception) -> str:
     reason = getattr(error, "reason", None)
     text = str(reason if isinstance(error, urllib3.exceptions.MaxRetryError) and reason else error)
     return text.partition(">: ")[2] or text.partition("): ")[2] or text
+
+
+def unanswered(error: urllib3.exceptions.HTTPError) -> str:
+    """Return that a cluster does not answer: which, why, and what to do."""
+    pool: Any = getattr(error, "pool", None)
+    where = f" at {pool.scheme}://{pool.host}:{pool.port}" if getattr(pool, "host", None) else ""
+    return (
+        f"the cluster{where} does not answer: {silence(error)}; `kubectl --request-timeout 10s version` asks it too; "
+        "--context or $KUBECONFIG names another one"
+    )
 
 
 def _acts_as(context: str | None, path: str | None) -> dict[str, str]:

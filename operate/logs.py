@@ -9,6 +9,7 @@ from operate.errors import OperateError
 from operate.masking import Masking
 from operate.runs import RUN, absent, newest
 from operate.target import Target
+from steps import failure
 from steps.kubernetes import PIPELINE_TASK
 
 _NOT_FOUND = 404
@@ -23,13 +24,12 @@ def lines(target: Target, number: int, wanted: str | None, masking: Masking) -> 
     if run is None:
         raise OperateError(absent(number))
     name = run["metadata"]["name"]
-    steps = []
+    begun = []
     for each in target.cluster.runs(target.environment, "taskruns", target.application):
         labels, status = each["metadata"]["labels"], each.get("status") or {}
         if labels.get(RUN) == name:
             task, pod = labels.get(PIPELINE_TASK, ""), status.get("podName") or ""
-            steps += [(task, step, pod, each) for step in status.get("steps") or []]
-    begun = [each for each in steps if each[1].get("terminationReason") != "Skipped" and each[2]]
+            begun += [(task, step, pod, each) for step in failure.begun(each) if pod]
     failed = [each for each in begun if (each[1].get("terminated") or {}).get("exitCode")]
     chosen = [each for each in begun if wanted in (each[0], each[1]["name"])] if wanted else failed or begun
     if not chosen:

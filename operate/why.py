@@ -96,10 +96,8 @@ def _of(target: Target, number: int, masking: Masking) -> Iterator[Way]:
 
 def _steps(task_run: Manifest) -> Iterator[Step]:
     task = task_run["metadata"]["labels"].get(PIPELINE_TASK, "")
-    for step in (task_run.get("status") or {}).get("steps") or []:
+    for step in failure.begun(task_run):
         ended: dict[str, Any] = step.get("terminated") or {}
-        if step.get("terminationReason") == "Skipped":  # one before it has failed
-            continue
         yield Step(
             name=plain(f"{task} / {step['name']}"),
             seconds=_seconds(ended.get("startedAt"), ended.get("finishedAt")),

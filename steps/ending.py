@@ -98,9 +98,9 @@ class Ending:
         found = []
         for run in self.runs:
             task = str(((run.get("metadata") or {}).get("labels") or {}).get(PIPELINE_TASK) or "")
-            for step in [] if task in _TELLING else (run.get("status") or {}).get("steps") or []:
+            for step in [] if task in _TELLING else failure.begun(run):
                 ended, name = step.get("terminated") or {}, str(step.get("name"))
-                if not ended or step.get("terminationReason") == "Skipped":  # one before it has failed
+                if not ended:
                     continue
                 shown = name if name == task or not task else f"{task}.{name}"
                 took, failed = _seconds(ended.get("startedAt"), ended.get("finishedAt")), bool(ended.get("exitCode"))

@@ -45,6 +45,12 @@ def has_failed(task_run: Object, step: str) -> bool:
     return any(found["name"] == step and _code(found) for found in steps)
 
 
+def begun(task_run: Object) -> list[Object]:
+    """Return a TaskRun's steps, but for those that Tekton skipped since one before them had failed."""
+    steps = (task_run.get("status") or {}).get("steps") or []
+    return [step for step in steps if step.get("terminationReason") != "Skipped"]
+
+
 def failed(task_runs: list[Object]) -> tuple[Object, Object | None]:
     """Return the TaskRun that made a run fail, or an empty one, and which of its steps did, if one did."""
     run = next((found for found in task_runs if _condition(found).get("status") == "False"), {})

@@ -1,6 +1,7 @@
 """The end of a container's log, by the API server: bounded, whoever writes it and however fast."""
 
 import ssl
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPException
 from urllib.parse import urlencode, urlsplit
@@ -19,12 +20,17 @@ _SECONDS = 5.0
 
 
 def end(access: Access, namespace: str, pod: str, container: str) -> str:
-    """Return the last lines of a container's log, each of them whole; nothing where they cannot be had.
+    """Return the last lines of a container's log, each of them whole; nothing where they cannot be had."""
+    return last(lambda lines: _read(access, namespace, pod, container, lines))
+
+
+def last(read: Callable[[int], bytes | None]) -> str:
+    """Return the last lines of a log, each of them whole. `read` asks for so many, of at most LARGEST bytes; None: no log.
 
     In the rest of a line that was cut there may be the rest of a secret, which nobody knows to hide.
     """
     for lines in LINES:
-        found = _read(access, namespace, pod, container, lines)
+        found = read(lines)
         if found is None:
             return ""
         if len(found) < LARGEST:

@@ -40,14 +40,14 @@ def shown(log: str) -> list[str]:
     return found
 
 
-def last(lines: Sequence[str]) -> list[str]:
-    """Return the last lines: at most LINES, each of at most WIDTH characters, no two of them empty.
+def last(lines: Sequence[str], most: int = LINES) -> list[str]:
+    """Return the last lines: at most so many, each of at most WIDTH characters, no two of them empty.
 
     Test runners and BuildKit end with a page of sums: where none of these lines says why, the first of them make room for
     those about the last line that does.
     """
     packed = _packed(lines)
-    before, kept = packed[:-LINES], packed[-LINES:]
+    before, kept = packed[:-most], packed[-most:]
     if any(map(_says_why, kept)):
         return _trimmed(kept)
     at = next((number for number in reversed(range(len(before))) if _says_why(before[number])), None)

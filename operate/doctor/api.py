@@ -14,8 +14,6 @@ from offline.needs.values import Needs
 from operate import kubeconfig
 from operate.errors import OperateError
 
-SECONDS = 15.0
-
 
 class NoClusterError(Exception):
     """No kubeconfig, or nobody answers."""
@@ -53,21 +51,18 @@ class Api:
 
     def __init__(self, needs: Needs) -> None:
         """Find the kubeconfig as Pulumi does. Raises NoClusterError."""
-        configuration = client.Configuration()
-        configuration.retries = urllib3.Retry(0)
         try:
-            self._client = kubeconfig.connect(needs.context, needs.kubeconfig, configuration)
+            self._client = kubeconfig.connect(needs.context, needs.kubeconfig)
         except OperateError as error:
             raise NoClusterError(str(error)) from None
         except (OSError, config.ConfigException) as error:
             if needs.kubeconfig or needs.context:
                 raise NoClusterError(str(error)) from None
             try:
-                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+                self._client = kubeconfig.in_cluster()
             except config.ConfigException:
                 raise NoClusterError(str(error)) from None
-            self._client = client.ApiClient(configuration)
-        self.where = str(configuration.host)
+        self.where = str(self._client.configuration.host)
 
     def get(self, path: str, **query: str) -> Manifest:
         """Return what is at a path. Raises RefusedError and NoClusterError."""
@@ -125,7 +120,7 @@ class Api:
             auth_settings=["BearerToken"],
         )
         try:
-            answer = api.call_api(*asked, _request_timeout=SECONDS)
+            answer = api.call_api(*asked)
             data: bytes = answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise NoClusterError(f"{self.where} does not answer: {kubeconfig.silence(error)}") from None

@@ -149,7 +149,7 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
     if app.key is None:
         return
     try:
-        signed = _signed(app)
+        signed = signed_by(app)
     except ForgeError as error:
         yield wrong(what, str(error), "forge.app.privateKey")
         return
@@ -188,7 +188,7 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
 
 def fetch_token(http: Http, forge: Forge, app: App, repository: Repository) -> str:
     """Return a token as the minter has it made. Raises NoAnswerError or ForgeError."""
-    answer = _exchanged(http, forge, app, _signed(app), repository, CONTENTS)
+    answer = _exchanged(http, forge, app, signed_by(app), repository, CONTENTS)
     if given := _token(answer):
         return given
     rights = ", ".join(f"{name}: {level}" for name, level in CONTENTS.items())
@@ -206,7 +206,8 @@ def _token(answer: Answer) -> str | None:
     return given if isinstance(given, str) else None
 
 
-def _signed(app: App) -> str:
+def signed_by(app: App) -> str:
+    """Return what says that an App itself asks, for some minutes. Raises ForgeError for a key that is none."""
     with TemporaryDirectory(prefix="doctor-") as folder:
         key = Path(folder) / "key.pem"
         key.touch(mode=0o600)

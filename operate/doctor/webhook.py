@@ -1,19 +1,26 @@
-"""The webhook: the listener runs and answers, the forge has a webhook that tells it, and what it told got through."""
+"""The webhook: the listener runs and answers, the forge has a webhook that tells it, and what it told got through.
+
+With a GitHub App it may be the App's own in place of one in each repository.
+"""
 
 import os
 from collections.abc import Iterator
 from typing import Any
 
 from components.conventions import plain
-from offline.needs.values import Forge, Needs
+from offline.needs.values import App, Forge, Needs
 from operate.doctor.api import Api, NoClusterError, RefusedError
 from operate.doctor.deployment import available
-from operate.doctor.forge import asked
+from operate.doctor.forge import asked, signed_by
 from operate.doctor.http import Http, NoAnswerError
-from operate.doctor.rows import Row, fine, unknown, wrong
+from operate.doctor.rows import Row, advised, fine, unknown, wrong
 from operate.forge import TOKEN
+from steps.forge import ForgeError
 
 _TABLE = "docs/real-clusters.md, The webhook"
+_APPS = "the App's page at GitHub"
+# How many of the newest deliveries are looked at, and of those that failed told.
+_NEWEST, _TOLD = 20, 3
 _EVENT_ID = "triggers.tekton.dev/triggers-eventid"
 # What each forge calls the events, by what is needed; Gitea tells of several kinds of pull requests' events.
 _EVENTS = {
@@ -35,8 +42,45 @@ def rows(needs: Needs, api: Api | None, http: Http) -> Iterator[Row]:
         except NoClusterError as error:
             yield unknown("the listener", str(error))
     yield from reachable(needs, http)
+    if needs.forge.app and needs.forge.app.key:
+        yield from by_app(needs, http, needs.forge.app)
+        return
     for repository in needs.forge.repositories:
         yield from webhook(needs, http, repository.name)
+
+
+def by_app(needs: Needs, http: Http, app: App) -> Iterator[Row]:
+    """Yield whether an App's own webhook tells the listener, or one in each repository does.
+
+    https://docs.github.com/en/rest/apps/webhooks
+    """
+    forge, what = needs.forge, f"the GitHub App {app.id} has a webhook for this stack"
+    try:
+        key = signed_by(app)
+        answer = asked(http, forge, "GET", "/app/hook/config", key)
+        about = asked(http, forge, "GET", "/app", key).json if answer.status == 200 else None
+    except (NoAnswerError, ForgeError) as error:
+        yield unknown(what, str(error))
+        return
+    config = answer.json if answer.status == 200 and isinstance(answer.json, dict) else {}
+    hook = {"config": config, "events": about.get("events") if isinstance(about, dict) else None}
+    if _leads(hook, needs.listener.address):
+        yield from _settings(needs, hook, what, f"on {_APPS}")
+        yield from _deliveries(http, forge, f"the App {app.id}", "/app/hook/deliveries", key)
+        return
+    if _url(hook):
+        said = f"its own leads to {plain(_url(hook))}, not to {needs.listener.address}"
+    elif answer.status in (200, 404):
+        said = "it has no webhook active"
+    else:
+        said = f"that is not told: {answer.said}"
+    found = [list(webhook(needs, http, each.name, said)) for each in forge.repositories]
+    # Of one that is there, more is told than that: its settings, and its deliveries.
+    if all(len(each) > 1 for each in found):
+        yield fine(what, f"{said}; each repository has one")
+    else:
+        yield unknown(what, said, f"on {_APPS} Active, and the listener's URL, or a webhook in each repository ({_TABLE})")
+    yield from (row for each in found for row in each)
 
 
 def listener(needs: Needs, api: Api) -> Row:
@@ -87,8 +131,11 @@ def reachable(needs: Needs, http: Http) -> Iterator[Row]:
         )
 
 
-def webhook(needs: Needs, http: Http, repository: str) -> Iterator[Row]:
-    """Yield whether a repository has a webhook that tells the listener. It takes a right that the stack's token lacks."""
+def webhook(needs: Needs, http: Http, repository: str, apps: str = "") -> Iterator[Row]:
+    """Yield whether a repository has a webhook that tells the listener. It takes a right that the stack's token lacks.
+
+    `apps` is why the App's own, where that could be looked at, does not tell it.
+    """
     forge, what = needs.forge, f"{repository} has a webhook for this stack"
     own = os.environ.get(TOKEN)
     token = own or forge.token
@@ -108,17 +155,20 @@ def webhook(needs: Needs, http: Http, repository: str) -> Iterator[Row]:
     ours = [hook for hook in hooks if isinstance(hook, dict) and _leads(hook, needs.listener.address)]
     if not ours:
         known = ", ".join(plain(_url(hook)) for hook in hooks if isinstance(hook, dict)) or "none"
-        if needs.listener.exposed and forge.app:
+        if needs.listener.exposed and forge.app and not apps:
             said = f"the App's own is not looked at here; of the repository's none leads there: {known}"
             yield unknown(what, said, f"look at it on the App's page ({_TABLE})")
         elif needs.listener.exposed:
-            yield wrong(what, f"none leads to {needs.listener.address}; there are: {known}", f"enter it ({_TABLE})")
+            besides = f"; of the App, {apps}" if apps else ""
+            said = f"none leads to {needs.listener.address}; there are: {known}{besides}"
+            yield wrong(what, said, f"enter it ({_TABLE})")
         else:
             yield unknown(what, f"which way leads to the listener is not known here; there are: {known}")
         return
     yield from _settings(needs, ours[0], what)
     if forge.kind == "github":
-        yield from _deliveries(http, forge, repository, ours[0], token)
+        path = f"/repos/{repository}/hooks/{ours[0].get('id')}/deliveries"
+        yield from _deliveries(http, forge, repository, path, token)
 
 
 def _url(hook: dict[str, Any]) -> str:
@@ -130,7 +180,7 @@ def _leads(hook: dict[str, Any], address: str) -> bool:
     return _url(hook).partition("?")[0].rstrip("/") == address.rstrip("/")
 
 
-def _settings(needs: Needs, hook: dict[str, Any], what: str) -> Iterator[Row]:
+def _settings(needs: Needs, hook: dict[str, Any], what: str, where: str = "in the webhook's settings") -> Iterator[Row]:
     config, events = hook.get("config") or {}, set(hook.get("events") or [])
     there, names = needs.listener, _EVENTS[needs.forge.kind]
     wanted = ["pull requests", *(["comments"] if there.comments else []), *(["pushes"] if there.pushes else [])]
@@ -145,22 +195,38 @@ def _settings(needs: Needs, hook: dict[str, Any], what: str) -> Iterator[Row]:
     if lacking:
         mistakes.append((f"it does not tell of {', '.join(lacking)}", f"events: {', '.join(wanted)}"))
     for said, mend in mistakes:
-        yield wrong(what, said, f"in the webhook's settings: {mend} ({_TABLE})")
+        yield wrong(what, said, f"{where}: {mend} ({_TABLE})")
     if not mistakes:
         yield fine(what, ", ".join(wanted))
 
 
-def _deliveries(http: Http, forge: Forge, repository: str, hook: dict[str, Any], token: str) -> Iterator[Row]:
-    """Yield whether the newest delivery got through: https://docs.github.com/en/rest/repos/webhooks"""
-    what = f"the last delivery to the webhook of {repository} was taken"
-    answer = asked(http, forge, "GET", f"/repos/{repository}/hooks/{hook.get('id')}/deliveries?per_page=1", token)
-    found = answer.json
-    if answer.status != 200 or not isinstance(found, list):
+def _deliveries(http: Http, forge: Forge, whose: str, path: str, token: str) -> Iterator[Row]:
+    """Yield whether the newest deliveries got through: https://docs.github.com/en/rest/repos/webhooks"""
+    what = f"the last delivery to the webhook of {whose} was taken"
+    answer = asked(http, forge, "GET", f"{path}?per_page={_NEWEST}", token)
+    found = [each for each in answer.json if isinstance(each, dict)] if isinstance(answer.json, list) else []
+    if answer.status != 200 or not isinstance(answer.json, list):
         yield unknown(what, answer.said)
-    elif not found:
+        return
+    if not found:
         yield unknown(what, "there is none yet")
-    elif 200 <= int(found[0].get("status_code") or 0) < 300:
-        yield fine(what, str(found[0].get("delivered_at")))
+        return
+    failed = [each for each in found if not _is_taken(each)]
+    told = ", ".join(map(_delivery, failed[:_TOLD])) + (f" and {len(failed) - _TOLD} more" if failed[_TOLD:] else "")
+    again = "Redeliver in the webhook's Recent Deliveries"
+    if failed and failed[0] is found[0]:
+        yield wrong(what, told, f"what stands before the listener; then {again}")
+    elif failed:
+        said = f"it was, and {len(failed)} of the last {len(found)} were not: {told}"
+        yield advised(what, said, f"{again} what is still wanted")
     else:
-        said = f"{plain(str(found[0].get('status')))} ({found[0].get('status_code')}) at {found[0].get('delivered_at')}"
-        yield wrong(what, said, "what stands before the listener; then Redeliver in the webhook's Recent Deliveries")
+        yield fine(what, plain(str(found[0].get("delivered_at"))))
+
+
+def _is_taken(delivery: dict[str, Any]) -> bool:
+    code = delivery.get("status_code")
+    return isinstance(code, int) and 200 <= code < 300
+
+
+def _delivery(delivery: dict[str, Any]) -> str:
+    return plain(f"{delivery.get('status')} ({delivery.get('status_code')}) at {delivery.get('delivered_at')}")

@@ -31,14 +31,14 @@ class AppForge(GitHubForge):
         """
         found: list[str] = []
         owner = self._call(self._app.rest.apps.get_authenticated).owner.id
-        for each in self._call(self._app.rest.apps.list_installations, per_page=100):
+        for each in self._pages(self._app.rest.apps.list_installations):
             if each.account is None or each.account.id != owner:
                 continue
             if each.repository_selection != "selected":
                 return []
             seeing = self._seeing(each.id)
-            listed = self._call(seeing.rest.apps.list_repos_accessible_to_installation, per_page=100)
-            found += [repository.full_name for repository in listed.repositories]
+            listed = self._pages(seeing.rest.apps.list_repos_accessible_to_installation, within="repositories")
+            found += [repository.full_name for repository in listed]
         return found
 
     def _seeing(self, installation: int, **about: Any) -> Any:

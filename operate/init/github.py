@@ -16,6 +16,8 @@ from operate.errors import OperateError
 from operate.init.registered import Key, Repository, Rule, Webhook
 
 SECONDS = 20
+# The most that a page has: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+_PAGE_SIZE = 100
 # What a stack's steps ask an App's tokens for (docs/real-clusters.md).
 RIGHTS = {"statuses": ("write",), "pull_requests": ("read", "write"), "metadata": ("read", "write")}
 # Where commits are fetched by its tokens too.
@@ -170,13 +172,18 @@ class GitHubForge:
         return number
 
     def _all(self, call: Callable[..., Any], repository: str, **more: Any) -> list[Any]:
+        return self._pages(call, *parts(repository), **more)
+
+    def _pages(self, call: Callable[..., Any], *arguments: Any, within: str | None = None, **more: Any) -> list[Any]:
+        """Return what there is on all pages; `within` is the field in which each has it, if it is not a list itself."""
         found: list[Any] = []
-        page = 1
-        while items := self._call(call, *parts(repository), per_page=100, page=page, **more):
-            found += items
-            if len(items) < 100:
-                break
+        page, is_full = 0, True
+        while is_full:
             page += 1
+            answer = self._call(call, *arguments, per_page=_PAGE_SIZE, page=page, **more)
+            items = (getattr(answer, within) if within else answer) or []
+            found += items
+            is_full = len(items) == _PAGE_SIZE
         return found
 
     def _call(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.conventions import PROJECT
+from operate import pulumi as cli
 from operate.errors import OperateError
 
 # .gitignore has it.
@@ -118,9 +118,8 @@ class Sources:
 
     def pulumi(self, *arguments: str, given: str = "") -> str:
         """Return what Pulumi prints. Raises OperateError with what it says against it."""
-        command = ["pulumi", "--non-interactive", *arguments]
         try:
-            answer = subprocess.run(command, cwd=self.root, input=given, capture_output=True, text=True)
+            answer = cli.run(arguments, self.root, given)
         except FileNotFoundError:
             raise OperateError("pulumi is not on PATH; install it, or keep secrets in files: --secrets files") from None
         if answer.returncode != 0:

@@ -58,8 +58,9 @@ def test_an_updated_pull_request_is_staged_again(world: World) -> None:
 def test_a_pull_request_whose_tests_fail_is_not_deployed_and_says_why(world: World) -> None:
     before = _image(world, "staging")
     pull_request = world.open({"message.txt": "TODO: think of something\n"})
-    run, succeeded, _ = world.run("staging", pull_request)
+    run, succeeded, told = world.run("staging", pull_request)
     assert not succeeded
+    assert "\n  | not ok 2 - the message is finished" in told, "whoever follows it sees why"
     assert _image(world, "staging") == before
     state, description = world.status("staging", pull_request.head_sha)
     assert state == "failure"

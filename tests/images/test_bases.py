@@ -1,12 +1,13 @@
 """Base images made of packages: what they are made of decides what is made anew, and who does not answer is named."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from images import bases, contexts
+from images import bases, build, contexts
 from images.bases import BASE_IMAGES
 from local.errors import UserError
 from local.progress import Progress
@@ -21,6 +22,22 @@ def test_one_is_made_anew_for_what_it_is_made_of(tmp_path: Path, monkeypatch: py
     (tmp_path / "company.crt").write_text("another authority")
     assert len(keys | {image.key()}) == 4
     assert replace(image).key() == image.key(), "the control"
+
+
+def test_one_is_made_anew_for_the_code_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the platform's images are: one function says so of both."""
+    shutil.copytree(bases.FOLDER, tmp_path / "bases")
+    for name in ("buildkit.py", "contexts.py"):
+        shutil.copy(bases.HERE / name, tmp_path / name)
+    monkeypatch.setattr(build, "HERE", tmp_path)
+    monkeypatch.setattr(bases, "FOLDER", tmp_path / "bases")
+    image = BASE_IMAGES["postgres"]
+    keys = [image.key()]
+    for name in ("buildkit.py", "contexts.py", "bases/Dockerfile", "bases/docker-entrypoint.sh"):
+        with (tmp_path / name).open("a") as file:
+            file.write("# changed\n")
+        keys.append(image.key())
+    assert len(set(keys)) == 5
 
 
 def test_a_mirror_that_does_not_answer_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,12 @@ CHANGES = {"hooks": models.ReposOwnerRepoHooksHookIdPatchBody, "rulesets": model
 MODELS = {"hooks": models.Hook, "keys": models.DeployKey, "rulesets": models.RepositoryRuleset}
 
 
+def page(request: httpx.Request, found: list[Any]) -> list[Any]:
+    """Return those of a page: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
+    number, most = int(request.url.params.get("page", 1)), min(int(request.url.params.get("per_page", 30)), 100)
+    return found[(number - 1) * most : number * most]
+
+
 @dataclass
 class GitHub:
     """Repositories of one owner, and the App that is installed there."""
@@ -83,10 +89,11 @@ class GitHub:
                 for account in (*self.strangers, 1)
             ]
             about = {"repository_selection": self.selection}
-            return httpx.Response(200, json=[{**sample(models.Installation), **about, **each} for each in made])
+            listed = page(request, made)
+            return httpx.Response(200, json=[{**sample(models.Installation), **about, **each} for each in listed])
         if path == "/installation/repositories":
-            seen = [{**sample(models.Repository), "full_name": name} for name in self.repositories]
-            return httpx.Response(200, json={"total_count": len(seen), "repositories": seen})
+            seen = [{**sample(models.Repository), "full_name": name} for name in page(request, list(self.repositories))]
+            return httpx.Response(200, json={"total_count": len(self.repositories), "repositories": seen})
         if path.endswith("/access_tokens"):
             self.writes.pop()  # which changes nothing
             if path != "/app/installations/4711/access_tokens":

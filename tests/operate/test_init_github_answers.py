@@ -4,9 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from githubkit_schemas.v2026_03_10 import models
 
 from operate.errors import OperateError
+from operate.init.app import AppForge
 from operate.init.github import GitHubForge
 from operate.init.registered import Rule
 from tests.operate.github import GitHub, unknown
@@ -50,3 +53,21 @@ def test_host_keys_are_taken_from_github_by_tls_alone() -> None:
     github = GitHub()
     assert GitHubForge("http://127.0.0.1/api", "t", github.transport()).host_keys() == []
     assert len(GitHubForge("https://api.github.com", "t", github.transport()).host_keys()) == 1
+
+
+@pytest.mark.parametrize("most", [99, 100, 250])
+def test_all_pages_of_an_apps_installations_and_repositories_are_read(most: int) -> None:
+    """Its owner's installation is the last one: whose others are, nobody here asks what they are for."""
+    github = GitHub(strangers=list(range(1000, 1000 + most - 1)))
+    names = [f"acme/shop-{number}" for number in range(most)]
+    for name in names:
+        github.add(name)
+    forge = AppForge("https://api.github.com", "99", app_key(), github.transport())
+    assert forge.installed_for() == names
+
+
+def app_key() -> str:
+    """An App's private key, as GitHub gives it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, plain).decode()

@@ -13,7 +13,8 @@ import yaml
 
 from offline.needs.values import Needs
 from operate import __main__ as operate
-from operate.doctor import api, stack
+from operate import kubeconfig as kubeconfig_module
+from operate.doctor import stack
 from tests.operate.doctor.fakes import kubeconfig, serving
 
 Capture = pytest.CaptureFixture[str]
@@ -112,7 +113,7 @@ def test_it_is_one_line_that_says_what_to_look_at(name: str, staging: Needs, tmp
 def test_a_server_that_takes_a_connection_and_says_nothing_is_waited_for_once(
     staging: Needs, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "SECONDS", 0.5)
+    monkeypatch.setattr(kubeconfig_module, "SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         path, begun = tmp_path / "kubeconfig", time.monotonic()
         path.write_text(kubeconfig(f"http://127.0.0.1:{silent.getsockname()[1]}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from operate import __main__ as operate
-from operate import declared
+from operate import pulumi
 from operate.doctor import stack
 from tests.operate.doctor.test_command import files, with_secret
 
@@ -77,7 +77,7 @@ PASSPHRASE = """error: constructing secrets manager of type "passphrase":
 def test_secrets_that_pulumi_does_not_tell_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: None, script: str | None, said: str
 ) -> None:
-    monkeypatch.setattr(declared, "SECONDS", 1.0)
+    monkeypatch.setattr(pulumi, "SECONDS", 1.0)
     place = tmp_path / "bin"
     place.mkdir()
     if script is not None:

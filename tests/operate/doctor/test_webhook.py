@@ -13,6 +13,7 @@ from operate.doctor.api import Api
 from operate.doctor.http import Http
 from operate.doctor.rows import Row
 from tests.operate.doctor.fakes import Answered, Asked, FakeCluster, serving
+from tests.operate.doctor.test_forge import APP
 
 On = Callable[[FakeCluster], AbstractContextManager[Api]]
 AT = "/repos/acme/chespirito/hooks"
@@ -124,3 +125,115 @@ def test_the_last_run_that_a_webhook_started_is_told(on: On, staging: Needs) -> 
         assert (row.state, row.said) == ("fine", "the last one started b at 2026-02")
     with on(FakeCluster({RUNS: {"items": runs[2:]}})) as api:
         assert webhook.heard(staging, api).state == "unknown"
+
+
+HOOK = {"url": "", "content_type": "json", "insecure_ssl": "0", "secret": "********"}
+TAKEN = {"status_code": 202, "status": "OK", "delivered_at": "2026-11-28T02:00:00Z"}
+LOST = {"status_code": 502, "status": "Bad Gateway", "delivered_at": "2026-11-28T01:00:00Z"}
+
+
+def asked_app(
+    staging: Needs,
+    config: Callable[[str], Answered],
+    deliveries: Any = (TAKEN,),
+    *,
+    events: tuple[str, ...] = ("issue_comment", "pull_request", "push"),
+    hooks: Callable[[str], Answered] = lambda url: (403, {}),
+    token: str | None = None,
+) -> list[Row]:
+    """Ask a GitHub that has an App, and tells it of itself by its own signature alone."""
+
+    def handler(asked: Asked) -> Answered:
+        if asked.where == "/live":
+            return 200, {}
+        if asked.where == AT:
+            return hooks(served.url)
+        if asked.where == f"{AT}/1/deliveries":
+            return 200, [LOST]
+        if asked.bearer.count(".") != 2:
+            return 401, {"message": "A JSON web token could not be decoded"}
+        if asked.where == "/app":
+            return 200, {"id": 99, "events": list(events)}
+        if asked.where == "/app/hook/deliveries":
+            return 200, list(deliveries)[: int(asked.query["per_page"])]
+        return config(served.url) if asked.where == "/app/hook/config" else (404, {})
+
+    with serving(handler) as served:
+        forge = replace(staging.forge, kind="github", api_url=served.url, token=token, app=APP)
+        listener = replace(staging.listener, address=served.url, exposed=True)
+        return list(webhook.rows(replace(staging, forge=forge, listener=listener), None, Http()))[1:]
+
+
+def states(rows: list[Row]) -> list[tuple[str, str]]:
+    return [(row.state, row.what) for row in rows]
+
+
+OWN, LAST = "the GitHub App Iv1 has a webhook for this stack", "the last delivery to the webhook of the App Iv1 was taken"
+
+
+@pytest.fixture
+def alone(staging: Needs, monkeypatch: pytest.MonkeyPatch) -> Needs:
+    monkeypatch.delenv("FORGE_TOKEN", raising=False)
+    return staging
+
+
+@pytest.mark.parametrize("end", ["", "/", "/?tekton-delivery=staging.0123456789ab"])
+def test_a_webhook_of_the_app_itself_is_enough(alone: Needs, end: str) -> None:
+    rows = asked_app(alone, lambda url: (200, HOOK | {"url": f"{url}{end}"}))
+    assert states(rows) == [("fine", OWN), ("fine", LAST)]
+    assert rows[1].said == TAKEN["delivered_at"]
+
+
+def test_what_is_otherwise_with_it_is_named(alone: Needs) -> None:
+    config = {"content_type": "form", "insecure_ssl": "1"}
+    rows = asked_app(alone, lambda url: (200, HOOK | config | {"url": url}), events=("push",))
+    assert [row.said for row in rows if row.state == "wrong"] == [
+        "its content type is form",
+        "it verifies no certificate",
+        "it does not tell of pull requests, comments",
+    ]
+    assert rows[0].mend.startswith("on the App's page at GitHub: ")
+
+
+def test_its_deliveries_that_failed_are_told(alone: Needs) -> None:
+    def found(*deliveries: Any) -> tuple[str, str]:
+        row = asked_app(alone, lambda url: (200, HOOK | {"url": url}), deliveries)[-1]
+        assert row.what == LAST
+        return row.state, row.said
+
+    one = "Bad Gateway (502) at 2026-11-28T01:00:00Z"
+    assert found() == ("unknown", "there is none yet")
+    assert found(LOST, TAKEN) == ("wrong", one)
+    assert found(*[LOST] * 5) == ("wrong", f"{one}, {one}, {one} and 2 more")
+    assert found(TAKEN, LOST, TAKEN) == ("advised", f"it was, and 1 of the last 3 were not: {one}")
+    assert found({"status_code": None, "status": "timed out\x1b[31m", "delivered_at": "today"}) == (
+        "wrong",
+        "timed out [31m (None) at today",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((404, {"message": "Not Found"}), "it has no webhook active"),
+        ((200, HOOK), "it has no webhook active"),
+        ((200, HOOK | {"url": "https://example.com/"}), "its own leads to https://example.com/, not to http"),
+        ((401, {"message": "Bad credentials"}), "that is not told: 401 Bad credentials"),
+    ],
+)
+def test_one_that_tells_nobody_here_is_one_line(alone: Needs, answer: Answered, said: str) -> None:
+    own, repository = asked_app(alone, lambda url: answer)
+    assert (own.state, own.what, own.said.startswith(said)) == ("unknown", OWN, True), own.said
+    assert "Active" in own.mend
+    assert repository.state == "unknown"
+    _, wrong = asked_app(alone, lambda url: answer, hooks=lambda url: (200, []), token="t")
+    assert (wrong.state, said in wrong.said) == ("wrong", True), "neither has one"
+    fine, *others = asked_app(alone, lambda url: answer, hooks=lambda url: (200, [hook(url)]), token="t")
+    assert (fine.state, fine.said.endswith("; each repository has one")) == ("fine", True)
+    assert [row.state for row in others] == ["fine", "wrong"], "its delivery failed"
+
+
+def test_a_key_that_is_none_is_told(alone: Needs) -> None:
+    forge = replace(alone.forge, kind="github", app=replace(APP, key="none"))
+    rows = list(webhook.by_app(replace(alone, forge=forge), Http(), replace(APP, key="none")))
+    assert states(rows) == [("unknown", OWN)]
