@@ -13,6 +13,7 @@ from kubernetes.utils.quantity import parse_quantity
 
 from tests.support import Declared, Object
 
+FAILED = "cannot be evaluated: "
 _NAMES = ("object", "oldObject", "request")
 
 
@@ -27,7 +28,7 @@ def refusals(
     pod: str = "",
     deleted: bool = False,
 ) -> list[str]:
-    """The messages of all that does not hold for a request; an expression that fails refuses as well.
+    """The messages of all that does not hold for a request; an expression that fails refuses as well, and says so.
 
     `deleted` is for a request that deletes `made`.
     """
@@ -45,7 +46,8 @@ def refusals(
     variables: dict[str, Any] = {}
     for variable in spec.get("variables", []):
         variables[variable["name"]] = _evaluate(variable["expression"], known, variables)
-    return [item["message"] for item in spec["validations"] if _evaluate(item["expression"], known, variables) is not True]
+    found = {item["message"]: _evaluate(item["expression"], known, variables) for item in spec["validations"]}
+    return [f"{FAILED}{message}" if held is None else message for message, held in found.items() if held is not True]
 
 
 def _evaluate(expression: str, known: Object, variables: Object) -> Any:

@@ -48,6 +48,7 @@ _HELD = (
     "each[1].all(k, k in each[0]) && each[0].all(k, k in each[1] ? (each[1][k] == null || each[0][k] == each[1][k]) : "
     "k in each[3] || (k in each[2] && size(each[0][k]) == 0) || (k in {defaults} && each[0][k] == {defaults}[k]))"
 )
+_COMPARED = "quantity(string(each[0])).compareTo(quantity(string(each[1]))) == 0"
 
 
 @dataclass
@@ -55,9 +56,8 @@ class AsDeclared:
     """Conditions that objects are what is declared; `defaults` is an expression for DEFAULTS."""
 
     defaults: str
-    _objects: list[str] = field(default_factory=list)
-    _sizes: list[str] = field(default_factory=list)
-    _quantities: list[str] = field(default_factory=list)
+    _rows: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    """What is compared, by how deep it lies and how."""
 
     def hold(self, at: str, declared: Mapping[str, Any], free: Sequence[str] = ()) -> None:
         """Hold the object `at`, an expression of no type, to the declared one but for the fields that are `free`."""
@@ -65,15 +65,13 @@ class AsDeclared:
 
     @property
     def expression(self) -> str:
-        """All of the conditions."""
-        held = _HELD.format(defaults=self.defaults)
-        made = [f"[{_lines(self._objects)}].all(each, {held})"]
-        if self._sizes:
-            made.append(f"[{_lines(self._sizes)}].all(each, size(each[0]) == each[1])")
-        if self._quantities:
-            compared = "quantity(string(each[0])).compareTo(quantity(string(each[1]))) == 0"
-            made.append(f"[{_lines(self._quantities)}].all(each, {compared})")
-        return " &&\n".join(made)
+        """All of the conditions. Whether a field is there comes before what is in it, so that none of them is an error."""
+        ordered = sorted(self._rows.items(), key=lambda each: each[0][0])
+        return " &&\n".join("[{}].all(each, {})".format(",\n".join(rows), how) for (_, how), rows in ordered)
+
+    def _compare(self, how: str, at: str, *others: str) -> None:
+        row = f"[{', '.join(f'dyn({item})' for item in (at, *others))}]"
+        self._rows.setdefault((at.count("["), how), []).append(row)
 
     def _object(self, at: str, declared: Mapping[str, Any], free: Sequence[str] = (), name: str = "") -> None:
         held, empty = {}, list(_EMPTY_DEFAULTS)
@@ -85,12 +83,12 @@ class AsDeclared:
             else:
                 held[key] = self._value(f"{at}[{quote(key)}]", value, key, within=name)
         fields = ", ".join(f"{quote(key)}: dyn({value})" for key, value in held.items())
-        self._objects.append(_row(at, f"{{{fields}}}", texts(empty), texts(free)))
+        self._compare(_HELD.format(defaults=self.defaults), at, f"{{{fields}}}", texts(empty), texts(free))
 
     def _value(self, at: str, declared: Any, name: str = "", within: str = "") -> str:
         """Return what a field is compared with; `null` for what is held apart from the object that it is in."""
         if within in _QUANTITIES or name in _QUANTITY:
-            self._quantities.append(_row(at, quote(str(declared))))
+            self._compare(_COMPARED, at, quote(str(declared)))
         elif isinstance(declared, Mapping) and name not in _MAPS:
             self._object(at, declared, name=name)
         elif isinstance(declared, str):
@@ -102,16 +100,7 @@ class AsDeclared:
         elif all(isinstance(item, str) for item in declared):
             return texts(declared)
         else:
-            self._sizes.append(_row(at, str(len(declared))))
+            self._compare("size(each[0]) == each[1]", at, str(len(declared)))
             for number, item in enumerate(declared):
                 self._value(f"{at}[{number}]", item)
         return "null"
-
-
-def _row(*items: str) -> str:
-    """Return a list of expressions whose types differ."""
-    return f"[{', '.join(f'dyn({item})' for item in items)}]"
-
-
-def _lines(rows: Sequence[str]) -> str:
-    return ",\n".join(rows)

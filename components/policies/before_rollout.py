@@ -130,10 +130,12 @@ def _has_pod(template: Manifest) -> str:
     held.hold(f"{at}.spec.containers[0]", container, ("image",))
     return every(
         [
+            f"['metadata', 'spec'].all(k, k in {at}) && 'containers' in {at}.spec",
             # Another name of `serviceAccountName`, which the API server adds.
             f"(!has({at}.spec.serviceAccount) || {at}.spec.serviceAccount == {quote(spec['serviceAccountName'])})",
             f"size({at}.spec.containers) == 1",
             f"variables.given.all(k, k in {texts(_ADDED)} || k in {texts(list(metadata['labels']))})",
+            f"{texts(list(metadata['labels']))}.all(k, k in variables.given)",
             *(f"variables.given[{quote(k)}] == {quote(value)}" for k, value in metadata["labels"].items()),
             held.expression,
         ]
