@@ -1,6 +1,8 @@
 # The verbs of this project; `make` alone lists them. Each is one line, the logic is in Python.
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
+# By file, so that what a file declares once is declared in one of them; tests/conftest.py says how many there are.
+PARALLEL := -q -n auto --dist loadfile --ignore=tests/e2e
 # Where it is set, each process compiles all modules again, and pytest rewrites those of all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -63,15 +65,15 @@ pull-request-check: install ## what this branch changes, as the comment below it
 
 .PHONY: test-unit
 test-unit: install ## tests that need no cluster
-	@.venv/bin/pytest -q -n 2 --dist loadfile
+	@.venv/bin/pytest $(PARALLEL)
 
 .PHONY: test-newest
 test-newest: install ## the same on the newest SDK of the Kubernetes provider; uv.lock has the one that is built here
-	@local/newest.sh .venv/bin/pytest -q -n 2 --dist loadfile tests --ignore=tests/local
+	@local/newest.sh .venv/bin/pytest $(PARALLEL) --ignore=tests/local tests
 
 .PHONY: test-scripts
 test-scripts: install ## tests that run the steps' scripts, without a cluster
-	@.venv/bin/pytest -q -n 2 --dist loadfile -m scripts
+	@.venv/bin/pytest $(PARALLEL) -m scripts
 
 .PHONY: test-contracts
 test-contracts: install ## tests that ask Tekton's own code, compiled first

@@ -13,9 +13,9 @@ from local.paths import ROOT, STATE
 from local.progress import Progress
 
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
-# By file, so that what a file declares once is declared in one of them. One more than the cores of a small machine: what
-# runs commands and asks servers waits for a third of its time.
-PARALLEL = ["-n", "3", "--dist", "loadfile"]
+# By file, so that what a file declares once is declared in one of them; tests/conftest.py says how many there are. Each
+# would import what needs a cluster as well, to leave it out.
+PARALLEL = ["-n", "auto", "--dist", "loadfile", "--ignore=tests/e2e"]
 WITHOUT_CLUSTER = [*PYTEST, *PARALLEL, "-m", "not e2e and not conformance"]
 END_TO_END = [*PYTEST, "-m", "e2e", "tests/e2e", "--durations=60"]
 # Bytes for two clusters, two forges and what the tests start; one takes about 4 GB.
