@@ -63,6 +63,9 @@ def template(args: PodArgs, environment: str, before: BeforeRollout, patches: Se
     }
     if beside:
         spec["initContainers"] = [_mounting(each, gone) for each in beside]
+    for each in (*spec["containers"], *spec.get("initContainers", [])):
+        # By its tag the API server would write another one into a Job than into this, which has another image.
+        each.setdefault("imagePullPolicy", "IfNotPresent")
     if volumes := [each for each in made["spec"].get("volumes", []) if each["name"] not in gone]:
         spec["volumes"] = volumes
     return made | {"spec": spec}

@@ -46,6 +46,7 @@ def test_the_pod_is_the_applications_with_another_command() -> None:
     assert container == {
         "name": "app",
         "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
         "command": ["python", "manage.py", "migrate", "$$(HOME)"],
         "env": [
             {"name": "PORT", "value": "8080"},

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from components.policies.as_declared import DEFAULTS
+from components.settings.errors import SettingsError
 from tests.admission import FAILED, refusals
 from tests.support import ALL_STACKS, Declared, Object, record_config, record_stack, shipped_config
 
 IMAGE = f"registry.internal:5000/chespirito@sha256:{'a' * 64}"
-PROXY = f"registry.example/proxy@sha256:{'0' * 64}"
+PROXY = f"registry.example/proxy:latest@sha256:{'0' * 64}"
 USER = "system:serviceaccount:staging-ci:deployer"
 Place = tuple[str | int, ...]
 
@@ -21,17 +22,28 @@ PATCH: Object = {
     "metadata": {"annotations": {"note": "it's\nhere"}, "labels": {"team": "shop"}},
     "spec": {
         "nodeSelector": {"disk": "ssd"},
+        "securityContext": {"supplementalGroups": [1000, 2000]},
+        "affinity": {
+            "podAntiAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone", "namespaceSelector": {}}]
+            }
+        },
         "tolerations": [{"key": "a", "operator": "Exists"}],
         "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["db"]}],
         "volumes": [
             {"name": "own", "emptyDir": {"sizeLimit": "1024Mi"}},
+            {"name": "share", "csi": {"driver": "d", "readOnly": False, "volumeAttributes": {"share": "db"}}},
             {"name": "keys", "secret": {"secretName": "keys", "optional": False}},
             {"name": "self", "downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
             {
                 "name": "scratch",
                 "ephemeral": {
                     "volumeClaimTemplate": {
-                        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2048Mi"}}}
+                        "spec": {
+                            "accessModes": ["ReadWriteOnce"],
+                            "storageClassName": "",
+                            "resources": {"requests": {"storage": "2048Mi"}},
+                        }
                     }
                 },
             },
@@ -55,7 +67,7 @@ PATCH: Object = {
                 "args": ["--quiet"],
                 "ports": [{"containerPort": 9000}],
                 "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}},
-                "startupProbe": {"httpGet": {"port": 9000}, "initialDelaySeconds": 0},
+                "startupProbe": {"httpGet": {"port": 9000}, "initialDelaySeconds": 0, "timeoutSeconds": 0},
             },
         ],
     },
@@ -64,10 +76,14 @@ PATCH: Object = {
 
 @cache
 def stack() -> Declared:
+    return with_patch(PATCH)
+
+
+def with_patch(patch: Object) -> Declared:
     config = shipped_config("staging")
     (application,), (environment,) = config["applications"], config["environments"]
     here = environment.get("applications", {})
-    own = {**here.get("chespirito", {}), "podTemplate": PATCH}
+    own = {**here.get("chespirito", {}), "podTemplate": patch}
     return record_config(
         config
         | {
@@ -85,8 +101,11 @@ def admitted() -> Object:
     spec["serviceAccount"] = spec["serviceAccountName"]
     spec |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler"}
     for container in (*spec["containers"], *spec["initContainers"]):
-        added = {"imagePullPolicy": "IfNotPresent", "terminationMessagePath": "/dev/termination-log"}
-        added |= {"terminationMessagePolicy": "File", "resources": {}}
+        added: Object = {
+            "terminationMessagePath": "/dev/termination-log",
+            "terminationMessagePolicy": "File",
+            "resources": {},
+        }
         for name, value in added.items():
             container.setdefault(name, value)
     app, (proxy,) = spec["containers"][0], spec["initContainers"]
@@ -105,6 +124,7 @@ def admitted() -> Object:
     volumes["self"]["downwardAPI"] |= {"defaultMode": 420}
     volumes["self"]["downwardAPI"]["items"][0]["fieldRef"]["apiVersion"] = "v1"
     claim = volumes["scratch"]["ephemeral"]["volumeClaimTemplate"]
+    claim["metadata"] = {"creationTimestamp": None}
     claim["spec"]["resources"]["requests"]["storage"], claim["spec"]["volumeMode"] = "2Gi", "Filesystem"
     found["metadata"]["labels"] |= {"controller-uid": "0f3c", "job-name": "any"}
     return found
@@ -157,8 +177,11 @@ def test_no_field_is_another_one_or_goes() -> None:
             held[at[-1]] = other
             assert create(template), (at, other)
         del held[at[-1]]
-        (message,) = create(template)
-        assert not message.startswith(FAILED), (at, "gone")
+        refused = create(template)
+        if repr(before) == repr(DEFAULTS.get(at[-1])):
+            assert refused == [], (at, "what is declared is the default")
+        else:
+            assert [message.startswith(FAILED) for message in refused] == [False], (at, "gone")
 
 
 def test_nothing_is_added_to_an_object() -> None:
@@ -173,6 +196,20 @@ def test_nothing_is_added_to_an_object() -> None:
                 held[name] = value
                 assert create(template), (at, name)
                 del held[name]
+
+
+def test_a_number_that_the_api_server_takes_for_none_is_its_default() -> None:
+    (proxy,) = stack().one("PodTemplate")["template"]["spec"]["initContainers"]
+    assert proxy["startupProbe"]["timeoutSeconds"] == 0
+    template = admitted()
+    assert template["spec"]["initContainers"][0]["startupProbe"]["timeoutSeconds"] == 1
+    assert create(template) == []
+
+
+def test_what_cannot_be_one_expression_is_refused_at_preview() -> None:
+    many = {f"VARIABLE_{number}": "x" * 50 for number in range(1000)}
+    with pytest.raises(SettingsError, match=r"applications` of chespirito: .*`envFrom` names"):
+        with_patch({"spec": {"containers": [{"name": "app", "env": [{"name": k, "value": v} for k, v in many.items()]}]}})
 
 
 def test_a_list_is_not_longer() -> None:

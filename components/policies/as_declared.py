@@ -12,41 +12,50 @@ from components.cel import quote
 from components.conventions import Manifest
 from components.policies.policy import literal, texts
 
-# By Kubernetes' pkg/apis/core/v1/defaults.go, of what a patch of a pod may have and the program does not say itself. A field
-# that is there with its default says what it says where it is not, whatever it is a field of; so `restartPolicy` is none of
-# them.
+# What the API server writes where nothing is given, by Kubernetes' pkg/apis/core/v1/defaults.go, or leaves out where this is
+# given. Each says what its absence says, in every object that has such a field; `restartPolicy` would not.
 DEFAULTS: Manifest = {
     "apiVersion": "v1",
     "defaultMode": 420,
     "divisor": "0",
     "dnsPolicy": "ClusterFirst",
     "failureThreshold": 3,
-    "imagePullPolicy": "IfNotPresent",
+    "initialDelaySeconds": 0,
     "path": "/",
     "periodSeconds": 10,
     "protocol": "TCP",
+    "readOnly": False,
     "schedulerName": "default-scheduler",
     "scheme": "HTTP",
     "service": "",
+    "stdin": False,
+    "stdinOnce": False,
     "successThreshold": 1,
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",
     "timeoutSeconds": 1,
+    "tty": False,
     "volumeMode": "Filesystem",
 }
 _EMPTY_DEFAULTS = ("emptyDir", "resources", "securityContext")
-# What the API server leaves out where it is false or 0. Other fields keep that, and say something else if absent.
-_LEFT_OUT = ("initialDelaySeconds", "readOnly", "stdin", "stdinOnce", "tty")
-# Objects whose fields have names that are anybody's.
-_MAPS = ("annotations", "labels", "matchLabels", "nodeSelector")
-_QUANTITIES = ("limits", "requests")
+# 0 is taken for no number, and the default written.
+_NEVER_0 = ("failureThreshold", "periodSeconds", "successThreshold", "timeoutSeconds")
+# Objects whose fields have names that are anybody's: they are compared as a whole. Empty ones are left out.
+_MAPS = ("annotations", "labels", "matchLabels", "nodeSelector", "volumeAttributes")
+# Objects of quantities, and fields that are one. The API server writes them its own way.
+_QUANTITIES = ("limits", "overhead", "requests")
 _QUANTITY = ("divisor", "sizeLimit")
+# An empty text says something else than none.
+_TEXTS = ("storageClassName", "volumeAttributesClassName")
+# What an API server takes of one expression, in characters: cel-go, parser/options.go.
+LONGEST = 100_000
 
-
-# Of one object: what it is held to, null for what is an object of its own; what may be there empty; what may be anything.
+# Each is an object of the pod and what it is held to, null for what is an object or a list of its own; some have what may
+# be anything, and what may be there empty, as well.
 _HELD = (
     "each[1].all(k, k in each[0]) && each[0].all(k, k in each[1] ? (each[1][k] == null || each[0][k] == each[1][k]) : "
-    "k in each[3] || (k in each[2] && size(each[0][k]) == 0) || (k in {defaults} && each[0][k] == {defaults}[k]))"
+    "(k in {defaults} && each[0][k] == {defaults}[k]) || (k in {empty} && size(each[0][k]) == 0) || "
+    "(size(each) > 2 && (k in each[2] || (k in each[3] && size(each[0][k]) == 0))))"
 )
 _COMPARED = "quantity(string(each[0])).compareTo(quantity(string(each[1]))) == 0"
 
@@ -74,33 +83,54 @@ class AsDeclared:
         self._rows.setdefault((at.count("["), how), []).append(row)
 
     def _object(self, at: str, declared: Mapping[str, Any], free: Sequence[str] = (), name: str = "") -> None:
-        held, empty = {}, list(_EMPTY_DEFAULTS)
+        """Hold an object to the declared one; `name` is the field that it is."""
+        held, empty = {}, []
         for key, value in declared.items():
-            if value is None or value in ([], ()) or (key in _LEFT_OUT and not value):
+            if value is None or value in ([], ()) or _is_default(key, value):
                 continue
-            if value in ({}, ""):
+            if (value == "" and key not in _TEXTS) or (value == {} and key in (*_MAPS, *_QUANTITIES, *_EMPTY_DEFAULTS)):
                 empty.append(key)
             else:
                 held[key] = self._value(f"{at}[{quote(key)}]", value, key, within=name)
         fields = ", ".join(f"{quote(key)}: dyn({value})" for key, value in held.items())
-        self._compare(_HELD.format(defaults=self.defaults), at, f"{{{fields}}}", texts(empty), texts(free))
+        more = (texts(free), texts(empty)) if free or empty else ()
+        self._compare(_HELD.format(defaults=self.defaults, empty=texts(_EMPTY_DEFAULTS)), at, f"{{{fields}}}", *more)
 
     def _value(self, at: str, declared: Any, name: str = "", within: str = "") -> str:
-        """Return what a field is compared with; `null` for what is held apart from the object that it is in."""
+        """Return what a field is compared with; `null` for what is held apart from the object that it is in.
+
+        `name` is the field, `within` the one that it is a part of.
+        """
         if within in _QUANTITIES or name in _QUANTITY:
             self._compare(_COMPARED, at, quote(str(declared)))
-        elif isinstance(declared, Mapping) and name not in _MAPS:
-            self._object(at, declared, name=name)
-        elif isinstance(declared, str):
-            return quote(declared)
+        elif isinstance(declared, Mapping) and name in _MAPS:
+            return f"{{{', '.join(f'{quote(key)}: dyn({_scalar(value)})' for key, value in declared.items())}}}"
         elif isinstance(declared, Mapping):
-            return f"{{{', '.join(f'{quote(key)}: {quote(value)}' for key, value in declared.items())}}}"
+            # It is there whether anything is in it or not, and has the time of nothing.
+            own = {"metadata": {}, **declared} if name == "volumeClaimTemplate" else declared
+            free = ("creationTimestamp",) if within == "volumeClaimTemplate" and name == "metadata" else ()
+            self._object(at, own, free, name=name)
         elif not isinstance(declared, list | tuple):
-            return literal(declared)
-        elif all(isinstance(item, str) for item in declared):
-            return texts(declared)
+            return _scalar(declared)
+        elif not any(isinstance(item, Mapping) for item in declared):
+            return f"[{', '.join(f'dyn({_scalar(item)})' for item in declared)}]"
         else:
             self._compare("size(each[0]) == each[1]", at, str(len(declared)))
             for number, item in enumerate(declared):
                 self._value(f"{at}[{number}]", item)
         return "null"
+
+
+def _is_default(key: str, value: Any) -> bool:
+    if key in _NEVER_0 and value == 0:
+        return True
+    return key in DEFAULTS and type(value) is type(DEFAULTS[key]) and value == DEFAULTS[key]
+
+
+def _scalar(value: Any) -> str:
+    """Return a text, a number or a truth. What no pod takes is left to the API server to refuse."""
+    if value is None:
+        return "null"
+    return (
+        literal(value) if isinstance(value, bool | int) else repr(value) if isinstance(value, float) else quote(str(value))
+    )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from components.cel import every, quote
 from components.conventions import BEFORE_ROLLOUT, Manifest
-from components.policies.as_declared import DEFAULTS, AsDeclared
+from components.policies.as_declared import DEFAULTS, LONGEST, AsDeclared
 from components.policies.policy import Policy, literal, optional, rule, texts, validation
+from components.settings.errors import SettingsError
 from steps.before_rollout import DIGITS, LATE, SETTING
 
 # Labels that the API server itself adds to the pods of a Job.
@@ -108,16 +109,27 @@ def _pods(namespace: str, account: str, applications: Mapping[str, Before]) -> P
             "application": _APPLICATION,
             "template": f"dyn({_TEMPLATE})",
             "given": optional(f"{_TEMPLATE}.metadata", "labels", "{}"),
+            "container": f"dyn({_TEMPLATE}.spec.containers[0])",
             "defaults": literal(DEFAULTS),
         },
         validations=[
             validation(
                 f"the deployer's Jobs have the pod that the stack declares for `{SETTING}` of {name}, and an image",
-                f"variables.application != {quote(name)} || ({_has_pod(before.template)})",
+                _bounded(name, f"variables.application != {quote(name)} || ({_has_pod(before.template)})"),
             )
             for name, before in applications.items()
         ],
     )
+
+
+def _bounded(application: str, expression: str) -> str:
+    if len(expression) > LONGEST:
+        raise SettingsError(
+            f"`applications` of {application}: its pod is too large for the admission policy that holds the Jobs of "
+            f"`{SETTING}` to it ({len(expression):,} characters of CEL, at most {LONGEST:,}): put values of `env` into a "
+            "ConfigMap that `envFrom` names"
+        )
+    return expression
 
 
 def _has_pod(template: Manifest) -> str:
@@ -127,7 +139,7 @@ def _has_pod(template: Manifest) -> str:
     held.hold(at, {}, ("metadata", "spec"))
     held.hold(f"{at}.metadata", metadata, ("labels", "creationTimestamp"))
     held.hold(f"{at}.spec", spec, ("containers", "serviceAccount"))
-    held.hold(f"{at}.spec.containers[0]", container, ("image",))
+    held.hold("variables.container", container, ("image",))
     return every(
         [
             f"['metadata', 'spec'].all(k, k in {at}) && 'containers' in {at}.spec",
