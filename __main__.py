@@ -36,9 +36,9 @@ def main(loaded: Stack | None = None) -> None:
         credentials = Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
         for minting in part.minting(environment):
             Minting(f"{part.name}-minting", minting, opts, after=[network, credentials])
-        policies.append(Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
-        Access(f"{part.name}-access", part.access(environment), opts)
-        Pruning(f"{part.name}-pruning", part.pruning(environment), opts)
+        policies.append(held := Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
+        Access(f"{part.name}-access", part.access(environment), opts, after=[held])
+        Pruning(f"{part.name}-pruning", part.pruning(environment), opts, after=[held])
         Telling(f"{part.name}-telling", part.telling(environment), opts)
         Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts)
         for application in part.applications(environment):
@@ -46,7 +46,7 @@ def main(loaded: Stack | None = None) -> None:
         for existing in part.existing(environment):
             ExistingApplication(f"{part.name}-{existing.application}", existing, opts)
 
-    access = ListenerAccess("listener-access", plan.listener_access(namespaces), opts)
+    access = ListenerAccess("listener-access", plan.listener_access(namespaces), opts, after=policies)
     listener = Listener("listener", plan.listener(namespaces, LISTENER), opts, after=[access, *policies])
     pulumi.export("listener", plan.listener_address)
     pulumi.export("webhookSecret", listener.webhook_secret)

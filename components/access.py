@@ -149,10 +149,18 @@ def service_account(
 class Access(pulumi.ComponentResource):
     """The identities of an environment's runs."""
 
-    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: AccessArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Declare it; rights are given after the policies that hold whoever has them."""
         super().__init__(token("Access"), name, None, opts)
         common = labels(environment=args.environment)
-        child = pulumi.ResourceOptions(parent=self)
+        child, rights = pulumi.ResourceOptions(parent=self), pulumi.ResourceOptions(parent=self, depends_on=after)
 
         def account(role: str) -> None:
             """Declare a service account of the delivery namespace."""
@@ -171,19 +179,19 @@ class Access(pulumi.ComponentResource):
             args.delivery_namespace,
             deployer_rules(args.deployments, args.stateful_sets, args.leases) + before_rollout_rules(args.before_rollouts),
             common,
-            child,
+            rights,
         )
         reporter = REPORTER_RULES + (LOG_READER_RULES if args.quotes_logs else [])
-        bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, reporter, common, child)
+        bind(name, REPORTER, args.delivery_namespace, args.delivery_namespace, reporter, common, rights)
         if args.runs_untrusted_code:
-            bind(name, SUPERVISOR, args.delivery_namespace, args.delivery_namespace, SUPERVISOR_RULES, common, child)
+            bind(name, SUPERVISOR, args.delivery_namespace, args.delivery_namespace, SUPERVISOR_RULES, common, rights)
         if args.approval:
             approvers = people(args.approval.users, args.approval.groups)
             delivery, workload = args.delivery_namespace, args.workload_namespace
-            bind(name, "approval-reader", delivery, delivery, APPROVAL_READER_RULES, common, child, DEPLOYER)
-            grant(f"{name}-approver", "approver", delivery, APPROVER_RULES, approvers, common, child)
+            bind(name, "approval-reader", delivery, delivery, APPROVAL_READER_RULES, common, rights, DEPLOYER)
+            grant(f"{name}-approver", "approver", delivery, APPROVER_RULES, approvers, common, rights)
             rules = APPROVER_WORKLOAD_RULES + (APPROVER_EXISTING_RULES if args.existing else [])
-            grant(f"{name}-workload-approver", "approver", workload, rules, approvers, common, child)
+            grant(f"{name}-workload-approver", "approver", workload, rules, approvers, common, rights)
         self.register_outputs({})
 
 
@@ -202,16 +210,24 @@ class ListenerAccessArgs:
 class ListenerAccess(pulumi.ComponentResource):
     """The identity of the stack's EventListener: it reads trigger objects and creates runs, nothing else."""
 
-    def __init__(self, name: str, args: ListenerAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: ListenerAccessArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Declare it; rights are given after the policies that hold whoever has them."""
         super().__init__(token("ListenerAccess"), name, None, opts)
         common = labels(environment=args.environment)
-        child = pulumi.ResourceOptions(parent=self)
+        child, rights = pulumi.ResourceOptions(parent=self), pulumi.ResourceOptions(parent=self, depends_on=after)
         k8s.core.v1.ServiceAccount(
             f"{name}-{LISTENER}",
             metadata={"name": LISTENER, "namespace": args.namespace, "labels": common},
             opts=child,
         )
-        bind(name, LISTENER, args.namespace, args.namespace, LISTENER_RULES, common, child)
+        bind(name, LISTENER, args.namespace, args.namespace, LISTENER_RULES, common, rights)
         for environment, namespace in args.run_namespaces.items():
             bind(
                 f"{name}-{environment}",
@@ -220,7 +236,7 @@ class ListenerAccess(pulumi.ComponentResource):
                 args.namespace,
                 RUN_CREATOR_RULES,
                 common,
-                child,
+                rights,
                 LISTENER,
             )
         # Cluster-scoped names carry the environment: a second stack on the same cluster must not take them over.

@@ -1,5 +1,6 @@
 """Ended runs go after a while: an hourly job of each delivery namespace, with an identity that can do nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -45,15 +46,23 @@ class PruningArgs:
 class Pruning(pulumi.ComponentResource):
     """A CronJob with its identity."""
 
-    def __init__(self, name: str, args: PruningArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: PruningArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """Declare it; rights are given after the policies that hold whoever has them."""
         super().__init__(token("Pruning"), name, None, opts)
         common = labels(environment=args.environment)
-        child = pulumi.ResourceOptions(parent=self)
+        child, rights = pulumi.ResourceOptions(parent=self), pulumi.ResourceOptions(parent=self, depends_on=after)
         metadata = {"name": PRUNER, "namespace": args.namespace, "labels": common | PRUNER_LABELS}
         service_account(f"{name}-{PRUNER}", metadata, args.pull_secret, child)
-        bind(name, PRUNER, args.namespace, args.namespace, RULES + (CLAIMS if args.claims else []), common, child)
+        bind(name, PRUNER, args.namespace, args.namespace, RULES + (CLAIMS if args.claims else []), common, rights)
         if args.jobs_namespace is not None:
-            bind(f"{name}-jobs", PRUNER, args.jobs_namespace, args.namespace, JOBS, common, child)
+            bind(f"{name}-jobs", PRUNER, args.jobs_namespace, args.namespace, JOBS, common, rights)
         k8s.batch.v1.CronJob(f"{name}-{PRUNER}", metadata=metadata, spec=job(args, common | PRUNER_LABELS), opts=child)
         self.register_outputs({})
 

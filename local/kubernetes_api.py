@@ -85,10 +85,10 @@ class Kubernetes:
                 pod, namespace, container=container, tail_lines=lines, limit_bytes=logs.LARGEST,
                 _preload_content=False, _request_timeout=_LOG_SECONDS,
             )  # fmt: skip
+            # The client takes it for UTF-8, and programs print what is none.
+            return bytes(answer.data)
         except (client.ApiException, urllib3.exceptions.HTTPError):
             return None
-        # The client takes it for UTF-8, and programs print what is none.
-        return bytes(answer.data)
 
     def wait_for_deployment(self, namespace: str, name: str, seconds: float) -> None:
         """Wait until a Deployment is ready. Raises UserError with what its pods say."""

@@ -21,6 +21,33 @@ def test_the_listener_starts_nothing_before_it_is_held_to_its_shapes(stack: Decl
     assert policies <= set(listener.dependencies)
 
 
+def test_nobody_gets_rights_before_the_policies_that_hold_them(stack: Declared) -> None:
+    policies = [resource for resource in stack.resources if "Policies$" in resource.urn]
+    environments = {
+        name.removesuffix("-policies") for name in (urn.rpartition("::")[2] for urn in _components(stack, "Policies"))
+    }
+    given = [
+        resource
+        for resource in stack.resources
+        if resource.type.endswith((":Role", ":RoleBinding"))
+        and any(f":{component}$" in resource.urn for component in ("Access", "Pruning", "ListenerAccess"))
+    ]
+    assert len(given) > 4 * len(environments)
+    for right in given:
+        environment = next(
+            (name for name in environments if right.name.startswith((f"{name}-access", f"{name}-pruning"))), ""
+        )
+        held = {
+            policy.urn for policy in policies if policy.name.startswith(f"{environment}-policies" if environment else "")
+        }
+        assert held, right.urn
+        assert held <= set(right.dependencies), right.urn
+
+
+def _components(stack: Declared, kind: str) -> list[str]:
+    return [resource.name for resource in stack.resources if resource.type == f"tekton-delivery:index:{kind}"]
+
+
 def run(stack: Declared, event: str = "opened") -> Object:
     """The run that a webhook starts."""
     body = rewrite(payload("github", event), repository="acme/chespirito", head_sha=SHA, merge_sha=SHA, number=7)
