@@ -76,7 +76,7 @@ def results(target: Target, name: str) -> dict[str, str]:
 def await_end(target: Target, name: str) -> Manifest:
     """Wait for a run to end; its own timeouts are the limit. Returns how it did: `status` is True if it succeeded.
 
-    An API server may be silent meanwhile, as where it is upgraded: the run goes on.
+    An API server may be silent for some looks meanwhile: the run goes on.
     """
     silent = 0
     while True:
