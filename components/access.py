@@ -218,7 +218,6 @@ class ListenerAccess(pulumi.ComponentResource):
         *,
         after: Sequence[pulumi.Resource] = (),
     ) -> None:
-        """Declare it; rights are given after the policies that hold whoever has them."""
         super().__init__(token("ListenerAccess"), name, None, opts)
         common = labels(environment=args.environment)
         child, rights = pulumi.ResourceOptions(parent=self), pulumi.ResourceOptions(parent=self, depends_on=after)
