@@ -15,7 +15,6 @@ LONGEST = (
     "test_promotion.py",
     "test_applications.py",
     "test_services.py",
-    "test_ownership.py",
     "test_two_clusters.py",
     "test_both.py",
     "test_operating.py",
@@ -43,6 +42,8 @@ LONGEST = (
     "test_rotation.py",
     "test_build_secrets.py",
     "test_registries.py",
+    # What it has taken over after a killed run has two owners, and conflicts where settings change it (docs/ownership.md).
+    "test_ownership.py",
 )
 
 

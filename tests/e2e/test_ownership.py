@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client
 
 from local import pulumi_stacks
 from local.demo import DEPLOYMENT
@@ -219,20 +218,6 @@ def test_an_update_that_races_with_a_delivery_is_refused_and_works_the_second_ti
     kubectl(world, "rollout", "status", f"deployment/{DEPLOYMENT}", "-n", "staging", "--timeout=90s")
 
 
-def forget_former_owners(world: World) -> None:
-    """Leave what was taken over to the run that took it: later tests change it (docs/ownership.md)."""
-    core, batch = world.kubernetes.core, client.BatchV1Api(world.kubernetes.api)
-    taken = [(core.patch_namespaced_service, core.read_namespaced_service("chespirito", "staging"))]
-    taken += [(batch.patch_namespaced_cron_job, found) for found in batch.list_namespaced_cron_job("staging-ci").items]
-    for patch, found in taken:
-        owners = [entry for entry in found.metadata.managed_fields if entry.manager.startswith("pulumi-kubernetes")]
-        assert len(owners) > 1, "the control: the killed run is still there"
-        former = {entry.manager for entry in owners} - {max(owners, key=lambda entry: entry.time).manager}
-        kept = [entry for entry in found.metadata.managed_fields if entry.manager not in former]
-        body = {"metadata": {"managedFields": world.kubernetes.api.sanitize_for_serialization(kept)}}
-        patch(found.metadata.name, found.metadata.namespace, body)
-
-
 def test_what_a_killed_run_made_is_taken_over(pulumi: Pulumi, digest: str, world: World) -> None:
     state = json.loads(pulumi("stack", "export", *STAGING).stdout)["deployment"]["resources"]
     kinds = ("kubernetes:core/v1:Service", "kubernetes:batch/v1:CronJob")
@@ -254,4 +239,3 @@ def test_what_a_killed_run_made_is_taken_over(pulumi: Pulumi, digest: str, world
     assert world.kubernetes.core.read_namespaced_service("chespirito", "staging").metadata.uid == before
     assert not lock.exists()
     pulumi("preview", *STAGING, "--expect-no-changes")
-    forget_former_owners(world)
