@@ -23,9 +23,8 @@ def test_the_listener_starts_nothing_before_it_is_held_to_its_shapes(stack: Decl
 
 def test_nobody_gets_rights_before_the_policies_that_hold_them(stack: Declared) -> None:
     policies = [resource for resource in stack.resources if "Policies$" in resource.urn]
-    environments = {
-        name.removesuffix("-policies") for name in (urn.rpartition("::")[2] for urn in _components(stack, "Policies"))
-    }
+    components = [resource.name for resource in stack.resources if resource.type == "tekton-delivery:index:Policies"]
+    environments = [name.removesuffix("-policies") for name in components]
     given = [
         resource
         for resource in stack.resources
@@ -42,10 +41,6 @@ def test_nobody_gets_rights_before_the_policies_that_hold_them(stack: Declared) 
         }
         assert held, right.urn
         assert held <= set(right.dependencies), right.urn
-
-
-def _components(stack: Declared, kind: str) -> list[str]:
-    return [resource.name for resource in stack.resources if resource.type == f"tekton-delivery:index:{kind}"]
 
 
 def run(stack: Declared, event: str = "opened") -> Object:

@@ -131,6 +131,6 @@ def _scalar(value: Any) -> str:
     """Return a text, a number or a truth. What no pod takes is left to the API server to refuse."""
     if value is None:
         return "null"
-    return (
-        literal(value) if isinstance(value, bool | int) else repr(value) if isinstance(value, float) else quote(str(value))
-    )
+    if isinstance(value, float):
+        return repr(value)
+    return literal(value) if isinstance(value, bool | int) else quote(str(value))
