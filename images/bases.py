@@ -50,7 +50,8 @@ class BaseImage:
         """Return its key, which the versions of BuildKit and of Debian's packages are not in."""
         certificates = [path.read_bytes().hex() for path in _authorities()]
         made_of = [SUITE, WITHOUT, self.packages, self.pinned, _clients(), certificates]
-        return content(FOLDER / "Dockerfile", [FOLDER], [json.dumps(made_of)])
+        # The platform's images are made without this module, and stay as they are where it changes.
+        return content(FOLDER / "Dockerfile", [FOLDER, HERE / "bases.py"], [json.dumps(made_of)])
 
 
 def _clients() -> dict[str, str]:

@@ -27,17 +27,18 @@ def test_one_is_made_anew_for_what_it_is_made_of(tmp_path: Path, monkeypatch: py
 def test_one_is_made_anew_for_the_code_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the platform's images are: one function says so of both."""
     shutil.copytree(bases.FOLDER, tmp_path / "bases")
-    for name in ("buildkit.py", "contexts.py"):
+    for name in ("buildkit.py", "contexts.py", "bases.py"):
         shutil.copy(bases.HERE / name, tmp_path / name)
     monkeypatch.setattr(build, "HERE", tmp_path)
+    monkeypatch.setattr(bases, "HERE", tmp_path)
     monkeypatch.setattr(bases, "FOLDER", tmp_path / "bases")
     image = BASE_IMAGES["postgres"]
     keys = [image.key()]
-    for name in ("buildkit.py", "contexts.py", "bases/Dockerfile", "bases/docker-entrypoint.sh"):
+    for name in ("buildkit.py", "contexts.py", "bases.py", "bases/Dockerfile", "bases/docker-entrypoint.sh"):
         with (tmp_path / name).open("a") as file:
             file.write("# changed\n")
         keys.append(image.key())
-    assert len(set(keys)) == 5
+    assert len(set(keys)) == 6
 
 
 def test_a_mirror_that_does_not_answer_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
