@@ -26,6 +26,11 @@ class RefusedError(Exception):
         super().__init__(message)
         self.status = status
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether it says nothing of what was asked: the API server is down, or has been asked too often."""
+        return self.status >= 500 or self.status == 429
+
 
 @dataclass(frozen=True)
 class Review:

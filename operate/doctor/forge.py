@@ -52,6 +52,9 @@ def repository(http: Http, forge: Forge, wanted: Repository, token: str, setting
     """Yield whether a repository is the one that is meant, and whether a token does there what runs do."""
     what = f"the repository {wanted.name}"
     answer = asked(http, forge, "GET", f"/repos/{wanted.name}", token)
+    if answer.is_passing:
+        yield unknown(what, f"the forge answers {answer.said}")
+        return
     if answer.status == 401:
         yield wrong(f"{setting} is known to the forge", answer.said, f"a new one in {setting} ({_TOKENS})")
         return
@@ -91,7 +94,7 @@ def _writes_statuses(http: Http, forge: Forge, wanted: Repository, token: str, s
     what = f"{setting} sets statuses in {wanted.name}"
     body = {"state": "pending", "context": _CONTEXT, "description": "asked by operate doctor"}
     answer = asked(http, forge, "POST", f"/repos/{wanted.name}/statuses/{NOWHERE}", token, body)
-    if answer.status in (401, 403) or (answer.status == 404 and forge.kind == "github"):
+    if answer.refuses or (answer.status == 404 and forge.kind == "github"):
         return wrong(what, answer.said, f'a token with "Commit statuses: read and write" in {setting} ({_TOKENS})')
     # What a commit that is nowhere is to GitHub, and to Gitea, which looks for it after the right.
     if answer.status == 422 or (forge.kind == "gitea" and answer.status in (400, 404, 500)):
@@ -104,7 +107,7 @@ def _gets(http: Http, forge: Forge, wanted: Repository, token: str, setting: str
     what = f"{setting} {does} in {wanted.name}"
     if answer.status == 200:
         return fine(what)
-    if answer.status in (401, 403, 404):
+    if answer.refuses or answer.status == 404:
         return wrong(what, answer.said, f"give {setting} that right ({_TOKENS})")
     return unknown(what, f"the forge answers {answer.said}")
 
@@ -154,6 +157,9 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
         yield wrong(what, str(error), "forge.app.privateKey")
         return
     there = asked(http, forge, "GET", f"/app/installations/{app.installation}", signed)
+    if there.is_passing:
+        yield unknown(what, f"the forge answers {there.said}")
+        return
     if there.status == 401:
         yield wrong(
             what,
@@ -178,6 +184,8 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
             yield from repository(http, forge, each, given, "forge.app")
             if forge.reads_comments and not forge.reader:
                 yield from reader(http, forge, each, given, "forge.app")
+        elif answer.is_passing:
+            yield unknown(f"{what} opens {each.name}", f"the forge answers {answer.said}")
         else:
             rights = ", ".join(f"{name}: {level}" for name, level in app.rights.items())
             said = f"{answer.said}: its installation lacks the repository, or one of the rights {rights}"
@@ -191,6 +199,8 @@ def fetch_token(http: Http, forge: Forge, app: App, repository: Repository) -> s
     answer = _exchanged(http, forge, app, signed_by(app), repository, CONTENTS)
     if given := _token(answer):
         return given
+    if answer.is_passing:
+        raise ForgeError(f"the forge answers {answer.said}", answer.status, passing=True)
     rights = ", ".join(f"{name}: {level}" for name, level in CONTENTS.items())
     raise ForgeError(f"{answer.said}: the App's installation lacks the repository, or the right {rights}")
 

@@ -41,7 +41,8 @@ def rows(needs: Needs, http: Http) -> Iterator[Row]:
             try:
                 key = fetch_token(http, forge, forge.app, repository)
             except (NoAnswerError, ForgeError) as error:
-                yield wrong(f"{repository.name} is fetched", str(error), _APP)
+                what, passing = f"{repository.name} is fetched", isinstance(error, NoAnswerError) or error.passing
+                yield unknown(what, str(error)) if passing else wrong(what, str(error), _APP)
                 continue
         if {setting, "forge.ssh.knownHosts"} & {*forge.unread}:
             yield unknown(f"{repository.name} is fetched", f"what opens it cannot be read from here: {setting}")

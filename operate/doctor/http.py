@@ -39,7 +39,16 @@ class Answer:
     @property
     def refuses(self) -> bool:
         """Whether who asks may not."""
-        return self.status in (401, 403)
+        return self.status in (401, 403) and not self.is_passing
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it may be another one later: who answers is down, or limits requests, and says nothing of what was asked.
+
+        GitHub limits by 403 as well: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+        """
+        limits = self.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in self.headers
+        return self.status >= 500 or self.status in (408, 429) or (self.status == 403 and limits)
 
     @property
     def said(self) -> str:

@@ -45,12 +45,12 @@ class Registry:
         self._challenge: str | None = None
 
     def lets_in(self) -> bool:
-        """Return whether the user and the password are known. Raises NoAnswerError."""
-        return not self._ask("GET", "/v2/", "").refuses
+        """Return whether the user and the password are known. Raises NoAnswerError and OddAnswerError."""
+        return not _certain(self._ask("GET", "/v2/", "")).refuses
 
     def has(self, repository: str, reference: str) -> Answer:
-        """Ask for a manifest by tag or digest, without its content."""
-        return self._ask("HEAD", f"/v2/{repository}/manifests/{reference}", f"repository:{repository}:pull")
+        """Ask for a manifest by tag or digest, without its content. Raises NoAnswerError and OddAnswerError."""
+        return _certain(self._ask("HEAD", f"/v2/{repository}/manifests/{reference}", f"repository:{repository}:pull"))
 
     def may(self, action: str, repository: str) -> May:
         """Return whether the user may do something in a repository. Raises NoAnswerError and OddAnswerError."""
@@ -73,13 +73,15 @@ class Registry:
 
     def is_empty(self, repository: str) -> bool:
         """Return whether a repository is not there, as far as the user is told."""
-        answer = self._ask("GET", f"/v2/{repository}/tags/list?n=1", f"repository:{repository}:pull")
-        return answer.status == 404
+        try:
+            return self._ask("GET", f"/v2/{repository}/tags/list?n=1", f"repository:{repository}:pull").status == 404
+        except OddAnswerError:
+            return False
 
     def _ask(self, method: str, path: str, scope: str, body: Any = None) -> Answer:
         headers = {"Accept": _TYPES} | ({"Content-Type": _MANIFEST} if body is not None else {})
         if self._challenge is None:
-            self._challenge = self._http.ask("GET", f"{self._url}/v2/").headers.get("www-authenticate", "")
+            self._challenge = _certain(self._http.ask("GET", f"{self._url}/v2/")).headers.get("www-authenticate", "")
         kind, _, parameters = self._challenge.partition(" ")
         if kind.lower() == "bearer":
             token = self._token(parse_keqv_list(parse_http_list(parameters)), scope)
@@ -98,11 +100,18 @@ class Registry:
         asked = {"service": challenge["service"]} if "service" in challenge else {}
         asked |= {"scope": scope} if scope else {}
         headers = {"Authorization": self._basic} if self._basic else {}
-        answer = self._http.ask("GET", f"{realm}?{urlencode(asked)}", headers)
+        answer = _certain(self._http.ask("GET", f"{realm}?{urlencode(asked)}", headers), "who makes its tokens")
         found = answer.json
         if answer.status != 200 or not isinstance(found, dict):
             return answer if answer.refuses else Answer(401, {})
         return str(found.get("token") or found.get("access_token") or "")
+
+
+def _certain(answer: Answer, who: str = "the registry") -> Answer:
+    """Return an answer that says something of who asked. Raises OddAnswerError for another one."""
+    if answer.is_passing:
+        raise OddAnswerError(f"{who} answers {answer.said}")
+    return answer
 
 
 def _nowhere() -> str:

@@ -50,14 +50,17 @@ def _user(http: Http, url: str, setting: str, rights: list[Right], absent: set[t
         yield unknown(f"{who} at {url}", f"{setting}.password cannot be read from here")
         return
     registry = Registry(http, url, login)
-    if login and not registry.lets_in():
-        yield wrong(
-            f"{who} is let in at {url}", "the registry does not know the user, or the password", f"{setting}.password"
-        )
+    what = f"{who} is let in at {url}"
+    try:
+        if login and not registry.lets_in():
+            yield wrong(what, "the registry does not know the user, or the password", f"{setting}.password")
+            return
+    except OddAnswerError as error:
+        yield unknown(what, str(error))
         return
     rights = [right for right in rights if right.repository]
     if not rights:
-        yield fine(f"{who} is let in at {url}")
+        yield fine(what)
         return
     found = [row for right in rights for row in _right(registry, who, right, absent)]
     if not any(row.state == "wrong" for row in found):
@@ -110,6 +113,8 @@ def _image(http: Http, image: Image) -> Row:
         answer = Registry(http, image.url, image.login).has(repository, digest)
     except NoAnswerError as error:
         return unknown(what, f"{image.url} does not answer: {error}")
+    except OddAnswerError as error:
+        return unknown(what, str(error))
     if answer.status == 200:
         return fine(what, image.reference)
     who = f"{image.login.username}" if image.login else "everybody"

@@ -5,6 +5,7 @@ With a GitHub App it may be the App's own in place of one in each repository.
 
 import os
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from components.conventions import plain
@@ -12,13 +13,14 @@ from offline.needs.values import App, Forge, Needs
 from operate.doctor.api import Api, NoClusterError, RefusedError
 from operate.doctor.deployment import available
 from operate.doctor.forge import asked, signed_by
-from operate.doctor.http import Http, NoAnswerError
+from operate.doctor.http import Answer, Http, NoAnswerError
 from operate.doctor.rows import Row, advised, fine, unknown, wrong
 from operate.forge import TOKEN
 from steps.forge import ForgeError
 
 _TABLE = "docs/real-clusters.md, The webhook"
 _APPS = "the App's page at GitHub"
+_UNKNOWN_WAY = "which way leads to the listener is not known here"
 # How many of the newest deliveries are looked at, and of those that failed told.
 _NEWEST, _TOLD = 20, 3
 _EVENT_ID = "triggers.tekton.dev/triggers-eventid"
@@ -58,19 +60,22 @@ def by_app(needs: Needs, http: Http, app: App) -> Iterator[Row]:
     try:
         key = signed_by(app)
         answer = asked(http, forge, "GET", "/app/hook/config", key)
-        about = asked(http, forge, "GET", "/app", key).json if answer.status == 200 else None
+        config = _object(answer)
+        hook: dict[str, Any] = {"config": config}
+        if _leads(hook, needs.listener.address):
+            about = asked(http, forge, "GET", "/app", key)
+            hook["events"] = _object(about).get("events")
+            untold = "" if isinstance(hook["events"], list) else about.said
+            yield from _settings(needs, hook, what, f"on {_APPS}", untold)
+            yield from _deliveries(http, forge, f"the App {app.id}", "/app/hook/deliveries", key)
+            return
     except (NoAnswerError, ForgeError) as error:
         yield unknown(what, str(error))
         return
-    config = answer.json if answer.status == 200 and isinstance(answer.json, dict) else {}
-    hook = {"config": config, "events": about.get("events") if isinstance(about, dict) else None}
-    if _leads(hook, needs.listener.address):
-        yield from _settings(needs, hook, what, f"on {_APPS}")
-        yield from _deliveries(http, forge, f"the App {app.id}", "/app/hook/deliveries", key)
-        return
+    exposed = needs.listener.exposed
     if _url(hook):
-        said = f"its own leads to {plain(_url(hook))}, not to {needs.listener.address}"
-    elif answer.status in (200, 404):
+        said = f"its own leads to {plain(_url(hook))}" + (f", not to {needs.listener.address}" if exposed else "")
+    elif config or answer.status == HTTPStatus.NOT_FOUND:
         said = "it has no webhook active"
     else:
         said = f"that is not told: {answer.said}"
@@ -78,9 +83,16 @@ def by_app(needs: Needs, http: Http, app: App) -> Iterator[Row]:
     # Of one that is there, more is told than that: its settings, and its deliveries.
     if all(len(each) > 1 for each in found):
         yield fine(what, f"{said}; each repository has one")
-    else:
+    elif exposed:
         yield unknown(what, said, f"on {_APPS} Active, and the listener's URL, or a webhook in each repository ({_TABLE})")
+    else:
+        yield unknown(what, f"{_UNKNOWN_WAY}; {said}")
     yield from (row for each in found for row in each)
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """Return what was answered, if that is an object; else nothing."""
+    return answer.json if answer.status == HTTPStatus.OK and isinstance(answer.json, dict) else {}
 
 
 def listener(needs: Needs, api: Api) -> Row:
@@ -125,10 +137,10 @@ def reachable(needs: Needs, http: Http) -> Iterator[Row]:
         return
     if answer.status == 200:
         yield fine(what)
-    else:
-        yield wrong(
-            what, f"{answer.status} at /live, so something else answers there", "`listener.exposure`, and what leads there"
-        )
+        return
+    # What leads there says so where the listener itself does not answer.
+    who = "so what leads there does not reach it" if answer.is_passing else "so something else answers there"
+    yield wrong(what, f"{answer.status} at /live, {who}", "`listener.exposure`, and what leads there")
 
 
 def webhook(needs: Needs, http: Http, repository: str, apps: str = "") -> Iterator[Row]:
@@ -149,6 +161,9 @@ def webhook(needs: Needs, http: Http, repository: str, apps: str = "") -> Iterat
         yield unknown(what, str(error))
         return
     hooks = answer.json
+    if answer.is_passing:
+        yield unknown(what, f"the forge answers {answer.said}")
+        return
     if answer.status != 200 or not isinstance(hooks, list):
         yield unknown(what, f"{TOKEN if own else 'forge.token'} may not read webhooks ({answer.said})", ask)
         return
@@ -163,7 +178,7 @@ def webhook(needs: Needs, http: Http, repository: str, apps: str = "") -> Iterat
             said = f"none leads to {needs.listener.address}; there are: {known}{besides}"
             yield wrong(what, said, f"enter it ({_TABLE})")
         else:
-            yield unknown(what, f"which way leads to the listener is not known here; there are: {known}")
+            yield unknown(what, f"{_UNKNOWN_WAY}; there are: {known}")
         return
     yield from _settings(needs, ours[0], what)
     if forge.kind == "github":
@@ -180,11 +195,14 @@ def _leads(hook: dict[str, Any], address: str) -> bool:
     return _url(hook).partition("?")[0].rstrip("/") == address.rstrip("/")
 
 
-def _settings(needs: Needs, hook: dict[str, Any], what: str, where: str = "in the webhook's settings") -> Iterator[Row]:
+def _settings(
+    needs: Needs, hook: dict[str, Any], what: str, where: str = "in the webhook's settings", untold: str = ""
+) -> Iterator[Row]:
+    """Yield what is otherwise with a webhook's settings. `untold` is what answered in place of its events."""
     config, events = hook.get("config") or {}, set(hook.get("events") or [])
     there, names = needs.listener, _EVENTS[needs.forge.kind]
     wanted = ["pull requests", *(["comments"] if there.comments else []), *(["pushes"] if there.pushes else [])]
-    lacking = [event for event in wanted if not names[event] & events]
+    lacking = [event for event in wanted if not names[event] & events and not untold]
     mistakes = []
     if not hook.get("active", True):
         mistakes.append(("it is switched off", "Active"))
@@ -196,14 +214,20 @@ def _settings(needs: Needs, hook: dict[str, Any], what: str, where: str = "in th
         mistakes.append((f"it does not tell of {', '.join(lacking)}", f"events: {', '.join(wanted)}"))
     for said, mend in mistakes:
         yield wrong(what, said, f"{where}: {mend} ({_TABLE})")
-    if not mistakes:
+    if untold:
+        yield unknown(what, f"its events are not told: {untold}")
+    elif not mistakes:
         yield fine(what, ", ".join(wanted))
 
 
 def _deliveries(http: Http, forge: Forge, whose: str, path: str, token: str) -> Iterator[Row]:
     """Yield whether the newest deliveries got through: https://docs.github.com/en/rest/repos/webhooks"""
     what = f"the last delivery to the webhook of {whose} was taken"
-    answer = asked(http, forge, "GET", f"{path}?per_page={_NEWEST}", token)
+    try:
+        answer = asked(http, forge, "GET", f"{path}?per_page={_NEWEST}", token)
+    except NoAnswerError as error:
+        yield unknown(what, str(error))
+        return
     found = [each for each in answer.json if isinstance(each, dict)] if isinstance(answer.json, list) else []
     if answer.status != 200 or not isinstance(answer.json, list):
         yield unknown(what, answer.said)
@@ -211,7 +235,12 @@ def _deliveries(http: Http, forge: Forge, whose: str, path: str, token: str) -> 
     if not found:
         yield unknown(what, "there is none yet")
         return
-    failed = [each for each in found if not _is_taken(each)]
+    taken, failed = set[str](), []
+    for each in found:  # the newest first: a delivery that was sent again has the former one's number, `guid`
+        if _is_taken(each):
+            taken |= {str(each["guid"])} if each.get("guid") else set()
+        elif str(each.get("guid")) not in taken:
+            failed.append(each)
     told = ", ".join(map(_delivery, failed[:_TOLD])) + (f" and {len(failed) - _TOLD} more" if failed[_TOLD:] else "")
     again = "Redeliver in the webhook's Recent Deliveries"
     if failed and failed[0] is found[0]:

@@ -140,6 +140,8 @@ def asked_app(
     events: tuple[str, ...] = ("issue_comment", "pull_request", "push"),
     hooks: Callable[[str], Answered] = lambda url: (403, {}),
     token: str | None = None,
+    app: Answered | None = None,
+    exposed: bool = True,
 ) -> list[Row]:
     """Ask a GitHub that has an App, and tells it of itself by its own signature alone."""
 
@@ -153,14 +155,14 @@ def asked_app(
         if asked.bearer.count(".") != 2:
             return 401, {"message": "A JSON web token could not be decoded"}
         if asked.where == "/app":
-            return 200, {"id": 99, "events": list(events)}
+            return app or (200, {"id": 99, "events": list(events)})
         if asked.where == "/app/hook/deliveries":
             return 200, list(deliveries)[: int(asked.query["per_page"])]
         return config(served.url) if asked.where == "/app/hook/config" else (404, {})
 
     with serving(handler) as served:
         forge = replace(staging.forge, kind="github", api_url=served.url, token=token, app=APP)
-        listener = replace(staging.listener, address=served.url, exposed=True)
+        listener = replace(staging.listener, address=served.url, exposed=exposed)
         return list(webhook.rows(replace(staging, forge=forge, listener=listener), None, Http()))[1:]
 
 
@@ -231,6 +233,31 @@ def test_one_that_tells_nobody_here_is_one_line(alone: Needs, answer: Answered, 
     fine, *others = asked_app(alone, lambda url: answer, hooks=lambda url: (200, [hook(url)]), token="t")
     assert (fine.state, fine.said.endswith("; each repository has one")) == ("fine", True)
     assert [row.state for row in others] == ["fine", "wrong"], "its delivery failed"
+
+
+def test_events_that_are_not_told_are_not_called_wrong(alone: Needs) -> None:
+    rows = asked_app(alone, lambda url: (200, HOOK | {"url": url}), app=(502, {"message": "Server Error"}))
+    assert states(rows) == [("unknown", OWN), ("fine", LAST)]
+    assert rows[0].said == "its events are not told: 502 Server Error"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("https://example.com/", "its own leads to https://example.com/"), ("", "it has no webhook active")]
+)
+def test_an_address_that_only_the_cluster_knows_is_not_advised(alone: Needs, url: str, said: str) -> None:
+    row, *_ = asked_app(alone, lambda _: (200, HOOK | {"url": url}), exposed=False)
+    assert (row.state, row.what, row.mend) == ("unknown", OWN, "")
+    assert row.said == f"which way leads to the listener is not known here; {said}"
+
+
+def test_a_delivery_that_was_sent_again_and_taken_is_not_advised(alone: Needs) -> None:
+    def state(*deliveries: Any) -> str:
+        return asked_app(alone, lambda url: (200, HOOK | {"url": url}), deliveries)[-1].state
+
+    assert state(TAKEN | {"guid": "a"}, LOST | {"guid": "a"}) == "fine"
+    assert state(TAKEN | {"guid": "b"}, LOST | {"guid": "a"}) == "advised", "the control"
+    assert state(TAKEN | {"guid": "b"}, LOST | {"guid": "a"}, TAKEN | {"guid": "a"}) == "advised", "it failed after that"
+    assert state(LOST | {"guid": "a"}, TAKEN | {"guid": "a"}) == "wrong", "nobody takes any now"
 
 
 def test_a_key_that_is_none_is_told(alone: Needs) -> None:
