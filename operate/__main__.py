@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TextIO
 
 import urllib3
@@ -21,6 +22,7 @@ from operate.doctor import arguments as doctor_arguments
 from operate.errors import OperateError
 from operate.init import arguments as init_arguments
 from operate.masking import Masking
+from operate.patience import heard
 from operate.target import applications, target
 
 # What a terminal takes for an empty screen, and how many seconds it shows one state.
@@ -146,7 +148,8 @@ def run(given: argparse.Namespace, cluster: Cluster) -> None:
 def show(given: argparse.Namespace, cluster: Cluster) -> None:
     """Tell what runs where, once or until somebody has seen enough."""
     while True:
-        found = status.read(cluster, given.environments)
+        read = partial(status.read, cluster, given.environments)
+        found = heard(read) if given.watch else read()
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         text = json.dumps(found.data(), indent=2) if given.json else "\n".join(status.lines(found, width))
         if given.watch and width is not None:

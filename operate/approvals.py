@@ -11,6 +11,7 @@ from kubernetes import client
 from components.conventions import APPROVAL, AWAITS, DEPLOYER, Manifest, labels
 from operate.cluster import APPLICATION_LABEL, ConflictError
 from operate.errors import OperateError
+from operate.patience import heard
 from operate.records import Record
 from operate.target import Target
 from steps.notes import all_of
@@ -96,7 +97,7 @@ def _require_run(target: Target, item: Awaiting) -> None:
     """Hold what is noted to the run that noted it: who stole the deployer's token writes notes, and no runs."""
     deadline = time.monotonic() + _STATUS_SECONDS
     while True:
-        run = _run(target, item)
+        run = heard(lambda: _run(target, item))
         proven = _proven(run)
         # A step that has ended shows in the run's status a little later.
         if proven or run.get("status", {}).get("completionTime") or time.monotonic() > deadline:

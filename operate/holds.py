@@ -1,14 +1,16 @@
 """Keeping what is there: holds of one application, freezes of a whole environment."""
 
 from collections.abc import Callable
+from functools import partial
 
 from components.conventions import HOLD
 from operate.cluster import Cluster, ConflictError
 from operate.errors import OperateError
 from operate.lease import lease
+from operate.patience import done
 from operate.records import Hold, hold
 from operate.target import Target, frozen
-from steps.notes import timestamp
+from steps.notes import all_of, timestamp
 from steps.workloads import Workload
 
 # Taking or lifting a hold is one request.
@@ -70,6 +72,9 @@ def _annotate(target: Target, workload: Workload, value: str | None) -> None:
         live = target.cluster.workload(workload)
         metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": {HOLD: value}}
         try:
-            return target.cluster.patch_workload(workload, {"metadata": metadata})
+            return done(
+                partial(target.cluster.patch_workload, workload, {"metadata": metadata}),
+                lambda: all_of(target.cluster.workload(workload)).get(HOLD) == value,
+            )
         except ConflictError:
             continue

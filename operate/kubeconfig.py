@@ -1,6 +1,8 @@
 """The person's kubeconfig, with whom it says that they act as, and how long its cluster may keep them waiting."""
 
 import logging
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,18 +19,60 @@ from operate.errors import OperateError
 
 # What kubectl sends for a user of a kubeconfig that acts as somebody else.
 _HEADERS = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid", "as-groups": "Impersonate-Group"}
-# Of an API server that takes connections and says nothing, and of a load balancer that drops packets: how long one may take
-# to be connected to, which is tried twice, and how long it may be silent after a question. Admission webhooks may take 30 s:
-# https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#timeouts
-CONNECT_SECONDS, SECONDS = 10.0, 35.0
+# How long an API server may take to be connected to, which is tried twice, and how long it may be silent after a question.
+# It ends its own questions after 60 s, so that what was asked is decided by then:
+# https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ (--request-timeout)
+CONNECT_SECONDS, SECONDS = 10.0, 65.0
+# The longest that one which has too much to do may have somebody wait before the question is put again.
+_RETRY_AFTER_SECONDS = 10
+# What a load balancer, or the API server itself after its time, says of a change that may be made all the same.
+_UNDECIDED = (502, 504)
+# Asked by POST, and changed by nothing: `kubectl auth can-i`, `kubectl auth whoami`.
+_REVIEWS = ("/authentication.k8s.io/", "/authorization.k8s.io/")
+_OBJECT = re.compile(
+    r"/(?:api|apis/(?P<group>[^/]+))/v[^/]+(?:/namespaces/(?P<namespace>[^/]+))?/(?P<kind>[^/]+)(?:/(?P<name>[^/]+))?$"
+)
+
+
+class UncertainError(urllib3.exceptions.HTTPError):
+    """A change of which nobody said whether it was made."""
+
+    def __init__(self, cause: urllib3.exceptions.HTTPError, look: str) -> None:
+        super().__init__(str(cause))
+        self.cause, self.look = cause, look
+
+
+class _Retry(urllib3.Retry):
+    """What is asked again at once: what never arrived or was refused unread, and a look whose connection broke."""
+
+    def increment(
+        self, method: Any = None, url: Any = None, response: Any = None, error: Any = None, *rest: Any, **more: Any
+    ) -> Any:
+        """Return what is left of it. Raises `error` where that took its time already."""
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            raise error
+        return super().increment(method, url, response, error, *rest, **more)
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        """Return whether an answer asks for another try: whatever it was, as for `kubectl`."""
+        return bool(self.total and has_retry_after and status_code == 429)
 
 
 class Bounded(client.ApiClient):
     """An API client each of whose questions ends: without it, one waits as long as nobody says anything."""
 
     def __init__(self, configuration: client.Configuration) -> None:
-        # What was asked may have been done: only connecting is tried again.
-        configuration.retries = urllib3.Retry(total=1, read=0, other=0, redirect=0)
+        # What was asked may have been done: of what has arrived only looking is tried again.
+        configuration.retries = _Retry(
+            total=2,
+            connect=1,
+            read=1,
+            other=0,
+            redirect=0,
+            allowed_methods={"GET"},
+            raise_on_status=False,
+            retry_after_max=_RETRY_AFTER_SECONDS,
+        )
         super().__init__(configuration)
 
     def call_api(
@@ -40,9 +84,37 @@ class Bounded(client.ApiClient):
         post_params: Any = None,
         _request_timeout: Any = None,
     ) -> Any:
-        """Ask. Raises urllib3's HTTPError after the time above, unless the question has one of its own."""
+        """Ask. Raises urllib3's HTTPError after the time above, unless the question has one of its own; UncertainError
+        where a change was asked for that may have been made."""
         seconds = _request_timeout or (CONNECT_SECONDS, SECONDS)
-        return super().call_api(method, url, header_params, body, post_params, seconds)
+        changes = method != "GET" and "dryRun=" not in url and not any(each in url for each in _REVIEWS)
+        try:
+            answer = super().call_api(method, url, header_params, body, post_params, seconds)
+        except urllib3.exceptions.HTTPError as error:
+            if changes and not _never_arrived(error):
+                raise UncertainError(error, _look(url, body)) from error
+            raise
+        if changes and answer.status in _UNDECIDED:
+            raise UncertainError(urllib3.exceptions.HTTPError(f"{answer.status} {answer.reason}"), _look(url, body))
+        return answer
+
+
+def _never_arrived(error: urllib3.exceptions.HTTPError) -> bool:
+    reason = getattr(error, "reason", None) or error
+    return isinstance(reason, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.SSLError)
+
+
+def _look(url: str, body: Any) -> str:
+    """Return the command that shows what a change was to change."""
+    path = urlsplit(url).path
+    found = _OBJECT.search(path)
+    if not found:
+        return f"kubectl get --raw {shlex.quote(path)}"
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    name = found["name"] or (metadata or {}).get("name")
+    kind = f"{found['kind']}.{found['group']}" if found["group"] else found["kind"]
+    where = ["--namespace", found["namespace"]] if found["namespace"] else []
+    return shlex.join(["kubectl", "get", kind, *([str(name)] if name else []), *where, "--output", "yaml"])
 
 
 def connect(context: str | None, path: str | None = None) -> Any:
@@ -106,19 +178,25 @@ def _require_server(server: str, kubeconfig: str) -> None:
 
 def silence(error: Exception) -> str:
     """Return why a server does not answer, without the objects and the repeated address that an error of urllib3 tells."""
+    if isinstance(error, UncertainError):
+        return silence(error.cause)
     reason = getattr(error, "reason", None)
-    text = str(reason if isinstance(error, urllib3.exceptions.MaxRetryError) and reason else error)
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and reason:
+        return silence(reason)
+    if isinstance(error, urllib3.exceptions.ProtocolError) and len(error.args) > 1:
+        return str(error.args[1])
+    text = str(error)
     return text.partition(">: ")[2] or text.partition("): ")[2] or text
 
 
 def unanswered(error: urllib3.exceptions.HTTPError) -> str:
     """Return that a cluster does not answer: which, why, and what to do."""
-    pool: Any = getattr(error, "pool", None)
+    pool: Any = getattr(error.cause if isinstance(error, UncertainError) else error, "pool", None)
     where = f" at {pool.scheme}://{pool.host}:{pool.port}" if getattr(pool, "host", None) else ""
-    return (
-        f"the cluster{where} does not answer: {silence(error)}; `kubectl --request-timeout 10s version` asks it too; "
-        "--context or $KUBECONFIG names another one"
-    )
+    said = f"the cluster{where} does not answer: {silence(error)}; "
+    if isinstance(error, UncertainError):
+        return f"{said}the change may have been made: before you repeat it, look: `{error.look}`"
+    return f"{said}`kubectl --request-timeout 10s version` asks it too; --context or $KUBECONFIG names another one"
 
 
 def _acts_as(context: str | None, path: str | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from kubernetes import client
 from components.conventions import DEPLOYER, TEKTON, Manifest, key, labels
 from components.pipelines import proof
 from operate.errors import OperateError
+from operate.patience import heard
 from operate.records import Served
 from operate.runs import await_end, create, moment, results
 from operate.target import Target
@@ -37,7 +38,7 @@ def proven(target: Target, entry: Served, say: Callable[[str], None]) -> Served:
     name = create(target, _run(target, entry))
     say(f"started {name}; it looks for the mark of {entry.digest}")
     ended = await_end(target, name)
-    said = results(target, name)
+    said = heard(lambda: results(target, name))
     if ended["status"] != "True" or "mark" not in said:
         reason = said.get("reason") or ended.get("message", "")
         raise OperateError(f"{entry.digest} is not proven: {reason}; {WAY_OUT}")

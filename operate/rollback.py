@@ -4,12 +4,14 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from components.conventions import HISTORY, HOLD, ROLLING_OUT, Manifest, key
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.holds import NO_REASON
 from operate.lease import lease
+from operate.patience import done, heard
 from operate.proof import proven
 from operate.records import Hold, Served, appended, history, running
 from operate.target import Target
@@ -18,6 +20,9 @@ from steps.readiness import waits_for
 from steps.workloads import STATEFUL_SETS, Workload
 
 POLL_SECONDS = 0.5
+# What a look takes where the API server answers, and what pods get after one that took longer: then controllers tell of them
+# anew, once one has come to lead, which takes 15 s (kube-controller-manager's --leader-elect-lease-duration).
+_LOOK_SECONDS, _AFTERWARDS_SECONDS = 2.0, 30.0
 # What Kubernetes takes where a Deployment does not say it.
 _USUAL_DEADLINE = 600
 _SHORTEST = 7
@@ -54,18 +59,18 @@ def roll_back(
             live = target.deployment()
             made = plan(target.leads, live, to, by=by, reason=reason or NO_REASON, followers=target.followers())
             try:
-                target.cluster.patch_workload(target.leads, made.patch)
+                done(partial(target.cluster.patch_workload, target.leads, made.patch), partial(_is_held, target, made))
                 break
             except ConflictError:
                 continue
         say(f"rolling out {made.to.digest}")
         try:
             for follower in made.followers:
-                target.cluster.patch_workload(follower.workload, follower.patch)
+                done(partial(target.cluster.patch_workload, follower.workload, follower.patch), lambda: False)
             ready = _served(target, deadline)
         except BaseException:  # whatever ends this program
-            _undo(target, made)
             say(f"{made.to.digest} was not ready yet; going back")
+            _undo(target, made)
             raise
         if not ready:
             say(f"{made.to.digest} does not get ready; going back")
@@ -122,7 +127,12 @@ def _names(entry: Served, length: int) -> set[str]:
 def _undo(target: Target, made: Rollback) -> None:
     """Take all back, that which leads last."""
     for each in (*made.followers, made):
-        target.cluster.patch_workload(each.workload, each.undo)
+        heard(partial(target.cluster.patch_workload, each.workload, each.undo))
+
+
+def _is_held(target: Target, made: Rollback) -> bool:
+    """Whether a Deployment was changed as it was to be."""
+    return bool(all_of(target.deployment()).get(HOLD) == made.patch["metadata"]["annotations"][HOLD])
 
 
 def plan(
@@ -173,13 +183,20 @@ def _patch(workload: Workload, image: str, noted: dict[str, str | None], version
 
 
 def _served(target: Target, seconds: int) -> bool:
-    """Wait until all pods of its Deployments are of the latest version and ready."""
+    """Wait until all pods of its Deployments are of the latest version and ready; for longer where nobody could look."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if all(_serves(each, live) for each, live in [(target.leads, target.deployment()), *target.followers()]):
+    while True:
+        asked = time.monotonic()
+        if all(
+            _serves(each, live) for each, live in heard(lambda: [(target.leads, target.deployment()), *target.followers()])
+        ):
             return True
+        now = time.monotonic()
+        if now - asked > _LOOK_SECONDS:
+            deadline = max(deadline, now + _AFTERWARDS_SECONDS)
+        if now >= deadline:
+            return False
         time.sleep(POLL_SECONDS)
-    return False
 
 
 def _serves(workload: Workload, live: Manifest) -> bool:

@@ -3,12 +3,11 @@
 import time
 from datetime import UTC, datetime
 
-import urllib3
-
 from components.conventions import DEPLOYER, Manifest, key, plain
 from components.pipelines import timeouts
 from operate.cluster import ConflictError
 from operate.errors import OperateError
+from operate.patience import heard
 from operate.target import Target
 from steps.notes import SUPERSEDED_BY
 
@@ -17,8 +16,6 @@ EVENT = key("event")
 # Of a TaskRun, by Tekton.
 RUN = "tekton.dev/pipelineRun"
 POLL_SECONDS = 3.0
-# How many looks at a run in a row may find nobody who answers, each of up to `kubeconfig.SECONDS`.
-_SILENCES = 5
 
 
 def newest(target: Target) -> dict[str, Manifest]:
@@ -76,19 +73,11 @@ def results(target: Target, name: str) -> dict[str, str]:
 def await_end(target: Target, name: str) -> Manifest:
     """Wait for a run to end; its own timeouts are the limit. Returns how it did: `status` is True if it succeeded.
 
-    An API server may be silent for some looks meanwhile: the run goes on.
+    An API server may be silent for a while meanwhile (`operate/patience.py`): the run goes on.
     """
-    silent = 0
     while True:
-        try:
-            there = target.cluster.runs(target.environment, "pipelineruns", target.application)
-        except urllib3.exceptions.HTTPError:
-            silent += 1
-            if silent == _SILENCES:
-                raise
-            time.sleep(POLL_SECONDS)
-            continue
-        silent, found = 0, [run for run in there if run["metadata"]["name"] == name]
+        there = heard(lambda: target.cluster.runs(target.environment, "pipelineruns", target.application))
+        found = [run for run in there if run["metadata"]["name"] == name]
         if not found:
             raise OperateError(f"{name} is gone; somebody deleted it")
         if found[0].get("status", {}).get("completionTime"):

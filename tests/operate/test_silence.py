@@ -5,17 +5,14 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import urllib3
 
 from operate import __main__ as command
-from operate import declared, kubeconfig, pulumi, runs
+from operate import declared, kubeconfig, pulumi
 from operate.declared import Declaration
 from operate.errors import OperateError
 from operate.init.sources import Sources
-from tests.operate.cluster import Memory, run
 from tests.operate.doctor import fakes
 
 # `doctor` and `init` have tests of their own: tests/operate/doctor/test_no_cluster.py, and below.
@@ -121,35 +118,6 @@ def test_it_does_too_where_nothing_arrives(
     line = tried(silent, scheme, tmp_path, monkeypatch, capsys, *words)
     assert f"the cluster at {scheme}://{silent.address} does not answer: " in line, line
     assert said in line
-
-
-class Pausing(Memory):
-    """A cluster that does not answer some of the looks at its runs."""
-
-    def __init__(self, silences: int) -> None:
-        super().__init__("staging")
-        self.silences = silences
-
-    def runs(self, environment: str, plural: str, application: str) -> list[Any]:
-        if self.silences:
-            self.silences -= 1
-            raise urllib3.exceptions.ReadTimeoutError(None, None, "Read timed out.")  # type: ignore[arg-type]
-        return super().runs(environment, plural, application)
-
-
-def test_a_run_is_waited_for_while_the_cluster_is_silent_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "POLL_SECONDS", 0)
-    made = run(3, "12:01:00")
-    made["status"] = {"completionTime": "2026-11-22T12:02:00Z", "conditions": [{"status": "True", "message": "done"}]}
-    name = made["metadata"]["name"]
-    for silences, ends in ((4, True), (5, False)):
-        cluster = Pausing(silences)
-        cluster.pipeline_runs.append(made)
-        if ends:
-            assert runs.await_end(cluster.target, name)["status"] == "True"
-        else:
-            with pytest.raises(urllib3.exceptions.HTTPError):
-                runs.await_end(cluster.target, name)
 
 
 def test_pulumis_backend_keeps_init_waiting_for_no_longer_than_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
