@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 
-from kubernetes import client
-
 from components.conventions import plain
 from components.credential import LOG_MASKS, LOG_MASKS_KEY
 from local.errors import UserError
 from local.kubernetes_api import Kubernetes, Object, condition, wait_until
-from steps import excerpt, failure, logs, tail
+from operate.masking import Masking
+from steps import failure, logs, tail
 from steps.kubernetes import PIPELINE_TASK
-from steps.masks import Masks
 
 # The API server has other work: it is asked often whether the run has ended, and seldom for all TaskRuns, which cost most.
 _POLL_SECONDS = 0.5
@@ -86,23 +84,22 @@ def _printed(kubernetes: Kubernetes, namespace: str, task_runs: list[Object]) ->
         for step in failure.begun(task_run)
         if (step.get("terminated") or {}).get("exitCode")
     ]
-    masks = _masks(kubernetes, namespace) if failed else None
+    # That a stack hides nothing is its own setting.
+    masking = Masking(lambda text: None)
+
+    def masks() -> str:
+        return kubernetes.secret(namespace, LOG_MASKS.secret).get(LOG_MASKS_KEY, "")
+
     for task_run, step in failed[:_FAILED_STEPS]:
         pod, container = task_run["status"].get("podName"), step.get("container") or f"step-{step['name']}"
         log = logs.last(partial(kubernetes.log, namespace, pod, container)) if pod else ""
-        shown = tail.last(excerpt.shown(masks, log) if masks else tail.shown(log), _LINES)
-        yield plain(f"{_task(task_run)} / {step['name']} printed{' last:' if shown else ' nothing, or its pod is gone'}")
+        shown = tail.last(masking.lines(namespace, masks, task_run, log), _LINES) if log else []
+        yield plain(
+            f"{_task(task_run)} / {step['name']} printed{' last:' if shown else ' nothing, or its log cannot be read'}"
+        )
         yield from (plain(f"  | {text}") for text in shown)
     if len(failed) > _FAILED_STEPS:
         yield f"{len(failed) - _FAILED_STEPS} more failed steps are not shown"
-
-
-def _masks(kubernetes: Kubernetes, namespace: str) -> Masks | None:
-    """Return what hides secrets in logs, where the stack has it: whoever runs this may have given real ones."""
-    try:
-        return Masks.parse(kubernetes.secret(namespace, LOG_MASKS.secret)[LOG_MASKS_KEY])
-    except (client.ApiException, KeyError, ValueError):
-        return None
 
 
 def _task(task_run: Object) -> str:

@@ -114,8 +114,9 @@ def _printed(target: Target, task_runs: list[Manifest], masking: Masking) -> lis
         # The first one may be the rest of a line, with the rest of a secret in it.
         log = logs.whole(target.cluster.log(target.environment, pod, step["container"], _LINES + 1), _LINES + 1)
         return tail.last(masking.shown(target, run, log))
-    except client.ApiException:  # it is gone, or not for everybody who asks
-        return []
+    except client.ApiException as error:
+        # It is gone, or not for everybody who asks.
+        return [] if error.status in (403, 404) else [f"its log cannot be read: {error.status} {error.reason}"]
 
 
 def _seconds(start: Any, end: Any) -> float | None:

@@ -1,11 +1,13 @@
 """What the demo prints of a run: text that others wrote, and nothing that a terminal obeys."""
 
+import contextlib
 import http.server
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 import yaml
 from kubernetes import client
 
@@ -92,7 +94,7 @@ ENDED = {"startedAt": "2026-11-22T12:00:00Z", "finishedAt": "2026-11-22T12:00:01
 class Failed(Kubernetes):
     """A run whose tests failed; what followed was skipped, and a step of another pod failed too, which is gone."""
 
-    def __init__(self, log: str, masks: str | None = None) -> None:
+    def __init__(self, log: str, masks: str | Exception | None = None) -> None:
         self.text, self.masks = log, masks
         self.asked: list[tuple[str, str, str]] = []
 
@@ -121,6 +123,8 @@ class Failed(Kubernetes):
     def secret(self, namespace: str, name: str) -> dict[str, str]:
         if self.masks is None:
             raise client.ApiException(status=404)
+        if isinstance(self.masks, Exception):
+            raise self.masks
         assert (namespace, name) == ("staging-ci", "log-masks")
         return {"masks": self.masks}
 
@@ -140,7 +144,7 @@ def test_a_failed_run_tells_why() -> None:
         "build / test printed last:",
         "  | one",
         "  | not ok 2 - the message is finished",
-        "report / report printed nothing, or its pod is gone",
+        "report / report printed nothing, or its log cannot be read",
     ]
     assert message == [PLAIN, *why]
     assert told == [
@@ -170,13 +174,42 @@ def test_what_a_stack_masks_is_masked() -> None:
     assert "  | token (masked)" in message
 
 
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (client.ApiException(status=403), "you may not get it (docs/operating.md#rights)"),
+        (client.ApiException(status=503, reason="Service Unavailable"), "503 Service Unavailable"),
+        (urllib3.exceptions.ProtocolError("aborted", OSError("reset")), "the cluster does not answer: reset"),
+        ("", "it tells none, since these are too many"),
+    ],
+    ids=["forbidden", "503", "reset", "none"],
+)
+def test_where_it_cannot_be_told_what_it_masks_a_log_is_not_shown(answer: Any, why: str) -> None:
+    told, message = failed(Failed(f"token {SECRET}\n", answer))
+    assert SECRET not in "".join([*told, *message])
+    (line,) = [line for line in message if line.startswith("  | ")]
+    assert (
+        f"it is not shown, since secrets could not be hidden in it, for want of the Secret log-masks of staging-ci: {why};"
+        in line
+    )
+
+
 class Kubelet(http.server.BaseHTTPRequestHandler):
-    """Has the log of one pod, which is no text."""
+    """Has the log of one pod, which is no text; of another one it promises a log, and sends none for a while."""
 
     asked: list[str]
+    ended: threading.Event
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
+        if "/pods/stalled/log" in self.path:
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            self.ended.wait(10)
+            with contextlib.suppress(OSError):  # nobody waits for it any more
+                self.wfile.write(b"too late.\n")
+            return
         found = "/pods/there/log" in self.path
         body = b"caf\xe9\n" if found else b"{}"
         self.send_response(200 if found else 404)
@@ -188,8 +221,11 @@ class Kubelet(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_log_is_asked_for_with_a_bound_and_one_that_is_gone_is_none(tmp_path: Path) -> None:
-    Kubelet.asked = []
+def test_a_log_is_asked_for_with_a_bound_and_one_that_is_gone_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.kubernetes_api._LOG_SECONDS", 0.5)
+    Kubelet.asked, Kubelet.ended = [], threading.Event()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kubelet) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         kubeconfig = tmp_path / "kubeconfig"
@@ -206,6 +242,8 @@ def test_a_log_is_asked_for_with_a_bound_and_one_that_is_gone_is_none(tmp_path: 
         api = Api(kubeconfig)
         assert api.log("staging-ci", "there", "step-test", 40) == b"caf\xe9\n"
         assert api.log("staging-ci", "gone", "step-test", 40) is None
+        assert api.log("staging-ci", "stalled", "step-test", 40) is None
+        Kubelet.ended.set()
         server.shutdown()
     assert "container=step-test" in Kubelet.asked[0]
     assert "limitBytes=65536" in Kubelet.asked[0]

@@ -121,6 +121,11 @@ def test_a_log_that_is_gone_or_not_for_everybody_is_left_out(status: int) -> Non
     assert list(why.lines(Printing(status).target, 7, MASKING))[3:] == list(why.lines(Staging().target, 7, MASKING))[3:]
 
 
+def test_one_that_cannot_be_read_now_is_told() -> None:
+    told = list(why.lines(Printing(503).target, 7, MASKING))
+    assert told[4] == "    | its log cannot be read: 503 None"
+
+
 def test_one_that_goes_on_says_so(cluster: Staging) -> None:
     first, _, test, _ = why.lines(cluster.target, 8, MASKING)
     assert "goes on" in first
