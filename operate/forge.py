@@ -33,8 +33,11 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
             f"; set {TOKEN} to a token that may read {repository}" if answer.status in (401, 403, 404) and not token else ""
         )
         raise OperateError(f"{url} answers {answer.status}{hint}")
-    found: Manifest = json.loads(answer.data)
-    origin = (found["head"].get("repo") or {}).get("full_name")
+    try:
+        found: Manifest = json.loads(answer.data)
+        origin = (found["head"].get("repo") or {}).get("full_name")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise OperateError(f"{url} answers no pull request; name the forge's API: --api-url") from None
     if not same_repository(origin, repository):
         where = plain(str(origin)) if origin else "a repository that is gone"
         raise OperateError(f"#{number} comes from {where}; nothing from there is delivered")

@@ -1,8 +1,8 @@
 """Hides in logs, as people see them, what the reporter hides in commit statuses: a terminal is pasted into tickets.
 
 By the same fingerprints (`components/masks.py`), for whatever shows a log: the commands, and what follows runs on the
-embedded cluster. Only secrets of pods that run a pull request's code have any. Where it is not sure what there is to hide, the
-log is not shown; who has to see one as it is reads it with kubectl.
+embedded cluster. Only secrets of pods that run a pull request's code have any. Where it is not sure what there is to hide,
+the log is not shown; who has to see one as it is reads it with kubectl.
 """
 
 from collections.abc import Callable

@@ -172,3 +172,10 @@ def test_what_the_forge_says_in_another_form_starts_nothing(
         deliver.deliver(target(cluster, "production"), found["number"], None)
     assert "\u202e" not in str(refused.value)
     assert cluster.created == []
+
+
+@pytest.mark.parametrize("body", [[], "a page", {"message": "it works"}, {"head": None}])
+def test_something_else_that_answers_is_no_forge(answer: dict[str, Any], body: Any) -> None:
+    answer["body"] = body
+    with pytest.raises(OperateError, match="answers no pull request; name the forge's API: --api-url"):
+        deliver.deliver(target(Cluster("staging"), "staging"), 1, None)

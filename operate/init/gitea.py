@@ -9,7 +9,7 @@ import urllib3
 
 from components.conventions import plain
 from operate.errors import OperateError
-from operate.init.registered import Key, Repository, Rule, Webhook
+from operate.init.registered import Key, Repository, Rule, Webhook, repeat
 
 SECONDS = 20
 PAGE, PAGES = 50, 200
@@ -106,7 +106,7 @@ class Gitea:
                 method, f"{self._url}{path}", json=body, headers=self._headers, timeout=SECONDS, retries=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise OperateError(f"{what} has no answer: {error}") from None
+            raise OperateError(f"{what} has no answer: {error}{repeat(method)}") from None
         if answer.status >= 300:
             raise OperateError(f"{what}: the forge answers {answer.status}: {_reason(answer.data)}")
         try:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from components.conventions import plain
 from operate.errors import OperateError
-from operate.init.registered import Key, Repository, Rule, Webhook
+from operate.init.registered import Key, Repository, Rule, Webhook, repeat
 
 SECONDS = 20
 # The most that a page has: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
@@ -202,7 +202,9 @@ class GitHubForge:
             fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
             raise OperateError(f"{self._api_url}: not of GitHub's published form: {fields}") from None
         except GitHubException as error:
-            raise OperateError(f"{self._api_url} has no answer: {error.__cause__ or type(error).__name__}") from None
+            cause = error.__cause__
+            again = repeat(cause.request.method) if isinstance(cause, httpx.TransportError) else ""
+            raise OperateError(f"{self._api_url} has no answer: {cause or type(error).__name__}{again}") from None
 
 
 def parts(repository: str) -> tuple[str, str]:

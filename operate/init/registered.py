@@ -114,6 +114,11 @@ class Forge(Protocol):
     def host_keys(self) -> Sequence[str]: ...
 
 
+def repeat(method: str) -> str:
+    """Return what goes on from a call that nobody answered: a change may have been made all the same."""
+    return "" if method == "GET" else "; it may have been made: run this again, it goes on from what is there"
+
+
 def title(stack: str) -> str:
     """Return the name of a stack's deploy keys and rulesets."""
     return f"tekton-delivery {stack}"

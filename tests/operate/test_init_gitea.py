@@ -78,6 +78,15 @@ def test_a_refusal_is_one_error_without_the_token(gitea: Gitea, answers: list[An
     assert "\x1b" not in str(refused.value)
 
 
+def test_a_change_that_is_not_answered_may_have_been_made(gitea: Gitea, answers: list[Any]) -> None:
+    silent = urllib3.exceptions.ReadTimeoutError(None, "", "too long")  # type: ignore[arg-type]
+    answers += [silent, silent]
+    with pytest.raises(OperateError, match="too long; it may have been made: run this again"):
+        gitea.add_key("acme/shop", "a", "ssh-ed25519 A")
+    with pytest.raises(OperateError, match=r"too long$"):
+        gitea.repository("acme/shop")
+
+
 def test_a_check_without_a_source_makes_no_rule(gitea: Gitea) -> None:
     assert gitea.rules("acme/shop") == []
     with pytest.raises(OperateError, match="have no source"):

@@ -71,3 +71,14 @@ def app_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     form, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, form, plain).decode()
+
+
+def test_a_change_that_is_not_answered_may_have_been_made() -> None:
+    def silent(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("too long", request=request)
+
+    forge = GitHubForge("https://api.github.com", "t", httpx.MockTransport(silent))
+    with pytest.raises(OperateError, match="too long; it may have been made: run this again"):
+        forge.add_key("acme/shop", "a", "ssh-ed25519 A")
+    with pytest.raises(OperateError, match=r"too long$"):
+        forge.repository("acme/shop")
