@@ -35,11 +35,11 @@ _OBJECT = re.compile(
 
 
 class UncertainError(urllib3.exceptions.HTTPError):
-    """A change of which nobody said whether it was made."""
+    """A change of which nobody said whether it was made: why, whom it was asked of, and the command that shows it."""
 
-    def __init__(self, cause: urllib3.exceptions.HTTPError, look: str) -> None:
+    def __init__(self, cause: urllib3.exceptions.HTTPError, server: str, look: str) -> None:
         super().__init__(str(cause))
-        self.cause, self.look = cause, look
+        self.cause, self.server, self.look = cause, server, look
 
 
 class _Retry(urllib3.Retry):
@@ -92,10 +92,11 @@ class Bounded(client.ApiClient):
             answer = super().call_api(method, url, header_params, body, post_params, seconds)
         except urllib3.exceptions.HTTPError as error:
             if changes and not _never_arrived(error):
-                raise UncertainError(error, _look(url, body)) from error
+                raise UncertainError(error, self.configuration.host, _look(url, body)) from error
             raise
         if changes and answer.status in _UNDECIDED:
-            raise UncertainError(urllib3.exceptions.HTTPError(f"{answer.status} {answer.reason}"), _look(url, body))
+            said = urllib3.exceptions.HTTPError(f"{answer.status} {answer.reason}")
+            raise UncertainError(said, self.configuration.host, _look(url, body))
         return answer
 
 
@@ -191,12 +192,17 @@ def silence(error: Exception) -> str:
 
 def unanswered(error: urllib3.exceptions.HTTPError) -> str:
     """Return that a cluster does not answer: which, why, and what to do."""
-    pool: Any = getattr(error.cause if isinstance(error, UncertainError) else error, "pool", None)
-    where = f" at {pool.scheme}://{pool.host}:{pool.port}" if getattr(pool, "host", None) else ""
-    said = f"the cluster{where} does not answer: {silence(error)}; "
     if isinstance(error, UncertainError):
-        return f"{said}the change may have been made: before you repeat it, look: `{error.look}`"
-    return f"{said}`kubectl --request-timeout 10s version` asks it too; --context or $KUBECONFIG names another one"
+        return (
+            f"the cluster at {error.server} does not answer: {silence(error)}; the change may have been made: before you "
+            f"repeat it, look: `{error.look}`"
+        )
+    pool: Any = getattr(error, "pool", None)
+    where = f" at {pool.scheme}://{pool.host}:{pool.port}" if getattr(pool, "host", None) else ""
+    return (
+        f"the cluster{where} does not answer: {silence(error)}; `kubectl --request-timeout 10s version` asks it too; "
+        "--context or $KUBECONFIG names another one"
+    )
 
 
 def _acts_as(context: str | None, path: str | None) -> dict[str, str]:

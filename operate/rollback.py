@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from components.conventions import HISTORY, HOLD, ROLLING_OUT, Manifest, key
+from operate import patience
 from operate.cluster import ConflictError
 from operate.errors import OperateError
 from operate.holds import NO_REASON
@@ -20,9 +21,9 @@ from steps.readiness import waits_for
 from steps.workloads import STATEFUL_SETS, Workload
 
 POLL_SECONDS = 0.5
-# What a look takes where the API server answers, and what pods get after one that took longer: then controllers tell of them
-# anew, once one has come to lead, which takes 15 s (kube-controller-manager's --leader-elect-lease-duration).
-_LOOK_SECONDS, _AFTERWARDS_SECONDS = 2.0, 30.0
+# What pods get once an API server that was away answers: controllers tell of them anew, as soon as one has come to lead, for
+# which it takes 15 s (kube-controller-manager's --leader-elect-lease-duration).
+_AFTERWARDS_SECONDS = 30.0
 # What Kubernetes takes where a Deployment does not say it.
 _USUAL_DEADLINE = 600
 _SHORTEST = 7
@@ -185,6 +186,7 @@ def _patch(workload: Workload, image: str, noted: dict[str, str | None], version
 def _served(target: Target, seconds: int) -> bool:
     """Wait until all pods of its Deployments are of the latest version and ready; for longer where nobody could look."""
     deadline = time.monotonic() + seconds
+    latest = deadline + patience.SECONDS + _AFTERWARDS_SECONDS
     while True:
         asked = time.monotonic()
         if all(
@@ -192,8 +194,8 @@ def _served(target: Target, seconds: int) -> bool:
         ):
             return True
         now = time.monotonic()
-        if now - asked > _LOOK_SECONDS:
-            deadline = max(deadline, now + _AFTERWARDS_SECONDS)
+        if now - asked >= patience.POLL_SECONDS:
+            deadline = min(latest, max(deadline, now + _AFTERWARDS_SECONDS))
         if now >= deadline:
             return False
         time.sleep(POLL_SECONDS)

@@ -144,6 +144,21 @@ def test_one_whose_pods_do_not_get_ready_afterwards_is(clock: Clock, monkeypatch
     assert cluster.image == image("c")
 
 
+def test_an_api_server_that_is_slow_keeps_nobody_waiting_for_ever(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Memory("production", *THREE)
+    cluster.broken.add(image("b"))
+    real, begun = cluster.workload, clock.now
+
+    def slow(workload: Workload) -> Manifest:
+        clock.now += 10
+        return real(workload)
+
+    monkeypatch.setattr(cluster, "workload", slow)
+    with pytest.raises(OperateError, match="was not ready within 1 s; restored"):
+        back(cluster)
+    assert clock.now - begun < 2 * (patience.SECONDS + 60)
+
+
 def test_it_is_taken_back_though_nobody_answers_at_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Memory("production", *THREE)
     real, answers = cluster.patch_workload, iter([None, RESET, REFUSED, client.ApiException(status=500), None])
@@ -171,7 +186,7 @@ def test_a_change_that_was_not_answered_is_made_once(clock: Clock, monkeypatch: 
         if len(asked) > 1 or arrives:
             real(workload, body)
         if len(asked) == 1:
-            raise UncertainError(RESET, "kubectl get it")
+            raise UncertainError(RESET, "https://it", "kubectl get it")
 
     monkeypatch.setattr(cluster, "patch_workload", patched)
     back(cluster)
@@ -202,7 +217,7 @@ def test_a_lease_is_taken_and_given_back(clock: Clock, monkeypatch: pytest.Monke
         if arrives or not first:
             real(environment, name, body)
         if first:
-            raise UncertainError(RESET, "kubectl get it")
+            raise UncertainError(RESET, "https://it", "kubectl get it")
 
     monkeypatch.setattr(cluster, "replace_lease", put)
     with held(cluster.target, "rollback by ana", 60, print):
@@ -247,7 +262,7 @@ def test_a_hold_that_was_not_answered_is_taken_once(clock: Clock, monkeypatch: p
     def patched(workload: Workload, body: Manifest) -> None:
         asked.append(body)
         real(workload, body)
-        raise UncertainError(RESET, "kubectl get it")
+        raise UncertainError(RESET, "https://it", "kubectl get it")
 
     monkeypatch.setattr(cluster, "patch_workload", patched)
     holds.take(cluster.target, print, reason=None, pull_request=None)

@@ -101,8 +101,8 @@ def test_a_change_is_not_repeated_and_may_have_been_made(server: Server, cluster
         cluster.patch_workload(WORKLOAD, {"metadata": {"annotations": {}}})
     assert server.asked == ["PATCH"]
     assert kubeconfig.unanswered(broken.value) == (
-        "the cluster does not answer: [Errno 104] Connection reset by peer; the change may have been made: before you "
-        f"repeat it, look: `{LOOK}`"
+        f"the cluster at http://127.0.0.1:{server.server_address[1]} does not answer: [Errno 104] Connection reset by peer; "
+        f"the change may have been made: before you repeat it, look: `{LOOK}`"
     )
 
 
