@@ -90,6 +90,8 @@ class Bounded(client.ApiClient):
         changes = method != "GET" and "dryRun=" not in url and not any(each in url for each in _REVIEWS)
         try:
             answer = super().call_api(method, url, header_params, body, post_params, seconds)
+            if changes:
+                answer.read()  # which may be cut off
         except urllib3.exceptions.HTTPError as error:
             if changes and not _never_arrived(error):
                 raise UncertainError(error, self.configuration.host, _look(url, body)) from error

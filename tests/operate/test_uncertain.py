@@ -28,7 +28,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.breaks, self.status, self.headers, self.seconds = 0, 200, dict[str, str](), 0.0
-        self.asked: list[str] = []
+        self.asked, self.lacks = list[str](), 0
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -53,9 +53,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + self.server.lacks))
         self.end_headers()
         self.wfile.write(body)
+        self.close_connection = bool(self.server.lacks)
 
     do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815
 
@@ -133,6 +134,12 @@ def test_how_to_look_is_told(
         with pytest.raises(UncertainError) as broken:
             asks(cluster)
         assert broken.value.look == look
+
+
+def test_an_answer_that_is_cut_off_is_none(server: Server, cluster: Cluster) -> None:
+    server.lacks = 5
+    with pytest.raises(UncertainError, match="more expected"):
+        cluster.patch_workload(WORKLOAD, {})
 
 
 def test_what_never_arrived_or_changes_nothing_was_not_done(
