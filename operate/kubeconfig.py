@@ -91,7 +91,7 @@ class Bounded(client.ApiClient):
         try:
             answer = super().call_api(method, url, header_params, body, post_params, seconds)
             if changes:
-                answer.read()  # which may be cut off
+                answer.read()  # type: ignore[no-untyped-call]  # it may be cut off
         except urllib3.exceptions.HTTPError as error:
             if changes and not _never_arrived(error):
                 raise UncertainError(error, self.configuration.host, _look(url, body)) from error
