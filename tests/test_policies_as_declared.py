@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.policies.as_declared import DEFAULTS
+from components.policies.as_declared import DEFAULTS, whole
 from components.settings.errors import SettingsError
 from tests.admission import FAILED, refusals
 from tests.support import ALL_STACKS, Declared, Object, record_config, record_stack, shipped_config
@@ -35,6 +35,7 @@ PATCH: Object = {
             {"name": "share", "csi": {"driver": "d", "readOnly": False, "volumeAttributes": {"share": "db"}}},
             {"name": "keys", "secret": {"secretName": "keys", "optional": False}},
             {"name": "self", "downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+            {"name": "none", "projected": {"sources": []}},
             {
                 "name": "scratch",
                 "ephemeral": {
@@ -43,6 +44,8 @@ PATCH: Object = {
                             "accessModes": ["ReadWriteOnce"],
                             "storageClassName": "",
                             "resources": {"requests": {"storage": "2048Mi"}},
+                            "dataSource": {"kind": "PersistentVolumeClaim", "name": "first"},
+                            "dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "first"},
                         }
                     }
                 },
@@ -66,7 +69,7 @@ PATCH: Object = {
                 "image": PROXY,
                 "args": ["--quiet"],
                 "ports": [{"containerPort": 9000}],
-                "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}},
+                "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {"cpu": "0.0001", "memory": 1e9}},
                 "startupProbe": {"httpGet": {"port": 9000}, "initialDelaySeconds": 0, "timeoutSeconds": 0},
             },
         ],
@@ -113,7 +116,7 @@ def admitted() -> Object:
     env["CPU"]["valueFrom"]["resourceFieldRef"]["divisor"] = "0"
     del env["EMPTY"]["value"]
     proxy["ports"][0]["protocol"] = "TCP"
-    proxy["resources"]["limits"] = {"cpu": "1", "memory": "1Gi"}
+    proxy["resources"] = {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1m", "memory": "1e9"}}
     probe = proxy["startupProbe"]
     probe |= {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
     del probe["initialDelaySeconds"]
@@ -123,9 +126,11 @@ def admitted() -> Object:
     volumes["keys"]["secret"]["defaultMode"] = 420
     volumes["self"]["downwardAPI"] |= {"defaultMode": 420}
     volumes["self"]["downwardAPI"]["items"][0]["fieldRef"]["apiVersion"] = "v1"
+    volumes["none"]["projected"] |= {"sources": None, "defaultMode": 420}
     claim = volumes["scratch"]["ephemeral"]["volumeClaimTemplate"]
     claim["metadata"] = {"creationTimestamp": None}
     claim["spec"]["resources"]["requests"]["storage"], claim["spec"]["volumeMode"] = "2Gi", "Filesystem"
+    claim["spec"]["dataSource"]["apiGroup"] = claim["spec"]["dataSourceRef"]["apiGroup"] = None
     found["metadata"]["labels"] |= {"controller-uid": "0f3c", "job-name": "any"}
     return found
 
@@ -204,6 +209,31 @@ def test_a_number_that_the_api_server_takes_for_none_is_its_default() -> None:
     template = admitted()
     assert template["spec"]["initContainers"][0]["startupProbe"]["timeoutSeconds"] == 1
     assert create(template) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept"),
+    [
+        ("100u", "1m"),
+        ("0.0001", "1m"),
+        ("1e-05", "1m"),
+        ("1.5m", "2m"),
+        ("0.1001", "101m"),
+        ("0.0001Ki", "103m"),
+        ("1n", "1m"),
+        ("0.5", "0.5"),
+        ("100m", "100m"),
+        ("1E3", "1E3"),
+        ("1E", "1E"),
+        ("1.5Gi", "1.5Gi"),
+        ("1e999999999", "1e999999999"),
+        ("1.2.3", "1.2.3"),
+        ("much", "much"),
+    ],
+)
+def test_amounts_are_rounded_up_to_thousandths(declared: str, kept: str) -> None:
+    """As `SetDefaults_ResourceList` of Kubernetes does."""
+    assert whole(declared) == kept
 
 
 def test_what_cannot_be_one_expression_is_refused_at_preview() -> None:

@@ -50,8 +50,14 @@ PATCHES: dict[str, Object] = {
     "claim": claim(),
     "claim-of-no-class": claim(storageClassName=""),
     "claim-with-labels": claim(volumeMode="Block"),
+    "claim-of-a-claim": claim(dataSource={"kind": "PersistentVolumeClaim", "name": "a"}),
+    "claim-like-a-claim": claim(dataSourceRef={"kind": "PersistentVolumeClaim", "name": "a", "apiGroup": ""}),
     "groups": {"spec": {"securityContext": {"supplementalGroups": [1000, 2000], "fsGroup": 3000}}},
     "numbers": second(resources={"limits": {"cpu": 1, "memory": "1G"}, "requests": {"cpu": 0.5, "memory": "1e3"}}),
+    "fractions": second(
+        resources={"limits": {"cpu": 0.0011, "memory": "1.5k"}, "requests": {"cpu": "100u", "memory": "1000.0001"}}
+    ),
+    "exponents": second(resources={"requests": {"cpu": 1e-05, "memory": "0.0001Ki"}}),
     "csi": {"spec": {"volumes": [{"name": "s", "csi": {"driver": "d", "readOnly": False, "volumeAttributes": {"a": "b"}}}]}},
     "affinity": {"spec": {"affinity": {"nodeAffinity": {}, "podAffinity": {}}}},
     "host-names": {"spec": {"dnsConfig": {"options": [{"name": "ndots", "value": "1"}]}, "dnsPolicy": "Default"}},
@@ -65,6 +71,7 @@ PATCHES: dict[str, Object] = {
             "volumes": [{"name": "p", "projected": {"sources": [{"configMap": {"name": "a"}}, {"secret": {"name": "b"}}]}}]
         }
     },
+    "projected-nothing": {"spec": {"volumes": [{"name": "p", "projected": {"sources": []}}]}},
     "of-a-claim": {"spec": {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c", "readOnly": False}}]}},
     **{f"probe-{number}": second(startupProbe=probe | {"failureThreshold": 0}) for number, probe in enumerate(PROBES)},
     "pulled": second(imagePullPolicy="Always", stdin=False, lifecycle={"preStop": {"sleep": {"seconds": 1}}}),
@@ -152,7 +159,9 @@ def test_what_is_declared_is_admitted(server: Server, application: str) -> None:
     assert made, answer
 
 
-@pytest.mark.parametrize("application", ["much", "claim-of-no-class", "groups", "csi", "affinity", "pulled"])
+@pytest.mark.parametrize(
+    "application", ["much", "claim-of-no-class", "claim-of-a-claim", "groups", "csi", "affinity", "pulled"]
+)
 def test_what_is_not_as_declared_is_refused_or_the_same(server: Server, application: str) -> None:
     """Whatever is taken away or another one: if the API server takes it, it makes the declared pod of it."""
     original = server.template(application)
