@@ -1,6 +1,7 @@
 """That a pod is the declared one, whatever of it: each field changed, taken away or added is refused, defaults are not."""
 
 import copy
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -135,12 +136,12 @@ def admitted() -> Object:
     return found
 
 
-def create(template: Object) -> list[str]:
+def create(template: Object, *, told: bool = False) -> list[str]:
     made = {
         "metadata": {"name": "any", "labels": {"tekton-delivery/before-rollout": "chespirito"}},
         "spec": {"template": template},
     }
-    return refusals(stack(), "tekton-delivery-staging-job-pods", made, user=USER)
+    return refusals(stack(), "tekton-delivery-staging-job-pods", made, user=USER, told=told)
 
 
 def test_what_the_api_server_writes_is_no_change() -> None:
@@ -152,6 +153,13 @@ def places(value: Any, at: Place = ()) -> Iterator[Place]:
     for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield (*at, key)
         yield from places(item, (*at, key))
+
+
+def says(message: str, at: Place) -> bool:
+    """Whether all that a refusal names is a place, what that is in, or a part of it."""
+    place = re.sub(r"\.(\d+)\b", r"[\1]", ".".join(map(str, at)))
+    named = message.partition("something else: ")[2].split(", ")
+    return all(f"{a}.".startswith((f"{b}.", f"{b}[")) for each in named for a, b in [sorted((each, place), reverse=True)])
 
 
 def parent(template: Object, at: Place) -> Any:
@@ -187,6 +195,8 @@ def test_no_field_is_another_one_or_goes() -> None:
             assert refused == [], (at, "what is declared is the default")
         else:
             assert [message.startswith(FAILED) for message in refused] == [False], (at, "gone")
+            (message,) = create(template, told=True)
+            assert says(message, at), (at, message)
 
 
 def test_nothing_is_added_to_an_object() -> None:
@@ -201,6 +211,22 @@ def test_nothing_is_added_to_an_object() -> None:
                 held[name] = value
                 assert create(template), (at, name)
                 del held[name]
+
+
+def test_a_refusal_names_what_is_something_else() -> None:
+    template = admitted()
+    del template["spec"]["volumes"][0]["emptyDir"]
+    template["spec"]["containers"][0]["env"][1]["value"] = "other"
+    template["spec"]["hostNetwork"] = True
+    (message,) = create(template, told=True)
+    assert message == (
+        "the deployer's Jobs have the pod that the stack declares for `beforeRollout` of chespirito, and an image; "
+        "something else: spec.hostNetwork"
+    )
+    del template["spec"]["hostNetwork"]
+    (message,) = create(template, told=True)
+    assert message.endswith(": spec.volumes[0].emptyDir, spec.containers[0].env[1].value")
+    assert create(admitted(), told=True) == []
 
 
 def test_a_number_that_the_api_server_takes_for_none_is_its_default() -> None:

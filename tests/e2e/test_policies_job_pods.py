@@ -18,7 +18,7 @@ from components.policies.as_declared import DEFAULTS
 from local.kubernetes_api import Kubernetes, wait_until
 from local.machine import Machine
 from tests.support import Declared, Object, record_config, shipped_config
-from tests.test_policies_as_declared import PATCH, PROXY, parent, places
+from tests.test_policies_as_declared import PATCH, PROXY, parent, places, says
 
 NAMESPACE, LABEL = "job-pods", "tekton-delivery/before-rollout"
 IMAGE = f"registry.internal:5000/any@sha256:{'a' * 64}"
@@ -181,5 +181,7 @@ def test_what_is_not_as_declared_is_refused_or_the_same(server: Server, applicat
             made, answer = server.job(application, pod)
             same = answer == control or (other is None and repr(before) == repr(DEFAULTS.get(at[-1])))
             assert not made or same, (at, other)
-            refused += not made and answer[0] == 403
+            if not made and answer[0] == 403:
+                refused += 1
+                assert says(json.loads(answer[1])["message"], at), (at, answer)
     assert refused > 20, "the policy is what refuses"
