@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.policies.as_declared import DEFAULTS, whole
+from components.policies.as_declared import DEFAULTS
+from components.quantities import whole
 from components.settings.errors import SettingsError
 from tests.admission import FAILED, refusals
 from tests.support import ALL_STACKS, Declared, Object, record_config, record_stack, shipped_config

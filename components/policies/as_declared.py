@@ -4,15 +4,14 @@ It has no parameter: once the last binding that names a built-in kind is gone, a
 parameter any more until it starts anew, or goes on with what it saw last (1.36 at least; kubernetes/kubernetes#130887).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import Any
 
 from components.cel import quote
 from components.conventions import Manifest
 from components.policies.policy import literal, texts
+from components.quantities import whole
 
 # What the API server writes where nothing is given, by Kubernetes' pkg/apis/core/v1/defaults.go, or leaves out where this is
 # given. Each says what its absence says, in every object that has such a field; `restartPolicy` would not.
@@ -49,10 +48,6 @@ _MAPS = ("annotations", "labels", "matchLabels", "nodeSelector", "volumeAttribut
 # Objects of quantities, and fields that are one. The API server writes them its own way.
 _QUANTITIES = ("limits", "overhead", "requests")
 _QUANTITY = ("divisor", "sizeLimit")
-# By Kubernetes' SetDefaults_ResourceList, amounts of resources are rounded up to thousandths; the other quantities are not.
-_FORM = re.compile(r"([+-]?[0-9.]+)([KMGTPE]i|[eE][+-]?[0-9]{1,5}|[numkMGTPE]?)")
-_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 # An empty text says something else than none.
 _TEXTS = ("storageClassName", "volumeAttributesClassName")
 # What an API server takes of one expression, in characters: cel-go, parser/options.go.
@@ -141,28 +136,6 @@ class AsDeclared:
             for number, item in enumerate(declared):
                 self._value(f"{at}[{number}]", f"{path}[{number}]", item)
         return "null"
-
-
-def whole(amount: str) -> str:
-    """Return an amount of a resource as the API server takes it: in whole thousandths, rounded up.
-
-    What is no quantity is returned as it is, and left to the API server to refuse.
-    """
-    form = _FORM.fullmatch(amount)
-    if form is None:
-        return amount
-    try:
-        thousandths = Decimal(form[1]) * _unit(form[2]) * 1000
-    except InvalidOperation:
-        return amount
-    rounded = thousandths.to_integral_value(ROUND_UP)
-    return amount if rounded == thousandths else f"{rounded}m"
-
-
-def _unit(suffix: str) -> Decimal:
-    if suffix in _BINARY:
-        return Decimal(1024) ** (_BINARY.index(suffix) + 1)
-    return Decimal(1).scaleb(_DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:]))
 
 
 def _is_default(key: str, value: Any) -> bool:
