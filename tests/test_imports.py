@@ -17,7 +17,7 @@ SIZE = 300
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses", "components.quantities"),
     ("components.credential", "components.masks", "components.settings.origins"),
-    ("components.settings.errors",),
+    ("components.settings.errors", "components.settings.documents"),
     ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
     ("components.settings.sources",),
