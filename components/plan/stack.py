@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.access import ListenerAccessArgs
 from components.conventions import LISTENER
 from components.environment import Environment
+from components.listener.access import ListenerAccessArgs
 from components.listener.listener import ListenerArgs
 from components.network import NetworkArgs
 from components.plan.environment import EnvironmentPlan
