@@ -94,7 +94,7 @@ class AsDeclared:
         return [f"({' + '.join(lists)}).filter(each, each != '')" for lists in depths.values()]
 
     def _compare(self, how: str, at: str, other: str, path: str, *more: str) -> None:
-        row = f"[{', '.join(f'dyn({item})' for item in (at, other, quote(path), *more))}]"
+        row = f"[{', '.join([at, *(f'dyn({item})' for item in (other, quote(path), *more))])}]"
         self._rows.setdefault((at.count("["), how), []).append(row)
 
     def _object(self, at: str, path: str, declared: Mapping[str, Any], free: Sequence[str] = (), name: str = "") -> None:
@@ -107,7 +107,9 @@ class AsDeclared:
                 empty.append(key)
             else:
                 held[key] = self._value(f"{at}[{quote(key)}]", f"{below}{key}", value, key, within=name)
-        fields = ", ".join(f"{quote(key)}: dyn({value})" for key, value in held.items())
+        # Literals whose items have one type need no other; these are most of a pod.
+        form = "{}: {}" if all(value.startswith("'") for value in held.values()) else "{}: dyn({})"
+        fields = ", ".join(form.format(quote(key), value) for key, value in held.items())
         more = (texts(free), texts(empty)) if free or empty else ()
         how = _HELD.format(defaults=self.defaults, empty=texts(_EMPTY_DEFAULTS))
         self._compare(how, at, f"{{{fields}}}", below, *more)
