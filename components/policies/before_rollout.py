@@ -160,7 +160,7 @@ def _differences(template: Manifest) -> list[str]:
     return [
         f"['metadata', 'spec'].filter(k, !(k in {at}))",
         f"!('containers' in {at}.spec && size({at}.spec.containers) == 1) ? ['spec.containers'] :\n"
-        f"!({every(labelled)}) ? ['metadata.labels'] : {known} ? [] : ['spec.serviceAccount']",
+        f"!({every(labelled)}) ? ['metadata.labels'] : {known} ? [] : ['spec.serviceAccountName']",
         *held.differences,
     ]
 

@@ -73,7 +73,10 @@ PATCHES: dict[str, Object] = {
     },
     "projected-nothing": {"spec": {"volumes": [{"name": "p", "projected": {"sources": []}}]}},
     "of-a-claim": {"spec": {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c", "readOnly": False}}]}},
-    **{f"probe-{number}": second(startupProbe=probe | {"failureThreshold": 0}) for number, probe in enumerate(PROBES)},
+    **{
+        f"probe-{number}": second(ports=[{"containerPort": 1, "name": "web"}], startupProbe=probe | {"failureThreshold": 0})
+        for number, probe in enumerate(PROBES)
+    },
     "pulled": second(imagePullPolicy="Always", stdin=False, lifecycle={"preStop": {"sleep": {"seconds": 1}}}),
 }
 
