@@ -3,12 +3,13 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import Access, ListenerAccess
+from components.access import Access
 from components.application import Application
 from components.conventions import LISTENER
 from components.credentials import Credentials
 from components.environment import Environment
 from components.existing import ExistingApplication
+from components.listener.access import ListenerAccess
 from components.listener.listener import Listener
 from components.minting import Minting
 from components.network import Network
@@ -26,8 +27,7 @@ def main(loaded: Stack | None = None) -> None:
     plan = StackPlan(loaded or Stack.load())
     for warning in plan.warnings:
         pulumi.log.warn(warning)
-    provider = k8s.Provider("cluster", **plan.provider)
-    opts = pulumi.ResourceOptions(provider=provider)
+    opts = pulumi.ResourceOptions(provider=k8s.Provider("cluster", **plan.provider))
 
     namespaces, policies = {}, []
     for part in plan.environments:

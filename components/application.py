@@ -174,9 +174,7 @@ class Application(pulumi.ComponentResource):
                 "revisionHistoryLimit": 5,
                 "selector": {"matchLabels": selector},
                 "strategy": STRATEGIES[args.container.strategy],
-                "template": patched(
-                    {"metadata": {"labels": args.labels} | notes, "spec": pod.spec(_pod(args))}, args.patches
-                ),
+                "template": template(args, notes),
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -249,6 +247,12 @@ class Application(pulumi.ComponentResource):
         )
         version = secret.metadata.apply(lambda live: live.resource_version or "")
         return {"annotations": {SECRETS_VERSION: version}}
+
+
+def template(args: ApplicationArgs, notes: Mapping[str, object] | None = None) -> Manifest:
+    """Return the template of the pods, with more metadata than labels."""
+    metadata = {"labels": args.labels, **(notes or {})}
+    return patched({"metadata": metadata, "spec": pod.spec(_pod(args))}, args.patches)
 
 
 def before_template(args: ApplicationArgs) -> Manifest | None:

@@ -148,7 +148,7 @@ def _container(args: PodArgs) -> Manifest:
     if container.port:
         # Until the node has stopped sending requests here: a pod that is told to end is still among the Service's
         # addresses for a moment.
-        made["lifecycle"] = {"preStop": {"sleep": {"seconds": 2}}}
+        made["lifecycle"] = {"preStop": {"sleep": {"seconds": min(2, seconds(container.termination_grace_period))}}}
     mounts = _mounts(args)
     if mounts:
         made["volumeMounts"] = mounts

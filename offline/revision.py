@@ -11,11 +11,10 @@ from pathlib import Path
 import yaml
 
 from components.conventions import Manifest
+from components.settings.documents import documents
+from components.settings.errors import yaml_mistake
 from offline.render import manifests, record
 from offline.run import ROOT
-
-# A stack is a megabyte of YAML: libyaml, where the package has it, takes a fifteenth of the time.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class RevisionError(Exception):
@@ -50,7 +49,15 @@ def declared_in(revision: str, stacks: Sequence[str]) -> dict[str, list[Manifest
             lines = rendered.stderr.strip().splitlines() or ["no message"]
             raise RevisionError(f"--against {revision}: that version cannot be rendered: {lines[-1]}")
         texts = {name: (other / "rendered" / f"{name}.yaml").read_text() for name in names}
-    return {name: list(yaml.load_all(text, LOADER)) for name, text in texts.items()}
+    found = {}
+    for name, text in texts.items():
+        try:
+            found[name] = documents(text)
+        except (ValueError, yaml.YAMLError) as error:
+            raise RevisionError(
+                f"--against {revision}: that version's {name}.yaml is no YAML: {yaml_mistake(error)}"
+            ) from None
+    return found
 
 
 def stack_files(root: Path, stacks: Sequence[str]) -> dict[str, Path]:

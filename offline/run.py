@@ -19,6 +19,7 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_in_stack
 
 from components.conventions import PROJECT
+from components.settings.documents import document
 from components.settings.errors import SettingsError, yaml_mistake
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,10 +110,10 @@ def stack_config(path: Path) -> dict[str, str]:
             f"there is no {path.name}; stacks{'' if known else f' in {path.parent}'}: {', '.join(known) or 'none'}"
         )
     try:
-        loaded = yaml.safe_load(path.read_bytes())
+        loaded = document(path.read_bytes())
     except OSError as error:
         raise SettingsError(f"{path.name} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path.name} is no YAML: {yaml_mistake(error)}") from None
     config = loaded.get("config") if isinstance(loaded, dict) else None
     if not isinstance(config, dict):

@@ -30,8 +30,8 @@ ADVISORIES = (
     Advisory("CVE-2026-40924", "http resolver is exhausted by a large answer", _APRIL_2026, _APRIL_2026_SOURCE),
     Advisory("CVE-2026-25542", "a VerificationPolicy matches more than it says", _APRIL_2026, _APRIL_2026_SOURCE),
 )
-# No advisory of Triggers is known. Older ones have never run a listener with the rights of `components/access.py`, the
-# fewest that 0.37 needs.
+# No advisory of Triggers is known. Older ones have never run a listener with the rights of
+# `components/listener/access.py`, the fewest that 0.37 needs.
 TRIGGERS = (0, 37, 0)
 
 

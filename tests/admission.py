@@ -27,10 +27,11 @@ def refusals(
     groups: tuple[str, ...] = (),
     pod: str = "",
     deleted: bool = False,
+    told: bool = False,
 ) -> list[str]:
     """The messages of all that does not hold for a request; an expression that fails refuses as well, and says so.
 
-    `deleted` is for a request that deletes `made`.
+    `deleted` is for a request that deletes `made`; `told` has messages as the API server tells them.
     """
     spec = stack.one("ValidatingAdmissionPolicy", policy)["spec"]
     assert spec["failurePolicy"] == "Fail"
@@ -46,8 +47,13 @@ def refusals(
     variables: dict[str, Any] = {}
     for variable in spec.get("variables", []):
         variables[variable["name"]] = _evaluate(variable["expression"], known, variables)
-    found = {item["message"]: _evaluate(item["expression"], known, variables) for item in spec["validations"]}
-    return [f"{FAILED}{message}" if held is None else message for message, held in found.items() if held is not True]
+    refused = []
+    for item in spec["validations"]:
+        held, message = _evaluate(item["expression"], known, variables), item["message"]
+        if told and "messageExpression" in item:
+            message = _evaluate(item["messageExpression"], known, variables) or message
+        refused += [f"{FAILED}{message}" if held is None else message] if held is not True else []
+    return refused
 
 
 def _evaluate(expression: str, known: Object, variables: Object) -> Any:

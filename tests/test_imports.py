@@ -15,9 +15,9 @@ SIZE = 300
 
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
-    ("components.conventions", "components.cel", "components.addresses"),
+    ("components.conventions", "components.cel", "components.addresses", "components.quantities"),
     ("components.credential", "components.masks", "components.settings.origins"),
-    ("components.settings.errors",),
+    ("components.settings.errors", "components.settings.documents"),
     ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),
     ("components.settings.sources",),
@@ -61,7 +61,7 @@ LAYERS = [
     ),
     ("components.settings.checks", "components.settings.secret_checks"),
     ("components.settings.stack",),
-    ("components.pod", "components.exposure", "components.lease", "components.patch"),
+    ("components.pod", "components.exposure", "components.lease", "components.patch", "components.possible"),
     ("components.before_rollout",),
     (
         "components.access",

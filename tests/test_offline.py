@@ -128,6 +128,7 @@ def test_a_stack_that_is_not_there_is_named_with_those_that_are(
         ("", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
         ("- config\n", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
         ("config: none\n", "error: Pulumi.broken.yaml needs the key `config` with the stack's settings below it\n"),
+        ("config: " + "[" * 200_000, "error: Pulumi.broken.yaml is no YAML: line 1: nested more than 100 deep\n"),
         ("config: \udcfa\n", "error: Pulumi.broken.yaml is no YAML: "),
     ],
 )

@@ -1,6 +1,7 @@
 """That a pod is the declared one, whatever of it: each field changed, taken away or added is refused, defaults are not."""
 
 import copy
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from components.policies.as_declared import DEFAULTS
+from components.quantities import whole
 from components.settings.errors import SettingsError
 from tests.admission import FAILED, refusals
 from tests.support import ALL_STACKS, Declared, Object, record_config, record_stack, shipped_config
@@ -35,6 +37,7 @@ PATCH: Object = {
             {"name": "share", "csi": {"driver": "d", "readOnly": False, "volumeAttributes": {"share": "db"}}},
             {"name": "keys", "secret": {"secretName": "keys", "optional": False}},
             {"name": "self", "downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+            {"name": "none", "projected": {"sources": []}},
             {
                 "name": "scratch",
                 "ephemeral": {
@@ -43,6 +46,8 @@ PATCH: Object = {
                             "accessModes": ["ReadWriteOnce"],
                             "storageClassName": "",
                             "resources": {"requests": {"storage": "2048Mi"}},
+                            "dataSource": {"kind": "PersistentVolumeClaim", "name": "first"},
+                            "dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "first"},
                         }
                     }
                 },
@@ -66,7 +71,7 @@ PATCH: Object = {
                 "image": PROXY,
                 "args": ["--quiet"],
                 "ports": [{"containerPort": 9000}],
-                "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}},
+                "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {"cpu": "0.0001", "memory": 1e9}},
                 "startupProbe": {"httpGet": {"port": 9000}, "initialDelaySeconds": 0, "timeoutSeconds": 0},
             },
         ],
@@ -113,7 +118,7 @@ def admitted() -> Object:
     env["CPU"]["valueFrom"]["resourceFieldRef"]["divisor"] = "0"
     del env["EMPTY"]["value"]
     proxy["ports"][0]["protocol"] = "TCP"
-    proxy["resources"]["limits"] = {"cpu": "1", "memory": "1Gi"}
+    proxy["resources"] = {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1m", "memory": "1e9"}}
     probe = proxy["startupProbe"]
     probe |= {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
     del probe["initialDelaySeconds"]
@@ -123,19 +128,21 @@ def admitted() -> Object:
     volumes["keys"]["secret"]["defaultMode"] = 420
     volumes["self"]["downwardAPI"] |= {"defaultMode": 420}
     volumes["self"]["downwardAPI"]["items"][0]["fieldRef"]["apiVersion"] = "v1"
+    volumes["none"]["projected"] |= {"sources": None, "defaultMode": 420}
     claim = volumes["scratch"]["ephemeral"]["volumeClaimTemplate"]
     claim["metadata"] = {"creationTimestamp": None}
     claim["spec"]["resources"]["requests"]["storage"], claim["spec"]["volumeMode"] = "2Gi", "Filesystem"
+    claim["spec"]["dataSource"]["apiGroup"] = claim["spec"]["dataSourceRef"]["apiGroup"] = None
     found["metadata"]["labels"] |= {"controller-uid": "0f3c", "job-name": "any"}
     return found
 
 
-def create(template: Object) -> list[str]:
+def create(template: Object, *, told: bool = False) -> list[str]:
     made = {
         "metadata": {"name": "any", "labels": {"tekton-delivery/before-rollout": "chespirito"}},
         "spec": {"template": template},
     }
-    return refusals(stack(), "tekton-delivery-staging-job-pods", made, user=USER)
+    return refusals(stack(), "tekton-delivery-staging-job-pods", made, user=USER, told=told)
 
 
 def test_what_the_api_server_writes_is_no_change() -> None:
@@ -147,6 +154,13 @@ def places(value: Any, at: Place = ()) -> Iterator[Place]:
     for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield (*at, key)
         yield from places(item, (*at, key))
+
+
+def says(message: str, at: Place) -> bool:
+    """Whether all that a refusal names is a place, what that is in, or a part of it."""
+    place = re.sub(r"\.(\d+)\b", r"[\1]", ".".join(map(str, at)))
+    named = message.partition("something else: ")[2].split(", ")
+    return all(f"{a}.".startswith((f"{b}.", f"{b}[")) for each in named for a, b in [sorted((each, place), reverse=True)])
 
 
 def parent(template: Object, at: Place) -> Any:
@@ -182,6 +196,8 @@ def test_no_field_is_another_one_or_goes() -> None:
             assert refused == [], (at, "what is declared is the default")
         else:
             assert [message.startswith(FAILED) for message in refused] == [False], (at, "gone")
+            (message,) = create(template, told=True)
+            assert says(message, at), (at, message)
 
 
 def test_nothing_is_added_to_an_object() -> None:
@@ -198,12 +214,53 @@ def test_nothing_is_added_to_an_object() -> None:
                 del held[name]
 
 
+def test_a_refusal_names_what_is_something_else() -> None:
+    template = admitted()
+    del template["spec"]["volumes"][0]["emptyDir"]
+    template["spec"]["containers"][0]["env"][1]["value"] = "other"
+    template["spec"]["hostNetwork"] = True
+    (message,) = create(template, told=True)
+    assert message == (
+        "the deployer's Jobs have the pod that the stack declares for `beforeRollout` of chespirito, and an image; "
+        "something else: spec.hostNetwork"
+    )
+    del template["spec"]["hostNetwork"]
+    (message,) = create(template, told=True)
+    assert message.endswith(": spec.volumes[0].emptyDir, spec.containers[0].env[1].value")
+    assert create(admitted(), told=True) == []
+
+
 def test_a_number_that_the_api_server_takes_for_none_is_its_default() -> None:
     (proxy,) = stack().one("PodTemplate")["template"]["spec"]["initContainers"]
     assert proxy["startupProbe"]["timeoutSeconds"] == 0
     template = admitted()
     assert template["spec"]["initContainers"][0]["startupProbe"]["timeoutSeconds"] == 1
     assert create(template) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept"),
+    [
+        ("100u", "1m"),
+        ("0.0001", "1m"),
+        ("1e-05", "1m"),
+        ("1.5m", "2m"),
+        ("0.1001", "101m"),
+        ("0.0001Ki", "103m"),
+        ("1n", "1m"),
+        ("0.5", "0.5"),
+        ("100m", "100m"),
+        ("1E3", "1E3"),
+        ("1E", "1E"),
+        ("1.5Gi", "1.5Gi"),
+        ("1e999999999", "1e999999999"),
+        ("1.2.3", "1.2.3"),
+        ("much", "much"),
+    ],
+)
+def test_amounts_are_rounded_up_to_thousandths(declared: str, kept: str) -> None:
+    """As `SetDefaults_ResourceList` of Kubernetes does."""
+    assert whole(declared) == kept
 
 
 def test_what_cannot_be_one_expression_is_refused_at_preview() -> None:

@@ -54,3 +54,17 @@ def test_a_revision_that_cannot_be_rendered_says_why(repository: Path, name: str
         )
     with pytest.raises(RevisionError, match=f"--against {name}: .*{message}"):
         revision.declared_in(name, [])
+
+
+def test_what_another_revision_nests_without_end_is_one_message(repository: Path) -> None:
+    """It ended the process: PyYAML's C loader has no bound."""
+    (repository / "offline" / "render.py").write_text(
+        "import pathlib\npathlib.Path('rendered').mkdir()\n"
+        "pathlib.Path('rendered', 'small.yaml').write_text('[' * 200_000)\n"
+    )
+    subprocess.run(
+        ["git", "-C", str(repository), "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qam", "x"],
+        check=True,
+    )
+    with pytest.raises(RevisionError, match=r"small\.yaml is no YAML: line 1: nested more than 100 deep"):
+        revision.declared_in("HEAD", [])

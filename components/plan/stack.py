@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.access import ListenerAccessArgs
 from components.conventions import LISTENER
 from components.environment import Environment
+from components.listener.access import ListenerAccessArgs
 from components.listener.listener import ListenerArgs
 from components.network import NetworkArgs
 from components.plan.environment import EnvironmentPlan
+from components.plan.pods import impossible
 from components.policies.policy import account
 from components.settings.network_checks import network_warnings
 from components.settings.promotion_checks import promotion_warnings
@@ -17,9 +18,10 @@ from components.settings.stack import Stack
 
 
 class StackPlan:
-    """The arguments of everything that a stack declares."""
+    """The arguments of everything that a stack declares. Raises SettingsError for pods that cannot be."""
 
     def __init__(self, stack: Stack) -> None:
+        stack.refuse(impossible(stack))
         self._stack = stack
         self.environments = [EnvironmentPlan(stack, settings) for settings in stack.settings.environments]
 

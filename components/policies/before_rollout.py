@@ -99,26 +99,35 @@ def _jobs(namespace: str, account: str, applications: Mapping[str, Before]) -> P
 
 def _pods(namespace: str, account: str, applications: Mapping[str, Before]) -> Policy:
     """What the pod is held to: the template as the stack declares it. The label says which; `_jobs` demands it."""
+    variables = {
+        "labels": optional("object.metadata", "labels", "{}"),
+        "application": _APPLICATION,
+        "template": f"dyn({_TEMPLATE})",
+        "given": optional(f"{_TEMPLATE}.metadata", "labels", "{}"),
+        "container": f"dyn({_TEMPLATE}.spec.containers[0])",
+        "defaults": literal(DEFAULTS),
+    }
+    validations = []
+    for number, (name, before) in enumerate(applications.items()):
+        # Each has what those before it found, or what it finds itself.
+        found = ""
+        for depth, expression in enumerate(_differences(before.template)):
+            variable = f"pod{number}_{depth}"
+            variables[variable] = _bounded(name, f"size({found}) > 0 ? {found} :\n{expression}" if found else expression)
+            found = f"variables.{variable}"
+        other = f"variables.application != {quote(name)}"
+        text = f"the deployer's Jobs have the pod that the stack declares for `{SETTING}` of {name}, and an image"
+        made = validation(text, f"{other} || size({found}) == 0")
+        # It is evaluated for every Job, those of other applications and those that are let through among them.
+        detail = f"{other} ? '' : {quote(f'{text}; something else: ')} + {found}.join(', ')"
+        validations.append(made | {"messageExpression": detail})
     return Policy(
         name="job-pods",
         namespace=namespace,
         account=account,
         rules=[rule("batch", "v1", ["jobs"], ["CREATE"])],
-        variables={
-            "labels": optional("object.metadata", "labels", "{}"),
-            "application": _APPLICATION,
-            "template": f"dyn({_TEMPLATE})",
-            "given": optional(f"{_TEMPLATE}.metadata", "labels", "{}"),
-            "container": f"dyn({_TEMPLATE}.spec.containers[0])",
-            "defaults": literal(DEFAULTS),
-        },
-        validations=[
-            validation(
-                f"the deployer's Jobs have the pod that the stack declares for `{SETTING}` of {name}, and an image",
-                _bounded(name, f"variables.application != {quote(name)} || ({_has_pod(before.template)})"),
-            )
-            for name, before in applications.items()
-        ],
+        variables=variables,
+        validations=validations,
     )
 
 
@@ -132,26 +141,28 @@ def _bounded(application: str, expression: str) -> str:
     return expression
 
 
-def _has_pod(template: Manifest) -> str:
+def _differences(template: Manifest) -> list[str]:
+    """Return expressions for what of a pod is not the template's, each for where those before it find nothing."""
     metadata, spec, at = template["metadata"], template["spec"], "variables.template"
     (container,) = spec["containers"]
+    labelled = [
+        f"variables.given.all(k, k in {texts(_ADDED)} || k in {texts(list(metadata['labels']))})",
+        f"{texts(list(metadata['labels']))}.all(k, k in variables.given)",
+        *(f"variables.given[{quote(k)}] == {quote(value)}" for k, value in metadata["labels"].items()),
+    ]
+    # Another name of `serviceAccountName`, which the API server adds.
+    known = f"(!has({at}.spec.serviceAccount) || {at}.spec.serviceAccount == {quote(spec['serviceAccountName'])})"
     held = AsDeclared("variables.defaults")
-    held.hold(at, {}, ("metadata", "spec"))
-    held.hold(f"{at}.metadata", metadata, ("labels", "creationTimestamp"))
-    held.hold(f"{at}.spec", spec, ("containers", "serviceAccount"))
-    held.hold("variables.container", container, ("image",))
-    return every(
-        [
-            f"['metadata', 'spec'].all(k, k in {at}) && 'containers' in {at}.spec",
-            # Another name of `serviceAccountName`, which the API server adds.
-            f"(!has({at}.spec.serviceAccount) || {at}.spec.serviceAccount == {quote(spec['serviceAccountName'])})",
-            f"size({at}.spec.containers) == 1",
-            f"variables.given.all(k, k in {texts(_ADDED)} || k in {texts(list(metadata['labels']))})",
-            f"{texts(list(metadata['labels']))}.all(k, k in variables.given)",
-            *(f"variables.given[{quote(k)}] == {quote(value)}" for k, value in metadata["labels"].items()),
-            held.expression,
-        ]
-    )
+    held.hold(at, "", {}, ("metadata", "spec"))
+    held.hold(f"{at}.metadata", "metadata", metadata, ("labels", "creationTimestamp"))
+    held.hold(f"{at}.spec", "spec", spec, ("containers", "serviceAccount"))
+    held.hold("variables.container", "spec.containers[0]", container, ("image",))
+    return [
+        f"['metadata', 'spec'].filter(k, !(k in {at}))",
+        f"!('containers' in {at}.spec && size({at}.spec.containers) == 1) ? ['spec.containers'] :\n"
+        f"!({every(labelled)}) ? ['metadata.labels'] : {known} ? [] : ['spec.serviceAccountName']",
+        *held.differences,
+    ]
 
 
 def _deletions(name: str, namespace: str, account: str, message: str, ends: tuple[str, ...]) -> Policy:

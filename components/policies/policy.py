@@ -100,6 +100,8 @@ def optional(parent: str, name: str, otherwise: str) -> str:
 def literal(value: Any) -> str:
     """Return a manifest as a CEL literal. A TriggerTemplate's `$(tt.params.x)` becomes the value of `variables.given.x`."""
     match value:
+        case None:
+            return "null"
         case bool():
             return str(value).lower()
         case int():

@@ -9,13 +9,12 @@ import yaml
 from pydantic import ValidationError
 
 from components.settings.complete import completed
+from components.settings.documents import document
 from components.settings.environment import Environment
 from components.settings.errors import PREFIX
 from components.settings.settings import Settings
 
 BUILDS, PROMOTES = "pull-request", "merge"
-# All stack files are read for each stack: libyaml, where the package has it, takes a fifteenth of the time.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEFAULT = Environment.model_fields["promotes_from"].default
 
 
@@ -53,7 +52,7 @@ def neighbours(folder: Path) -> Neighbours:
 
 def _declared(file: Path) -> Iterator[tuple[str, Neighbour]]:
     try:
-        loaded = yaml.load(file.read_bytes(), _LOADER)  # noqa: S506 both are safe ones
+        loaded = document(file.read_bytes())
     except (OSError, yaml.YAMLError):
         return
     config = loaded.get("config") if isinstance(loaded, dict) else None

@@ -19,7 +19,7 @@ from components.settings.existing_checks import existing_inconsistencies
 from components.settings.files import beyond, other_repositories
 from components.settings.mark_checks import mark_inconsistencies
 from components.settings.neighbours import Neighbours, neighbours
-from components.settings.origins import written
+from components.settings.origins import Origins, written
 from components.settings.promotion_checks import promotion_inconsistencies
 from components.settings.secret_checks import secret_inconsistencies, shared_contents
 from components.settings.settings import Settings
@@ -35,9 +35,12 @@ Reader = Callable[[str], str]
 class Stack:
     """The loaded settings, with their sources resolved to texts and secrets."""
 
-    def __init__(self, settings: Settings, texts: Mapping[Source, str], elsewhere: Neighbours) -> None:
+    def __init__(
+        self, settings: Settings, texts: Mapping[Source, str], elsewhere: Neighbours, origins: Origins | None = None
+    ) -> None:
         self.settings = settings
         self.elsewhere = elsewhere
+        self._origins = origins or {}
         self._texts = texts
 
     @classmethod
@@ -79,7 +82,7 @@ class Stack:
         mistakes += workload_inconsistencies(settings)
         mistakes += container_inconsistencies(settings)
         mistakes += existing_inconsistencies(settings)
-        stack = cls(settings, texts, elsewhere)
+        stack = cls(settings, texts, elsewhere, made.origins)
         if not mistakes:
             mistakes += _images_without_digest(stack)
             mistakes += variables(settings, stack.text)
@@ -92,6 +95,13 @@ class Stack:
         if mistakes:
             raise refusal(pulumi.get_stack(), mistakes)
         return stack
+
+    def refuse(self, mistakes: Iterator[str]) -> None:
+        """Raise SettingsError if there are more mistakes; they name places as somebody wrote them."""
+        with written(self._origins):
+            lines = list(mistakes)
+        if lines:
+            raise refusal(pulumi.get_stack(), lines)
 
     def named(self) -> Iterator[tuple[Location, SecretKey | DockerConfig]]:
         """Yield each Secret of the cluster that is named, with its place."""

@@ -11,15 +11,8 @@ import httpx
 import pytest
 from kubernetes import client
 
-from components.access import (
-    LISTENER_CLUSTER_RULES,
-    LISTENER_RULES,
-    LOG_READER_RULES,
-    REPORTER_RULES,
-    RUN_CREATOR_RULES,
-    SUPERVISOR_RULES,
-    deployer_rules,
-)
+from components.access import LOG_READER_RULES, REPORTER_RULES, SUPERVISOR_RULES, deployer_rules
+from components.listener.access import LISTENER_CLUSTER_RULES, LISTENER_RULES, RUN_CREATOR_RULES
 from local.demo import DEPLOYMENT
 from local.kubernetes_api import Object
 from tests.e2e.attacks.tokens import IMPOSSIBLE, POSSIBLE

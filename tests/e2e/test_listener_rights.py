@@ -10,7 +10,7 @@ import httpx
 import pytest
 from kubernetes import client
 
-from components.access import LISTENER_CLUSTER_RULES, LISTENER_RULES, RUN_CREATOR_RULES
+from components.listener.access import LISTENER_CLUSTER_RULES, LISTENER_RULES, RUN_CREATOR_RULES
 from local.kubernetes_api import Object, wait_until
 from tests.e2e.removals import REMOVALS
 from tests.e2e.world import World

@@ -18,7 +18,7 @@ from components.policies.as_declared import DEFAULTS
 from local.kubernetes_api import Kubernetes, wait_until
 from local.machine import Machine
 from tests.support import Declared, Object, record_config, shipped_config
-from tests.test_policies_as_declared import PATCH, PROXY, parent, places
+from tests.test_policies_as_declared import PATCH, PROXY, parent, places, says
 
 NAMESPACE, LABEL = "job-pods", "tekton-delivery/before-rollout"
 IMAGE = f"registry.internal:5000/any@sha256:{'a' * 64}"
@@ -50,8 +50,14 @@ PATCHES: dict[str, Object] = {
     "claim": claim(),
     "claim-of-no-class": claim(storageClassName=""),
     "claim-with-labels": claim(volumeMode="Block"),
+    "claim-of-a-claim": claim(dataSource={"kind": "PersistentVolumeClaim", "name": "a"}),
+    "claim-like-a-claim": claim(dataSourceRef={"kind": "PersistentVolumeClaim", "name": "a", "apiGroup": ""}),
     "groups": {"spec": {"securityContext": {"supplementalGroups": [1000, 2000], "fsGroup": 3000}}},
     "numbers": second(resources={"limits": {"cpu": 1, "memory": "1G"}, "requests": {"cpu": 0.5, "memory": "1e3"}}),
+    "fractions": second(
+        resources={"limits": {"cpu": 0.0011, "memory": "1.5k"}, "requests": {"cpu": "100u", "memory": "1000.0001"}}
+    ),
+    "exponents": second(resources={"requests": {"cpu": 1e-05, "memory": "0.0001Ki"}}),
     "csi": {"spec": {"volumes": [{"name": "s", "csi": {"driver": "d", "readOnly": False, "volumeAttributes": {"a": "b"}}}]}},
     "affinity": {"spec": {"affinity": {"nodeAffinity": {}, "podAffinity": {}}}},
     "host-names": {"spec": {"dnsConfig": {"options": [{"name": "ndots", "value": "1"}]}, "dnsPolicy": "Default"}},
@@ -65,8 +71,12 @@ PATCHES: dict[str, Object] = {
             "volumes": [{"name": "p", "projected": {"sources": [{"configMap": {"name": "a"}}, {"secret": {"name": "b"}}]}}]
         }
     },
+    "projected-nothing": {"spec": {"volumes": [{"name": "p", "projected": {"sources": []}}]}},
     "of-a-claim": {"spec": {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c", "readOnly": False}}]}},
-    **{f"probe-{number}": second(startupProbe=probe | {"failureThreshold": 0}) for number, probe in enumerate(PROBES)},
+    **{
+        f"probe-{number}": second(ports=[{"containerPort": 1, "name": "web"}], startupProbe=probe | {"failureThreshold": 0})
+        for number, probe in enumerate(PROBES)
+    },
     "pulled": second(imagePullPolicy="Always", stdin=False, lifecycle={"preStop": {"sleep": {"seconds": 1}}}),
 }
 
@@ -152,7 +162,9 @@ def test_what_is_declared_is_admitted(server: Server, application: str) -> None:
     assert made, answer
 
 
-@pytest.mark.parametrize("application", ["much", "claim-of-no-class", "groups", "csi", "affinity", "pulled"])
+@pytest.mark.parametrize(
+    "application", ["much", "claim-of-no-class", "claim-of-a-claim", "groups", "csi", "affinity", "pulled"]
+)
 def test_what_is_not_as_declared_is_refused_or_the_same(server: Server, application: str) -> None:
     """Whatever is taken away or another one: if the API server takes it, it makes the declared pod of it."""
     original = server.template(application)
@@ -172,5 +184,7 @@ def test_what_is_not_as_declared_is_refused_or_the_same(server: Server, applicat
             made, answer = server.job(application, pod)
             same = answer == control or (other is None and repr(before) == repr(DEFAULTS.get(at[-1])))
             assert not made or same, (at, other)
-            refused += not made and answer[0] == 403
+            if not made and answer[0] == 403:
+                refused += 1
+                assert says(json.loads(answer[1])["message"], at), (at, answer)
     assert refused > 20, "the policy is what refuses"
