@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,13 +93,25 @@ def run(
             SETTINGS.monitor = monitor
             SETTINGS.engine = mocks.MockEngine(None)
             set_all_config(dict(config or {}), list(secrets))
-            loop.run_until_complete(run_in_stack(program))
+            loop.run_until_complete(run_in_stack(lambda: _with_outputs(program)))
             return monitor.recording
         finally:
             loop.close()
             asyncio.set_event_loop(None)
 
     return contextvars.copy_context().run(isolated)
+
+
+async def _with_outputs(program: Callable[[], None]) -> None:
+    """Run a program until its outputs are there, or the first of them fails; the SDK tells of that one.
+
+    The SDK would wait for all of them anew each time that some are there, which is a fifth of a run.
+    """
+    program()
+    while waiting := list(SETTINGS.outputs):
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
+        if any(output.cancelled() or output.exception() for output in done):
+            return
 
 
 def stack_config(path: Path) -> dict[str, str]:
@@ -217,24 +229,21 @@ class _Monitor(mocks.MockMonitor):
 
 
 def _secret_paths(struct: struct_pb2.Struct) -> list[str]:
-    found: list[str] = []
+    return [path for name, value in struct.fields.items() for path in _secrets_in(value, name)]
 
-    def visit(value: struct_pb2.Value, path: str) -> None:
-        kind = value.WhichOneof("kind")
-        if kind == "struct_value":
-            fields = value.struct_value.fields
-            if SECRET_KEY in fields and fields[SECRET_KEY].string_value == SECRET_MARK:
-                found.append(path)
-                return
+
+def _secrets_in(value: struct_pb2.Value, path: str) -> Iterator[str]:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        fields = value.struct_value.fields
+        if SECRET_KEY in fields and fields[SECRET_KEY].string_value == SECRET_MARK:
+            yield path
+        else:
             for name in fields:
-                visit(fields[name], f"{path}.{name}" if path else name)
-        elif kind == "list_value":
-            for index, item in enumerate(value.list_value.values):
-                visit(item, f"{path}[{index}]")
-
-    for name in struct.fields:
-        visit(struct.fields[name], name)
-    return found
+                yield from _secrets_in(fields[name], f"{path}.{name}")
+    elif kind == "list_value":
+        for index, item in enumerate(value.list_value.values):
+            yield from _secrets_in(item, f"{path}[{index}]")
 
 
 def _plain(value: Any) -> Any:

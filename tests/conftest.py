@@ -5,10 +5,9 @@ import gc
 import os
 from collections.abc import Iterator
 
-import pulumi.runtime.resource
 import pytest
-from pulumi.runtime.proto import source_pb2
 
+from tests import sdk
 from tests.support import ALL_STACKS, STACKS, Declared, canary, record_stack
 
 # An Output put into text by mistake raises, where it would otherwise write a warning's text into a manifest.
@@ -16,12 +15,8 @@ os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
 
 
 def pytest_configure() -> None:
-    """Leave out what costs a mock run a third of its time and no test looks at.
-
-    That is the SDK's stack trace for each resource, and a garbage collector that goes through all modules again and again.
-    """
-    assert callable(pulumi.runtime.resource._get_stack_trace)
-    pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
+    """Shorten mock runs, and keep the garbage collector from going through all modules again and again."""
+    sdk.shorten()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
 

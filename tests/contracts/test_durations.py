@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 
 import pytest
 
@@ -79,20 +79,27 @@ def by_hand(stack: Declared, runs: list[Object]) -> Iterator[Object]:
         yield from target.cluster.created  # type: ignore[attr-defined]
 
 
-def times_of(ask: Ask, run: Object, pipeline: Object) -> dict[str, int]:
-    """How long the TaskRuns of a run may take, where Tekton passes on nothing of the run to them.
+def times_of(ask: Ask, runs: list[Object], pipelines: list[Object]) -> list[dict[str, int]]:
+    """How long the TaskRuns of each run may take, where Tekton passes on nothing of the run to them.
 
     1.15 passes on what the run's tasks may take together, where that is more than an hour; others gave each one an hour.
     """
+    made = [list(task_runs(run, pipeline)) for run, pipeline in zip(runs, pipelines, strict=True)]
+    verdicts = iter(ask("validate", objects=[each for of_one in made for each in of_one]))
+    found = []
+    for of_one in made:
+        mine = list(islice(verdicts, len(of_one)))
+        assert [verdict["error"] for verdict in mine] == [""] * len(of_one)
+        found.append({verdict["name"]: seconds(verdict["admitted"]["spec"]["timeout"]) for verdict in mine})
+    return found
+
+
+def task_runs(run: Object, pipeline: Object) -> Iterator[Object]:
     specs = {item["pipelineTaskName"]: item for item in run["spec"].get("taskRunSpecs", [])}
-    made = []
     for task in [*pipeline["tasks"], *pipeline.get("finally", [])]:
         said = specs.get(task["name"], {}).get("timeout", task.get("timeout"))
         spec = {"taskRef": task["taskRef"]} | ({"timeout": said} if said else {})
-        made.append({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": task["name"]}, "spec": spec})
-    verdicts = ask("validate", objects=made)
-    assert [verdict["error"] for verdict in verdicts] == [""] * len(made)
-    return {verdict["name"]: seconds(verdict["admitted"]["spec"]["timeout"]) for verdict in verdicts}
+        yield {"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": task["name"]}, "spec": spec}
 
 
 def least(given: dict[str, str], run: Object) -> dict[str, int]:
@@ -111,12 +118,12 @@ def test_what_is_declared_is_what_a_run_and_its_tasks_get(ask: Ask, given: dict[
     assert {run["metadata"]["labels"]["tekton-delivery/event"] for run in heard} == EVENTS
     times: dict[str, int] = {}
     runs = [*heard, *by_hand(stack, heard)]
-    for run, verdict in zip(runs, ask("validate", objects=runs), strict=True):
+    pipelines = [stack.one("Pipeline", run["spec"]["pipelineRef"]["name"])["spec"] for run in runs]
+    verdicts = ask("validate", objects=runs)
+    for run, pipeline, verdict, found in zip(runs, pipelines, verdicts, times_of(ask, runs, pipelines), strict=True):
         assert verdict["error"] == "", run["metadata"]["name"]
         allowed = verdict["admitted"]["spec"]["timeouts"]
         tasks, whole = seconds(allowed["tasks"]), seconds(allowed["pipeline"])
-        pipeline = stack.one("Pipeline", run["spec"]["pipelineRef"]["name"])["spec"]
-        found = times_of(ask, run, pipeline)
         for task in pipeline.get("finally", []):
             assert found.pop(task["name"]) == whole - tasks == 600
         for name, needed in least(given, run).items():

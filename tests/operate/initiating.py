@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from operate import __main__ as operate
-from operate.init import command
+from operate.init import command, keys
 from operate.init.app import AppForge
 from operate.init.github import GitHubForge
 from tests.operate import pulumi_stub
@@ -100,6 +100,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setenv("PULUMI_STUB", str(tmp_path / "stub.json"))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
+    # What makes it hard to guess a password takes a quarter of a second for each key; test_init_keys.py has it as it is.
+    monkeypatch.setattr(keys, "_N", 2)
     made = Place(tmp_path, GitHub(), capsys)
     made.github.add("acme/shop")
     monkeypatch.setattr(command, "ROOT", tmp_path)

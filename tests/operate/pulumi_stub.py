@@ -1,21 +1,26 @@
-"""A `pulumi` for tests, which keeps its state in $PULUMI_STUB and writes down what it was called with."""
+"""A `pulumi` for tests, which keeps its state in $PULUMI_STUB and writes down what it was called with.
+
+It is started 900 times, and `pathlib` would take as long to import as the interpreter to start.
+"""
 
 import json
 import os
 import sys
-from pathlib import Path
 
-PLACE = Path(os.environ.get("PULUMI_STUB", "stub.json"))
+PLACE = os.environ.get("PULUMI_STUB", "stub.json")
 TYPED = {"true": True, "false": False}
 
 
 def main(arguments: list[str]) -> None:
-    state = json.loads(PLACE.read_text()) if PLACE.exists() else {"stacks": [], "config": {}, "calls": [], "state": []}
+    state = {"stacks": [], "config": {}, "calls": [], "state": []}
+    if os.path.exists(PLACE):  # noqa: PTH110
+        with open(PLACE) as file:  # noqa: PTH123
+            state = json.load(file)
     state["calls"].append(arguments)
     words = [each for each in arguments if not each.startswith("-")]
     given = "" if sys.stdin.isatty() else sys.stdin.read()
     if state.get("fails") in words:
-        PLACE.write_text(json.dumps(state))
+        write(state)
         sys.exit(f"error: {state['fails']} was refused")
     match words[:2]:
         case ["stack", "ls"]:
@@ -32,7 +37,12 @@ def main(arguments: list[str]) -> None:
             state["config"][name] = {"value": given.removesuffix("\n"), "secret": "--secret" in arguments}
         case _:
             print(json.dumps({f"tekton-delivery:{name}": entry for name, entry in state["config"].items()}))
-    PLACE.write_text(json.dumps(state))
+    write(state)
+
+
+def write(state: dict[str, object]) -> None:
+    with open(PLACE, "w") as file:  # noqa: PTH123
+        json.dump(state, file)
 
 
 if __name__ == "__main__":
