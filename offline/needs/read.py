@@ -12,7 +12,7 @@ from components.settings.settings import Settings
 from components.settings.sources import SecretKey
 from components.settings.stack import Stack
 from components.settings.types import Source
-from components.tasks.forge import PULL_REQUESTS, STATUSES
+from components.tasks.forge import app_rights
 from offline.needs.registries import Reader, images, rights
 from offline.needs.values import UNREAD, App, Existing, Forge, Listener, Manifest, Named, Needs, Repository
 from offline.render import objects, program
@@ -99,7 +99,13 @@ def _forge(reader: Reader, settings: Settings) -> Forge:
         **dict(own.values()),
     }
     values = {setting: reader.text(source) for setting, source in told.items()}
-    asked = STATUSES | PULL_REQUESTS
+    reads_comments = forge.ok_to_test is not None and settings.build is not None
+    asked = app_rights(
+        comments=forge.comment,
+        deployments=forge.deployments,
+        asks_who_may=reads_comments and told["forge.okToTest.token"] is None,
+        fetches=forge.fetches_by_app,
+    )
     return Forge(
         kind=forge.kind,
         api_url=forge.api_url,
@@ -107,7 +113,7 @@ def _forge(reader: Reader, settings: Settings) -> Forge:
         repositories=tuple(Repository(name, ids.get(name), tuple(dict.fromkeys(bases))) for name, bases in branches.items()),
         token=values["forge.token"],
         app=_app(forge.app, values["forge.app.privateKey"], asked) if forge.app else None,
-        reads_comments=forge.ok_to_test is not None and settings.build is not None,
+        reads_comments=reads_comments,
         reader=values["forge.okToTest.token"],
         key=values["forge.ssh.privateKey"],
         known_hosts=values["forge.ssh.knownHosts"],
