@@ -20,11 +20,16 @@ from offline.run import revealed, run
 
 
 def needs(
-    stack: str, config: Mapping[str, str], secrets: Iterable[str] = (), read: Callable[[str], str] | None = None
+    stack: str,
+    config: Mapping[str, str],
+    secrets: Iterable[str] = (),
+    read: Callable[[str], str] | None = None,
+    passwords: Mapping[str, str] | None = None,
 ) -> Needs:
     """Return what a stack needs. Raises SettingsError with every mistake in its configuration.
 
     `read` returns a file's text by its path, or UNREAD; without it all have to be there, and of the right form.
+    `passwords` are the values of random passwords that are known, by the resource's name.
     """
     loaded: list[Stack] = []
 
@@ -32,7 +37,7 @@ def needs(
         loaded.append(Stack.load(read=read))
         program()(loaded[0])
 
-    recording = run(main, stack=stack, config=config, secrets=tuple(secrets))
+    recording = run(main, stack=stack, config=config, secrets=tuple(secrets), passwords=passwords)
     declared = tuple(revealed(resource) | header for resource, header in objects(recording))
     made = _needs(stack, loaded[0], declared)
     return replace(made, named=tuple(_named(loaded[0])), configuration=config, secret=tuple(secrets))
