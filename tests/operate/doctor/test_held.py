@@ -135,7 +135,7 @@ def test_fingerprints_of_secrets_that_cannot_be_read_are_compared_with_nothing(
     assert {row.state for row in rows(on, staging, made)} == {"fine"}
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"deployment": {"resources": [{"type": "%s"}]}}' % RANDOM_PASSWORD])
+@pytest.mark.parametrize("text", ["", "[]", json.dumps({"deployment": {"resources": [{"type": RANDOM_PASSWORD}]}})])
 def test_a_state_of_another_form_is_one_error(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(declared, "pulumi", lambda *arguments: text)
     with pytest.raises(OperateError, match="tells no state"):
