@@ -60,6 +60,15 @@ def _declaration(recording: Recording) -> Declaration:
     return Declaration(tuple(declared), cluster.get("kubeconfig"), cluster.get("context"))
 
 
+def passwords(stack: str) -> dict[str, str]:
+    """Return the passwords that a stack's state holds, by the resource's name. Raises OperateError."""
+    told = pulumi("stack", "export", "--stack", stack, "--show-secrets")
+    try:
+        return _passwords(json.loads(told)["deployment"].get("resources") or [])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise OperateError("`pulumi stack export` tells no state of the form that is known") from None
+
+
 def _passwords(resources: list[dict[str, Any]]) -> dict[str, str]:
     """Return the passwords that the state holds, by the resource's name."""
     found = {}

@@ -1,6 +1,7 @@
 """A GitHub App instead of a token: where its key is, what steps may ask for by it, and what its key has to look like."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from components.credential import FORGE_APP
 from components.settings.contents import app_key
 from components.settings.errors import SettingsError
 from components.settings.stack import Stack
+from components.tasks.forge import LEVELS, app_rights
 from offline.reachability.pods import UNTRUSTED
 from offline.reachability.rows import rows
 from offline.run import placeholder, run, stack_config
@@ -124,6 +126,66 @@ def github_policies(namespace: str) -> dict[str, Object]:
     environments = [*staging["environments"], *production["environments"]]
     mark = staging["mark"] | production["mark"]
     return policies(record_config(staging | {"environments": environments, "mark": mark, "forge": forge}), namespace)
+
+
+# --- what the App has to be granted ---
+
+# What GitHub calls these permissions where they are chosen.
+CALLED = {
+    "Commit statuses": "statuses",
+    "Pull requests": "pull_requests",
+    "Contents": "contents",
+    "Deployments": "deployments",
+    "Metadata": "metadata",
+}
+SAID = {"read": "read", "read and write": "write"}
+
+
+def asked_for(stack: Declared) -> dict[str, str]:
+    """The highest level of each permission that any token is asked for, by steps or by the minter."""
+    pods = [item["spec"] for item in stack.all("Task")]
+    pods += [item["spec"]["template"]["spec"] for item in stack.all("Deployment")]
+    pods += [item["spec"]["jobTemplate"]["spec"]["template"]["spec"] for item in stack.all("CronJob")]
+    found: dict[str, str] = {}
+    for container in [each for pod in pods for each in (*pod.get("steps", []), *pod.get("containers", []))]:
+        for entry in container.get("env", []):
+            if entry["name"].endswith("_RIGHTS") and entry.get("value"):
+                for name, level in json.loads(entry["value"]).items():
+                    found[name] = max(found.get(name, "read"), level, key=LEVELS.index)
+    return found
+
+
+@pytest.mark.parametrize("comment", [True, False])
+@pytest.mark.parametrize("deployments", [True, False])
+@pytest.mark.parametrize("ok_to_test", [None, {}, {"token": READER}])
+@pytest.mark.parametrize("fetches", [True, False])
+def test_the_table_is_what_tokens_are_asked_for(
+    comment: bool, deployments: bool, ok_to_test: dict[str, Any] | None, fetches: bool
+) -> None:
+    """What `doctor` and `init` want of an App is neither less nor more than what steps and the minter do."""
+    config = shipped_config("staging")
+    forge: dict[str, Any] = {"app": APP, "comment": comment, "deployments": deployments}
+    forge["addresses"] = ["10.20.0.0/24"]
+    forge |= {} if fetches else {"ssh": config["forge"]["ssh"]}
+    forge |= {} if ok_to_test is None else {"okToTest": ok_to_test}
+    wanted = app_rights(comments=comment, deployments=deployments, asks_who_may=ok_to_test == {}, fetches=fetches)
+    assert asked_for(record_config(config | {"forge": forge})) == wanted
+
+
+def test_the_document_names_them() -> None:
+    text = (ROOT / "docs" / "real-clusters.md").read_text().partition("## A GitHub App instead of a token")[2]
+    rows = re.findall(r"^ *\| ([A-Z][\w ]+): (read(?: and write)?) \| (.*) \|$", text, re.M)
+    named = {CALLED[label]: SAID[level] for label, level, _ in rows}
+    assert named == app_rights(comments=True, deployments=True, asks_who_may=True, fetches=True)
+    why = {CALLED[label]: reason for label, _, reason in rows}
+    least = app_rights(comments=False, deployments=False, asks_who_may=False, fetches=False)
+    assert {name for name, reason in why.items() if reason.startswith("every stack")} == set(least)
+    for name, setting in {
+        "pull_requests": "comment: false",
+        "deployments": "forge.deployments",
+        "metadata": "okToTest",
+    }.items():
+        assert setting in why[name]
 
 
 # --- the key ---

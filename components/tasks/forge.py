@@ -19,6 +19,31 @@ DEPLOYMENTS = {"deployments": "write"}
 CONTENTS = {"contents": "read"}
 # Who may write to a repository is part of its metadata.
 COLLABORATORS = {"metadata": "read"}
+# From the least to the most.
+LEVELS = ("read", "write", "admin")
+
+
+def app_rights(*, comments: bool, deployments: bool, asks_who_may: bool, fetches: bool) -> dict[str, str]:
+    """Return what a GitHub App has to be granted for a stack, permission to level: all that its steps' tokens ask for.
+
+    `comments` is `forge.comment`, `deployments` `forge.deployments`; `asks_who_may` is `forge.okToTest` without a token of
+    its own; `fetches` is whether commits are fetched by the App's tokens.
+    """
+    wanted = [
+        STATUSES,
+        PULL_REQUESTS,
+        COMMENTS if comments else {},
+        DEPLOYMENTS if deployments else {},
+        COLLABORATORS if asks_who_may else {},
+        CONTENTS if fetches else {},
+    ]
+    return {name: max((each[name] for each in wanted if name in each), key=LEVELS.index) for part in wanted for name in part}
+
+
+def is_granted(granted: Mapping[str, object], name: str, level: str) -> bool:
+    """Whether what an App was granted has a permission, at that level or a higher one."""
+    found = granted.get(name)
+    return found in LEVELS and LEVELS.index(str(found)) >= LEVELS.index(level)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from components.settings.settings import Settings
 from components.settings.sources import SecretKey
 from components.settings.stack import Stack
 from components.settings.types import Source
-from components.tasks.forge import PULL_REQUESTS, STATUSES
+from components.tasks.forge import app_rights
 from offline.needs.registries import Reader, images, rights
 from offline.needs.values import UNREAD, App, Existing, Forge, Listener, Manifest, Named, Needs, Repository
 from offline.render import objects, program
@@ -20,11 +20,16 @@ from offline.run import revealed, run
 
 
 def needs(
-    stack: str, config: Mapping[str, str], secrets: Iterable[str] = (), read: Callable[[str], str] | None = None
+    stack: str,
+    config: Mapping[str, str],
+    secrets: Iterable[str] = (),
+    read: Callable[[str], str] | None = None,
+    passwords: Mapping[str, str] | None = None,
 ) -> Needs:
     """Return what a stack needs. Raises SettingsError with every mistake in its configuration.
 
     `read` returns a file's text by its path, or UNREAD; without it all have to be there, and of the right form.
+    `passwords` are the values of random passwords that are known, by the resource's name.
     """
     loaded: list[Stack] = []
 
@@ -32,7 +37,7 @@ def needs(
         loaded.append(Stack.load(read=read))
         program()(loaded[0])
 
-    recording = run(main, stack=stack, config=config, secrets=tuple(secrets))
+    recording = run(main, stack=stack, config=config, secrets=tuple(secrets), passwords=passwords)
     declared = tuple(revealed(resource) | header for resource, header in objects(recording))
     made = _needs(stack, loaded[0], declared)
     return replace(made, named=tuple(_named(loaded[0])), configuration=config, secret=tuple(secrets))
@@ -99,7 +104,13 @@ def _forge(reader: Reader, settings: Settings) -> Forge:
         **dict(own.values()),
     }
     values = {setting: reader.text(source) for setting, source in told.items()}
-    asked = STATUSES | PULL_REQUESTS
+    reads_comments = forge.ok_to_test is not None and settings.build is not None
+    asked = app_rights(
+        comments=forge.comment,
+        deployments=forge.deployments,
+        asks_who_may=reads_comments and told["forge.okToTest.token"] is None,
+        fetches=forge.fetches_by_app,
+    )
     return Forge(
         kind=forge.kind,
         api_url=forge.api_url,
@@ -107,7 +118,7 @@ def _forge(reader: Reader, settings: Settings) -> Forge:
         repositories=tuple(Repository(name, ids.get(name), tuple(dict.fromkeys(bases))) for name, bases in branches.items()),
         token=values["forge.token"],
         app=_app(forge.app, values["forge.app.privateKey"], asked) if forge.app else None,
-        reads_comments=forge.ok_to_test is not None and settings.build is not None,
+        reads_comments=reads_comments,
         reader=values["forge.okToTest.token"],
         key=values["forge.ssh.privateKey"],
         known_hosts=values["forge.ssh.knownHosts"],

@@ -60,7 +60,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class App:
-    """A GitHub App's installation, and what tokens of it are asked for."""
+    """A GitHub App's installation, and what it has to be granted."""
 
     id: str
     installation: str

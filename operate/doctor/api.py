@@ -98,16 +98,25 @@ class Api:
 
     def may(self, review: Review) -> bool:
         """Return whether the user may do something."""
+        return self._may(review, "SelfSubjectAccessReview", {})
+
+    def may_other(self, review: Review, user: str) -> bool:
+        """Return whether a service account may, e.g. `system:serviceaccount:NAMESPACE:NAME`; to ask that takes a right."""
+        namespace = user.split(":")[2]
+        groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+        return self._may(review, "SubjectAccessReview", {"user": user, "groups": groups})
+
+    def _may(self, review: Review, kind: str, who: Mapping[str, Any]) -> bool:
         asked = {
             "verb": review.verb, "group": review.group, "resource": review.resource,
             "namespace": review.namespace, "name": review.name,
         }  # fmt: skip
         body = {
             "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {name: value for name, value in asked.items() if value}},
+            "kind": kind,
+            "spec": {"resourceAttributes": {name: value for name, value in asked.items() if value}, **who},
         }
-        answer = self.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
+        answer = self.create(f"/apis/authorization.k8s.io/v1/{kind.lower()}s", body)
         return bool(answer["status"]["allowed"])
 
     def _call(self, method: str, path: str, query: Mapping[str, str], body: Manifest | None = None) -> Manifest:

@@ -3,7 +3,10 @@
 import argparse
 from typing import Any
 
-AREAS = ("settings", "cluster", "rights", "tekton", "pods", "network", "registry", "forge", "git", "secrets", "webhook")
+AREAS = (
+    "settings", "cluster", "rights", "objects", "tekton", "pods", "network", "registry", "forge", "git",
+    "secrets", "webhook",
+)  # fmt: skip
 
 
 def add(verbs: Any) -> None:

@@ -13,7 +13,22 @@ from http import HTTPStatus
 
 from components.conventions import plain
 from offline.needs.values import Needs
-from operate.doctor import cluster, forge, git, held, named, network, pods, registry, rights, rows, stack, tekton, webhook
+from operate.doctor import (
+    cluster,
+    forge,
+    git,
+    held,
+    named,
+    network,
+    objects,
+    pods,
+    registry,
+    rights,
+    rows,
+    stack,
+    tekton,
+    webhook,
+)
 from operate.doctor.api import Api, NoClusterError, RefusedError
 from operate.doctor.arguments import AREAS
 from operate.doctor.http import Http, NoAnswerError
@@ -21,7 +36,7 @@ from operate.doctor.named import Revealed
 from operate.doctor.namespace import Throwaway
 from operate.doctor.rows import Row, unknown, wrong
 
-_CLUSTER = ("cluster", "rights", "tekton", "pods", "network", "secrets")
+_CLUSTER = ("cluster", "rights", "objects", "tekton", "pods", "network", "secrets")
 _PROBES = ("pods", "network")
 
 
@@ -67,7 +82,7 @@ class Examination:
                 return itertools.chain(held.rows(self.needs, self.api), self._revealed.rows)
             case "pods" | "network":
                 return self._probed(area)
-        looks = {"cluster": cluster.rows, "rights": rights.rows, "tekton": tekton.rows}
+        looks = {"cluster": cluster.rows, "rights": rights.rows, "objects": objects.rows, "tekton": tekton.rows}
         return looks[area](self.needs, self.api)
 
     def _probed(self, area: str) -> Iterator[Row]:

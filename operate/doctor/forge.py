@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from components.conventions import plain
-from components.tasks.forge import CONTENTS
+from components.tasks.forge import CONTENTS, LEVELS, PULL_REQUESTS, STATUSES, is_granted
 from offline.needs.values import App, Forge, Needs, Repository
 from operate.doctor.http import Answer, Http, NoAnswerError
 from operate.doctor.rows import Row, advised, fine, unknown, wrong
@@ -19,6 +19,9 @@ _CONTEXT = "tekton-delivery/doctor"
 _TOKENS = "docs/real-clusters.md"
 # What an App may have beside: Metadata comes with any other right; its own webhook takes the others.
 _BESIDE = {"metadata": "read", "contents": "read", "issues": "read"}
+# What is tried of an App's tokens. Rights to write more than statuses are read from the installation: no trial of them
+# leaves nothing.
+_TRIED = STATUSES | PULL_REQUESTS
 
 
 def rows(needs: Needs, http: Http) -> Iterator[Row]:
@@ -156,30 +159,13 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
     except ForgeError as error:
         yield wrong(what, str(error), "forge.app.privateKey")
         return
-    there = asked(http, forge, "GET", f"/app/installations/{app.installation}", signed)
-    if there.is_passing:
-        yield unknown(what, f"the forge answers {there.said}")
-        return
-    if there.status == 401:
-        yield wrong(
-            what,
-            "its private key is not one of this App's, or the clock here is wrong",
-            "forge.app.privateKey, forge.app.id",
-        )
-        return
-    if there.status == 404:
-        yield wrong(what, f"it has no installation {app.installation}", "forge.app.installationId")
-        return
-    found = there.json if isinstance(there.json, dict) else {}
-    permissions = found.get("permissions") or {}
-    more = sorted(
-        f"{name}: {level}" for name, level in permissions.items() if level not in (app.rights.get(name), _BESIDE.get(name))
-    )
-    more = [each for each in more if each.partition(":")[0] not in app.rights or each.endswith(("write", "admin"))]
-    if more:
-        yield advised(f"{what} has no more rights than it needs", ", ".join(more), f"take them away ({_TOKENS})")
+    for number in dict.fromkeys([app.installation, *(app.installation_of(each.name) for each in forge.repositories)]):
+        found = list(_installation(http, forge, app, signed, number))
+        yield from found
+        if number == app.installation and any(row.what == what for row in found):
+            return
     for each in forge.repositories:
-        answer = _exchanged(http, forge, app, signed, each, app.rights)
+        answer = _exchanged(http, forge, app, signed, each, _TRIED)
         if given := _token(answer):
             yield from repository(http, forge, each, given, "forge.app")
             if forge.reads_comments and not forge.reader:
@@ -187,11 +173,48 @@ def _by_app(http: Http, forge: Forge, app: App) -> Iterator[Row]:
         elif answer.is_passing:
             yield unknown(f"{what} opens {each.name}", f"the forge answers {answer.said}")
         else:
-            rights = ", ".join(f"{name}: {level}" for name, level in app.rights.items())
+            rights = ", ".join(f"{name}: {level}" for name, level in _TRIED.items())
             said = f"{answer.said}: its installation lacks the repository, or one of the rights {rights}"
             yield wrong(
                 f"{what} opens {each.name}", said, f"the App's permissions, and what it is installed for ({_TOKENS})"
             )
+
+
+def _installation(http: Http, forge: Forge, app: App, signed: str, number: str) -> Iterator[Row]:
+    """Yield what there is to say of one installation: that it is there, and that it has the rights of the settings alone."""
+    what = f"the GitHub App {app.id}" + (f", installation {number}," if number != app.installation else "")
+    there = asked(http, forge, "GET", f"/app/installations/{number}", signed)
+    if there.is_passing:
+        yield unknown(what, f"the forge answers {there.said}")
+        return
+    if there.status == 401:
+        said = "its private key is not one of this App's, or the clock here is wrong"
+        yield wrong(what, said, "forge.app.privateKey, forge.app.id")
+        return
+    if there.status == 404:
+        setting = "installationId" if number == app.installation else "installations"
+        yield wrong(what, f"it has no installation {number}", f"forge.app.{setting}")
+        return
+    granted = there.json.get("permissions") if isinstance(there.json, dict) else None
+    if not isinstance(granted, dict):
+        yield unknown(f"{what} has the rights that runs ask for", f"the forge tells none: {there.said}")
+        return
+    lacking = [f"{name}: {level}" for name, level in app.rights.items() if not is_granted(granted, name, level)]
+    if lacking:
+        mend = f"grant it on the App's page at GitHub, and have its owner accept that where it is installed ({_TOKENS})"
+        yield wrong(f"{what} has the rights that runs ask for", f"it lacks {', '.join(lacking)}", mend)
+    else:
+        yield fine(
+            f"{what} has the rights that runs ask for", ", ".join(f"{name}: {may}" for name, may in app.rights.items())
+        )
+    more = [plain(f"{name}: {level}") for name, level in sorted(granted.items()) if _is_more(app, name, level)]
+    if more:
+        yield advised(f"{what} has no more rights than it needs", ", ".join(more), f"take them away ({_TOKENS})")
+
+
+def _is_more(app: App, name: str, level: object) -> bool:
+    """Whether a permission goes further than what runs ask for, and what may be beside that."""
+    return not any(is_granted(allowed, name, str(level)) for allowed in (app.rights, _BESIDE) if level in LEVELS)
 
 
 def fetch_token(http: Http, forge: Forge, app: App, repository: Repository) -> str:

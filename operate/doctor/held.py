@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,8 @@ from components.conventions import MINTER, Manifest
 from components.credential import LOG_MASKS_KEY
 from components.tasks.git import token_key
 from offline.needs.values import UNREAD, Needs
+from operate.declared import passwords
+from operate.doctor import generated
 from operate.doctor.api import Api, RefusedError
 from operate.doctor.rows import Row, fine, unknown, wrong
 from steps.mint import EXPIRES
@@ -31,8 +33,12 @@ class Reference:
     """Empty for the whole."""
 
 
-def rows(needs: Needs, api: Api) -> Iterator[Row]:
-    """Yield what there is to say of what the stack declares, and of what it only names."""
+def rows(needs: Needs, api: Api, state: Callable[[str], Mapping[str, str]] = passwords) -> Iterator[Row]:
+    """Yield what there is to say of what the stack declares, and of what it only names.
+
+    `state` returns the values that Pulumi made, by a stack's name; it raises OperateError where they cannot be read.
+    """
+    asked: list[tuple[Needs, str]] = []
     namespaces = sorted({each["metadata"]["namespace"] for each in needs.of_kind("Secret")})
     for namespace in namespaces:
         try:
@@ -42,14 +48,19 @@ def rows(needs: Needs, api: Api) -> Iterator[Row]:
         if not there:
             yield unknown(f"the namespace {namespace}", "it is not there yet", f"pulumi up --stack {needs.stack}")
             continue
-        yield from _declared(needs, api, namespace)
+        asked = asked or [generated.read(needs, state)]
+        yield from _declared(*asked[0], api, namespace)
         yield from _named(needs, api, namespace)
 
 
-def _declared(needs: Needs, api: Api, namespace: str) -> Iterator[Row]:
-    """Yield whether the Secrets of a namespace are as they are declared."""
-    apply = f"pulumi up --stack {needs.stack}"
-    right, odd = [], False
+def _declared(needs: Needs, unread: str, api: Api, namespace: str) -> Iterator[Row]:
+    """Yield whether the Secrets of a namespace are as they are declared. `unread` is why Pulumi's values are not known."""
+    # What was changed on the cluster is no change for Pulumi before it has looked there.
+    apply = f"pulumi up --refresh --stack {needs.stack}"
+    right, odd, uncompared = [], False, []
+    is_read = UNREAD not in needs.configuration.values() and not any(
+        _unread(str(text)) for each in needs.of_kind("Secret") for text in (each.get("stringData") or {}).values()
+    )
     for each in needs.of_kind("Secret"):
         name = each["metadata"]["name"]
         if each["metadata"]["namespace"] != namespace:
@@ -64,12 +75,17 @@ def _declared(needs: Needs, api: Api, namespace: str) -> Iterator[Row]:
         if found is not None and not each.get("stringData"):
             yield _minted(needs, namespace, found)
             continue
-        said = "it is not there" if found is None else _differs(each, found)
+        said = "it is not there" if found is None else _differs(each, found, is_read=is_read)
         if said:
             odd = True
             yield wrong(what, said, apply)
+        elif keys := generated.unknown_keys(each):
+            uncompared.append(f"{name} ({', '.join(keys)})")
         else:
             right.append(name)
+    if uncompared:
+        what = f"what Pulumi made of the Secrets of {namespace}, {', '.join(sorted(uncompared))}, is as its state has it"
+        yield unknown(what, f"it is there, and was not compared: {unread}")
     if right and not odd:
         yield fine(f"the Secrets of {namespace}", ", ".join(sorted(right)))
 
@@ -92,16 +108,19 @@ def _minted(needs: Needs, namespace: str, live: Manifest) -> Row:
     return fine(what, ", ".join(f"{name} for {minutes} min more" for name, minutes in left.items()))
 
 
-def _differs(declared: Manifest, live: Manifest) -> str:
-    """Return what is otherwise than declared, without a value. What only Pulumi's state knows is not compared."""
+def _differs(declared: Manifest, live: Manifest, *, is_read: bool) -> str:
+    """Return what is otherwise than declared, without a value. What is not known here is not compared."""
     held = {key: base64.b64decode(text).decode(errors="replace") for key, text in (live.get("data") or {}).items()}
+    unknown_keys = generated.unknown_keys(declared)
     for key, wanted in (declared.get("stringData") or {}).items():
         if not held.get(key, "").strip():
             return f"its key {key} is {'empty' if key in held else 'not there'}"
-        # Fingerprints are made by a key that is in the state alone.
-        generated = key == LOG_MASKS_KEY or str(wanted).startswith("result-of-") or _unread(str(wanted))
-        if not generated and held[key] != str(wanted):
-            return f"its key {key} holds another value than the stack's settings"
+        if key in unknown_keys or _unread(str(wanted)):
+            continue
+        if key == LOG_MASKS_KEY and not is_read:  # made of all the others
+            continue
+        if held[key] != str(wanted):
+            return f"its key {key} holds another value than the stack's settings or its state"
     return ""
 
 

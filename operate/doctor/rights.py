@@ -18,7 +18,7 @@ _AT_ONCE = 8
 
 def rows(needs: Needs, api: Api) -> Iterator[Row]:
     """Yield what Pulumi lacks, or that it lacks nothing."""
-    kinds = _Kinds(api)
+    kinds = Kinds(api)
     asked: dict[Review, None] = {}
     for api_version, kind in dict.fromkeys((each["apiVersion"], each["kind"]) for each in needs.objects):
         place = kinds.resource(api_version, kind)
@@ -51,7 +51,7 @@ def rows(needs: Needs, api: Api) -> Iterator[Row]:
     yield from granting(needs, api)
 
 
-class _Kinds:
+class Kinds:
     """What the API server calls kinds."""
 
     def __init__(self, api: Api) -> None:
@@ -74,7 +74,7 @@ def _denied(api: Api, asked: Iterable[Review]) -> list[Review]:
         return [review for review, may in zip(asked, pool.map(api.may, asked), strict=True) if not may]
 
 
-def _read_by_policies(needs: Needs, kinds: _Kinds) -> Iterator[Review]:
+def _read_by_policies(needs: Needs, kinds: Kinds) -> Iterator[Review]:
     """Yield what bindings of admission policies compare with: who makes one has to be able to read that."""
     policies = {
         each["metadata"]["name"]: each["spec"].get("paramKind") for each in needs.of_kind("ValidatingAdmissionPolicy")
@@ -95,7 +95,7 @@ def granting(needs: Needs, api: Api) -> Iterator[Row]:
         held: dict[str, dict[Review, None]] = {}
         for role in needs.of_kind(kind):
             namespace = role["metadata"].get("namespace", "")
-            held.setdefault(namespace, {}).update(dict.fromkeys(_rules(role)))
+            held.setdefault(namespace, {}).update(dict.fromkeys(rules(role)))
         for namespace, reviews in held.items():
             where = f"in {namespace}" if namespace else "in the whole cluster"
             try:
@@ -116,7 +116,8 @@ def granting(needs: Needs, api: Api) -> Iterator[Row]:
         yield fine("Pulumi may grant what the stack's roles hold")
 
 
-def _rules(role: Manifest) -> Iterator[Review]:
+def rules(role: Manifest) -> Iterator[Review]:
+    """Yield each right that a role grants."""
     namespace = role["metadata"].get("namespace", "")
     for rule in role["rules"]:
         for group in rule["apiGroups"]:

@@ -35,6 +35,7 @@ def rows(needs: Needs, api: Api) -> Iterator[Row]:
         yield version(part, needs, api)
         yield from deployments(part, needs, api)
     yield from interceptors(needs, api)
+    yield from services(needs, api)
     yield from flags(needs, api)
     yield from defaults(needs, api)
 
@@ -90,6 +91,39 @@ def interceptors(needs: Needs, api: Api) -> Iterator[Row]:
             yield wrong(what, "it has no certificate, so listeners cannot ask it", mend)
         else:
             yield fine(what)
+
+
+def services(needs: Needs, api: Api) -> Iterator[Row]:
+    """Yield whether the Services lead to a pod by which the listener asks its interceptors; without it nothing starts."""
+    told = set[tuple[str, str]]()
+    for interceptor in sorted(set(_interceptors(needs.of_kind("EventListener")))):
+        try:
+            found = api.find(f"/apis/triggers.tekton.dev/v1alpha1/clusterinterceptors/{interceptor}")
+        except RefusedError:  # `interceptors` tells it
+            continue
+        service = ((found or {}).get("spec", {}).get("clientConfig") or {}).get("service") or {}
+        place = str(service.get("namespace")), str(service.get("name"))
+        if service and place not in told:
+            told.add(place)
+            yield _service(api, *place)
+
+
+def _service(api: Api, namespace: str, name: str) -> Row:
+    what = f"the Service {namespace}/{name} leads to the interceptors"
+    slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    try:
+        if api.find(f"/api/v1/namespaces/{namespace}/services/{name}") is None:
+            return wrong(what, "it is not there, so the listener cannot ask them and starts nothing", _INSTALL)
+        items = api.get(slices, labelSelector=f"kubernetes.io/service-name={name}")["items"]
+    except RefusedError as error:
+        return unknown(what, str(error))
+    # https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/: absent is ready.
+    ready = [each for item in items for each in item.get("endpoints") or []
+             if (each.get("conditions") or {}).get("ready") is not False]  # fmt: skip
+    if ready:
+        return fine(what)
+    mend = f"kubectl describe service {name} --namespace {namespace}: its selector, and its pods"
+    return wrong(what, "no pod behind it is ready", mend)
 
 
 def _interceptors(value: Any) -> Iterator[str]:

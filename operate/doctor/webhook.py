@@ -10,8 +10,8 @@ from typing import Any
 
 from components.conventions import plain
 from offline.needs.values import App, Forge, Needs
-from operate.doctor.api import Api, NoClusterError, RefusedError
-from operate.doctor.deployment import available
+from operate.doctor import listening
+from operate.doctor.api import Api, NoClusterError
 from operate.doctor.forge import asked, signed_by
 from operate.doctor.http import Answer, Http, NoAnswerError
 from operate.doctor.rows import Row, advised, fine, unknown, wrong
@@ -23,7 +23,6 @@ _APPS = "the App's page at GitHub"
 _UNKNOWN_WAY = "which way leads to the listener is not known here"
 # How many of the newest deliveries are looked at, and of those that failed told.
 _NEWEST, _TOLD = 20, 3
-_EVENT_ID = "triggers.tekton.dev/triggers-eventid"
 # What each forge calls the events, by what is needed; Gitea tells of several kinds of pull requests' events.
 _EVENTS = {
     "github": {"pull requests": {"pull_request", "*"}, "comments": {"issue_comment", "*"}, "pushes": {"push", "*"}},
@@ -37,12 +36,26 @@ _EVENTS = {
 
 def rows(needs: Needs, api: Api | None, http: Http) -> Iterator[Row]:
     """Yield what there is to say of the listener and of the forge's webhooks."""
+    own, others = list[Row](), list[Row]()
+    try:
+        for row in listening.rows(needs, api) if api else ():
+            own.append(row)
+            yield row
+    except NoClusterError as error:
+        yield unknown("the listener", str(error))
+        api = None
+    for row in _way(needs, http):
+        others.append(row)
+        yield row
     if api:
         try:
-            yield listener(needs, api)
-            yield heard(needs, api)
+            yield listening.heard(needs, api, own, others)
         except NoClusterError as error:
-            yield unknown("the listener", str(error))
+            yield unknown("signed webhooks start runs", str(error))
+
+
+def _way(needs: Needs, http: Http) -> Iterator[Row]:
+    """Yield what there is to say of the way from the forge to the listener."""
     yield from reachable(needs, http)
     if needs.forge.app and needs.forge.app.key:
         yield from by_app(needs, http, needs.forge.app)
@@ -95,35 +108,6 @@ def _object(answer: Answer) -> dict[str, Any]:
     return answer.json if answer.status == HTTPStatus.OK and isinstance(answer.json, dict) else {}
 
 
-def listener(needs: Needs, api: Api) -> Row:
-    """Return whether the EventListener's pod runs."""
-    there = needs.listener
-    what = f"the listener {there.namespace}/el-{there.name} runs"
-    absent = unknown(what, "it is not there yet", f"pulumi up --stack {needs.stack}")
-    mend = f"kubectl describe eventlistener {there.name} --namespace {there.namespace}"
-    return available(api, there.namespace, f"el-{there.name}", what, absent, mend)
-
-
-def heard(needs: Needs, api: Api) -> Row:
-    """Say when the listener last started a run, which takes a signature that is right."""
-    there = needs.listener
-    what = "signed webhooks start runs"
-    namespaces = sorted({each["metadata"]["namespace"] for each in needs.of_kind("Pipeline")})
-    started: list[tuple[str, str]] = []
-    for namespace in namespaces:
-        try:
-            items = api.get(f"/apis/tekton.dev/v1/namespaces/{namespace}/pipelineruns", labelSelector=_EVENT_ID)["items"]
-        except RefusedError as error:
-            return unknown(what, str(error))
-        for item in items:
-            if item["metadata"]["labels"].get("triggers.tekton.dev/eventlistener") == there.name:
-                started.append((item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
-    if not started:
-        return unknown(what, "no run is there that a webhook started", "open a pull request")
-    at, name = max(started)
-    return fine(what, f"the last one started {name} at {at}")
-
-
 def reachable(needs: Needs, http: Http) -> Iterator[Row]:
     """Yield whether the listener answers where the forge is told to call it, where that can be seen from here."""
     what = f"the listener answers at {needs.listener.address}"
@@ -168,8 +152,10 @@ def webhook(needs: Needs, http: Http, repository: str, apps: str = "") -> Iterat
         yield unknown(what, f"{TOKEN if own else 'forge.token'} may not read webhooks ({answer.said})", ask)
         return
     ours = [hook for hook in hooks if isinstance(hook, dict) and _leads(hook, needs.listener.address)]
+    # One that is switched off beside another that is not tells nothing, and hides nothing.
+    ours.sort(key=lambda hook: not hook.get("active", True))
     if not ours:
-        known = ", ".join(plain(_url(hook)) for hook in hooks if isinstance(hook, dict)) or "none"
+        known = ", ".join(_known(hook) for hook in hooks if isinstance(hook, dict)) or "none"
         if needs.listener.exposed and forge.app and not apps:
             said = f"the App's own is not looked at here; of the repository's none leads there: {known}"
             yield unknown(what, said, f"look at it on the App's page ({_TABLE})")
@@ -188,6 +174,10 @@ def webhook(needs: Needs, http: Http, repository: str, apps: str = "") -> Iterat
 
 def _url(hook: dict[str, Any]) -> str:
     return str((hook.get("config") or {}).get("url") or "")
+
+
+def _known(hook: dict[str, Any]) -> str:
+    return plain(_url(hook)) + ("" if hook.get("active", True) else " (switched off)")
 
 
 def _leads(hook: dict[str, Any], address: str) -> bool:

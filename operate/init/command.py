@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 
+from components.tasks.forge import app_rights
 from offline.run import ROOT
 from operate.errors import OperateError
 from operate.init import keys, rotation, values, wanted
@@ -195,7 +196,7 @@ class Init:
             str(app["id"]),
             key,
             {name: others.get(name.split("/")[0], own) for name in existing.repositories},
-            fetches=existing.fetches_by_app,
+            _rights(existing),
         )
 
     def fill(self, existing: Existing, made: dict[str, str]) -> None:
@@ -279,3 +280,14 @@ def connect_app(api_url: str, app_id: str, private_key: str) -> Forge:
 def run(given: argparse.Namespace, say: Tell) -> None:
     """Run the command. Raises OperateError."""
     Init(given, Sources(ROOT, given.stack), terminal(), say).run()
+
+
+def _rights(existing: Existing) -> dict[str, str]:
+    """Return what the App has to be granted for what a stack file says."""
+    forge = existing.forge
+    return app_rights(
+        comments=bool(forge.get("comment", True)),
+        deployments=bool(forge.get("deployments")),
+        asks_who_may="okToTest" in forge and "token" not in (forge["okToTest"] or {}),
+        fetches=existing.fetches_by_app,
+    )

@@ -12,16 +12,13 @@ from githubkit.exception import GitHubException, RequestFailed
 from pydantic import ValidationError
 
 from components.conventions import plain
+from components.tasks.forge import is_granted
 from operate.errors import OperateError
 from operate.init.registered import Key, Repository, Rule, Webhook, repeat
 
 SECONDS = 20
 # The most that a page has: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
 _PAGE_SIZE = 100
-# What a stack's steps ask an App's tokens for (docs/real-clusters.md).
-RIGHTS = {"statuses": ("write",), "pull_requests": ("read", "write"), "metadata": ("read", "write")}
-# Where commits are fetched by its tokens too.
-FETCHING = {"contents": ("read", "write")}
 
 
 class GitHubForge:
@@ -156,16 +153,16 @@ class GitHubForge:
         client = self._client(AppAuthStrategy(app_id, private_key))
         return client, int(self._call(client.rest.apps.get_authenticated).id)
 
-    def app(self, app_id: str, private_key: str, installations: Mapping[str, int], *, fetches: bool) -> int:
-        """Return an App's number, after seeing that it may do in each repository what the stack needs of it."""
+    def app(self, app_id: str, private_key: str, installations: Mapping[str, int], rights: Mapping[str, str]) -> int:
+        """Return an App's number, after seeing that it was granted for each repository what the stack needs."""
         client, number = self._as_app(app_id, private_key)
-        rest, rights = client.rest, RIGHTS | (FETCHING if fetches else {})
+        rest = client.rest
         for repository, installation in installations.items():
             found = self._call(rest.apps.get_repo_installation, *parts(repository))
             if found.id != installation:
                 raise OperateError(f"the App {app_id} is installed for {repository} as {found.id}, not as {installation}")
             granted = found.permissions.model_dump(exclude_unset=True)
-            lacking = [f"{name}: {may[0]}" for name, may in rights.items() if granted.get(name) not in may]
+            lacking = [f"{name}: {level}" for name, level in rights.items() if not is_granted(granted, name, level)]
             if found.suspended_at or lacking:
                 why = "it is suspended" if found.suspended_at else f"it lacks {', '.join(lacking)}"
                 raise OperateError(f"the App {app_id}, installation {installation}: {why}; change that on GitHub")

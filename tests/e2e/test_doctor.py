@@ -79,7 +79,19 @@ def test_the_shipped_stacks_lack_nothing(doctor: Doctor, stack: str) -> None:
     assert told(rows, "wrong") == []
     assert code == 0
     areas = {row["area"] for row in rows if row["state"] == "fine"}
-    expected = {"settings", "cluster", "rights", "tekton", "network", "registry", "forge", "git", "secrets", "webhook"}
+    expected = {
+        "settings",
+        "cluster",
+        "rights",
+        "objects",
+        "tekton",
+        "network",
+        "registry",
+        "forge",
+        "git",
+        "secrets",
+        "webhook",
+    }
     assert areas >= expected | ({"pods"} if stack == "staging" else set()), told(rows, "unknown")
     assert time.monotonic() - begun < 90
 

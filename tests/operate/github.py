@@ -37,7 +37,7 @@ class GitHub:
     """Name → kind (`hooks`, `keys`, `rulesets`) → number → what was sent."""
     administers: bool = True
     granted: dict[str, str] = field(
-        default_factory=lambda: {"statuses": "write", "pull_requests": "read", "metadata": "read", "contents": "read"}
+        default_factory=lambda: {"statuses": "write", "pull_requests": "write", "metadata": "read", "contents": "read"}
     )
     installed: dict[str, int] = field(default_factory=dict)
     """Where the App is installed for repositories of other owners; 0: nowhere."""

@@ -68,7 +68,8 @@ def test_a_rule_for_any_source_is_mended(here: Place) -> None:
     ("changed", "granted", "error"),
     [
         ({}, {"statuses": "read"}, "it lacks statuses: write"),
-        ({}, {"pull_requests": None}, "it lacks pull_requests: read"),
+        ({}, {"pull_requests": None}, "it lacks pull_requests: write"),
+        ({}, {"pull_requests": "read"}, "it lacks pull_requests: write"),
         ({}, {"contents": None}, "it lacks contents: read"),
         ({"app_installation": "12"}, {}, "is installed for acme/shop as 4711, not as 12"),
         ({"app_installation": "x"}, {}, "--app-installation is the number"),
@@ -84,6 +85,28 @@ def test_an_app_that_may_too_little_makes_nothing(
     assert (code, error in said) == (1, True), said
     assert here.github.writes == []
     assert not here.file.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "granted", "error"),
+    [
+        ({"comment": False}, {"pull_requests": "read"}, ""),
+        ({}, {"pull_requests": "read"}, "it lacks pull_requests: write"),
+        ({"deployments": True}, {}, "it lacks deployments: write"),
+        ({"deployments": True}, {"deployments": "write"}, ""),
+        ({"okToTest": {}}, {"metadata": None}, "it lacks metadata: read"),
+    ],
+)
+def test_a_stack_file_s_settings_decide_what_its_app_has_to_be_granted(
+    here: Place, said: dict[str, Any], granted: dict[str, Any], error: str
+) -> None:
+    here.init(**app(here))
+    content = yaml.safe_load(here.file.read_text())
+    content["config"]["tekton-delivery:forge"] |= said
+    here.file.write_text(yaml.safe_dump(content))
+    here.github.granted = {name: may for name, may in (here.github.granted | granted).items() if may}
+    code, told = here.init(flags=False)
+    assert (code, error in told) == (1 if error else 0, True), told
 
 
 def test_a_key_that_is_none_is_one_error(here: Place) -> None:

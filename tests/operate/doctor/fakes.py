@@ -166,7 +166,7 @@ class FakeCluster:
         if asked.where in self.refused:
             status = self.refused[asked.where]
             return status, {"message": f"{asked.method} {asked.where} is refused"}
-        if asked.where.endswith("/selfsubjectaccessreviews"):
+        if asked.where.endswith("subjectaccessreviews"):
             return 201, {"status": {"allowed": not self.denied(asked.body["spec"]["resourceAttributes"])}}
         if asked.method == "POST":
             self.created.append((asked.where, asked.body))

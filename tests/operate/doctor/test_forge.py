@@ -1,5 +1,6 @@
 """Tokens and Apps: each right is tried by the call that takes it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,11 +10,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from components.tasks.forge import app_rights
+from offline.needs.read import needs
 from offline.needs.values import App, Needs, Repository
+from offline.run import placeholder, stack_config
 from operate.doctor import forge
 from operate.doctor.http import Http
 from operate.doctor.rows import Row
 from tests.operate.doctor.fakes import Answered, Asked, Served, serving
+from tests.support import ROOT
 
 NAME = "acme/chespirito"
 AT = f"/repos/{NAME}"
@@ -138,7 +143,7 @@ def test_an_app_with_its_rights_is_fine(staging: Needs) -> None:
         ("GET /app/installations/7", (404, {}), "wrong", "the GitHub App Iv1"),
         (
             "GET /app/installations/7",
-            (200, {"permissions": {"statuses": "write", "contents": "write"}}),
+            (200, {"permissions": dict(APP.rights) | {"contents": "write"}}),
             "advised",
             "the GitHub App Iv1 has no more rights than it needs",
         ),
@@ -148,6 +153,67 @@ def test_an_app_with_its_rights_is_fine(staging: Needs) -> None:
 def test_an_app_without_its_rights_is_wrong(staging: Needs, call: str, answer: Answered, state: str, what: str) -> None:
     with asked(staging, {call: answer}, app=APP, token=None, reader=None) as (rows, _):
         assert told(rows) == [(state, what)]
+
+
+RIGHTS = "the GitHub App Iv1 has the rights that runs ask for"
+EXCESS = "the GitHub App Iv1 has no more rights than it needs"
+COMMENTS = app_rights(comments=True, deployments=False, asks_who_may=False, fetches=False)
+EVERYTHING = app_rights(comments=True, deployments=True, asks_who_may=True, fetches=True)
+
+
+@pytest.mark.parametrize(
+    ("rights", "granted", "expected"),
+    [
+        (COMMENTS, COMMENTS, []),
+        (COMMENTS, APP.rights, [("wrong", RIGHTS, "it lacks pull_requests: write")]),
+        (APP.rights, COMMENTS, [("advised", EXCESS, "pull_requests: write")]),
+        (EVERYTHING, EVERYTHING, []),
+        (
+            EVERYTHING,
+            COMMENTS,
+            [("wrong", RIGHTS, "it lacks deployments: write, metadata: read, contents: read")],
+        ),
+        (APP.rights, {**APP.rights, "statuses": "read"}, [("wrong", RIGHTS, "it lacks statuses: write")]),
+        (APP.rights, {**APP.rights, "issues": "read", "contents": "read", "metadata": "read"}, []),
+        (APP.rights, {**APP.rights, "workflows": "write"}, [("advised", EXCESS, "workflows: write")]),
+        (EVERYTHING, {**EVERYTHING, "contents": "write"}, [("advised", EXCESS, "contents: write")]),
+    ],
+)
+def test_an_app_has_to_be_granted_what_runs_ask_for_and_no_more(
+    staging: Needs, rights: Mapping[str, str], granted: Mapping[str, str], expected: list[tuple[str, str, str]]
+) -> None:
+    answers: dict[str, Answered] = {"GET /app/installations/7": (200, {"permissions": dict(granted)})}
+    with asked(staging, answers, app=replace(APP, rights=rights), token=None, reader=None) as (rows, served):
+        assert [(row.state, row.what, row.said) for row in rows if row.state != "fine"] == expected
+        (made,) = [each.body for each in served.asked if each.path.endswith("/access_tokens")]
+    assert made["permissions"] == {"statuses": "write", "pull_requests": "read"}, "no more than is tried"
+
+
+def test_each_owner_s_installation_is_looked_at(staging: Needs) -> None:
+    answers: dict[str, Answered] = {
+        "GET /app/installations/8": (200, {"permissions": {"statuses": "write"}}),
+        "POST /app/installations/8/access_tokens": (201, {"token": "made"}),
+    }
+    with asked(staging, answers, app=replace(APP, installations={"acme": "8"}), token=None, reader=None) as (rows, _):
+        found = [(row.state, row.what) for row in rows if row.state != "fine"]
+    assert found == [("wrong", "the GitHub App Iv1, installation 8, has the rights that runs ask for")]
+
+
+def test_what_a_stack_needs_of_its_app_is_in_what_is_looked_at() -> None:
+    def rights(**forge: Any) -> Mapping[str, str]:
+        config = stack_config(ROOT / "Pulumi.staging.yaml")
+        said = json.loads(config["tekton-delivery:forge"])
+        del said["token"], said["okToTest"]
+        app = {"id": "Iv1", "installationId": 7, "privateKey": {"file": "secrets/app.pem"}}
+        said |= {"kind": "github", "apiUrl": "https://api.github.com", "app": app} | forge
+        found = needs("staging", config | {"tekton-delivery:forge": json.dumps(said)}, read=placeholder).forge.app
+        assert found
+        return found.rights
+
+    assert rights() == COMMENTS
+    assert rights(comment=False) == APP.rights
+    assert rights(deployments=True, okToTest={}) == COMMENTS | {"deployments": "write", "metadata": "read"}
+    assert rights(okToTest={"token": {"file": "secrets/forge-reader-token"}}) == COMMENTS
 
 
 def test_a_key_that_does_not_sign_is_wrong_and_not_shown(staging: Needs) -> None:

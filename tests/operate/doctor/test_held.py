@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,16 +12,21 @@ import pytest
 
 from offline.needs.read import needs
 from offline.needs.values import UNREAD, Needs
-from offline.run import placeholder
-from operate.doctor import held
+from offline.run import RANDOM_PASSWORD, placeholder
+from operate import declared
+from operate.doctor import generated, held
 from operate.doctor.api import Api
 from operate.doctor.rows import Row
+from operate.errors import OperateError
 from steps.mint import EXPIRES
 from tests.operate.doctor.fakes import FakeCluster
 from tests.support import fetched_by_app_config, stack_config_text
 
 On = Callable[[FakeCluster], AbstractContextManager[Api]]
-TOKEN = "/api/v1/namespaces/staging-ci/secrets/forge-token"
+HERE = "/api/v1/namespaces/staging-ci/secrets"
+TOKEN = f"{HERE}/forge-token"
+# What Pulumi's state has.
+MADE = {"listener-webhook-secret": "w" * 40, "staging-credentials-log-masks": "m" * 40}
 
 
 def encoded(values: dict[str, Any]) -> dict[str, Any]:
@@ -30,15 +35,24 @@ def encoded(values: dict[str, Any]) -> dict[str, Any]:
 
 def brought_up(needs: Needs) -> FakeCluster:
     made: dict[str, Any] = {}
+    needs, _ = generated.read(needs, lambda stack: MADE)
     for each in needs.of_kind("Secret"):
         place = f"/api/v1/namespaces/{each['metadata']['namespace']}"
         made |= {place: {}, f"{place}/secrets/{each['metadata']['name']}": encoded(each.get("stringData") or {})}
     return FakeCluster(made)
 
 
-def rows(on: On, needs: Needs, made: FakeCluster) -> list[Row]:
+def rows(
+    on: On, needs: Needs, made: FakeCluster, state: Callable[[str], Mapping[str, str]] = lambda stack: MADE
+) -> list[Row]:
     with on(made) as api:
-        return list(held.rows(needs, api))
+        return list(held.rows(needs, api, state))
+
+
+@pytest.fixture(autouse=True)
+def files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that the stack names, as placeholders."""
+    monkeypatch.setattr(generated, "read_file", placeholder)
 
 
 def test_a_stack_that_is_up_is_fine(on: On, staging: Needs) -> None:
@@ -56,7 +70,7 @@ def test_a_stack_that_is_not_up_is_unknown(on: On, staging: Needs) -> None:
         (None, "it is not there"),
         ({"data": {}}, "its key token is not there"),
         (encoded({"token": " \n"}), "its key token is empty"),
-        (encoded({"token": "hunter2"}), "its key token holds another value than the stack's settings"),
+        (encoded({"token": "hunter2"}), "its key token holds another value than the stack's settings or its state"),
     ],
 )
 def test_a_secret_that_is_otherwise_is_named_without_its_value(on: On, staging: Needs, live: Any, said: str) -> None:
@@ -82,11 +96,50 @@ def test_what_was_generated_or_cannot_be_read_is_compared_with_nothing(on: On, s
         return each | {"stringData": values} if values else each
 
     made = brought_up(staging)
-    here = "/api/v1/namespaces/staging-ci/secrets"
-    for path in [TOKEN, f"{here}/webhook-secret", f"{here}/log-masks"]:
+    for path in [TOKEN, f"{HERE}/webhook-secret", f"{HERE}/log-masks"]:
         made.objects[path] = encoded({"token": "other", "secret": "other", "masks": "other"})
     needs = replace(staging, objects=tuple(map(changed, staging.objects)))
-    assert [row.state for row in rows(on, needs, made)] == ["fine", "fine"]
+    found = rows(on, needs, made, unreadable)
+    assert [row.state for row in found] == ["fine", "unknown", "fine"]
+    assert "webhook-secret (secret)" in found[1].what
+    assert "log-masks (masks)" in found[1].what
+    assert found[1].said == "it is there, and was not compared: pulumi is not on PATH"
+    assert "webhook-secret" not in found[2].said, "nobody calls that fine"
+
+
+def unreadable(stack: str) -> dict[str, str]:
+    raise OperateError("pulumi is not on PATH")
+
+
+@pytest.mark.parametrize(("name", "key"), [("webhook-secret", "secret"), ("log-masks", "masks")])
+def test_what_pulumi_made_is_compared_with_its_state(on: On, staging: Needs, name: str, key: str) -> None:
+    made = brought_up(staging)
+    made.objects[f"{HERE}/{name}"] = encoded({key: "x"})
+    (wrong,) = [row for row in rows(on, staging, made) if row.state != "fine"]
+    said = f"its key {key} holds another value than the stack's settings or its state"
+    assert (wrong.state, wrong.what, wrong.said) == ("wrong", f"the Secret staging-ci/{name}", said)
+    assert wrong.mend == "pulumi up --refresh --stack staging", "without it Pulumi believes what it once did"
+    assert MADE["listener-webhook-secret"] not in str(rows(on, staging, made))
+
+
+def test_a_state_without_a_value_is_told(on: On, staging: Needs) -> None:
+    (unknown,) = [row for row in rows(on, staging, brought_up(staging), lambda stack: {}) if row.state != "fine"]
+    assert (unknown.state, unknown.said.endswith("Pulumi's state has no value for it")) == ("unknown", True)
+
+
+def test_fingerprints_of_secrets_that_cannot_be_read_are_compared_with_nothing(
+    on: On, staging: Needs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = brought_up(staging)
+    monkeypatch.setattr(generated, "read_file", lambda path: UNREAD if "quarantine" in path else placeholder(path))
+    assert {row.state for row in rows(on, staging, made)} == {"fine"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", json.dumps({"deployment": {"resources": [{"type": RANDOM_PASSWORD}]}})])
+def test_a_state_of_another_form_is_one_error(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(declared, "pulumi", lambda *arguments: text)
+    with pytest.raises(OperateError, match="tells no state"):
+        declared.passwords("staging")
 
 
 def test_secrets_that_may_not_be_read_are_unknown(on: On, staging: Needs) -> None:

@@ -16,6 +16,10 @@ from tests.operate.doctor.fakes import FakeCluster
 On = Callable[[FakeCluster], AbstractContextManager[Api]]
 MAPS = "/api/v1/namespaces/tekton-pipelines/configmaps"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/tekton-pipelines/deployments"
+CORE = "tekton-triggers-core-interceptors"
+SERVICE = f"/api/v1/namespaces/tekton-pipelines/services/{CORE}"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/tekton-pipelines/endpointslices"
+LEADS = f"the Service tekton-pipelines/{CORE} leads to the interceptors"
 INTERCEPTORS = "/apis/triggers.tekton.dev/v1alpha1/clusterinterceptors"
 
 
@@ -28,7 +32,9 @@ def good() -> FakeCluster:
     }
     for _, _, names in tekton.PARTS.values():
         made |= {f"{DEPLOYMENTS}/{name}": {"status": {"availableReplicas": 1}} for name in names}
-    made |= {f"{INTERCEPTORS}/{name}": {"spec": {"clientConfig": {"caBundle": "x"}}} for name in ("cel", "github")}
+    asked = {"spec": {"clientConfig": {"caBundle": "x", "service": {"name": CORE, "namespace": "tekton-pipelines"}}}}
+    made |= {f"{INTERCEPTORS}/{name}": asked for name in ("cel", "github")}
+    made |= {SERVICE: {"spec": {}}, SLICES: {"items": [{"endpoints": [{"conditions": {"ready": True}}]}]}}
     return FakeCluster(made)
 
 
@@ -51,6 +57,10 @@ def test_a_tekton_as_needed_is_fine(on: On, staging: Needs, production: Needs) -
         (f"{MAPS}/triggers-info", {"data": {"version": "v0.36.9"}}, "Tekton Triggers 0.37 or newer", "wrong"),
         (f"{DEPLOYMENTS}/tekton-triggers-webhook", None, "tekton-triggers-webhook runs", "wrong"),
         (f"{DEPLOYMENTS}/tekton-pipelines-controller", {"status": {}}, "tekton-pipelines-controller runs", "wrong"),
+        (SERVICE, None, LEADS, "wrong"),
+        (SLICES, {"items": []}, LEADS, "wrong"),
+        (SLICES, {"items": [{"endpoints": [{"conditions": {"ready": False}}]}]}, LEADS, "wrong"),
+        (SLICES, {"items": [{"endpoints": None}]}, LEADS, "wrong"),
         (f"{INTERCEPTORS}/cel", None, "the ClusterInterceptor cel", "wrong"),
         (f"{INTERCEPTORS}/github", {"spec": {"clientConfig": {}}}, "the ClusterInterceptor github", "wrong"),
         (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offline.needs.values import App, Needs
-from operate.doctor import webhook
+from operate.doctor import listening, webhook
 from operate.doctor.api import Api
 from operate.doctor.http import Http
 from operate.doctor.rows import Row
@@ -106,11 +106,17 @@ def test_a_listener_that_is_not_exposed_cannot_be_asked(staging: Needs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "state"), [({"status": {"availableReplicas": 1}}, "fine"), ({"status": {}}, "wrong"), (None, "unknown")]
+    ("found", "new", "state"),
+    [
+        ({"status": {"availableReplicas": 1}}, False, "fine"),
+        ({"status": {}}, False, "wrong"),
+        (None, True, "unknown"),
+        (None, False, "wrong"),
+    ],
 )
-def test_the_listener_s_pod_has_to_run(on: On, staging: Needs, found: Any, state: str) -> None:
+def test_the_listener_s_pod_has_to_run(on: On, staging: Needs, found: Any, new: bool, state: str) -> None:
     with on(FakeCluster({LISTENER: found} if found else {})) as api:
-        assert webhook.listener(staging, api).state == state
+        assert listening.listener(staging, api, new=new).state == state
 
 
 def test_the_last_run_that_a_webhook_started_is_told(on: On, staging: Needs) -> None:
@@ -121,10 +127,22 @@ def test_the_last_run_that_a_webhook_started_is_told(on: On, staging: Needs) -> 
     own = "chespirito-github-el"
     runs = [run("b", "2026-02", own), run("a", "2026-01", own), run("c", "2026-03", "another")]
     with on(FakeCluster({RUNS: {"items": runs}})) as api:
-        row = webhook.heard(staging, api)
+        row = listening.heard(staging, api)
         assert (row.state, row.said) == ("fine", "the last one started b at 2026-02")
     with on(FakeCluster({RUNS: {"items": runs[2:]}})) as api:
-        assert webhook.heard(staging, api).state == "unknown"
+        assert listening.heard(staging, api).state == "unknown"
+
+
+def test_a_webhook_that_is_off_is_told_where_nobody_knows_which_way_leads_here(staging: Needs) -> None:
+    with serving(lambda asked: (200, [hook("http://other.example", active=False), hook("http://on.example")])) as served:
+        forge = replace(staging.forge, api_url=served.url, token="t")
+        (row,) = webhook.webhook(replace(staging, forge=forge), Http(), "acme/chespirito")
+    assert row.said.endswith("there are: http://other.example (switched off), http://on.example")
+
+
+def test_one_that_is_on_counts_beside_one_that_is_off(staging: Needs) -> None:
+    rows = asked(staging, lambda url: (200, [hook(url, active=False), hook(url)]))
+    assert [row.state for row in rows] == ["fine"] * 3, rows
 
 
 HOOK = {"url": "", "content_type": "json", "insecure_ssl": "0", "secret": "********"}
