@@ -296,5 +296,4 @@ def jwt(app: App) -> str:
 
 
 def _base64url(value: str | bytes) -> str:
-    data = value.encode() if isinstance(value, str) else value
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(value.encode() if isinstance(value, str) else value).rstrip(b"=").decode()
