@@ -7,11 +7,11 @@ import re
 import urllib3
 
 from components.conventions import Manifest, plain
+from operate import bounded
 from operate.errors import OperateError
 from steps.text import same_repository
 
 TOKEN = "FORGE_TOKEN"
-SECONDS = 20
 _SHA = re.compile(r"[0-9a-f]{40}")
 
 
@@ -25,7 +25,7 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
     token = os.environ.get(TOKEN)
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
-        answer = urllib3.request("GET", url, headers=headers, timeout=SECONDS, retries=False)
+        answer = bounded.request("GET", url, headers=headers)
     except urllib3.exceptions.HTTPError as error:
         raise OperateError(f"{url} does not answer: {error}; name the API as it is reached from here: --api-url") from error
     if answer.status != 200:
@@ -33,7 +33,10 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
             f"; set {TOKEN} to a token that may read {repository}" if answer.status in (401, 403, 404) and not token else ""
         )
         raise OperateError(f"{url} answers {answer.status}{hint}")
-    found: Manifest = json.loads(answer.data)
+    try:
+        found: Manifest = json.loads(answer.data)
+    except ValueError:
+        raise OperateError(f"{url} answers no JSON; is that the forge's REST API? Name it: --api-url") from None
     origin = (found["head"].get("repo") or {}).get("full_name")
     if not same_repository(origin, repository):
         where = plain(str(origin)) if origin else "a repository that is gone"

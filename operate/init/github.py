@@ -12,10 +12,10 @@ from githubkit.exception import GitHubException, RequestFailed
 from pydantic import ValidationError
 
 from components.conventions import plain
+from operate.bounded import SECONDS, Bounded
 from operate.errors import OperateError
 from operate.init.registered import Key, Repository, Rule, Webhook
 
-SECONDS = 20
 # The most that a page has: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
 _PAGE_SIZE = 100
 # What a stack's steps ask an App's tokens for (docs/real-clusters.md).
@@ -30,7 +30,7 @@ class GitHubForge:
     several_repositories_a_key = False
 
     def __init__(self, api_url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
-        self._api_url, self._transport = api_url, transport
+        self._api_url, self._transport = api_url, Bounded(transport)
         # What stands below a client lives no longer than it.
         self._github = self._client(token)
         self._rest = self._github.rest
