@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -67,7 +67,7 @@ def _whole(transport: httpx.BaseTransport, request: httpx.Request) -> httpx.Resp
     with closing(response):
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise httpx.ReadError(_PACKED, request=request)
-        for chunk in response.stream:
+        for chunk in cast(httpx.SyncByteStream, response.stream):
             content += chunk
             if len(content) > LARGEST:
                 raise httpx.ReadError(_TOO_LARGE, request=request)

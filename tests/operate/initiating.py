@@ -83,6 +83,7 @@ class Place:
 
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Place:
     """Make one."""
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     folder = tmp_path / "bin"
     folder.mkdir()
     stub = folder / "pulumi"
