@@ -61,7 +61,7 @@ check: install ## linters, types and policies, without a cluster
 
 .PHONY: pull-request-check
 pull-request-check: install ## what this branch changes, as the comment below its pull request (AGAINST=main)
-	@$(PYTHON) -m local.pull_request_check --against $(or $(AGAINST),main)
+	@$(PYTHON) -m local.pull_request_check "--against=$${AGAINST:-main}"
 
 .PHONY: test-unit
 test-unit: install ## tests that need no cluster

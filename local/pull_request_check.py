@@ -4,6 +4,7 @@ Staging is previewed too where the embedded cluster runs. All of it is this bran
 stranger's branch before. Production is not previewed, whose credentials nobody needs for this.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,10 +31,14 @@ def main(arguments: list[str]) -> int:
 def previewed() -> str:
     """Return what a preview of staging prints, its errors included."""
     ((command, variables),) = preview.commands([STACK])
-    answer = subprocess.run(
-        [*command, "--color", "never"],
-        cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="tekton-delivery-") as folder:
+        # Pulumi writes into a stack's file what encrypts its values, so it has a copy.
+        file = Path(folder) / f"Pulumi.{STACK}.yaml"
+        shutil.copyfile(ROOT / file.name, file)
+        answer = subprocess.run(
+            [*command, "--color", "never", "--config-file", str(file)],
+            cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
     return answer.stdout
 
 

@@ -31,6 +31,8 @@ def declared_in(revision: str, stacks: Sequence[str]) -> dict[str, list[Manifest
 
     Its own program renders them, in a folder of its own and with this Python: the working tree stays as it is.
     """
+    if revision.startswith("-"):  # git would take it for an option
+        raise RevisionError(f"--against {revision}: a revision begins with no `-`; name a commit, branch or tag")
     exported = subprocess.run(["git", "archive", "--format=tar", revision], cwd=ROOT, capture_output=True, check=False)
     if exported.returncode != 0:
         reason = exported.stderr.decode(errors="replace").strip().removeprefix("fatal: ")

@@ -7,11 +7,11 @@ import re
 import urllib3
 
 from components.conventions import Manifest, plain
+from operate import bounded
 from operate.errors import OperateError
 from steps.text import same_repository
 
 TOKEN = "FORGE_TOKEN"
-SECONDS = 20
 _SHA = re.compile(r"[0-9a-f]{40}")
 
 
@@ -25,7 +25,7 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
     token = os.environ.get(TOKEN)
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
-        answer = urllib3.request("GET", url, headers=headers, timeout=SECONDS, retries=False)
+        answer = bounded.request("GET", url, headers=headers)
     except urllib3.exceptions.HTTPError as error:
         raise OperateError(f"{url} does not answer: {error}; name the API as it is reached from here: --api-url") from error
     if answer.status != 200:
@@ -35,8 +35,11 @@ def pull_request(api_url: str, repository: str, number: int) -> Manifest:
         raise OperateError(f"{url} answers {answer.status}{hint}")
     try:
         found: Manifest = json.loads(answer.data)
+    except ValueError:
+        raise OperateError(f"{url} answers no JSON; is that the forge's REST API? Name it: --api-url") from None
+    try:
         origin = (found["head"].get("repo") or {}).get("full_name")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError):
         raise OperateError(f"{url} answers no pull request; name the forge's API: --api-url") from None
     if not same_repository(origin, repository):
         where = plain(str(origin)) if origin else "a repository that is gone"

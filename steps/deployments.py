@@ -16,7 +16,7 @@ from steps.links import Page
 from steps.result import log
 from steps.text import LONGEST, plain
 
-QUEUED, IN_PROGRESS, INACTIVE = "queued", "in_progress", "inactive"
+QUEUED, IN_PROGRESS, INACTIVE, ERROR = "queued", "in_progress", "inactive", "error"
 _TASK = "deploy"
 
 

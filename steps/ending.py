@@ -29,6 +29,8 @@ class Ending:
     status: str
     """Of all its tasks."""
     runs: list[Object]
+    unread: str
+    """Why they cannot be read; nothing where they are."""
     untrusted: str
     """The service account of pods where a pull request's code runs."""
     fetch: str
@@ -45,6 +47,11 @@ class Ending:
 
     def told(self) -> tuple[str, str]:
         """Return the state and what is said of it, which is empty where nothing is."""
+        if self.unread:
+            # Of one in which tasks were skipped nothing else says whether it did what it was for.
+            succeeded = self.status == "Succeeded"
+            told = f"{'all tasks succeeded; ' if succeeded else ''}what the run did {failure.unread(self.unread)}"
+            return SUCCESS if succeeded else FAILURE, failure.line(told)
         reason = self.result("reason")
         # Cancelled between two tasks, a run counts as completed: what it was for has not begun, and no task has failed.
         if self.status == "Completed" and not reason:

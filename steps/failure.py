@@ -39,6 +39,11 @@ def line(text: str) -> str:
     return plain(text)[:LONGEST]
 
 
+def unread(why: str) -> str:
+    """Return the words for what nobody can tell, since TaskRuns cannot be read."""
+    return f"cannot be read: {why}"
+
+
 def has_failed(task_run: Object, step: str) -> bool:
     """Return whether a step of that name has failed. Those after it are not run then."""
     steps = (task_run.get("status") or {}).get("steps") or []

@@ -31,6 +31,8 @@ _HURRIED_ATTEMPTS, _HURRIED_PATIENCE = 2, 2.0
 # By which GitHub also answers who asks too often, with a word about when to come back.
 _REFUSED = 403
 _TOKEN = re.compile("[!-~]+")
+# What a GitHub App gets: `ghs_` and 36 characters, or `ghs_APPID_JWT` of about 520: as RFC 6750 (2.1) has it, in 4 KiB.
+_EXCHANGED = re.compile("(?=.{1,4096}$)[A-Za-z0-9._~+/-]+=*", re.ASCII)
 # What the tools image believes by itself.
 _SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
 _PEER = "forge-api"
@@ -154,10 +156,10 @@ class Forge:
         try:
             answer = self._request("POST", f"/app/installations/{installation}/access_tokens", jwt(app), wanted)
             made: dict[str, Any] = parsed(answer.decode())
-            _formed(made["token"])
+            _formed(made["token"], _EXCHANGED)
             return made
         except ForgeError as error:
-            if error.passing or not error.status:
+            if error.passing or error.status < 400:
                 raise  # nothing of the App's is wrong
             status = error.status
         except (ValueError, TypeError, KeyError):
@@ -176,7 +178,7 @@ class Forge:
         for left in range(self._attempts - 1, -1, -1):
             wait = 2.0 ** (self._attempts - 1 - left)
             try:
-                status, answer, after = self._exchange(method, path, token, data)
+                status, answer, after, to = self._exchange(method, path, token, data)
             except ssl.SSLCertVerificationError as error:
                 raise ForgeError(f"{self._shown(path)} is not believed: {error.verify_message}") from error
             except (OSError, HTTPException) as error:
@@ -188,7 +190,7 @@ class Forge:
                     return answer
                 busy = status in _BUSY or (status == _REFUSED and after is not None)
                 if not left or not busy:
-                    raise ForgeError(f"{self._shown(path)} answers {status}", status, passing=busy)
+                    raise ForgeError(f"{self._shown(path)} answers {status}{_redirect(to)}", status, passing=busy)
                 wait = wait if after is None else after
                 if wait > self._patience:
                     told = f"{self._shown(path)} answers {status}, and wants to be asked in {wait:.0f} s again"
@@ -196,7 +198,7 @@ class Forge:
             time.sleep(wait)
         raise AssertionError
 
-    def _exchange(self, method: str, path: str, token: str, data: bytes | None) -> tuple[int, bytearray, float | None]:
+    def _exchange(self, method: str, path: str, token: str, data: bytes | None) -> tuple[int, bytearray, float | None, str]:
         made, self._kept = self._kept or connection(self._url, self._tls), None
         try:
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "tekton-delivery"}
@@ -210,7 +212,7 @@ class Forge:
             raise
         if not response.will_close:
             self._kept = made
-        return response.status, answer, _wait(response.headers)
+        return response.status, answer, _wait(response.headers), response.headers.get("Location") or ""
 
     def _read(self, response: HTTPResponse, path: str) -> bytearray:
         """Read an answer that is no larger than it may be."""
@@ -236,9 +238,15 @@ def _wait(headers: Message) -> float | None:
     after, reset = headers.get("Retry-After") or "", headers.get("X-RateLimit-Reset") or ""
     if after.isdecimal():
         return float(after)
-    if headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal():
-        return max(1.0, float(reset) - time.time())
-    return None
+    spent = headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal()
+    return max(1.0, float(reset) - time.time()) if spent else None
+
+
+def _redirect(to: str) -> str:
+    """Return what is told of a redirect: where it goes, without a query, and what may be wrong with the address."""
+    likely = '"http:" in place of "https:", no "/api/v3" (GitHub Enterprise Server) or "/api/v1" (Gitea), a former host'
+    where = f", a redirect to {to.partition('?')[0][:200]}, which is not followed; see to forge.apiUrl: {likely}"
+    return where if to else ""
 
 
 def _believing(trust: Trust | None) -> ssl.SSLContext:
@@ -259,11 +267,11 @@ def _read(file: Path) -> str:
         raise ForgeError(f"{file} holds no token") from error
 
 
-def _formed(token: str) -> str:
+def _formed(token: str, form: re.Pattern[str] = _TOKEN) -> str:
     """Return a token, of which nothing would end a header's line. Raises ValueError, or TypeError."""
-    if not _TOKEN.fullmatch(token):
-        raise ValueError
-    return token
+    if form.fullmatch(token):
+        return token
+    raise ValueError
 
 
 def _installation(app: App, repository: str) -> str:
@@ -288,5 +296,4 @@ def jwt(app: App) -> str:
 
 
 def _base64url(value: str | bytes) -> str:
-    data = value.encode() if isinstance(value, str) else value
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(value.encode() if isinstance(value, str) else value).rstrip(b"=").decode()

@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from steps import comments, deployments, excerpt, kubernetes, statuses, untold
+from steps import comments, deployments, excerpt, failure, kubernetes, statuses, untold
 from steps.comments import Comment
-from steps.deployments import INACTIVE, QUEUED, Deployment, Deployments
+from steps.deployments import ERROR, INACTIVE, QUEUED, Deployment, Deployments
 from steps.ending import Ending
 from steps.failure import Object
 from steps.forge import Api, Forge, ForgeError
 from steps.inputs import given, read
-from steps.kubernetes import Access, ApiError, Kubernetes
+from steps.kubernetes import Access, ApiError, ForbiddenError, Kubernetes
 from steps.links import Page
 from steps.result import log, warn
 from steps.statuses import FAILURE, PENDING, SUCCESS, Branch, Heads
 from steps.untold import COMMENT, DEPLOYMENT, HEADS, Late, Left
+
+# What the status of a fork's tests is called: they deliver nothing.
+_TESTS = "tests"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +87,12 @@ class Report:
         inputs = self._inputs
         try:
             with Forge(inputs.api) as forge:
+                runs, unread = _task_runs(inputs)
                 ending = Ending(
                     run=inputs.run,
                     status=inputs.status,
-                    runs=_task_runs(inputs),
+                    runs=runs,
+                    unread=unread,
                     untrusted=inputs.untrusted,
                     fetch=inputs.fetch,
                 )
@@ -120,6 +125,8 @@ class Report:
             self._say(forge, branch.promotable, FAILURE, branch.moved)
         elif promotable == "untouched":
             self._say(forge, branch.promotable, SUCCESS, description)
+        elif ending.unread and not inputs.after_merge and inputs.environment != _TESTS:
+            self._say(forge, branch.promotable, FAILURE, f"whether it can be promoted {failure.unread(ending.unread)}")
         # When a merge's run is started by hand its branch has long moved, and others may have what the merge brought.
         if inputs.after_merge and ending.result("touched") != "no" and not ending.by_hand:
             self._tell_heads(forge)
@@ -170,7 +177,7 @@ class Report:
             return
         became = QUEUED if state == PENDING else state
         if ending.superseded() or (state == SUCCESS and not ending.digest()):
-            became = INACTIVE
+            became = ERROR if ending.unread else INACTIVE
         told = Deployment(sha=inputs.sha, environment=self._name, state=became, description=description or inputs.run)
         if deployments.end(inputs.api, about, self.me, told, self._since) is False:
             self.untold.add(DEPLOYMENT)
@@ -220,12 +227,15 @@ class Report:
             return False
 
 
-def _task_runs(inputs: Inputs) -> list[Object]:
-    """Return the run's TaskRuns. A status without a reason is better than none."""
+def _task_runs(inputs: Inputs) -> tuple[list[Object], str]:
+    """Return the run's TaskRuns, and why they cannot be read: that is told in their place."""
     try:
         with Kubernetes(inputs.access) as api:
             selector = f"tekton.dev/pipelineRun={inputs.run}"
-            return list(api.items(kubernetes.task_runs(inputs.namespace), labelSelector=selector))
+            return list(api.items(kubernetes.task_runs(inputs.namespace), labelSelector=selector)), ""
+    except ForbiddenError as error:
+        warn(str(error))
+        return [], f"the reporter may not list taskruns in {inputs.namespace}"
     except ApiError as error:
         warn(str(error))
-        return []
+        return [], str(error)

@@ -157,3 +157,9 @@ def test_the_command_writes_what_the_base_reads(tmp_path: Path) -> None:
     )
     (tmp_path / "file").write_text(answer.stdout)
     assert list(rendered.read(tmp_path / "file")) == ["staging"]
+
+
+@pytest.mark.parametrize("kind", ["kubernetes:apps/v1:Deployment:x", "kubernetes:apps/v1", ""])
+def test_a_type_of_more_or_fewer_parts_is_one_refusal(told: Text, own: Any, kind: str) -> None:
+    own["staging"][-1]["type"] = kind
+    assert "a type of three parts" in told(json.dumps(own))

@@ -10,6 +10,8 @@ from components.tasks.step import API_TOKEN_PATH, SCRATCH, api_token, mount
 
 NAME = "mint"
 READY = f"{SCRATCH}/ready"
+# There for as long as the pod is.
+_TOLD = f"{SCRATCH}/told"
 
 
 def spec(*, namespace: str, api: forge.Api, repositories: Collection[str]) -> Manifest:
@@ -20,6 +22,7 @@ def spec(*, namespace: str, api: forge.Api, repositories: Collection[str]) -> Ma
         "MINTED_INTO": BASIC_AUTH.secret,
         "MINTED_REPOSITORIES": "\n".join(f"{repository} {token_key(repository)}" for repository in repositories),
         "READY_FILE": READY,
+        "TOLD_FILE": _TOLD,
         "API_ACCESS": API_TOKEN_PATH,
     }
     token = mount("kubernetes-api", API_TOKEN_PATH, read_only=True)

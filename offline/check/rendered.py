@@ -80,6 +80,8 @@ def _open(path: str, flags: int) -> int:
 def _resource(item: object) -> Resource:
     found = _mapping(item)
     urn, kind, name, parent = (_text(found.get(key)) for key in ("urn", "type", "name", "parent"))
+    if kind.count(":") != 2:
+        _refuse("a type of three parts")
     ignored = tuple(map(_text, _list(found.get("ignoreChanges"))))
     return Resource(
         urn=urn,

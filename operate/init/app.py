@@ -25,7 +25,7 @@ class AppForge(GitHubForge):
         self._wanted: frozenset[str] = frozenset()
 
     def installed_for(self) -> list[str]:
-        """Return its owner's repositories that the App is installed for; none where it was let into all that there are.
+        """Return its owner's repositories that the App is installed for. Raises OperateError where that says none.
 
         Anybody may install a public App, for repositories of theirs.
         """
@@ -35,11 +35,16 @@ class AppForge(GitHubForge):
             if each.account is None or each.account.id != owner:
                 continue
             if each.repository_selection != "selected":
-                return []
+                raise OperateError(self._name("was let into all repositories of its owner"))
             seeing = self._seeing(each.id)
             listed = self._pages(seeing.rest.apps.list_repos_accessible_to_installation, within="repositories")
             found += [repository.full_name for repository in listed]
+        if not found:
+            raise OperateError(self._name(f"is installed for no repository of its owner: do that on {_PAGE}, Install App"))
         return found
+
+    def _name(self, why: str) -> str:
+        return f"the App {self._id} {why}; name with --repository those that are wanted"
 
     def _seeing(self, installation: int, **about: Any) -> Any:
         """Return a client with a token that sees what is there. What stands below a client lives no longer than it."""

@@ -32,7 +32,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     keys.add_argument("--host-keys", type=Path, metavar="FILE", help="the forge's SSH host keys, in known_hosts form")
     keys.add_argument("--host-key", metavar="SHA256:…", help="fingerprint that one of the forge's SSH host keys must have")
     cluster = command.add_argument_group("the cluster and its registries")
-    cluster.add_argument("--kubeconfig", metavar="FILE", help="default: ~/.kube/config")
+    cluster.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, or ~/.kube/config")
     cluster.add_argument("--context", help="a context of it")
     cluster.add_argument("--registry", metavar="HOST/PATH", help="where images are")
     cluster.add_argument("--registry-user", metavar="NAME", help="who pulls and pushes there")

@@ -44,8 +44,9 @@ class Init:
     def run(self) -> None:
         """Do what was asked. Raises OperateError, with what was made before it if anything was."""
         stack = self.sources.stack
-        if not re.fullmatch("[A-Za-z0-9_-]{1,50}", stack):
-            raise OperateError(f"{stack[:60]!r} is no name of a stack: letters, digits, `_` and `-`")
+        if not re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,49}", stack):
+            form = "at most 50 letters, digits, `_` and `-`, and no `-` first"
+            raise OperateError(f"{stack[:60]!r} is no name of a stack: {form}")
         wanted.reachable(self.given.listener_url)
         existing = names.read(self.sources.root, stack)
         if existing is None and (self.given.remove or self.given.rotate):
@@ -81,7 +82,10 @@ class Init:
         existing = names.of(plan.stack, plan.settings(lambda name: self.sources.source(name, in_files=in_files)))
         where = dict(existing.sources())
         made = values.missing(where.keys(), self.given, registration.forge, plan.ssh_url, self.ask, said)
-        plan.check({name: value for name, value in made.items() if name in where})
+        try:
+            plan.check({name: value for name, value in made.items() if name in where})
+        except OperateError as error:
+            raise wanted.explained(plan, error) from None
         app = self.app(existing, registration.forge, made.get(names.APP_KEY))
         file = self.sources.root / f"Pulumi.{plan.stack}.yaml"
         file.write_text(names.kept(file) + plan.text(lambda name: self.sources.source(name, in_files=in_files)))
@@ -96,7 +100,12 @@ class Init:
             api_url = (self.given.api_url or wanted.GITHUB).rstrip("/")
             forge = connect_app(api_url, self.given.app_id, values.app_key(self.given.app_key))
             if isinstance(forge, AppForge):
-                self.given.repository = forge.installed_for()
+                try:
+                    self.given.repository = forge.installed_for()
+                except OperateError as error:
+                    if self.ask[0] is None:
+                        raise
+                    self.say(str(error))
 
     def installed(self, plan: Wanted, forge: Forge) -> Wanted:
         """Return it with the installations of its App, as GitHub tells them."""

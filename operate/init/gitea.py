@@ -8,10 +8,10 @@ from typing import Any
 import urllib3
 
 from components.conventions import plain
+from operate import bounded
 from operate.errors import OperateError
 from operate.init.registered import Key, Repository, Rule, Webhook, repeat
 
-SECONDS = 20
 PAGE, PAGES = 50, 200
 
 
@@ -102,9 +102,7 @@ class Gitea:
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         what = f"{method} {self._url}{path.partition('?')[0]}"
         try:
-            answer = urllib3.request(
-                method, f"{self._url}{path}", json=body, headers=self._headers, timeout=SECONDS, retries=False
-            )
+            answer = bounded.request(method, f"{self._url}{path}", body=body, headers=self._headers)
         except urllib3.exceptions.HTTPError as error:
             raise OperateError(f"{what} has no answer: {error}{repeat(method)}") from None
         if answer.status >= 300:

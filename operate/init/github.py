@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from githubkit import AppAuthStrategy, GitHub
 from githubkit.exception import GitHubException, RequestFailed
@@ -13,10 +14,10 @@ from pydantic import ValidationError
 
 from components.conventions import plain
 from components.tasks.forge import is_granted
+from operate.bounded import SECONDS, Bounded
 from operate.errors import OperateError
 from operate.init.registered import Key, Repository, Rule, Webhook, repeat
 
-SECONDS = 20
 # The most that a page has: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
 _PAGE_SIZE = 100
 
@@ -27,7 +28,7 @@ class GitHubForge:
     several_repositories_a_key = False
 
     def __init__(self, api_url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
-        self._api_url, self._transport = api_url, transport
+        self._api_url, self._transport = api_url, Bounded(transport)
         # What stands below a client lives no longer than it.
         self._github = self._client(token)
         self._rest = self._github.rest
@@ -145,7 +146,8 @@ class GitHubForge:
     def _as_app(self, app_id: str, private_key: str) -> tuple[Any, int]:
         """Return a client that is an App, and the App's number."""
         try:
-            load_pem_private_key(private_key.strip().encode(), None)
+            if not isinstance(load_pem_private_key(private_key.strip().encode(), None), RSAPrivateKey):
+                raise ValueError
         except (ValueError, TypeError, UnsupportedAlgorithm):
             raise OperateError(
                 "the App's private key (--app-key) is none that GitHub gives: PEM, RSA, no passphrase"
@@ -185,6 +187,7 @@ class GitHubForge:
 
     def _call(self, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         """Return what GitHub answers. Raises OperateError with its words."""
+        answer: Any = None
         try:
             answer = call(*arguments, **more)
             if answer.status_code >= 300:  # a redirection, which the client takes for an answer
@@ -196,8 +199,8 @@ class GitHubForge:
             what = f"{request.method} {_without_query(str(request.url))}"
             raise OperateError(f"{what}: the forge answers {response.status_code}: {reason}") from None
         except ValidationError as error:
-            fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
-            raise OperateError(f"{self._api_url}: not of GitHub's published form: {fields}") from None
+            asked = f"{answer.raw_request.method} {_without_query(str(answer.raw_request.url))}"
+            raise OperateError(f"{asked}: not of GitHub's published form: {_lacks(error)}; is that its REST API?") from None
         except GitHubException as error:
             cause = error.__cause__
             again = repeat(cause.request.method) if isinstance(cause, httpx.TransportError) else ""
@@ -212,6 +215,16 @@ def parts(repository: str) -> tuple[str, str]:
 
 def _without_query(url: str) -> str:
     return urlsplit(url)._replace(query="").geturl()
+
+
+def _lacks(error: ValidationError) -> str:
+    """Return what is wrong with an answer, by the first fields."""
+    mistakes = error.errors(include_input=False, include_url=False)
+    if any(each["type"] == "json_invalid" for each in mistakes):
+        return "it is no JSON"
+    # A model of several has what is wrong with each of them, by their names.
+    fields = list(dict.fromkeys(str(each["loc"][-1]) for each in mistakes if each["loc"])) or ["all of it"]
+    return ", ".join(fields[:5]) + (f" and {len(fields) - 5} more" if len(fields) > 5 else "")
 
 
 def _reason(answer: httpx.Response) -> str:

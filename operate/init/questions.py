@@ -44,6 +44,8 @@ def answers(questions: Sequence[Question], ask: Ask | None, ask_secretly: Ask) -
                 value = (ask_secretly if question.secret else ask)(f"{question.text}{hint}: ") or question.default or ""
             except EOFError:
                 raise OperateError(f"no answer: {question.by} ({question.text})") from None
+            if not value.strip():
+                raise OperateError(f"no answer: {question.by} ({question.text})")
         if value.strip():
             found[question.by] = one_line(question, value)
         else:

@@ -18,6 +18,7 @@ from operate.init.stack_file import Existing, Wanted
 GITHUB = "https://api.github.com"
 # Where the documents have `python -m images` print to.
 IMAGES = Path("images.txt")
+_APPLICATION = re.compile(r"applications\[([0-9]+)\]")
 _IMAGE = r"\S+/{}@sha256:[0-9a-f]{{64}}"
 
 
@@ -123,7 +124,10 @@ def read(given: argparse.Namespace, ask: Ask | None, ask_secretly: Ask) -> tuple
     Raises OperateError with all that is missing.
     """
     contradictions(given)
-    kubeconfig = Path(given.kubeconfig or "~/.kube/config")
+    kubeconfig = Path(given.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+    if os.pathsep in str(kubeconfig):
+        raise OperateError("--kubeconfig: $KUBECONFIG names several files, and a stack file one; say which")
+    contexts = contexts_of(kubeconfig.expanduser())
     secrets = [] if by_itself(given) else [ADMINISTRATOR]
     if not given.app_id:
         secrets.append(Question("$STATUS_TOKEN", "token that sets commit statuses; the stack keeps it"))
@@ -132,7 +136,6 @@ def read(given: argparse.Namespace, ask: Ask | None, ask_secretly: Ask) -> tuple
         Question("$QUARANTINE_PASSWORD", "password of --quarantine-user"),
     ]
     found = answers([*questions(given, kubeconfig.expanduser()), *secrets], ask, ask_secretly)
-    contexts = contexts_of(kubeconfig.expanduser())
     if found["--context"] not in contexts:
         raise OperateError(f"--context {found['--context']}: {kubeconfig} has {', '.join(contexts) or 'none'}")
     repositories = [each.strip() for each in found["--repository"].split(",") if each.strip()]
@@ -151,7 +154,7 @@ def read(given: argparse.Namespace, ask: Ask | None, ask_secretly: Ask) -> tuple
         repositories=dict.fromkeys(repositories, given.base_branch or ""),
         app=given.app_id,
         key_each=(given.forge or "github") == "github",
-        kubeconfig=given.kubeconfig or "~/.kube/config",
+        kubeconfig=str(kubeconfig),
         context=found["--context"],
         registry=registry,
         registry_user=found["--registry-user"],
@@ -164,6 +167,18 @@ def read(given: argparse.Namespace, ask: Ask | None, ask_secretly: Ask) -> tuple
         exposure=(given.listener_host, given.ingress_class) if given.listener_host else None,
     )
     return wanted, found
+
+
+def explained(plan: Wanted, error: OperateError) -> OperateError:
+    """Return why settings cannot be used with the flags that lead there: the file is not written yet."""
+    reason, names = str(error), list(plan.repositories)
+    wrong = [names[number] for number in dict.fromkeys(map(int, _APPLICATION.findall(reason))) if number < len(names)]
+    found = f"{reason}\nthe file is not written"
+    if wrong:
+        found += f"; this comes of {', '.join(wrong)}: name with --repository the others that are wanted"
+    if "forge.ssh.url" in reason:
+        found += f"; {plan.ssh_url} was made of --api-url {plan.api_url}: say --ssh-url"
+    return OperateError(found)
 
 
 def with_branches(wanted: Wanted, repositories: Sequence[Repository]) -> dict[str, str]:

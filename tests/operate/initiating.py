@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,6 +83,7 @@ class Place:
 
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Place:
     """Make one."""
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     folder = tmp_path / "bin"
     folder.mkdir()
     stub = folder / "pulumi"
@@ -113,3 +115,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     )
     monkeypatch.setitem(FLAGS, "--kubeconfig", str(tmp_path / "kubeconfig"))
     return made
+
+
+def plain_answer(data: bytes, status: int = 200) -> SimpleNamespace:
+    """What urllib3 has before it is read."""
+    return SimpleNamespace(status=status, headers={}, read=lambda *_, **__: data, close=lambda: None)

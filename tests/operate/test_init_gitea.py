@@ -1,7 +1,6 @@
 """`operate init` on Gitea, as far as answers go that the embedded one does not give (`tests/e2e/test_init.py` has those)."""
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import urllib3
 from operate.errors import OperateError
 from operate.init.gitea import Gitea
 from operate.init.registered import Rule, Webhook
+from tests.operate.initiating import plain_answer
 
 CONFIG = {"url": "https://hooks.example.com/", "content_type": "json"}
 
@@ -19,14 +19,15 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What Gitea answers next; a number is a status."""
     given: list[Any] = []
 
-    def request(method: str, url: str, **more: Any) -> SimpleNamespace:
+    def request(method: str, url: str, **more: Any) -> Any:
         assert more["headers"]["Authorization"] == "token secret-token"
         assert more["retries"] is False, "a redirection would take the token elsewhere"
         answer = given.pop(0)
         if isinstance(answer, Exception):
             raise answer
         status, body = answer if isinstance(answer, tuple) else (200, answer)
-        return SimpleNamespace(status=status, data=body if isinstance(body, bytes) else json.dumps(body).encode())
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return plain_answer(data, status)
 
     monkeypatch.setattr(urllib3, "request", request)
     return given

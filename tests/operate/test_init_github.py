@@ -151,7 +151,7 @@ def test_an_app_registers_its_own_webhook_and_asks_for_no_token(alone: Place) ->
 def test_the_repositories_are_those_that_the_app_was_installed_for(alone: Place, selection: str, asked: bool) -> None:
     alone.github.selection = selection
     code, said = alone.init(**app(alone), repository="")
-    assert (code, "missing: --repository" in said) == (int(asked), asked), said
+    assert (code, "name with --repository" in said) == (int(asked), asked), said
     if not asked:
         assert [each["repository"] for each in alone.config["tekton-delivery:applications"]] == ["acme/shop"]
 

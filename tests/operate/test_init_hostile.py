@@ -1,7 +1,6 @@
 """`operate init` where something is otherwise than it should be: nothing is lost, and each error is one that helps."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import urllib3
@@ -9,7 +8,7 @@ import urllib3
 from operate.errors import OperateError
 from operate.init import stack_file as names
 from operate.init.gitea import Gitea
-from tests.operate.initiating import Place, place
+from tests.operate.initiating import Place, place, plain_answer
 
 ENCRYPTED = "  tekton-delivery:markKey: {secure: AAAB}\n"
 
@@ -131,7 +130,7 @@ def test_a_key_of_a_repository_is_its_own_in_letters_of_any_size() -> None:
     ],
 )
 def test_what_is_no_gitea_is_one_error(monkeypatch: pytest.MonkeyPatch, data: bytes, error: str) -> None:
-    monkeypatch.setattr(urllib3, "request", lambda *_, **__: SimpleNamespace(status=200, data=data))
+    monkeypatch.setattr(urllib3, "request", lambda *_, **__: plain_answer(data))
     with pytest.raises(OperateError, match=error):
         Gitea("https://git.example.com", "t").repository("acme/shop")
 
@@ -139,8 +138,8 @@ def test_what_is_no_gitea_is_one_error(monkeypatch: pytest.MonkeyPatch, data: by
 def test_a_gitea_that_gives_fewer_than_asked_for_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     key = b'[{"id": 1, "title": "t", "key": "ssh-ed25519 QUFB", "read_only": true}]'
     pages = [key, key, b"[]"]
-    monkeypatch.setattr(urllib3, "request", lambda *_, **__: SimpleNamespace(status=200, data=pages.pop(0)))
+    monkeypatch.setattr(urllib3, "request", lambda *_, **__: plain_answer(pages.pop(0)))
     assert len(Gitea("https://git.example.com/api/v1", "t").keys("acme/shop")) == 2
-    monkeypatch.setattr(urllib3, "request", lambda *_, **__: SimpleNamespace(status=200, data=key))
+    monkeypatch.setattr(urllib3, "request", lambda *_, **__: plain_answer(key))
     with pytest.raises(OperateError, match="has no end"):
         Gitea("https://git.example.com/api/v1", "t").keys("acme/shop")

@@ -1,5 +1,7 @@
 """The step report: by which status branch rules know what can be promoted as it is, of these and other pull requests."""
 
+from unittest import mock
+
 import pytest
 
 from tests.steps.report import Reporter, step, task_run
@@ -176,3 +178,34 @@ def test_a_head_that_is_red_already_costs_no_status(reporter: Reporter, word: st
         reporter.forge.says(f"/commits/{digit * 40}/status?", answer)
     reporter.report([task_run("True", reason="serves")], "Succeeded", pulls=(PULLS,), AFTER_MERGE="true")
     assert promotable(reporter.forge) == {"2" * 40, "3" * 40}
+
+
+FORBIDDEN = "cannot be read: the reporter may not list taskruns in staging-ci"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "word"),
+    [("Succeeded", "success", "all tasks succeeded; "), ("Completed", "failure", ""), ("Failed", "failure", "")],
+)
+def test_what_cannot_be_read_is_told_and_keeps_the_commit_from_being_promoted(
+    reporter: Reporter, status: str, state: str, word: str
+) -> None:
+    """As where the RoleBinding of the reporter was deleted while the run went on."""
+    reporter.lists.refuses("/taskruns?", "taskruns.tekton.dev is forbidden")
+    about = {"COMMENT_RIGHTS": "{}", "PARAM_PULL_REQUEST": "12", "PARAM_APPLICATION": "shop", "PARAM_ENVIRONMENT_URL": ""}
+    with mock.patch("steps.comments.tell", return_value=True) as tell:
+        result = reporter.run(status, **about, RUN_AGAIN="")
+    assert result.code == 0, result.err
+    assert reporter.forge.status == (state, f"{word}what the run did {FORBIDDEN}")
+    promotable = reporter.forge.statuses[SHA, "tekton-delivery/promotable"]
+    assert promotable == ("failure", f"whether it can be promoted {FORBIDDEN}")
+    section = tell.call_args.args[3]
+    assert (section.state, section.reason, section.steps) == (state, f"{word}what the run did {FORBIDDEN}", [])
+
+
+@pytest.mark.parametrize("changed", [{"AFTER_MERGE": "true"}, {"ENVIRONMENT": "tests"}])
+def test_who_never_tells_whether_it_can_be_promoted_does_not_then(reporter: Reporter, changed: dict[str, str]) -> None:
+    reporter.lists.refuses("/taskruns?", "taskruns.tekton.dev is forbidden")
+    reporter.forge.pulls()
+    reporter.run("Succeeded", **changed)
+    assert (SHA, "tekton-delivery/promotable") not in reporter.forge.statuses
