@@ -35,12 +35,12 @@ def main(loaded: Stack | None = None) -> None:
         network = Network(f"{part.name}-network", plan.network(part, environment), opts)
         credentials = Credentials(f"{part.name}-credentials", part.credentials(environment), opts)
         for minting in part.minting(environment):
-            Minting(f"{part.name}-minting", minting, opts, after=[network, credentials])
+            Minting(f"{part.name}-minting", minting, opts, after=[network, credentials, environment])
         policies.append(held := Policies(f"{part.name}-policies", part.policies(plan.listener_user), opts))
         Access(f"{part.name}-access", part.access(environment), opts, after=[held])
-        Pruning(f"{part.name}-pruning", part.pruning(environment), opts, after=[held])
-        Telling(f"{part.name}-telling", part.telling(environment), opts)
-        Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts)
+        Pruning(f"{part.name}-pruning", part.pruning(environment), opts, after=[held, environment])
+        Telling(f"{part.name}-telling", part.telling(environment), opts, after=[environment])
+        Pipelines(f"{part.name}-pipelines", part.pipelines(environment), opts, after=[environment])
         for application in part.applications(environment):
             Application(f"{part.name}-{application.application}", application, opts)
         for existing in part.existing(environment):

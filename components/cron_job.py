@@ -31,7 +31,7 @@ def cron_job(
         "name": module,
         "image": tools_image,
         "command": list(python.COMMAND),
-        "args": [module, *python.sources(module)],
+        "args": python.arguments(module),
         "env": [
             {"name": "HOME", "value": "/nonexistent"},
             {"name": "NAMESPACE", "value": namespace},

@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components import sources
 from components.conventions import FREEZE, RUNS_COUNTED, RUNS_QUOTA, key, labels, token
 
 POD_SECURITY = "pod-security.kubernetes.io"
@@ -49,7 +50,7 @@ def _fit(name: str, metadata: Any, role: str, level: str) -> str:
 
 
 class Environment(pulumi.ComponentResource):
-    """Namespaces with Pod Security levels, quotas and defaults for containers that name no limits."""
+    """Namespaces with Pod Security levels, quotas and defaults for containers that name no limits; and what steps run."""
 
     workload_namespace: pulumi.Output[str]
     delivery_namespace: pulumi.Output[str]
@@ -107,6 +108,14 @@ class Environment(pulumi.ComponentResource):
             f"{name}-runs-quota",
             metadata={"name": RUNS_QUOTA, "namespace": self.delivery_namespace, "labels": common},
             spec={"hard": {RUNS_COUNTED: str(args.max_runs)}},
+            opts=child,
+        )
+        # What steps in Python run. Another version is another object, and the former goes when no Task names it any more.
+        k8s.core.v1.ConfigMap(
+            f"{name}-{sources.VOLUME}",
+            metadata={"name": sources.config_map(), "namespace": self.delivery_namespace, "labels": common},
+            data=sources.data(),
+            immutable=True,
             opts=child,
         )
         # The switch: its data belongs to people (`python -m operate freeze`), its annotation to the settings.

@@ -15,7 +15,7 @@ from components.conventions import MINTER, Manifest, key, labels, pod_of, token
 from components.credential import BASIC_AUTH
 from components.network import MINTER_LABELS
 from components.tasks.mint import READY
-from components.tasks.step import with_scratch
+from components.tasks.step import with_volumes
 
 # A patch answers with what is there then, so that it needs no other right.
 RULES: list[Rule] = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [BASIC_AUTH.secret], "verbs": ["patch"]}]
@@ -51,7 +51,8 @@ class Minting(pulumi.ComponentResource):
         *,
         after: Sequence[pulumi.Resource] = (),
     ) -> None:
-        """`after` is what it needs to get through beside its own rights: the Secrets, and the openings of the network."""
+        """`after` is what it needs to get through beside its own rights: the Secrets, the openings of the network, and what
+        it runs."""
         super().__init__(token("Minting"), name, None, opts)
         common = labels(environment=args.environment)
         child = pulumi.ResourceOptions(parent=self)
@@ -73,7 +74,7 @@ class Minting(pulumi.ComponentResource):
 
 def deployment(args: MintingArgs, labels: dict[str, str]) -> Manifest:
     """Return the Deployment's spec."""
-    spec = with_scratch(args.minter)
+    spec = with_volumes(args.minter)
     (step,) = spec["steps"]
     step = dict(step) | {"image": args.tools_image, "resources": step["computeResources"]}
     del step["computeResources"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components import sources
 from components.access import Rule, bind, service_account
 from components.conventions import PRUNER, Manifest, labels, token
 from components.cron_job import cron_job
@@ -54,7 +55,7 @@ class Pruning(pulumi.ComponentResource):
         *,
         after: Sequence[pulumi.Resource] = (),
     ) -> None:
-        """Declare it; rights are given after the policies that hold whoever has them."""
+        """`after` are the policies that hold whoever has the rights, and what the job runs."""
         super().__init__(token("Pruning"), name, None, opts)
         common = labels(environment=args.environment)
         child, rights = pulumi.ResourceOptions(parent=self), pulumi.ResourceOptions(parent=self, depends_on=after)
@@ -63,7 +64,7 @@ class Pruning(pulumi.ComponentResource):
         bind(name, PRUNER, args.namespace, args.namespace, RULES + (CLAIMS if args.claims else []), common, rights)
         if args.jobs_namespace is not None:
             bind(f"{name}-jobs", PRUNER, args.jobs_namespace, args.namespace, JOBS, common, rights)
-        k8s.batch.v1.CronJob(f"{name}-{PRUNER}", metadata=metadata, spec=job(args, common | PRUNER_LABELS), opts=child)
+        k8s.batch.v1.CronJob(f"{name}-{PRUNER}", metadata=metadata, spec=job(args, common | PRUNER_LABELS), opts=rights)
         self.register_outputs({})
 
 
@@ -80,6 +81,6 @@ def job(args: PruningArgs, labels: dict[str, str]) -> Manifest:
         namespace=args.namespace,
         tools_image=args.tools_image,
         env=[variable("KEEP", str(args.keep)), variable("CLAIMS", str(args.claims).lower()), *jobs],
-        mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True)],
-        volumes=[api_token("kubernetes-api")],
+        mounts=[mount("kubernetes-api", API_TOKEN_PATH, read_only=True), sources.MOUNT],
+        volumes=[api_token("kubernetes-api"), sources.volume()],
     )

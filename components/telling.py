@@ -6,7 +6,7 @@ forge.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -15,7 +15,7 @@ import pulumi_kubernetes as k8s
 from components.conventions import REPORTER, TELLER, Manifest, labels, literal, token
 from components.cron_job import cron_job
 from components.network import TELLER_LABELS
-from components.tasks.step import variable, with_scratch
+from components.tasks.step import variable, with_volumes
 
 # GitHub's limits of requests are by the hour, and a forge is rarely down for longer than it takes to start again.
 _SCHEDULE = "*/10 * * * *"
@@ -37,21 +37,29 @@ class TellingArgs:
 class Telling(pulumi.ComponentResource):
     """A CronJob. The reporter, whose it is, belongs to `Access`."""
 
-    def __init__(self, name: str, args: TellingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: TellingArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """`after` is the environment, which has what the job runs."""
         super().__init__(token("Telling"), name, None, opts)
         common = labels(environment=args.environment) | TELLER_LABELS
         k8s.batch.v1.CronJob(
             f"{name}-{TELLER}",
             metadata={"name": TELLER, "namespace": args.namespace, "labels": common},
             spec=job(args, common),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
         self.register_outputs({})
 
 
 def job(args: TellingArgs, labels: dict[str, str]) -> Manifest:
     """Return the CronJob's spec."""
-    spec = with_scratch(next(iter(args.reports.values())))
+    spec = with_volumes(next(iter(args.reports.values())))
     (step,) = spec["steps"]
     variables = {name: _given(task) for name, task in args.reports.items()}
     return cron_job(

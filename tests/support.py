@@ -10,10 +10,12 @@ from typing import Any
 import pulumi
 import yaml
 
+from components import sources
 from components.conventions import PROJECT
 from components.settings.stack import Stack
 from offline.render import manifests, program
 from offline.run import Recording, Resource, placeholder, run, stack_config
+from tests.modules import imported
 
 ROOT = Path(__file__).resolve().parent.parent
 # The two that `make up` brings up, and with them the example that holds both environments.
@@ -95,8 +97,11 @@ def stack_config_text(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def source(step: Object) -> str:
-    """What a step runs: its script, or its sources in Python."""
-    return str(step["script"]) if "script" in step else "\n".join([*step["command"], *step["args"]])
+    """What a step runs: its script, or its modules in Python."""
+    if "script" in step:
+        return str(step["script"])
+    modules = (f"# steps/{file}\n{sources.data()[file]}" for file in sorted(imported(step["args"][0])))
+    return "\n".join([*step["command"], *step["args"], *modules])
 
 
 def keeping() -> Declared:

@@ -41,7 +41,7 @@ CLIENTS = {
 }
 
 # Of the steps in Python, the ones that do: by a module, or by where they fetch.
-PYTHON = {"git": '"PARAM_REPOSITORY_URL"', "api": "# steps.forge\n", "registry": "# steps.registry\n"}
+PYTHON = {"git": '"PARAM_REPOSITORY_URL"', "api": "steps/forge.py", "registry": "steps/registry.py"}
 
 
 def over_tls(name: str, **changed: Any) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_each_names_what_the_other_one_has_not(declared: Declared) -> None:
 def test_the_key_of_the_one_in_the_middle_is_in_its_last_step_alone(declared: Declared) -> None:
     middle, last = steps(declared, "pre"), steps(declared, "live")
     assert list(middle) == ["promote", "vouch"]
-    assert mounted(middle["vouch"]) == {"registry-push", "mark-signing", "history", "scratch-vouch"}
+    assert mounted(middle["vouch"]) == {"registry-push", "mark-signing", "history", "steps", "scratch-vouch"}
     assert not mounted(middle["promote"]) & {"registry-push", "mark-signing"}
     assert list(last) == ["promote"]
     assert "mark-signing" not in mounted(last["promote"])

@@ -16,7 +16,7 @@ SIZE = 300
 # Who may import a module of `components`; everything not named here may be imported by whoever comes after it.
 LAYERS = [
     ("components.conventions", "components.cel", "components.addresses", "components.quantities"),
-    ("components.credential", "components.masks", "components.settings.origins"),
+    ("components.credential", "components.masks", "components.settings.origins", "components.sources"),
     ("components.settings.errors", "components.settings.documents"),
     ("components.settings.form", "components.settings.pod_fields"),
     ("components.settings.types",),

@@ -47,7 +47,7 @@ def test_the_minter_holds_the_apps_key_and_its_own_token(stack: Declared, namesp
     (container,) = spec["containers"]
     assert container["securityContext"] == restricted() | {"readOnlyRootFilesystem": True}
     assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == (MINTER, False)
-    assert [item["name"] for item in spec["volumes"]] == [FORGE_APP.name, "kubernetes-api", "scratch-mint"]
+    assert [item["name"] for item in spec["volumes"]] == [FORGE_APP.name, "kubernetes-api", "scratch-mint", "steps"]
     assert "limits" in container["resources"]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from components import sources
 from components.conventions import CA_BUNDLE
 from components.credential import BY_VOLUME
 from components.network import port
@@ -137,7 +138,9 @@ def test_pods_are_selected_by_the_names_that_pipelines_give_their_tasks(stack: D
 def test_whatever_a_task_holds_a_credential_for_is_an_opening(stack: Declared) -> None:
     for task in stack.all("Task"):
         for volume in task["spec"].get("volumes", []):
-            assert {"emptyDir", "ephemeral"} & volume.keys() or volume["name"] in {*BY_VOLUME, CA_BUNDLE}, volume
+            assert {"emptyDir", "ephemeral"} & volume.keys() or volume["name"] in {*BY_VOLUME, CA_BUNDLE, sources.VOLUME}, (
+                volume
+            )
 
 
 def test_pull_request_code_does_not_reach_the_api_server(staging: Declared) -> None:

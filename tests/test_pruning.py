@@ -21,7 +21,7 @@ def test_it_is_restricted_and_has_no_token_but_its_own(staging: Declared) -> Non
     assert container["securityContext"] == restricted() | {"readOnlyRootFilesystem": True}
     assert spec["serviceAccountName"] == PRUNER
     assert spec["automountServiceAccountToken"] is False
-    assert [volume["name"] for volume in spec["volumes"]] == ["kubernetes-api"]
+    assert [volume["name"] for volume in spec["volumes"]] == ["kubernetes-api", "steps"]
 
 
 def test_it_may_list_and_delete_runs_and_nothing_else(staging: Declared) -> None:

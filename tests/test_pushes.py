@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components import sources
 from tests.closure import run_problems
 from tests.sink import HEADERS, PUSH, deliver
 from tests.support import Declared, Object, both_environments
@@ -119,8 +120,9 @@ def test_the_run_holds_the_reporters_rights_and_no_code_of_anybody() -> None:
     assert run["spec"]["taskRunTemplate"] == {"serviceAccountName": "reporter"}
     spec = stack.one("Task", "base-moved")["spec"]
     assert [volume for volume in spec["volumes"] if "emptyDir" not in volume] == [
-        {"name": "forge-token", "secret": {"secretName": "forge-token"}}
+        {"name": "forge-token", "secret": {"secretName": "forge-token"}},
+        sources.volume(),
     ]
     (step,) = spec["steps"]
-    assert [item["name"] for item in step["volumeMounts"]] == ["forge-token", "scratch-moved"]
+    assert [item["name"] for item in step["volumeMounts"]] == ["forge-token", "steps", "scratch-moved"]
     assert [item["name"] for item in step["workspaces"]] == [item["name"] for item in spec["workspaces"]]

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
+from components import sources
 from components.conventions import CONTAINER, FIELD_MANAGER, MINTER, NONROOT, restricted
 from components.tasks import python
 from components.tasks.step import SCRIPTS, preceded, script
 from offline.render import to_yaml
 from offline.run import stack_config
 from tests.conftest import Preview
+from tests.modules import imported
 from tests.support import (
     ROOT,
     STACK_FILES,
@@ -94,7 +96,7 @@ def test_a_stack_holds_nothing_of_the_other(stacks: dict[str, Declared], name: s
         return [without_prose(item) for item in value] if isinstance(value, list) else value
 
     named = [text for item in stacks[name].objects for text in texts(without_prose(item)) if other in text]
-    named = [text for text in named if not text.startswith("# steps.")]
+    named = [text for text in named if text not in sources.data().values()]
     # Whose mark it demands: in the step that verifies a merge's, and in the pipeline that verifies an older image's.
     assert named == (["staging", "staging"] if name == "production" else [])
     assert not [resource.urn for resource in stacks[name].resources if other in resource.urn]
@@ -139,26 +141,21 @@ def test_every_script_is_the_file_as_it_is(stack: Declared) -> None:
             assert step["script"].startswith("#!/bin/sh\n"), where
         else:
             assert step["command"] == list(python.COMMAND), where
-            assert step["args"][1:] == list(python.sources(step["args"][0])), where
+            assert step["args"][1:] == [sources.digest()], where
     for container in jobs(stack):
         assert container["command"] == list(python.COMMAND)
-        assert container["args"] == [container["name"], *python.sources(container["name"])]
+        assert container["args"] == [container["name"], sources.digest()]
 
 
 def test_every_module_of_the_steps_runs_in_some_step(stacks: dict[str, Declared]) -> None:
     declared = (*stacks.values(), registries_apart(), asking(), fetched_by_app())
     running = [step for stack in declared for _, step in steps(stack)]
     running += [container for stack in declared for container in jobs(stack)]
-    used = {text.split("\n", 1)[0] for step in running for text in step.get("args", [])[1:]}
-    there = {f"# steps.{path.stem}".removesuffix(".__init__") for path in python.SOURCES.glob("*.py")}
-    assert used == there
+    used = {file for step in running if "args" in step for file in imported(step["args"][0])}
+    assert used == set(sources.data())
 
 
-def test_what_tekton_or_kubernetes_would_replace_is_in_no_source() -> None:
-    """Both look for a dollar sign in arguments; and Linux takes none of more than 128 KiB."""
-    for path in python.SOURCES.glob("*.py"):
-        assert "$" not in path.read_text(), path.name
-        assert len(path.read_bytes()) < 64 * 1024, path.name
+def test_what_tekton_or_kubernetes_would_replace_is_not_in_the_loader() -> None:
     assert "$" not in python.LOADER
 
 

@@ -81,7 +81,7 @@ def test_reports_are_read_once_the_tests_have_ended_however_that_was(
     assert reads["securityContext"] == restricted(1000) | {"readOnlyRootFilesystem": True}
     assert env(reads)["REPORTS"] == "junit.xml\nreports/**/*.tap"
     assert "tests" in named(spec["results"])
-    assert [item["name"] for item in reads["volumeMounts"]] == ["test", "scratch-reports"]
+    assert [item["name"] for item in reads["volumeMounts"]] == ["test", "steps", "scratch-reports"]
     assert reads["volumeMounts"][0]["readOnly"]
 
 

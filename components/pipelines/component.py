@@ -1,6 +1,6 @@
 """The Tasks of an environment and one Pipeline for each of its applications."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -9,7 +9,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.conventions import CA_BUNDLE, TEKTON, Manifest, key, labels, token
 from components.tasks import build, tests, trust
-from components.tasks.step import with_scratch
+from components.tasks.step import with_volumes
 
 # Where pull-request code begins to run, for whoever works out what it reaches (offline/reachability).
 UNTRUSTED_FROM = {*build.UNTRUSTED_FROM, *tests.UNTRUSTED_FROM}
@@ -32,7 +32,15 @@ class PipelinesArgs:
 class Pipelines(pulumi.ComponentResource):
     """Tasks and Pipelines in the delivery namespace. Tekton binds them by name when a run starts."""
 
-    def __init__(self, name: str, args: PipelinesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: PipelinesArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
+        """`after` is the environment, which has what steps run."""
         super().__init__(token("Pipelines"), name, None, opts)
         common = labels(environment=args.environment)
 
@@ -51,18 +59,18 @@ class Pipelines(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
             )
 
-        mounted: list[pulumi.Resource] = []
+        mounted = list(after)
         if args.ca_bundle:
-            mounted = [
+            mounted.append(
                 k8s.core.v1.ConfigMap(
                     f"{name}-{CA_BUNDLE}",
                     metadata={"name": CA_BUNDLE, "namespace": args.namespace, "labels": common},
                     data={trust.FILE: args.ca_bundle},
                     opts=pulumi.ResourceOptions(parent=self),
                 )
-            ]
+            )
         template: Manifest = {"stepTemplate": {"image": args.tools_image, "imagePullPolicy": "IfNotPresent"}}
-        tasks = [declare("Task", task, template | with_scratch(spec), mounted) for task, spec in args.tasks.items()]
+        tasks = [declare("Task", task, template | with_volumes(spec), mounted) for task, spec in args.tasks.items()]
         for pipeline, spec in args.pipelines.items():
             declare("Pipeline", pipeline, spec, list(tasks))
         self.register_outputs({})

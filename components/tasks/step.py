@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from components import sources
 from components.conventions import SCRATCH_SIZE, Manifest, limits, restricted
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -115,10 +116,11 @@ def empty_dir(name: str, size: str = SCRATCH_SIZE) -> Manifest:
     return {"name": name, "emptyDir": {"sizeLimit": size}}
 
 
-def with_scratch(task: Manifest) -> Manifest:
-    """Return a Task's spec with the volumes that its steps have for themselves."""
+def with_volumes(task: Manifest) -> Manifest:
+    """Return a Task's spec with the volumes that its steps bring: one to write to for each, and what those in Python run."""
     held = [item["name"] for step in task["steps"] for item in step.get("volumeMounts", [])]
     own = [empty_dir(name) for name in held if name.startswith(_SCRATCH_VOLUME)]
+    own += [sources.volume()] if sources.VOLUME in held else []
     return task | {"volumes": [*task.get("volumes", []), *own]}
 
 

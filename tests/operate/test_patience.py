@@ -283,14 +283,11 @@ def test_who_watches_goes_on(clock: Clock, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(status, "_going", lambda *_: [])
     given = argparse.Namespace(environments=["staging"], json=False, watch=True)
 
-    class Enough(Exception):  # noqa: N818
-        pass
-
     def enough(seconds: float) -> None:
-        raise Enough
+        raise EOFError
 
     monkeypatch.setattr(command.time, "sleep", enough)
-    with pytest.raises(Enough):
+    with pytest.raises(EOFError):
         command.show(given, cluster)
     told = capsys.readouterr()
     assert "staging" in told.out

@@ -15,6 +15,7 @@ from unittest import mock
 
 import pytest
 
+from components import sources
 from components.tasks import python
 from steps.__main__ import ended, main
 from tests.authority import authority
@@ -70,8 +71,9 @@ class Sandbox(Scripts):
         return Result(code, out.getvalue(), err.getvalue())
 
     def started(self, name: str, **env: str | Path) -> subprocess.Popen[str]:
-        """Start a step as its Task does."""
-        return self._start_python([*python.COMMAND[1:], name, *python.sources(name)], env)
+        """Start a step as its Task does, from where its modules are."""
+        here = python.LOADER.replace(f'"{sources.FOLDER}"', repr(str(sources.SOURCES)))
+        return self._start_python([*python.COMMAND[1:-1], here, *python.arguments(name)], env)
 
     def _start_python(self, arguments: list[str], env: Mapping[str, str | Path]) -> subprocess.Popen[str]:
         return subprocess.Popen(

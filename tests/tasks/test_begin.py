@@ -5,7 +5,7 @@ from tests.support import Declared
 
 def test_it_holds_what_cancels_runs_and_what_tells_of_it(staging: Declared) -> None:
     (step,) = staging.one("Task", "begin")["spec"]["steps"]
-    assert [mount["name"] for mount in step["volumeMounts"]] == ["kubernetes-api", "forge-token", "scratch-begin"]
+    assert [mount["name"] for mount in step["volumeMounts"]] == ["kubernetes-api", "forge-token", "steps", "scratch-begin"]
     assert "script" not in step
 
 

@@ -1,75 +1,82 @@
-"""What of `steps/` a Task holds: all that runs, on the lines where it stands, and nothing that only people read."""
+"""What steps in Python run: the modules of `steps/`, as they are, and nothing else that lies in their place."""
 
-import ast
-import traceback
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from components import sources
 from components.tasks import python
+from tests.support import Declared
 
-FILES = sorted(python.SOURCES.glob("*.py"))
-
-
-def running(source: str) -> str:
-    """What a module does, with the place of each part."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [  # type: ignore[attr-defined]
-                each
-                for each in body
-                if not isinstance(each, ast.Pass)
-                and not (
-                    isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) and isinstance(each.value.value, str)
-                )
-            ]
-            # Where the last line was a text, what it is in ends earlier.
-            for name in ("end_lineno", "end_col_offset"):
-                if hasattr(node, name):
-                    delattr(node, name)
-    return ast.dump(tree, include_attributes=True)
+# A ConfigMap takes 1 MiB (https://kubernetes.io/docs/concepts/configuration/configmap/).
+LARGEST = 1024 * 1024
 
 
-def stripped(source: str) -> str:
-    return python.without_words(source, ast.parse(source))
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The modules as a pod has them: links to what lies in a folder of one version."""
+    there = tmp_path / "steps"
+    (there / "..version").mkdir(parents=True)
+    (there / "..data").symlink_to("..version")
+    for name, text in sources.data().items():
+        (there / "..version" / name).write_text(text)
+        (there / name).symlink_to(f"..data/{name}")
+    return there
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_what_runs_stands_where_it_stood(file: Path) -> None:
-    source = file.read_text()
-    left = stripped(source)
-    assert ast.get_docstring(ast.parse(left)) is None
-    assert len(left.splitlines()) >= len(source.rstrip().splitlines()) - 1
-    assert running(left) == running(source)
+def run(folder: Path, step: str, digest: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    loader = python.LOADER.replace(f'"{sources.FOLDER}"', repr(str(folder)))
+    command = [sys.executable, *python.COMMAND[1:-1], loader, step, digest or sources.digest()]
+    return subprocess.run(command, env=env, cwd=folder.parent, capture_output=True, text=True)
 
 
-def test_a_module_that_does_something_else_would_be_seen() -> None:
-    assert running("def f():\n    return 1\n") != running("def f():\n    return 2\n")
-    assert running("x = 1\n") != running("\nx = 1\n")
+def test_every_environment_has_them(stack: Declared) -> None:
+    found = [item for item in stack.all("ConfigMap") if item["metadata"]["name"] == sources.config_map()]
+    assert {item["metadata"]["namespace"] for item in found} == {item["metadata"]["namespace"] for item in stack.all("Task")}
+    for item in found:
+        assert item["immutable"] is True
+        assert item["data"] == {path.name: path.read_text() for path in sources.SOURCES.glob("*.py")}
 
 
-def test_texts_that_look_like_comments_stay() -> None:
-    text = 'TEXT = """\n# not why\n"""\nNAME = f"""\n# {TEXT}\n"""\n'
-    source = f'"""Why."""\n# why\n{text}\n\nclass E(Exception):\n    """When."""\n'
-    there: dict[str, object] = {}
-    exec(stripped(source), there)
-    assert there["NAME"] == "\n# \n# not why\n\n"
-    assert "why" not in stripped("# why\nx = 1\n")
-    assert "Why" not in stripped(source)
-    assert "When" not in stripped(source)
+def test_they_fit_into_a_config_map() -> None:
+    assert sum(len(name) + len(text.encode()) for name, text in sources.data().items()) < LARGEST / 2
 
 
-def test_a_traceback_names_the_line_of_the_repository() -> None:
-    source = '"""Two\nlines."""\n\n\ndef f() -> None:\n    """Raise."""\n    # A reason.\n    raise ValueError\n'
-    there: dict[str, object] = {}
-    exec(compile(stripped(source), "steps.f", "exec"), there)
-    with pytest.raises(ValueError) as raised:  # noqa: PT011
-        there["f"]()  # type: ignore[operator]
-    assert traceback.extract_tb(raised.value.__traceback__)[-1].lineno == 8
+def test_a_step_runs(folder: Path) -> None:
+    ended = run(folder, "announce")
+    assert ended.returncode == 1
+    assert ended.stderr == "error: the variable API_URL is not given\n"
 
 
-def test_a_task_holds_no_more_than_it_runs() -> None:
-    whole = sum(len(file.read_text()) for file in FILES)
-    assert sum(len(stripped(file.read_text())) for file in FILES) < 0.8 * whole
+@pytest.mark.parametrize("change", ["changed", "added", "removed", "swapped"])
+def test_nothing_runs_that_the_task_does_not_name(folder: Path, change: str) -> None:
+    data = folder / "..version"
+    if change == "changed":
+        (data / "inputs.py").write_text("print('pwned')\n" + (data / "inputs.py").read_text())
+    elif change == "added":
+        (folder / "json.py").write_text("print('pwned')\n")
+    elif change == "removed":
+        (folder / "lease.py").unlink()
+    else:
+        (data / "run.py").rename(data / "kept")
+        shutil.copy(data / "git.py", data / "run.py")
+    ended = run(folder, "announce")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "error: `pulumi up` has replaced the program since this run began; start the run again\n"
+
+
+def test_a_pod_without_them_says_so(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for there in (tmp_path / "empty", tmp_path / "nothing"):
+        assert run(there, "announce").stderr.startswith("error: `pulumi up` has replaced the program")
+
+
+def test_nothing_beside_them_is_imported(folder: Path) -> None:
+    for name in ("json.py", "hashlib.py", "os.py"):
+        (folder.parent / name).write_text("print('pwned')\n")
+    (folder / "steps").mkdir()
+    (folder / "steps" / "__init__.py").write_text("print('pwned')\n")
+    assert "pwned" not in run(folder, "announce", PYTHONPATH=str(folder.parent)).stdout
