@@ -68,7 +68,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         given["asked"] = (method, url, headers)
         return SimpleNamespace(status=given["status"], data=json.dumps(given["body"]).encode())
 
-    monkeypatch.setattr(forge.urllib3, "request", request)
+    monkeypatch.setattr(forge.bounded, "request", request)
     monkeypatch.setenv(forge.TOKEN, "a-token")
     return given
 

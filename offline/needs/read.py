@@ -31,20 +31,23 @@ def needs(
     `read` returns a file's text by its path, or UNREAD; without it all have to be there, and of the right form.
     `passwords` are the values of random passwords that are known, by the resource's name.
     """
-    loaded: list[Stack] = []
+    loaded: list[tuple[Stack, StackPlan]] = []
 
     def main() -> None:
-        loaded.append(Stack.load(read=read))
-        program()(loaded[0])
+        given = Stack.load(read=read)
+        # Secrets are outputs, which are made where the program runs.
+        loaded.append((given, StackPlan(given)))
+        program()(given)
 
     recording = run(main, stack=stack, config=config, secrets=tuple(secrets), passwords=passwords)
     declared = tuple(revealed(resource) | header for resource, header in objects(recording))
-    made = _needs(stack, loaded[0], declared)
-    return replace(made, named=tuple(_named(loaded[0])), configuration=config, secret=tuple(secrets))
+    ((given, plan),) = loaded
+    made = _needs(stack, given, plan, declared)
+    return replace(made, named=tuple(_named(given)), configuration=config, secret=tuple(secrets))
 
 
-def _needs(name: str, stack: Stack, declared: tuple[Manifest, ...]) -> Needs:
-    settings, plan = stack.settings, StackPlan(stack)
+def _needs(name: str, stack: Stack, plan: StackPlan, declared: tuple[Manifest, ...]) -> Needs:
+    settings = stack.settings
     build = settings.build if any(each.deliver_on == "pull-request" for each in settings.environments) else None
     home, rotation = settings.environments[0], settings.listener.webhook_secret
     destinations = {

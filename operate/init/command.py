@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 from dataclasses import dataclass, field, replace
 
 from components.tasks.forge import app_rights
@@ -44,9 +43,7 @@ class Init:
     def run(self) -> None:
         """Do what was asked. Raises OperateError, with what was made before it if anything was."""
         stack = self.sources.stack
-        if not re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,49}", stack):
-            form = "at most 50 letters, digits, `_` and `-`, and no `-` first"
-            raise OperateError(f"{stack[:60]!r} is no name of a stack: {form}")
+        wanted.named(stack)
         wanted.reachable(self.given.listener_url)
         existing = names.read(self.sources.root, stack)
         if existing is None and (self.given.remove or self.given.rotate):

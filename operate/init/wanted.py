@@ -74,6 +74,13 @@ def contradictions(given: argparse.Namespace) -> None:
         raise OperateError("--listener-host and --ingress-class go together")
 
 
+def named(stack: str) -> None:
+    """Raise OperateError for what is no name of a stack that commands can be given."""
+    if not re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_-]{0,49}", stack):
+        form = "at most 50 letters, digits, `_` and `-`, and no `-` first"
+        raise OperateError(f"{stack[:60]!r} is no name of a stack: {form}")
+
+
 def reachable(url: str | None) -> None:
     """Raise OperateError for what is no URL of a listener; a query of its own would end in the stack's mark."""
     if url and not re.fullmatch(r"https?://[^/@\s$?#]+(/[^\s$?#]*)?", url):

@@ -21,10 +21,10 @@ Capture = pytest.CaptureFixture[str]
     [
         (None, "there is no mine.yaml; stacks in "),
         (Path, "mine.yaml cannot be read: Is a directory"),
-        (b"config: [", "mine.yaml is no YAML: line 1: expected the node content, but found '<stream end>'"),
+        (b"config: [", "mine.yaml is no YAML: line 2: did not find expected node content"),
         (b"config: \xfa\n", "mine.yaml is no YAML: "),
-        (b"token: hunter2: x", "mine.yaml is no YAML: line 1: mapping values are not allowed here"),
-        (b"[" * 5000, "mine.yaml is no YAML: RecursionError"),
+        (b"token: hunter2: x", "mine.yaml is no YAML: line 1: mapping values are not allowed in this context"),
+        (b"[" * 5000, "mine.yaml is no YAML: line 1: nested more than 100 deep"),
         (b"", "mine.yaml needs the key `config`"),
         (b"hello", "mine.yaml needs the key `config`"),
         (b"config: []", "mine.yaml needs the key `config`"),
