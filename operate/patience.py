@@ -21,11 +21,15 @@ _ERRORS = (urllib3.exceptions.HTTPError, client.ApiException)
 Answer = TypeVar("Answer")
 
 
+def is_busy(status: int) -> bool:
+    """Whether a status of HTTP says nothing of what was asked: who answers is down, or has been asked too often."""
+    return status >= 500 or status == 429
+
+
 def is_passing(error: Exception) -> bool:
     """Whether an error says nothing of what was asked: nobody answers, or the API server starts or has too much to do."""
     if isinstance(error, client.ApiException):
-        status = int(error.status or 0)
-        return status >= 500 or status == 429
+        return is_busy(int(error.status or 0))
     # Another certificate does not get better.
     return isinstance(error, urllib3.exceptions.HTTPError) and "CERTIFICATE_VERIFY_FAILED" not in str(error)
 

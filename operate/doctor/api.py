@@ -13,6 +13,7 @@ from components.conventions import Manifest, plain
 from offline.needs.values import Needs
 from operate import kubeconfig
 from operate.errors import OperateError
+from operate.patience import is_busy
 
 
 class NoClusterError(Exception):
@@ -28,8 +29,8 @@ class RefusedError(Exception):
 
     @property
     def is_passing(self) -> bool:
-        """Whether it says nothing of what was asked: the API server is down, or has been asked too often."""
-        return self.status >= 500 or self.status == 429
+        """Whether it says nothing of what was asked."""
+        return is_busy(self.status)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from operate.kubeconfig import silence
+from operate.patience import is_busy
 
 SECONDS = 10.0
 _LARGEST = 4 * 1024 * 1024
@@ -48,7 +49,7 @@ class Answer:
         GitHub limits by 403 as well: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
         """
         limits = self.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in self.headers
-        return self.status >= 500 or self.status in (408, 429) or (self.status == 403 and limits)
+        return is_busy(self.status) or self.status == 408 or (self.status == 403 and limits)
 
     @property
     def said(self) -> str:
